@@ -39,10 +39,12 @@ func TestRefusalAllocates(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		err  error
-		sent string // Authorization, or "" if there is none
+		sent string // Authorization, or "" if it is not sent
 	}{
-		{"nothing for an unknown token", &auth.Error{Kind: auth.ErrInvalid, Detail: "Invalid token.", Cause: static}, "Bearer x"},
-		{"nothing for a token that is not recognized", &auth.Error{Kind: auth.ErrUnrecognized, Cause: static}, "Bearer x"},
+		{"nothing for an unknown token", &auth.Error{Kind: auth.ErrInvalid, Detail: "Invalid token.", Cause: static},
+			"Bearer x"},
+		{"nothing for a token that is not recognized", &auth.Error{Kind: auth.ErrUnrecognized, Cause: static},
+			"Bearer x"},
 		{"nothing for a malformed token", &auth.Error{Kind: auth.ErrMalformed, Cause: static}, "Bearer x"},
 		{"nothing for a bare kind", auth.ErrInvalid, "Bearer x"},
 		{"nothing for an inactive user", auth.ErrUserInactive, "Bearer x"},
@@ -94,7 +96,9 @@ func TestPreparedAnswer(t *testing.T) {
 				guard.Require()(http.NotFoundHandler()).ServeHTTP(got, r)
 				anew.Require()(http.NotFoundHandler()).ServeHTTP(want, r)
 				if got.Code != want.Code || !bytes.Equal(got.Body.Bytes(), want.Body.Bytes()) ||
-					!maps.EqualFunc(got.Header(), want.Header(), func(a, b []string) bool { return fmt.Sprint(a) == fmt.Sprint(b) }) {
+					!maps.EqualFunc(got.Header(), want.Header(), func(a, b []string) bool {
+						return fmt.Sprint(a) == fmt.Sprint(b)
+					}) {
 					t.Fatalf("%+v\nanswered %d %v %s\nwant     %d %v %s", stated, got.Code, got.Header(), got.Body,
 						want.Code, want.Header(), want.Body)
 				}
@@ -251,7 +255,8 @@ func TestAnswerOfSeveralBackends(t *testing.T) {
 		quiet.name, saying.name = "quiet", "saying"
 		w := do(guardOf(t, quiet, saying).Require()(whoami), bearer("x"))
 		wantStatus(t, w, 401)
-		if member(t, w, "code") != "token_not_valid" || !strings.Contains(w.Header().Get("WWW-Authenticate"), `scope="read"`) {
+		if member(t, w, "code") != "token_not_valid" || !strings.Contains(w.Header().Get("WWW-Authenticate"),
+			`scope="read"`) {
 			t.Errorf("answered %s %v", w.Body, w.Header())
 		}
 	})

@@ -12,7 +12,8 @@ import (
 
 func TestUnitAnswersWithExtensions(t *testing.T) {
 	var err error
-	guard, e := auth.New(auth.Config{Logger: slog.New(slog.DiscardHandler), Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+	guard, e := auth.New(auth.Config{Logger: slog.New(slog.DiscardHandler),
+		Challenges: []auth.Challenge{{Scheme: "Bearer"}},
 		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
 			return nil, nil, err
 		})}})
@@ -34,7 +35,8 @@ func TestUnitAnswersWithExtensions(t *testing.T) {
 			each := strings.Repeat("y", n)
 			for _, extensions := range []map[string]any{shared, {"messages": each}} {
 				err = refusal(extensions)
-				if got, want := answer(), `"messages":"`+extensions["messages"].(string)+`"`; !strings.Contains(got, want) {
+				if got, want := answer(), `"messages":"`+extensions["messages"].(string)+`"`; !strings.Contains(
+					got, want) {
 					t.Fatalf("want %s in %s", want, got)
 				}
 			}

@@ -85,16 +85,20 @@ func TestAsEndsWhereAValueUnwrapsToItself(t *testing.T) {
 
 func TestADecoratedBackendStillStripsItsHeaders(t *testing.T) {
 	proxy := proxyOnly("X-Username")
-	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token"), decorator{proxy}}}); err == nil || !strings.Contains(err.Error(), "Unwrap") {
+	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token"), decorator{proxy}}}); err == nil ||
+		!strings.Contains(err.Error(), "Unwrap") {
 		t.Errorf("New took a decorator that loses capabilities: %v", err)
 	}
 	for name, backend := range map[string]auth.Authenticator{
-		"plain": proxy, "with Unwrap": kept{proxy}, "by Wrap": auth.Wrap(proxy, proxy.Authenticate), "twice": kept{kept{proxy}},
-		"around a chain": kept{auth.Chain(proxy)}, "a chain of decorators": auth.Chain(kept{proxy}), "by a pointer": &kept{proxy},
+		"plain": proxy, "with Unwrap": kept{proxy}, "by Wrap": auth.Wrap(proxy, proxy.Authenticate),
+		"twice":          kept{kept{proxy}},
+		"around a chain": kept{auth.Chain(proxy)}, "a chain of decorators": auth.Chain(kept{proxy}),
+		"by a pointer": &kept{proxy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := "unset"
-			h := guardOf(t, tokens("Token"), backend).Require()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			h := guardOf(t, tokens("Token"),
+				backend).Require()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				seen = r.Header.Get("X-Username")
 			}))
 			wantStatus(t, get(h, "Authorization", "Token good-stranger", "X-Username", "admin"), 200)
@@ -133,21 +137,26 @@ func TestNewRefusesWhateverHoldsABackendUnseen(t *testing.T) {
 		"beside the one unwrapped":      two{proxyOnly("X-One"), proxyOnly("X-Username")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{bad}, Challenges: []auth.Challenge{{Scheme: "X"}}}); err == nil || !strings.Contains(err.Error(), "Unwrap") {
+			if _, err := auth.New(
+				auth.Config{Backends: []auth.Authenticator{bad},
+					Challenges: []auth.Challenge{{Scheme: "X"}}}); err == nil ||
+				!strings.Contains(err.Error(), "Unwrap") {
 				t.Errorf("New returned %v, want an error about Unwrap", err)
 			}
 			if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{b}, Login: []auth.Authenticator{bad},
-				Challenges: []auth.Challenge{{Scheme: "X"}}}); err == nil || !strings.Contains(err.Error(), "Config.Login[0]") {
+				Challenges: []auth.Challenge{{Scheme: "X"}}}); err == nil ||
+				!strings.Contains(err.Error(), "Config.Login[0]") {
 				t.Errorf("New returned %v for Config.Login, want an error that names it", err)
 			}
 		})
 	}
-	// A function with a method more is a backend, and decorates none.
+	// A function with a method more is a backend, and does not decorate one.
 	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{challenging{absentFunc}}}); err != nil {
 		t.Errorf("a function with challenges: %v", err)
 	}
 	// One that holds a backend for another purpose says so.
-	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{notADecorator{b, b}}, Challenges: []auth.Challenge{{Scheme: "X"}}}); err != nil {
+	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{notADecorator{b, b}},
+		Challenges: []auth.Challenge{{Scheme: "X"}}}); err != nil {
 		t.Errorf("a backend whose Unwrap returns nil: %v", err)
 	}
 }
@@ -205,10 +214,13 @@ func (notADecorator) Unwrap() auth.Authenticator                                
 func TestNewRefusesWhatWrapCannotCall(t *testing.T) {
 	b := speaking("Token", nil)
 	var none *auth.Guard
-	for name, bad := range map[string]auth.Authenticator{"a nil backend": auth.Wrap(nil, b.Authenticate), "a nil function": auth.Wrap(b, nil),
+	for name, bad := range map[string]auth.Authenticator{"a nil backend": auth.Wrap(nil, b.Authenticate),
+		"a nil function":    auth.Wrap(b, nil),
 		"a nil guard below": auth.Wrap(none, b.Authenticate), "a chain with nil": kept{auth.Chain(b, nil)}} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{bad}, Challenges: []auth.Challenge{{Scheme: "X"}}}); err == nil {
+			if _, err := auth.New(
+				auth.Config{Backends: []auth.Authenticator{bad},
+					Challenges: []auth.Challenge{{Scheme: "X"}}}); err == nil {
 				t.Error("New returned no error")
 			}
 		})
@@ -225,12 +237,17 @@ func TestADecoratedChainIsCheckedLikeAFlatOne(t *testing.T) {
 		backends []auth.Authenticator
 		fault    string
 	}{
-		"two owners":                     {[]auth.Authenticator{kept{auth.Chain(own("a", "gw_"), own("b", "gw_"))}}, "both own"},
-		"two of a name":                  {[]auth.Authenticator{kept{auth.Chain(own("a", "x_"), own("a", "y_"))}}, `named "a"`},
-		"two that do not say":            {[]auth.Authenticator{kept{auth.Chain(muteBackend{"a"}, muteBackend{"b"})}}, "OwnTokens"},
-		"one that does not say inside":   {[]auth.Authenticator{own("a", "gw_"), kept{auth.Chain(muteBackend{"b"})}}, `"b" has no OwnTokens`},
-		"one that does not say, a guard": {[]auth.Authenticator{own("a", "gw_"), guardOf(t, muteBackend{"b"})}, `"b" has no OwnTokens`},
-		"right":                          {[]auth.Authenticator{kept{auth.Chain(own("a", "x_"), own("b", "y_"))}}, ""},
+		"two owners": {[]auth.Authenticator{kept{auth.Chain(own("a", "gw_"), own("b", "gw_"))}},
+			"both own"},
+		"two of a name": {[]auth.Authenticator{kept{auth.Chain(own("a", "x_"), own("a", "y_"))}},
+			`named "a"`},
+		"two that do not say": {[]auth.Authenticator{kept{auth.Chain(muteBackend{"a"}, muteBackend{"b"})}},
+			"OwnTokens"},
+		"one that does not say inside": {[]auth.Authenticator{own("a", "gw_"), kept{auth.Chain(muteBackend{"b"})}},
+			`"b" has no OwnTokens`},
+		"one that does not say, a guard": {[]auth.Authenticator{own("a", "gw_"), guardOf(t, muteBackend{"b"})},
+			`"b" has no OwnTokens`},
+		"right": {[]auth.Authenticator{kept{auth.Chain(own("a", "x_"), own("b", "y_"))}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := auth.New(auth.Config{Backends: row.backends})
@@ -351,7 +368,9 @@ func (s says) Ambient() bool { return s.ambient }
 func TestTheOriginIsCheckedUnlessSomebodySaysThatItNeedNotBe(t *testing.T) {
 	yes, no := says{ambient: true}, says{}
 	silent := func(c auth.Credential) auth.Authenticator { // a backend without Ambient
-		return auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) { return user("alice"), c, nil })
+		return auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+			return user("alice"), c, nil
+		})
 	}
 	backendSays := func(ambient bool, c auth.Credential) auth.Authenticator {
 		b := provenBy(c)
@@ -376,10 +395,12 @@ func TestTheOriginIsCheckedUnlessSomebodySaysThatItNeedNotBe(t *testing.T) {
 		"the backend says no, decorated":              {kept{backendSays(false, cred{})}, 200},
 		"a guard as backend":                          {guardOf(t, backendSays(false, cred{})), 200},
 		"a guard as backend, ambient":                 {guardOf(t, backendSays(true, cred{})), 403},
-		"a decorator of a guard, no one says":         {auth.Wrap(guardOf(t, backendSays(false, cred{})), silent(cred{}).Authenticate), 403},
+		"a decorator of a guard, no one says": {
+			auth.Wrap(guardOf(t, backendSays(false, cred{})), silent(cred{}).Authenticate), 403},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := newGuard(t, auth.Config{Backends: []auth.Authenticator{row.backend}, Challenges: []auth.Challenge{{Scheme: "X"}}})
+			g := newGuard(t, auth.Config{Backends: []auth.Authenticator{row.backend},
+				Challenges: []auth.Challenge{{Scheme: "X"}}})
 			r := request("POST", "/", "Sec-Fetch-Site", "cross-site")
 			wantStatus(t, do(g.Require()(whoami), r), row.status)
 			wantStatus(t, do(g.Require()(whoami), request("POST", "/")), 200) // sent by no browser
@@ -399,11 +420,13 @@ func TestTwoBackendsOfOneSchemeSayWhichTokensAreWhose(t *testing.T) {
 		backends []auth.Authenticator
 		fault    string
 	}{
-		"two with the same prefix":              {[]auth.Authenticator{own("a", gw), own("b", gw)}, "both own"},
-		"one of them decorated":                 {[]auth.Authenticator{own("a", gw), kept{own("b", gw)}}, "both own"},
-		"one of them in a decorated chain":      {[]auth.Authenticator{own("a", gw), kept{auth.Chain(own("b", gw))}}, "both own"},
-		"two that do not say":                   {[]auth.Authenticator{mute("a"), mute("b")}, "OwnTokens"},
-		"one that does not say":                 {[]auth.Authenticator{own("a", gw), mute("b")}, `"b" has no OwnTokens`},
+		"two with the same prefix": {[]auth.Authenticator{own("a", gw), own("b", gw)}, "both own"},
+		"one of them decorated":    {[]auth.Authenticator{own("a", gw), kept{own("b", gw)}}, "both own"},
+		"one of them in a decorated chain": {[]auth.Authenticator{own("a", gw), kept{auth.Chain(own("b", gw))}},
+			"both own"},
+		"two that do not say": {[]auth.Authenticator{mute("a"), mute("b")}, "OwnTokens"},
+		"one that does not say": {[]auth.Authenticator{own("a", gw), mute("b")},
+			`"b" has no OwnTokens`},
 		"one that does not say, the other way":  {[]auth.Authenticator{mute("a"), own("b")}, `"a" has no OwnTokens`},
 		"one that tells its tokens apart":       {[]auth.Authenticator{own("a", gw), own("b")}, ""},
 		"one that does not say, alone":          {[]auth.Authenticator{mute("a"), tokens("Token")}, ""},
@@ -417,7 +440,8 @@ func TestTwoBackendsOfOneSchemeSayWhichTokensAreWhose(t *testing.T) {
 			}
 		})
 	}
-	_, err := auth.New(auth.Config{Backends: []auth.Authenticator{own("a", gw)}, Login: []auth.Authenticator{own("b", gw)}})
+	_, err := auth.New(auth.Config{Backends: []auth.Authenticator{own("a", gw)},
+		Login: []auth.Authenticator{own("b", gw)}})
 	if err != nil {
 		t.Errorf("one owner in each list, which are never asked together: %v", err)
 	}
@@ -442,7 +466,8 @@ func TestAnOutageThatIsAlsoUnrecognizedIsRescuedByNoBackend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			second := speaking("Bearer", nil)
-			wantStatus(t, get(guardOf(t, speaking("Token", err), second).Optional()(whoami), "Authorization", "Token x"), 503)
+			wantStatus(t, get(guardOf(t, speaking("Token", err), second).Optional()(whoami), "Authorization",
+				"Token x"), 503)
 			if second.asked != 0 {
 				t.Error("the next backend was asked")
 			}
@@ -454,7 +479,8 @@ func TestAnOutageThatIsAlsoUnrecognizedIsRescuedByNoBackend(t *testing.T) {
 		"an Error with a cause": &auth.Error{Kind: auth.ErrUnrecognized, Cause: down},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantStatus(t, get(guardOf(t, speaking("Token", err), speaking("Bearer", nil)).Require()(whoami), "Authorization", "Token x"), 200)
+			wantStatus(t, get(guardOf(t, speaking("Token", err), speaking("Bearer", nil)).Require()(whoami),
+				"Authorization", "Token x"), 200)
 		})
 	}
 }
@@ -465,9 +491,12 @@ func TestABadTokenIsNotRescuedByWhatTheBrowserAdded(t *testing.T) {
 	closure := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
 		return user("bob"), says{ambient: true}, nil
 	})
-	for name, ambient := range map[string]auth.Authenticator{"a session": session, "one decorated": kept{session}, "one whose credential says so": closure,
-		"a guard of sessions": guardOf(t, session), "a guard in a guard": guardOf(t, guardOf(t, kept{session})),
-		"a decorated chain": kept{auth.Chain(session)}, "one that does not say": auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+	for name, ambient := range map[string]auth.Authenticator{"a session": session, "one decorated": kept{session},
+		"one whose credential says so": closure,
+		"a guard of sessions":          guardOf(t, session),
+		"a guard in a guard":           guardOf(t, guardOf(t, kept{session})),
+		"a decorated chain":            kept{auth.Chain(session)},
+		"one that does not say": auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
 			return user("bob"), nil, nil
 		})} {
 		t.Run(name, func(t *testing.T) {
@@ -485,14 +514,20 @@ func TestABadTokenIsNotRescuedByWhatTheBrowserAdded(t *testing.T) {
 	// Also where the token's backend stands in the same decorated chain.
 	for name, h := range map[string]http.Handler{
 		"a decorated chain": guardOf(t, kept{auth.Chain(tokens("Token"), session)}).Require()(whoami),
-		"a decorator that answers itself": guardOf(t, tokens("Token"), auth.Wrap(auth.Chain(speaking("Bearer", auth.ErrNoCredentials)),
-			func(*http.Request) (auth.User, auth.Credential, error) { return user("fallback"), nil, nil })).Require()(whoami),
-		"a guard of a decorated chain": guardOf(t, guardOf(t, kept{auth.Chain(tokens("Token"), session)})).Require()(whoami),
+		"a decorator that answers itself": guardOf(t, tokens("Token"),
+			auth.Wrap(auth.Chain(speaking("Bearer", auth.ErrNoCredentials)),
+				func(*http.Request) (auth.User, auth.Credential, error) {
+					return user("fallback"), nil, nil
+				})).Require()(
+			whoami),
+		"a guard of a decorated chain": guardOf(t, guardOf(t, kept{auth.Chain(tokens("Token"), session)})).Require()(
+			whoami),
 	} {
 		t.Run(name, func(t *testing.T) { wantStatus(t, get(h, "Authorization", "Token other-abc"), 401) })
 	}
 	explicit := speaking("Bearer", nil)
-	wantUser(t, get(guardOf(t, tokens("Token"), session, explicit).Require()(whoami), "Authorization", "Token other-abc"), "bearer-user")
+	wantUser(t, get(guardOf(t, tokens("Token"), session, explicit).Require()(whoami), "Authorization",
+		"Token other-abc"), "bearer-user")
 }
 
 func TestANilGuardLetsNothingThrough(t *testing.T) {
@@ -500,10 +535,12 @@ func TestANilGuardLetsNothingThrough(t *testing.T) {
 	if _, err := g.With(speaking("Token", nil)); err == nil {
 		t.Error("With of a nil guard returned no error")
 	}
-	if g.WithoutDialog() != nil || g.MapProblem(nil) != nil || g.CheckOrigin(request("GET", "/")) == nil || len(g.Proxies().Trusted) > 0 {
+	if g.WithoutDialog() != nil || g.MapProblem(nil) != nil || g.CheckOrigin(request("GET", "/")) == nil ||
+		len(g.Proxies().Trusted) > 0 {
 		t.Error("a nil guard became something")
 	}
-	for name, h := range map[string]http.Handler{"Require": g.Require()(whoami), "Optional": g.Optional()(whoami), "Protect": g.Protect(http.NewServeMux())} {
+	for name, h := range map[string]http.Handler{"Require": g.Require()(whoami), "Optional": g.Optional()(whoami),
+		"Protect": g.Protect(http.NewServeMux())} {
 		t.Run(name, func(t *testing.T) {
 			wantStatus(t, get(h), 500)
 			r := request("GET", "/")
@@ -533,7 +570,8 @@ func TestSettingsChangedAfterNewDoNotChangeTheGuard(t *testing.T) {
 	backends, login := []auth.Authenticator{tokens("Token")}, []auth.Authenticator{speaking("Basic", nil)}
 	challenges := []auth.Challenge{{Scheme: "X", Params: []auth.Param{{Name: "realm", Value: "a"}}}}
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	g := newGuard(t, auth.Config{Backends: backends, Login: login, Challenges: challenges, Proxies: auth.Proxies{Trusted: trusted}})
+	g := newGuard(t, auth.Config{Backends: backends, Login: login, Challenges: challenges,
+		Proxies: auth.Proxies{Trusted: trusted}})
 	chained := []auth.Authenticator{tokens("Token")}
 	chain := auth.Chain(chained...)
 	backends[0], login[0], challenges[0].Scheme, chained[0] = bad, bad, "Y", bad

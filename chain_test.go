@@ -15,7 +15,8 @@ import (
 // random, and compares whole answers.
 func TestANestedChainIsAFlatOne(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	outcomes := []error{nil, auth.ErrNoCredentials, auth.ErrNoCredentials, auth.ErrUnrecognized, auth.ErrInvalid, auth.ErrMalformed,
+	outcomes := []error{nil, auth.ErrNoCredentials, auth.ErrNoCredentials, auth.ErrUnrecognized, auth.ErrInvalid,
+		auth.ErrMalformed,
 		auth.ErrThrottled, errors.New("down"), absentWith("stale")}
 	for round := range 500 {
 		var flat []auth.Authenticator
@@ -45,7 +46,8 @@ func TestANestedChainIsAFlatOne(t *testing.T) {
 		_, _, one := auth.Chain(flat...).Authenticate(request("GET", "/"))
 		_, _, two := auth.Chain(nested...).Authenticate(request("GET", "/"))
 		_, _, three := guardOf(t, flat...).Authenticate(request("GET", "/"))
-		if auth.KindOf(one) != auth.KindOf(two) || auth.KindOf(one) != auth.KindOf(three) || (one == nil) != (three == nil) {
+		if auth.KindOf(one) != auth.KindOf(two) || auth.KindOf(one) != auth.KindOf(three) ||
+			(one == nil) != (three == nil) {
 			t.Fatalf("round %d, outcomes %v: %v, %v, %v", round, kinds, one, two, three)
 		}
 	}
@@ -98,7 +100,8 @@ func TestAStaleCookieIsClearedWhateverBecomesOfTheRequest(t *testing.T) {
 		"refused, another has a bug": {proving(nil), require, 500},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, backends := range [][]auth.Authenticator{{plain, one, two, row.last}, {plain, auth.Chain(one, auth.Chain(two)), row.last}} {
+			for _, backends := range [][]auth.Authenticator{{plain, one, two, row.last},
+				{plain, auth.Chain(one, auth.Chain(two)), row.last}} {
 				w := do(row.wrap(guardOf(t, backends...))(whoami), request("POST", "/", "Sec-Fetch-Site", "cross-site"))
 				wantStatus(t, w, row.status)
 				want := []string{"one=; Max-Age=0", "two=; Max-Age=0"}
@@ -153,11 +156,12 @@ func TestErrorsNeedNotBeComparable(t *testing.T) {
 
 func TestKindIsWhatTheOutermostErrorStates(t *testing.T) {
 	for name, row := range map[string]struct{ err, want error }{
-		"nil":                               {nil, nil},
-		"a sentinel":                        {auth.ErrThrottled, auth.ErrThrottled},
-		"a wrapped sentinel":                {fmt.Errorf("x: %w", auth.ErrNoCredentials), auth.ErrNoCredentials},
-		"an Error":                          {&auth.Error{Kind: auth.ErrInvalid}, auth.ErrInvalid},
-		"an Error whose cause is another":   {&auth.Error{Kind: auth.ErrInvalid, Cause: auth.ErrNoCredentials}, auth.ErrInvalid},
+		"nil":                {nil, nil},
+		"a sentinel":         {auth.ErrThrottled, auth.ErrThrottled},
+		"a wrapped sentinel": {fmt.Errorf("x: %w", auth.ErrNoCredentials), auth.ErrNoCredentials},
+		"an Error":           {&auth.Error{Kind: auth.ErrInvalid}, auth.ErrInvalid},
+		"an Error whose cause is another": {&auth.Error{Kind: auth.ErrInvalid, Cause: auth.ErrNoCredentials},
+			auth.ErrInvalid},
 		"an outage caused by one":           {&auth.Error{Cause: auth.ErrNoCredentials}, nil},
 		"an unknown error":                  {errors.New("x"), nil},
 		"absent and something else besides": {errors.Join(auth.ErrNoCredentials, auth.ErrMalformed), auth.ErrMalformed},

@@ -15,11 +15,13 @@ func TestChallengesAreQuotedStrings(t *testing.T) {
 		c    auth.Challenge
 		want string
 	}{
-		"no parameters":               {auth.Challenge{Scheme: "Negotiate"}, `Negotiate`},
-		"two parameters":              {challenge("Bearer", "realm", "a b", "scope", "x"), `Bearer realm="a b", scope="x"`},
-		"quotes and backslashes":      {challenge("Basic", "realm", `a"b\c`), `Basic realm="a\"b\\c"`},
-		"control characters are gone": {challenge("Basic", "realm", "a\r\nSet-Cookie: x\x00\x7f"), `Basic realm="aSet-Cookie: x"`},
-		"what is not ASCII stays":     {challenge("Basic", "realm", "Zoë"), `Basic realm="Zoë"`},
+		"no parameters": {auth.Challenge{Scheme: "Negotiate"}, `Negotiate`},
+		"two parameters": {challenge("Bearer", "realm", "a b", "scope", "x"),
+			`Bearer realm="a b", scope="x"`},
+		"quotes and backslashes": {challenge("Basic", "realm", `a"b\c`), `Basic realm="a\"b\\c"`},
+		"control characters are gone": {challenge("Basic", "realm", "a\r\nSet-Cookie: x\x00\x7f"),
+			`Basic realm="aSet-Cookie: x"`},
+		"what is not ASCII stays": {challenge("Basic", "realm", "Zoë"), `Basic realm="Zoë"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := row.c.String(); got != row.want {
@@ -58,7 +60,8 @@ func TestChallengesOfOneSchemeAreMerged(t *testing.T) {
 	a.name, b.name = "a", "b"
 	b.challenges = []auth.Challenge{challenge("bearer", "REALM", "other", "resource_metadata", "https://x")}
 	w := get(guardOf(t, a, b).Require()(whoami))
-	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "api", "resource_metadata": "https://x"})
+	authtest.AssertChallenge(t, w.Header(), "Bearer",
+		map[string]string{"realm": "api", "resource_metadata": "https://x"})
 }
 
 func TestTheErrorStandsOnThePresentedSchemeAndComesFirst(t *testing.T) {
@@ -67,7 +70,8 @@ func TestTheErrorStandsOnThePresentedSchemeAndComesFirst(t *testing.T) {
 	if first := w.Header().Get("WWW-Authenticate"); !strings.HasPrefix(first, "Bearer ") {
 		t.Errorf("first challenge %q", first)
 	}
-	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "api", "error": "invalid_token", "error_description": "Invalid token."})
+	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "api", "error": "invalid_token",
+		"error_description": "Invalid token."})
 	authtest.AssertChallenge(t, w.Header(), "Token", map[string]string{"realm": "api"})
 	authtest.AssertChallenge(t, w.Header(), "Basic", map[string]string{"realm": "api"})
 }
@@ -86,10 +90,14 @@ func TestTheFailureOfOneBackendIsNotBlamedOnAnothersScheme(t *testing.T) {
 }
 
 func TestConfigChallengesSpeakForBackendsThatHaveNone(t *testing.T) {
-	custom := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) { return nil, nil, auth.ErrInvalid })
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{custom}, Challenges: []auth.Challenge{challenge("Bearer", "realm", "r")}})
+	custom := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+		return nil, nil, auth.ErrInvalid
+	})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{custom},
+		Challenges: []auth.Challenge{challenge("Bearer", "realm", "r")}})
 	w := get(g.Require()(whoami), "Authorization", "Bearer x")
-	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "r", "error": "invalid_token", "error_description": "Incorrect authentication credentials."})
+	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "r", "error": "invalid_token",
+		"error_description": "Incorrect authentication credentials."})
 }
 
 func TestInsufficientScopeNamesTheScopesAndNoOtherScheme(t *testing.T) {
@@ -108,15 +116,18 @@ func TestInsufficientScopeNamesTheScopesAndNoOtherScheme(t *testing.T) {
 func TestStepUpNamesAgeAndContext(t *testing.T) {
 	g := guardOf(t, tokens("Bearer"))
 	w := get(g.Require(auth.Fresh(300_000_000_000, "urn:a", "urn:b"))(whoami), "Authorization", "Bearer good-a")
-	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "api", "error": "insufficient_user_authentication",
-		"error_description": "A more recent or stronger authentication is required.", "max_age": "300", "acr_values": "urn:a urn:b"})
+	authtest.AssertChallenge(t, w.Header(), "Bearer",
+		map[string]string{"realm": "api", "error": "insufficient_user_authentication",
+			"error_description": "A more recent or stronger authentication is required.", "max_age": "300",
+			"acr_values": "urn:a urn:b"})
 }
 
 func TestAttributesKeepToTheCharactersOfRFC6750(t *testing.T) {
 	b := speaking("Bearer", &auth.Error{Kind: auth.ErrInvalid, Detail: "a\"b\\c\r\nX: y\x00é\x7f~!",
 		Params: []auth.Param{{Name: "scope", Value: "a\"\r\nb"}}})
 	w := get(guardOf(t, b).Require()(whoami), "Authorization", "Bearer x")
-	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "api", "error": "invalid_token", "error_description": "abcX: y~!", "scope": "ab"})
+	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "api", "error": "invalid_token",
+		"error_description": "abcX: y~!", "scope": "ab"})
 }
 
 func TestNothingTheClientSentIsInTheAnswer(t *testing.T) {

@@ -43,15 +43,18 @@ func TestUnitAConflictCountsWhereverTheBackendStands(t *testing.T) {
 	strict := strictBackend{"strict", "plain"}
 	for name, row := range map[string]struct {
 		backends []auth.Authenticator
-		want     string // or "", for none
+		want     string // or "" if there is no error
 	}{
-		"before the other one":             {[]auth.Authenticator{strict, plain}, "strict must not stand beside plain"},
-		"after the other one":              {[]auth.Authenticator{plain, strict}, "strict must not stand beside plain"},
-		"after two":                        {[]auth.Authenticator{plain, other, strict}, "strict must not stand beside plain"},
-		"in no order with a third":         {[]auth.Authenticator{other, strict}, ""},
-		"if the later one alone says so":   {[]auth.Authenticator{strict, strictBackend{"later", "strict"}}, "later must not stand beside strict"},
-		"if the earlier one alone says so": {[]auth.Authenticator{strictBackend{"earlier", "strict"}, strict}, "earlier must not stand beside strict"},
-		"with itself it is not asked":      {[]auth.Authenticator{strictBackend{"self", "self"}, other}, ""},
+		"before the other one": {[]auth.Authenticator{strict, plain}, "strict must not stand beside plain"},
+		"after the other one":  {[]auth.Authenticator{plain, strict}, "strict must not stand beside plain"},
+		"after two": {[]auth.Authenticator{plain, other, strict},
+			"strict must not stand beside plain"},
+		"in no order with a third": {[]auth.Authenticator{other, strict}, ""},
+		"if the later one alone says so": {[]auth.Authenticator{strict, strictBackend{"later", "strict"}},
+			"later must not stand beside strict"},
+		"if the earlier one alone says so": {[]auth.Authenticator{strictBackend{"earlier", "strict"}, strict},
+			"earlier must not stand beside strict"},
+		"with itself it is not asked": {[]auth.Authenticator{strictBackend{"self", "self"}, other}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := auth.New(auth.Config{Backends: row.backends})

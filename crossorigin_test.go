@@ -155,7 +155,8 @@ func TestUnitClientsOfAnotherOrigin(t *testing.T) {
 				"/session/logout"} {
 				status, answer, readable := s.fetch(path, login)
 				if status != 403 || answer["code"] != "cross_origin" || readable != (origin == app) {
-					t.Errorf("%s from %s: got %d %v, readable: %v, want 403 cross_origin", path, origin, status, answer, readable)
+					t.Errorf("%s from %s: got %d %v, readable: %v, want 403 cross_origin", path, origin, status,
+						answer, readable)
 				}
 			}
 		}

@@ -29,13 +29,20 @@ func TestEveryProofAndRefusalIsOneEvent(t *testing.T) {
 		want    []auth.Event // of which Time, Err, Method and Route are not compared
 		kind    error
 	}{
-		"a proof":                {proved, nil, []auth.Event{{Kind: "success", Backend: "token", UserID: "alice", CredentialID: "t1"}}, nil},
-		"nothing presented":      {speaking("Token", auth.ErrNoCredentials), nil, nil, nil},
-		"a bad credential":       {speaking("Token", auth.ErrInvalid), nil, []auth.Event{{Kind: "failure", Backend: "token", Status: 401}}, auth.ErrInvalid},
-		"an unrecognized one":    {speaking("Token", auth.ErrUnrecognized), nil, []auth.Event{{Kind: "failure", Backend: "token", Status: 401}}, auth.ErrUnrecognized},
-		"another origin":         {origin, nil, []auth.Event{{Kind: "failure", Backend: "session", Status: 403}}, auth.ErrCrossOrigin},
-		"an outage":              {speaking("Token", errors.New("down")), nil, []auth.Event{{Kind: "failure", Backend: "token", Status: 503}}, nil},
-		"a proof but not enough": {proved, []auth.Policy{auth.Scopes("x")}, []auth.Event{{Kind: "success", Backend: "token", UserID: "alice", CredentialID: "t1"}, {Kind: "failure", Backend: "token", UserID: "alice", Status: 403}}, auth.ErrInsufficient},
+		"a proof": {proved, nil,
+			[]auth.Event{{Kind: "success", Backend: "token", UserID: "alice", CredentialID: "t1"}}, nil},
+		"nothing presented": {speaking("Token", auth.ErrNoCredentials), nil, nil, nil},
+		"a bad credential": {speaking("Token", auth.ErrInvalid), nil,
+			[]auth.Event{{Kind: "failure", Backend: "token", Status: 401}}, auth.ErrInvalid},
+		"an unrecognized one": {speaking("Token", auth.ErrUnrecognized), nil,
+			[]auth.Event{{Kind: "failure", Backend: "token", Status: 401}}, auth.ErrUnrecognized},
+		"another origin": {origin, nil, []auth.Event{{Kind: "failure", Backend: "session", Status: 403}},
+			auth.ErrCrossOrigin},
+		"an outage": {speaking("Token", errors.New("down")), nil,
+			[]auth.Event{{Kind: "failure", Backend: "token", Status: 503}}, nil},
+		"a proof but not enough": {proved, []auth.Policy{auth.Scopes("x")},
+			[]auth.Event{{Kind: "success", Backend: "token", UserID: "alice", CredentialID: "t1"},
+				{Kind: "failure", Backend: "token", UserID: "alice", Status: 403}}, auth.ErrInsufficient},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var events recorder
@@ -104,12 +111,15 @@ func TestSlogObserverHasALevelForEachKind(t *testing.T) {
 			var log bytes.Buffer
 			row.event.Backend, row.event.UserID, row.event.CredentialID = "knox", "alice", "t1"
 			row.event.ClientIP = netip.MustParseAddr("203.0.113.9")
-			auth.SlogObserver(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))).Observe(t.Context(), row.event)
+			auth.SlogObserver(
+				slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))).Observe(
+				t.Context(), row.event)
 			var line map[string]any
 			if err := json.Unmarshal(log.Bytes(), &line); err != nil {
 				t.Fatal(err)
 			}
-			if line["level"] != row.level || line["msg"] != "auth "+string(row.event.Kind) || line["backend"] != "knox" ||
+			if line["level"] != row.level || line["msg"] != "auth "+string(row.event.Kind) ||
+				line["backend"] != "knox" ||
 				line["user"] != "alice" || line["credential"] != "t1" || line["client_ip"] != "203.0.113.9" {
 				t.Errorf("%s, want level %s", log.String(), row.level)
 			}
@@ -125,12 +135,15 @@ func TestASecretDoesNotShowItself(t *testing.T) {
 	secret := auth.Secret(hidden)
 	holder := struct{ Password auth.Secret }{secret}
 	var out strings.Builder
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%t", "%c", "%U", "%e", "%08b", "%10.3s", "%T"} {
-		for _, v := range []any{secret, &secret, holder, &holder, []auth.Secret{secret}, map[string]auth.Secret{"a": secret}, map[auth.Secret]int{secret: 1}} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%t", "%c", "%U", "%e",
+		"%08b", "%10.3s", "%T"} {
+		for _, v := range []any{secret, &secret, holder, &holder, []auth.Secret{secret},
+			map[string]auth.Secret{"a": secret}, map[auth.Secret]int{secret: 1}} {
 			_, _ = fmt.Fprintf(&out, verb, v)
 		}
 	}
-	_, _ = fmt.Fprint(&out, fmt.Sprint(secret), fmt.Sprintln(secret), fmt.Errorf("wrap %v", secret), secret.String(), secret.GoString())
+	_, _ = fmt.Fprint(&out, fmt.Sprint(secret), fmt.Sprintln(secret), fmt.Errorf("wrap %v", secret), secret.String(),
+		secret.GoString())
 	for _, v := range []any{secret, &secret, holder, []auth.Secret{secret}} {
 		text, err := json.Marshal(v)
 		if err != nil {
@@ -141,7 +154,8 @@ func TestASecretDoesNotShowItself(t *testing.T) {
 	for _, handler := range []slog.Handler{slog.NewJSONHandler(&out, nil), slog.NewTextHandler(&out, nil)} {
 		slog.New(handler).Info("login", "password", secret, "holder", holder, "list", []auth.Secret{secret})
 	}
-	for _, leak := range []string{hidden, fmt.Sprintf("%x", hidden), fmt.Sprintf("%X", hidden), fmt.Sprintf("% x", hidden)} {
+	for _, leak := range []string{hidden, fmt.Sprintf("%x", hidden), fmt.Sprintf("%X", hidden),
+		fmt.Sprintf("% x", hidden)} {
 		if strings.Contains(out.String(), leak) {
 			t.Errorf("%q in %s", leak, out.String())
 		}

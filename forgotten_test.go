@@ -36,7 +36,8 @@ func TestAForgottenProxy(t *testing.T) {
 			for range 3 {
 				wantStatus(t, do(g.Require()(whoami), from("192.0.2.7:5", name, "x")), 200)
 			}
-			if warnings() != 1 || !strings.Contains(log.String(), "Config.Proxies") || !strings.Contains(log.String(), "192.0.2.7") ||
+			if warnings() != 1 || !strings.Contains(log.String(), "Config.Proxies") ||
+				!strings.Contains(log.String(), "192.0.2.7") ||
 				!strings.Contains(log.String(), name) {
 				t.Errorf("log: %s", log.String())
 			}

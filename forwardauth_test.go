@@ -236,7 +236,10 @@ func TestUnitForwardAuthAskedWrongly(t *testing.T) {
 			r.Header.Set("X-Forwarded-Uri",
 				"//evil.example/static/x")
 		}, 403, ""},
-		"as nginx does": {func(r *http.Request) { r.Header.Del("X-Forwarded-Method"); r.Header.Set("X-Original-Method", "GET") }, 500, "X-Forwarded-Method"},
+		"as nginx does": {func(r *http.Request) {
+			r.Header.Del("X-Forwarded-Method")
+			r.Header.Set("X-Original-Method", "GET")
+		}, 500, "X-Forwarded-Method"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
@@ -286,7 +289,8 @@ func TestUnitForwardAuthSettings(t *testing.T) {
 		t.Error("a nil guard is accepted")
 	}
 	if _, err := askedGuard(t,
-		func(c *auth.Config) { c.Proxies = auth.Proxies{} }).ForwardAuth(auth.ForwardAuthConfig{Proxy: auth.AskingNginx}); err == nil {
+		func(c *auth.Config) { c.Proxies = auth.Proxies{} }).ForwardAuth(
+		auth.ForwardAuthConfig{Proxy: auth.AskingNginx}); err == nil {
 		t.Error("no proxies are accepted")
 	}
 	t.Run("headers of other names", func(t *testing.T) {
@@ -522,8 +526,9 @@ func ExampleGuard_ForwardAuth() {
 
 func TestForwardAuthRefusesAPathThatTheServiceCouldReadInAnotherWay(t *testing.T) {
 	isRoot := auth.UserIs(func(u user) bool { return u == "root" })
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Challenges: []auth.Challenge{{Scheme: "Token"}},
-		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token")},
+		Challenges: []auth.Challenge{{Scheme: "Token"}},
+		Proxies:    auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -535,10 +540,14 @@ func TestForwardAuthRefusesAPathThatTheServiceCouldReadInAnotherWay(t *testing.T
 		}
 		for target, want := range map[string]int{
 			"/static/x": 200, "/static/x?a=b;c#d\\": 200, "/static/%C3%A9": 200, "/static/": 200, "/": 401,
-			"/admin/users/../../static/x": 403, "/static//x": 403, "/admin/users#/../../static/x": 403, `/static/x\..\..\admin/users`: 403,
-			"/static/x%5c..%5c..%5cadmin": 403, "/static/..;/admin/users": 403, "/static/%2e%2e;/admin/users": 403, "/static/%2e%2e/admin": 403,
-			"/static/a;b": 403, "/static/a%3Bb": 403, "/static/a%3Fb": 403, "/static/%252e%252e/admin": 403, "/static/%c0%ae%c0%ae/admin": 403,
-			"/static/%25/%252e%252e/admin/users": 403, "/static/100%25": 200, "/static/%25zz": 200, "/static/a%23b": 403, "/static/a%00b": 403, "//evil/static/x": 403, "/static/a%2F%2Fb": 403,
+			"/admin/users/../../static/x": 403, "/static//x": 403, "/admin/users#/../../static/x": 403,
+			`/static/x\..\..\admin/users`: 403,
+			"/static/x%5c..%5c..%5cadmin": 403, "/static/..;/admin/users": 403, "/static/%2e%2e;/admin/users": 403,
+			"/static/%2e%2e/admin": 403,
+			"/static/a;b":          403, "/static/a%3Bb": 403, "/static/a%3Fb": 403, "/static/%252e%252e/admin": 403,
+			"/static/%c0%ae%c0%ae/admin":         403,
+			"/static/%25/%252e%252e/admin/users": 403, "/static/100%25": 200, "/static/%25zz": 200,
+			"/static/a%23b": 403, "/static/a%00b": 403, "//evil/static/x": 403, "/static/a%2F%2Fb": 403,
 		} {
 			r := request("GET", "/ask")
 			r.Header["X-M"], r.Header["X-U"] = []string{"GET"}, []string{target}
@@ -557,9 +566,10 @@ func TestForwardAuthRefusesAPathThatTheServiceCouldReadInAnotherWay(t *testing.T
 }
 
 func TestForwardAuthRefusesIfRenderWritesNothing(t *testing.T) {
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Challenges: []auth.Challenge{{Scheme: "Token"}},
-		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
-		Render:  func(http.ResponseWriter, *http.Request, *auth.Problem) {}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token")},
+		Challenges: []auth.Challenge{{Scheme: "Token"}},
+		Proxies:    auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+		Render:     func(http.ResponseWriter, *http.Request, *auth.Problem) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -583,8 +593,9 @@ func TestForwardAuthRefusesIfRenderWritesNothing(t *testing.T) {
 }
 
 func TestForwardAuthTakesAnyPathIfThereAreNoRules(t *testing.T) {
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Challenges: []auth.Challenge{{Scheme: "Token"}},
-		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token")},
+		Challenges: []auth.Challenge{{Scheme: "Token"}},
+		Proxies:    auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -592,8 +603,10 @@ func TestForwardAuthTakesAnyPathIfThereAreNoRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, target := range []string{"/api/queues/%2F/q", "/room/%23a:b", "/x;jsessionid=1", "/unsafe/https://e.example/x.jpg"} {
-		r := request("GET", "/ask", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", target, "Authorization", "Token good-alice")
+	for _, target := range []string{"/api/queues/%2F/q", "/room/%23a:b", "/x;jsessionid=1",
+		"/unsafe/https://e.example/x.jpg"} {
+		r := request("GET", "/ask", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", target, "Authorization",
+			"Token good-alice")
 		if w := do(ask, r); w.Code != 200 {
 			t.Errorf("%s: %d %s", target, w.Code, w.Body)
 		}
@@ -606,13 +619,17 @@ func TestUnitForwardAuthAnswersAnOutageAsOne(t *testing.T) {
 	})
 	for name, row := range map[string]struct {
 		render func(http.ResponseWriter, *http.Request, *auth.Problem)
-		mapped int // the status that MapProblem sets, 0 for none
+		mapped int // the status that MapProblem sets, 0 for no status
 		want   int
 	}{
-		"without a Render":                {nil, 0, 503},
-		"Render writes nothing":           {func(http.ResponseWriter, *http.Request, *auth.Problem) {}, 0, 503},
-		"Render writes a page with 200":   {func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) { _, _ = io.WriteString(w, "sorry") }, 0, 503},
-		"Render writes another status":    {func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) { w.WriteHeader(502) }, 0, 502},
+		"without a Render":      {nil, 0, 503},
+		"Render writes nothing": {func(http.ResponseWriter, *http.Request, *auth.Problem) {}, 0, 503},
+		"Render writes a page with 200": {func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) {
+			_, _ = io.WriteString(w, "sorry")
+		}, 0, 503},
+		"Render writes another status": {func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) {
+			w.WriteHeader(502)
+		}, 0, 502},
 		"MapProblem makes 200 of it":      {nil, 200, 503},
 		"both, and Render does not write": {func(http.ResponseWriter, *http.Request, *auth.Problem) {}, 204, 503},
 	} {
@@ -620,8 +637,10 @@ func TestUnitForwardAuthAnswersAnOutageAsOne(t *testing.T) {
 			if proxy == auth.AskingNginx && row.want == 502 { // Render is not called
 				continue
 			}
-			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{down}, Challenges: []auth.Challenge{{Scheme: "Token"}},
-				Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, Render: row.render})
+			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{down},
+				Challenges: []auth.Challenge{{Scheme: "Token"}},
+				Proxies:    auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+				Render:     row.render})
 			if err != nil {
 				t.Fatal(err)
 			}

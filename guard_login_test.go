@@ -30,7 +30,8 @@ func (p proxyReader) Authenticate(r *http.Request) (auth.User, auth.Credential, 
 
 func TestLoginAsksTheBackendsOfConfigLogin(t *testing.T) {
 	passwords, session := speaking("Basic", nil), speaking("Cookie", nil)
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token"), session}, Login: []auth.Authenticator{passwords, session}})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token"), session},
+		Login: []auth.Authenticator{passwords, session}})
 	login, err := g.Login()
 	if err != nil {
 		t.Fatal(err)
@@ -50,11 +51,13 @@ func TestLoginAsksTheBackendsOfConfigLogin(t *testing.T) {
 	if got := len(withoutSession.Challenges()); got != 1 {
 		t.Errorf("%d challenges without the session, want that of Basic alone", got)
 	}
-	decorated := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{passwords, kept{session}}})
+	decorated := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")},
+		Login: []auth.Authenticator{passwords, kept{session}}})
 	if left, err := decorated.Login(session); err != nil || len(left.Challenges()) != 1 {
 		t.Errorf("a decorated backend was not left out: %v", err)
 	}
-	nested := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{kept{auth.Chain(passwords, session)}}})
+	nested := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")},
+		Login: []auth.Authenticator{kept{auth.Chain(passwords, session)}}})
 	if _, err := nested.Login(session); err == nil || !strings.Contains(err.Error(), "one by one") {
 		t.Errorf("a backend in a decorated chain: %v, want an error that says what to do", err)
 	}
@@ -96,9 +99,12 @@ func TestWhatABackendForLoggingInStripsNoHandlerSees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, guard := range map[string]*auth.Guard{"the guard": g, "one of With": with, "one of Login": login, "without a dialog": g.WithoutDialog()} {
+	for name, guard := range map[string]*auth.Guard{"the guard": g, "one of With": with, "one of Login": login,
+		"without a dialog": g.WithoutDialog()} {
 		seen := "unset"
-		h := guard.Optional()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.Header.Get("X-Username") }))
+		h := guard.Optional()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			seen = r.Header.Get("X-Username")
+		}))
 		get(h, "X-Username", "admin")
 		if seen != "" {
 			t.Errorf("%s: the handler saw %q, want no header", name, seen)
@@ -147,16 +153,21 @@ func TestALoginReadsWhatAGuardAroundItStrips(t *testing.T) {
 
 func TestNewChecksTheNamesOfBothLists(t *testing.T) {
 	one, other := speaking("Token", nil), speaking("Token", nil)
-	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{other}}); err == nil {
+	if _, err := auth.New(
+		auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{other}}); err == nil {
 		t.Error("two backends of one name in the two lists were taken")
 	}
-	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{one}}); err != nil {
+	if _, err := auth.New(
+		auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{one}}); err != nil {
 		t.Errorf("one backend in both lists: %v", err)
 	}
-	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{kept{one}}}); err != nil {
+	if _, err := auth.New(
+		auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{kept{one}}}); err != nil {
 		t.Errorf("one backend in Backends, and decorated in Login: %v", err)
 	}
-	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{nil}}); err == nil || !strings.Contains(err.Error(), "Config.Login[0] is nil") {
+	if _, err := auth.New(
+		auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{nil}}); err == nil ||
+		!strings.Contains(err.Error(), "Config.Login[0] is nil") {
 		t.Errorf("a nil in Config.Login: %v", err)
 	}
 }
@@ -190,7 +201,8 @@ func TestWithoutDialogSendsNoChallengeOnWhichABrowserAsks(t *testing.T) {
 func TestTheGuardTellsWhoTheClientIs(t *testing.T) {
 	var seen []string
 	reader := proxyReader{tokens("Token"), &seen}
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{reader}, Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{reader},
+		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}})
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, _ := io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, auth.ClientIP(r).String()+" "+string(text))
@@ -200,11 +212,12 @@ func TestTheGuardTellsWhoTheClientIs(t *testing.T) {
 		authorization string
 		want          string
 	}{
-		"a handler behind Require":              {g.Require()(h), "Token good-alice", "198.51.100.7 body"},
-		"an anonymous one":                      {g.Optional()(h), "", "198.51.100.7 body"},
-		"one that Protect opened":               {g.Protect(muxOf("/", h), auth.Open("/")), "", "198.51.100.7 body"},
-		"one without a guard":                   {h, "", "10.0.0.1 body"},
-		"an anonymous one inside another guard": {guardOf(t, speaking("Token", nil)).Require()(g.Optional()(h)), "", "198.51.100.7 body"},
+		"a handler behind Require": {g.Require()(h), "Token good-alice", "198.51.100.7 body"},
+		"an anonymous one":         {g.Optional()(h), "", "198.51.100.7 body"},
+		"one that Protect opened":  {g.Protect(muxOf("/", h), auth.Open("/")), "", "198.51.100.7 body"},
+		"one without a guard":      {h, "", "10.0.0.1 body"},
+		"an anonymous one inside another guard": {guardOf(t, speaking("Token", nil)).Require()(g.Optional()(h)), "",
+			"198.51.100.7 body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen = nil
@@ -235,7 +248,9 @@ func muxOf(pattern string, h http.Handler) *http.ServeMux {
 func TestAWrappedUserIsFound(t *testing.T) {
 	b := speaking("Token", nil)
 	b.answer = func(*http.Request) (auth.User, auth.Credential, error) { return tenant{user("alice")}, nil, nil }
-	h := guardOf(t, b).Require(auth.UserIs(func(u user) bool { return u == "alice" }))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	h := guardOf(t, b).Require(auth.UserIs(func(u user) bool {
+		return u == "alice"
+	}))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if _, ok := auth.UserFrom[user](r.Context()); !ok {
 			t.Error("UserFrom did not find the user inside")
 		}

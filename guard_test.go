@@ -52,12 +52,16 @@ func TestTheInnermostGuardDecidesWhoItIs(t *testing.T) {
 		h    http.Handler
 		want string
 	}{
-		"anonymous hides who was proved further out":             {one.Require()(nobody.Optional()(whoami)), "anonymous"},
-		"a guard that comes twice, with another between":         {one.Require()(two.Require()(one.Require()(whoami))), "token-user"},
-		"a guard that comes twice, with anonymous between":       {one.Require()(nobody.Optional()(one.Require()(whoami))), "token-user"},
-		"a guard does not believe WithIdentity":                  {asAdmin(one.Require()(whoami)), "token-user"},
-		"nor does an anonymous one":                              {asAdmin(nobody.Optional()(whoami)), "anonymous"},
-		"nor does a guard that comes twice with it in between":   {one.Require()(asAdmin(one.Require()(whoami))), "token-user"},
+		"anonymous hides who was proved further out": {one.Require()(nobody.Optional()(whoami)),
+			"anonymous"},
+		"a guard that comes twice, with another between": {one.Require()(two.Require()(one.Require()(whoami))),
+			"token-user"},
+		"a guard that comes twice, with anonymous between": {
+			one.Require()(nobody.Optional()(one.Require()(whoami))), "token-user"},
+		"a guard does not believe WithIdentity": {asAdmin(one.Require()(whoami)), "token-user"},
+		"nor does an anonymous one":             {asAdmin(nobody.Optional()(whoami)), "anonymous"},
+		"nor does a guard that comes twice with it in between": {one.Require()(asAdmin(one.Require()(whoami))),
+			"token-user"},
 		"a bare handler does, as documented":                     {asAdmin(whoami), "admin"},
 		"and so does a handler with it right before, as it asks": {one.Require()(asAdmin(whoami)), "admin"},
 	} {
@@ -100,7 +104,8 @@ func TestAGuardIsABackend(t *testing.T) {
 	w := get(h, "Authorization", "Bearer bad")
 	wantStatus(t, w, 401)
 	authtest.AssertChallenge(t, w.Header(), "Basic", map[string]string{"realm": "api"})
-	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "api", "error": "invalid_token", "error_description": "Invalid token."})
+	authtest.AssertChallenge(t, w.Header(), "Bearer", map[string]string{"realm": "api", "error": "invalid_token",
+		"error_description": "Invalid token."})
 	wantStatus(t, get(h), 401)
 }
 
@@ -137,7 +142,9 @@ func TestHeadersThatBackendsTrustNeverReachAHandler(t *testing.T) {
 	})
 	mux.Handle("GET /open", seen)
 	mux.Handle("GET /closed", seen)
-	preflight := newGuard(t, auth.Config{Backends: []auth.Authenticator{speaking("Token", nil), proxyOnly("X-Username")}, Preflight: seen})
+	preflight := newGuard(
+		t, auth.Config{Backends: []auth.Authenticator{speaking("Token", nil), proxyOnly("X-Username")},
+			Preflight: seen})
 	for name, row := range map[string]struct {
 		h http.Handler
 		r *http.Request
@@ -147,8 +154,10 @@ func TestHeadersThatBackendsTrustNeverReachAHandler(t *testing.T) {
 		"optional and anonymous":    {anonymous.Optional()(seen), request("GET", "/")},
 		"an open route":             {anonymous.Protect(mux, auth.Open("GET /open")), request("GET", "/open")},
 		"a protected route":         {proved.Protect(mux), request("GET", "/closed")},
-		"planted by authtest":       {anonymous.Require()(seen), authtest.WithIdentity(request("GET", "/"), user("u"), nil)},
-		"a preflight":               {preflight.Require()(seen), request("OPTIONS", "/", "Origin", "https://x", "Access-Control-Request-Method", "PUT")},
+		"planted by authtest": {anonymous.Require()(seen),
+			authtest.WithIdentity(request("GET", "/"), user("u"), nil)},
+		"a preflight": {preflight.Require()(seen), request("OPTIONS", "/", "Origin", "https://x",
+			"Access-Control-Request-Method", "PUT")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, key := range []string{"X-Username", "X_username", "X_Username", "x-username", "X-USERNAME"} {
@@ -169,14 +178,16 @@ func TestAPreflightNeverRunsAProtectedHandlerAndIsNeverAuthenticated(t *testing.
 	b := speaking("Token", nil)
 	g := guardOf(t, b)
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })
-	cors := newGuard(t, auth.Config{Backends: []auth.Authenticator{b}, Preflight: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "https://app.example")
-		whoami.ServeHTTP(w, r)
-	})})
+	cors := newGuard(t, auth.Config{Backends: []auth.Authenticator{b},
+		Preflight: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Access-Control-Allow-Origin", "https://app.example")
+			whoami.ServeHTTP(w, r)
+		})})
 	mux := http.NewServeMux()
 	mux.Handle("/", handler)
 	preflight := func() *http.Request {
-		return request("OPTIONS", "/", "Origin", "https://app.example", "Access-Control-Request-Method", "PUT", "Authorization", "Token good-a")
+		return request("OPTIONS", "/", "Origin", "https://app.example", "Access-Control-Request-Method", "PUT",
+			"Authorization", "Token good-a")
 	}
 	for _, h := range []http.Handler{g.Require()(handler), g.Optional()(handler), g.Protect(mux)} {
 		wantStatus(t, do(h, preflight()), 204)
@@ -200,11 +211,12 @@ func TestOptionsThatAreNoPreflightAreAuthenticated(t *testing.T) {
 }
 
 func TestRenderWritesTheAnswerItsOwnWay(t *testing.T) {
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Bearer")}, Render: func(w http.ResponseWriter, _ *http.Request, p *auth.Problem) {
-		w.Header().Set("Content-Type", "text/plain")
-		w.WriteHeader(p.Status)
-		_, _ = io.WriteString(w, p.Code)
-	}})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Bearer")},
+		Render: func(w http.ResponseWriter, _ *http.Request, p *auth.Problem) {
+			w.Header().Set("Content-Type", "text/plain")
+			w.WriteHeader(p.Status)
+			_, _ = io.WriteString(w, p.Code)
+		}})
 	w := get(g.Require()(whoami))
 	if w.Code != 401 || w.Body.String() != "not_authenticated" || w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %s %v", w.Code, w.Body, w.Header())
@@ -222,7 +234,8 @@ func TestRefuseAnswersAsTheGuardWould(t *testing.T) {
 	if problem["attempts"] != 3.0 {
 		t.Errorf("body %v", problem)
 	}
-	w = do(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.Refuse(w, r, auth.ErrInvalid) }), request("GET", "/"))
+	w = do(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.Refuse(w, r, auth.ErrInvalid) }),
+		request("GET", "/"))
 	wantStatus(t, w, 401)
 	if n := len(events.take()); n != 2 {
 		t.Errorf("%d events, want one for each", n)

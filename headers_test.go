@@ -25,12 +25,16 @@ func TestNoSharedCacheServesOneUsersAnswerToAnother(t *testing.T) {
 		header  []string
 		control []string
 	}{
-		"a proved answer is private":               {g.Require()(whoami), []string{"Authorization", "Token good-a"}, []string{"private"}},
-		"so is one of Optional":                    {g.Optional()(whoami), []string{"Authorization", "Token good-a"}, []string{"private"}},
-		"and one behind two layers, once":          {g.Require()(g.Require()(whoami)), []string{"Authorization", "Token good-a"}, []string{"private"}},
+		"a proved answer is private": {g.Require()(whoami), []string{"Authorization", "Token good-a"},
+			[]string{"private"}},
+		"so is one of Optional": {g.Optional()(whoami), []string{"Authorization", "Token good-a"},
+			[]string{"private"}},
+		"and one behind two layers, once": {g.Require()(g.Require()(whoami)),
+			[]string{"Authorization", "Token good-a"}, []string{"private"}},
 		"an anonymous answer may be kept, by Vary": {g.Optional()(whoami), nil, nil},
 		"a refusal is not stored":                  {g.Require()(whoami), nil, []string{"no-store"}},
-		"a refusal further in is not stored":       {g.Require()(g.Require(auth.Scopes("x"))(whoami)), []string{"Authorization", "Token good-a"}, []string{"no-store"}},
+		"a refusal further in is not stored": {g.Require()(g.Require(auth.Scopes("x"))(whoami)),
+			[]string{"Authorization", "Token good-a"}, []string{"no-store"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := get(row.h, row.header...)

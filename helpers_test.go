@@ -94,7 +94,8 @@ func tokens(schemes ...string) *backend {
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Detail: "Invalid token."}
 	}}
 	for _, scheme := range schemes {
-		b.challenges = append(b.challenges, auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: "api"}}})
+		b.challenges = append(b.challenges,
+			auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: "api"}}})
 	}
 	return b
 }

@@ -19,7 +19,8 @@ func TestUnitTheCeilingOfTheAuthorizationHeaderIsASetting(t *testing.T) {
 	bearer := []auth.Challenge{{Scheme: "Bearer"}}
 	for most, good := range map[int]bool{-1: false, 1: false, 8<<10 - 1: false, 0: true, 8 << 10: true, 64 << 10: true,
 		64<<10 + 1: false} {
-		_, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}, Challenges: bearer, MaxAuthorization: most})
+		_, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}, Challenges: bearer,
+			MaxAuthorization: most})
 		if (err == nil) != good {
 			t.Errorf("MaxAuthorization %d: want accepted to be %v, got %v", most, good, err)
 		}
@@ -42,7 +43,8 @@ func TestUnitTheCeilingOfTheAuthorizationHeaderIsASetting(t *testing.T) {
 	}
 	t.Run("of another guard does not count", func(t *testing.T) {
 		make := func(most int, backend auth.Authenticator) *auth.Guard {
-			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}, Challenges: bearer, MaxAuthorization: most})
+			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}, Challenges: bearer,
+				MaxAuthorization: most})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -56,9 +56,11 @@ func TestAGuardThatRewordsSaysItInAllItsAnswers(t *testing.T) {
 		return do(guard.Require()(http.NotFoundHandler()), request("GET", "/", "Authorization", "Bearer x"))
 	}
 	again := reworded.MapProblem(func(_ *http.Request, p *auth.Problem) { p.Status, p.Code = 500, "other" })
-	for sentence, guard := range map[string]*auth.Guard{"itself": reworded, "With others": with, "reworded again": again} {
+	for sentence, guard := range map[string]*auth.Guard{"itself": reworded, "With others": with,
+		"reworded again": again} {
 		w := ask(guard)
-		if w.Code != http.StatusTeapot || member(t, w, "code") != "tea" || w.Header().Get("WWW-Authenticate") != "" || w.Header().Get("Cache-Control") != "no-store" {
+		if w.Code != http.StatusTeapot || member(t, w, "code") != "tea" || w.Header().Get("WWW-Authenticate") != "" ||
+			w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %v %s", sentence, w.Code, w.Header(), w.Body)
 		}
 	}

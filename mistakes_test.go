@@ -21,9 +21,12 @@ func TestUnitABackendThatCannotDecideIsNamedInTheLog(t *testing.T) {
 		backend auth.Authenticator
 		log     string
 	}{
-		"a function that means a refusal": {unnamed, "the backend cannot decide, since its error has no kind such as auth.ErrInvalid: connection refused"},
-		"a backend with a name":           {speaking("Token", down), `error="the backend cannot decide: connection refused"`},
-		"one that says so itself":         {speaking("Token", &auth.Error{Cause: down}), `error="auth: undecided: connection refused"`},
+		"a function that means a refusal": {unnamed, "the backend cannot decide, since its error has no kind such as " +
+			"auth.ErrInvalid: connection refused"},
+		"a backend with a name": {speaking("Token", down),
+			`error="the backend cannot decide: connection refused"`},
+		"one that says so itself": {speaking("Token", &auth.Error{Cause: down}),
+			`error="auth: undecided: connection refused"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, log := logging(t, row.backend, speaking("Other", nil))
@@ -49,9 +52,11 @@ func TestUnitAUserLoaderThatFailsIsNamed(t *testing.T) {
 		err  error
 		want string
 	}{
-		"an outage":   {nil, down, "auth: user loader: connection refused"},
-		"no user":     {nil, nil, "user loader returned neither user nor error. Return auth.ErrUserNotFound for an unknown user"},
-		"no such row": {nil, errors.New("sql: no rows in result set"), "Return auth.ErrUserNotFound for an unknown user"},
+		"an outage": {nil, down, "auth: user loader: connection refused"},
+		"no user": {nil, nil, "user loader returned neither user nor error. Return auth.ErrUserNotFound for an " +
+			"unknown user"},
+		"no such row": {nil, errors.New("sql: no rows in result set"),
+			"Return auth.ErrUserNotFound for an unknown user"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			load := auth.UserLoader(func(context.Context, string) (auth.User, error) { return row.user, row.err })
@@ -74,16 +79,19 @@ func TestUnitAPageThatIsAnsweredWithJSONIsSaidOnce(t *testing.T) {
 		render func(http.ResponseWriter, *http.Request, *auth.Problem)
 		want   int // lines of the log
 	}{
-		"a browser that opens a page":  {"Cookie", page, nil, 1},
-		"a script of a page":           {"Cookie", []string{"Sec-Fetch-Mode", "cors"}, nil, 0},
-		"a program":                    {"Cookie", nil, nil, 0},
-		"with a token":                 {"Cookie", append([]string{"Authorization", "Cookie x"}, page...), nil, 0},
-		"a service without sessions":   {"Token", page, nil, 0},
-		"where pages have a rendering": {"Cookie", page, func(w http.ResponseWriter, _ *http.Request, p *auth.Problem) { auth.WriteProblem(w, p) }, 0},
+		"a browser that opens a page": {"Cookie", page, nil, 1},
+		"a script of a page":          {"Cookie", []string{"Sec-Fetch-Mode", "cors"}, nil, 0},
+		"a program":                   {"Cookie", nil, nil, 0},
+		"with a token":                {"Cookie", append([]string{"Authorization", "Cookie x"}, page...), nil, 0},
+		"a service without sessions":  {"Token", page, nil, 0},
+		"where pages have a rendering": {"Cookie", page, func(w http.ResponseWriter, _ *http.Request, p *auth.Problem) {
+			auth.WriteProblem(w, p)
+		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			g := newGuard(t, auth.Config{Backends: []auth.Authenticator{speaking(row.scheme, auth.ErrNoCredentials)}, Render: row.render,
+			g := newGuard(t, auth.Config{Backends: []auth.Authenticator{speaking(row.scheme, auth.ErrNoCredentials)},
+				Render: row.render,
 				Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			for range 3 {
 				wantStatus(t, get(g.Require()(whoami), row.header...), 401)

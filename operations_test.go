@@ -90,7 +90,8 @@ func TestUnitOperationsNameCommandsOfAuthctl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, least := range map[string]int{"operations.md": 4, "operations/backups.md": 4, "operations/runbook.md": 6} {
+	for name, least := range map[string]int{"operations.md": 4, "operations/backups.md": 4,
+		"operations/runbook.md": 6} {
 		t.Run(name, func(t *testing.T) {
 			page, err := os.ReadFile(filepath.Join("docs", filepath.FromSlash(name)))
 			if err != nil {

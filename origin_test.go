@@ -34,7 +34,8 @@ func TestUnitOriginByHTTP(t *testing.T) {
 			[]string{"Origin", "http://app.example", "X-Forwarded-Proto", "https"}, true},
 		"also for a WebSocket": {strict, nil, proxy,
 			[]string{"Origin", "http://app.example", "X-Forwarded-Proto", "wss", "Upgrade", "websocket"}, true},
-		"a page by https is the same origin":  {strict, overTLS, stranger, []string{"Origin", "https://app.example"}, false},
+		"a page by https is the same origin": {strict, overTLS, stranger,
+			[]string{"Origin", "https://app.example"}, false},
 		"a service by http has pages by http": {strict, nil, stranger, []string{"Origin", "http://app.example"}, false},
 		"a proxy that is not named may have ended TLS": {strict, nil, stranger,
 			[]string{"Origin", "https://app.example"}, false},
@@ -53,7 +54,8 @@ func TestUnitOriginByHTTP(t *testing.T) {
 			if err := row.guard.CheckOrigin(r); errors.Is(err, auth.ErrCrossOrigin) != row.refused {
 				t.Errorf("got %v, want a refusal: %v", err, row.refused)
 			}
-			if got := len(r.Header["Sec-Fetch-Site"]); got != strings.Count(strings.Join(row.header, " "), "Sec-Fetch") {
+			if got := len(r.Header["Sec-Fetch-Site"]); got != strings.Count(strings.Join(row.header, " "),
+				"Sec-Fetch") {
 				t.Error("the request was changed")
 			}
 		})

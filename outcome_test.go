@@ -19,7 +19,7 @@ import (
 	"github.com/gatewarden/auth/authtest"
 )
 
-// anon marks a row where Optional lets the request through as nobody.
+// anon marks a row where Optional lets the request through without a user.
 const anon = "anonymous"
 
 // TestOutcomes is the table of outcomes: what each of them does to Require and
@@ -42,62 +42,143 @@ func TestOutcomes(t *testing.T) {
 		body     string // of a 200
 		code     string
 		detail   string
-		error    string // attribute of the first challenge; "-" is none
+		error    string // attribute of the first challenge; "-" is no error
 		retry    string
 	}{
-		{name: "a proof stops the chain and the handler runs", backends: []auth.Authenticator{speaking("Token", nil), speaking("Bearer", auth.ErrInvalid)}, status: 200, body: "token-user"},
-		{name: "no header is absent", backends: []auth.Authenticator{tokens("Token", "Bearer")}, optional: anon, status: 401,
-			code: "not_authenticated", detail: "Authentication credentials were not provided.", error: "-"},
-		{name: "an empty Authorization is absent", backends: []auth.Authenticator{tokens("Token")}, lines: []string{""}, optional: anon, status: 401, code: "not_authenticated", error: "-"},
-		{name: "an Authorization of spaces is absent", backends: []auth.Authenticator{tokens("Token")}, lines: []string{" \t "}, optional: anon, status: 401, code: "not_authenticated", error: "-"},
-		{name: "a scheme nobody here speaks is absent", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Digest x"}, optional: anon, status: 401, code: "not_authenticated", error: "-",
+		{name: "a proof stops the chain and the handler runs", backends: []auth.Authenticator{speaking("Token", nil),
+			speaking("Bearer", auth.ErrInvalid)}, status: 200, body: "token-user"},
+		{name: "no header is absent", backends: []auth.Authenticator{tokens("Token", "Bearer")}, optional: anon,
+			status: 401,
+			code:   "not_authenticated", detail: "Authentication credentials were not provided.", error: "-"},
+		{name: "an empty Authorization is absent", backends: []auth.Authenticator{tokens("Token")}, lines: []string{""},
+			optional: anon, status: 401, code: "not_authenticated", error: "-"},
+		{name: "an Authorization of spaces is absent", backends: []auth.Authenticator{tokens("Token")},
+			lines: []string{" \t "}, optional: anon, status: 401, code: "not_authenticated", error: "-"},
+		{name: "a scheme nobody here speaks is absent", backends: []auth.Authenticator{tokens("Token", "Bearer")},
+			lines: []string{"Digest x"}, optional: anon, status: 401, code: "not_authenticated", error: "-",
 			detail: "The scheme of the Authorization header is not accepted here. See WWW-Authenticate."},
-		{name: "a scheme that is misspelled is malformed", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Bearer: x"}, status: 400, code: "invalid_request", error: "invalid_request"},
-		{name: "a scheme is read in any case", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"bEARER good-alice"}, status: 200, body: "alice"},
-		{name: "spaces and tabs before the token are skipped", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Token  \t good-alice "}, status: 200, body: "alice"},
-		{name: "after an unrecognized credential the next backend may prove", backends: []auth.Authenticator{speaking("Bearer", auth.ErrUnrecognized), basic(nil)}, lines: []string{"Bearer x"}, status: 200, body: "basic-user"},
-		{name: "an unrecognized credential nobody proves is refused", backends: []auth.Authenticator{basic(auth.ErrNoCredentials), tokens("Bearer")}, lines: []string{"Bearer other-1"}, status: 401,
+		{name: "a scheme that is misspelled is malformed", backends: []auth.Authenticator{tokens("Token", "Bearer")},
+			lines: []string{"Bearer: x"}, status: 400, code: "invalid_request", error: "invalid_request"},
+		{name: "a scheme is read in any case", backends: []auth.Authenticator{tokens("Token", "Bearer")},
+			lines: []string{"bEARER good-alice"}, status: 200, body: "alice"},
+		{name: "spaces and tabs before the token are skipped",
+			backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Token  \t good-alice "},
+			status: 200, body: "alice"},
+		{name: "after an unrecognized credential the next backend may prove",
+			backends: []auth.Authenticator{speaking("Bearer", auth.ErrUnrecognized), basic(nil)},
+			lines:    []string{"Bearer x"}, status: 200, body: "basic-user"},
+		{name: "an unrecognized credential nobody proves is refused",
+			backends: []auth.Authenticator{basic(auth.ErrNoCredentials), tokens("Bearer")}, lines: []string{
+				"Bearer other-1"}, status: 401,
 			code: "invalid_token", detail: "Invalid token.", error: "invalid_token"},
-		{name: "an invalid credential is refused though a weaker backend would prove", backends: []auth.Authenticator{speaking("Bearer", auth.ErrInvalid), basic(nil)}, lines: []string{"Bearer x"}, status: 401,
+		{name: "an invalid credential is refused though a weaker backend would prove",
+			backends: []auth.Authenticator{speaking("Bearer", auth.ErrInvalid), basic(nil)}, lines: []string{
+				"Bearer x"}, status: 401,
 			code: "authentication_failed", detail: "Incorrect authentication credentials.", error: "invalid_token"},
-		{name: "an invalid credential has the backend's own words", backends: []auth.Authenticator{tokens("Token")}, lines: []string{"Token bad"}, status: 401, code: "authentication_failed", detail: "Invalid token.", error: "invalid_token"},
-		{name: "an inactive user is invalid", backends: []auth.Authenticator{speaking("Token", auth.ErrUserInactive)}, lines: []string{"Token x"}, status: 401, code: "authentication_failed", detail: "User inactive or deleted.", error: "invalid_token"},
-		{name: "a deleted user is invalid", backends: []auth.Authenticator{speaking("Token", fmt.Errorf("row 7: %w", auth.ErrUserNotFound))}, lines: []string{"Token x"}, status: 401, code: "authentication_failed", detail: "User inactive or deleted.", error: "invalid_token"},
-		{name: "two Authorization lines are malformed", backends: []auth.Authenticator{tokens("Token")}, lines: []string{"Token good-a", "Token good-a"}, status: 400, code: "invalid_request", detail: "More than one Authorization header.", error: "-"},
-		{name: "two Authorization lines of unknown schemes are malformed", backends: []auth.Authenticator{tokens("Token")}, lines: []string{"Digest a", "Hawk b"}, status: 400, code: "invalid_request", error: "-"},
-		{name: "two Authorization lines, one of them empty, are malformed", backends: []auth.Authenticator{tokens("Token")}, lines: []string{"", "Token good-a"}, status: 400, code: "invalid_request", error: "-"},
-		{name: "two Authorization lines are malformed where no backend reads them", backends: []auth.Authenticator{header()}, lines: []string{"Digest a", "Digest b"}, status: 400, code: "invalid_request", error: "-"},
-		{name: "Bearer alone is malformed", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Bearer"}, status: 400, code: "invalid_request", detail: "Invalid token header. No credentials provided.", error: "invalid_request"},
-		{name: "junk after a Bearer token is malformed", backends: []auth.Authenticator{tokens("Bearer")}, lines: []string{"Bearer good-a b"}, status: 400, code: "invalid_request", detail: "Invalid token header. Token string should not contain spaces.", error: "invalid_request"},
-		{name: "a comma in a Bearer token is malformed", backends: []auth.Authenticator{tokens("Bearer")}, lines: []string{"Bearer a,b"}, status: 400, code: "invalid_request", detail: "Invalid token header. Token string should not contain invalid characters.", error: "invalid_request"},
-		{name: "byte 0xFF in a Bearer token is malformed", backends: []auth.Authenticator{tokens("Bearer")}, lines: []string{"Bearer a\xff"}, status: 400, code: "invalid_request", error: "invalid_request"},
-		{name: "DPoP alone is malformed", backends: []auth.Authenticator{tokens("DPoP")}, lines: []string{"dpop"}, status: 400, code: "invalid_request", error: "invalid_request"},
-		{name: "Token alone is malformed but 401", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Token"}, status: 401, code: "invalid_request", detail: "Invalid token header. No credentials provided.", error: "invalid_request"},
-		{name: "junk after a Token is malformed but 401", backends: []auth.Authenticator{tokens("Token")}, lines: []string{"Token a b"}, status: 401, code: "invalid_request", detail: "Invalid token header. Token string should not contain spaces.", error: "invalid_request"},
-		{name: "byte 0xFF in a Token is malformed but 401", backends: []auth.Authenticator{tokens("Token")}, lines: []string{"Token \xff"}, status: 401, code: "invalid_request", detail: "Invalid token header. Token string should not contain invalid characters.", error: "invalid_request"},
-		{name: "more than 8 KiB is malformed", backends: []auth.Authenticator{tokens("Token")}, lines: []string{"Token " + strings.Repeat("a", auth.MaxAuthorization)}, status: 400, code: "invalid_request", detail: "Authorization header is too long.", error: "-"},
-		{name: "8 KiB is read", backends: []auth.Authenticator{tokens("Token")}, lines: []string{"Token " + strings.Repeat("a", auth.MaxAuthorization-6)}, status: 401, code: "authentication_failed", error: "invalid_token"},
-		{name: "a malformed credential stops the chain", backends: []auth.Authenticator{tokens("Bearer"), basic(nil)}, lines: []string{"Bearer"}, status: 400, code: "invalid_request", error: "invalid_request"},
-		{name: "a proof that is not enough is 403 with the scopes that are", backends: []auth.Authenticator{tokens("Bearer")}, lines: []string{"Bearer good-a"}, policies: []auth.Policy{auth.Scopes("r", "w")}, status: 403,
-			code: "insufficient_scope", detail: "You do not have permission to perform this action.", error: "insufficient_scope"},
-		{name: "an old login is 401 with what to ask for", backends: []auth.Authenticator{tokens("Bearer")}, lines: []string{"Bearer good-a"}, policies: []auth.Policy{auth.Fresh(time.Minute, "mfa")}, status: 401,
-			code: "insufficient_user_authentication", detail: "A more recent or stronger authentication is required.", error: "insufficient_user_authentication"},
-		{name: "too many tries are 429", backends: []auth.Authenticator{speaking("Basic", &auth.Error{Kind: auth.ErrThrottled, RetryAfter: 59*time.Second + time.Millisecond}), speaking("Token", nil)}, status: 429,
-			code: "throttled", detail: "Request was throttled. Expected available in 60 seconds.", error: "-", retry: "60"},
-		{name: "throttled without a time waits a second", backends: []auth.Authenticator{speaking("Basic", auth.ErrThrottled)}, status: 429, code: "throttled", error: "-", retry: "1"},
-		{name: "throttled stays 429 whatever else the error says", backends: []auth.Authenticator{speaking("Basic", &auth.Error{Kind: auth.ErrThrottled, Status: 401})}, status: 429, code: "throttled", error: "-", retry: "1"},
-		{name: "an outage is 503, stops the chain and tells nothing", backends: []auth.Authenticator{speaking("Token", errors.New(outageCause)), basic(nil)}, lines: []string{"Token x"}, status: 503,
+		{name: "an invalid credential has the backend's own words", backends: []auth.Authenticator{tokens("Token")},
+			lines: []string{"Token bad"}, status: 401, code: "authentication_failed", detail: "Invalid token.",
+			error: "invalid_token"},
+		{name: "an inactive user is invalid", backends: []auth.Authenticator{speaking("Token", auth.ErrUserInactive)},
+			lines: []string{"Token x"}, status: 401, code: "authentication_failed", detail: "User inactive or deleted.",
+			error: "invalid_token"},
+		{name: "a deleted user is invalid",
+			backends: []auth.Authenticator{speaking("Token", fmt.Errorf("row 7: %w", auth.ErrUserNotFound))},
+			lines:    []string{"Token x"}, status: 401, code: "authentication_failed",
+			detail: "User inactive or deleted.", error: "invalid_token"},
+		{name: "two Authorization lines are malformed", backends: []auth.Authenticator{tokens("Token")},
+			lines: []string{"Token good-a", "Token good-a"}, status: 400, code: "invalid_request",
+			detail: "More than one Authorization header.", error: "-"},
+		{name: "two Authorization lines of unknown schemes are malformed",
+			backends: []auth.Authenticator{tokens("Token")}, lines: []string{"Digest a", "Hawk b"}, status: 400,
+			code: "invalid_request", error: "-"},
+		{name: "two Authorization lines, one of them empty, are malformed",
+			backends: []auth.Authenticator{tokens("Token")}, lines: []string{"", "Token good-a"}, status: 400,
+			code: "invalid_request", error: "-"},
+		{name: "two Authorization lines are malformed where no backend reads them",
+			backends: []auth.Authenticator{header()}, lines: []string{"Digest a", "Digest b"}, status: 400,
+			code: "invalid_request", error: "-"},
+		{name: "Bearer alone is malformed", backends: []auth.Authenticator{tokens("Token", "Bearer")},
+			lines: []string{"Bearer"}, status: 400, code: "invalid_request",
+			detail: "Invalid token header. No credentials provided.", error: "invalid_request"},
+		{name: "junk after a Bearer token is malformed", backends: []auth.Authenticator{tokens("Bearer")},
+			lines: []string{"Bearer good-a b"}, status: 400, code: "invalid_request",
+			detail: "Invalid token header. Token string should not contain spaces.", error: "invalid_request"},
+		{name: "a comma in a Bearer token is malformed", backends: []auth.Authenticator{tokens("Bearer")},
+			lines: []string{"Bearer a,b"}, status: 400, code: "invalid_request",
+			detail: "Invalid token header. Token string should not contain invalid characters.",
+			error:  "invalid_request"},
+		{name: "byte 0xFF in a Bearer token is malformed", backends: []auth.Authenticator{tokens("Bearer")},
+			lines: []string{"Bearer a\xff"}, status: 400, code: "invalid_request", error: "invalid_request"},
+		{name: "DPoP alone is malformed", backends: []auth.Authenticator{tokens("DPoP")}, lines: []string{"dpop"},
+			status: 400, code: "invalid_request", error: "invalid_request"},
+		{name: "Token alone is malformed but 401", backends: []auth.Authenticator{tokens("Token", "Bearer")},
+			lines: []string{"Token"}, status: 401, code: "invalid_request",
+			detail: "Invalid token header. No credentials provided.", error: "invalid_request"},
+		{name: "junk after a Token is malformed but 401", backends: []auth.Authenticator{tokens("Token")},
+			lines: []string{"Token a b"}, status: 401, code: "invalid_request",
+			detail: "Invalid token header. Token string should not contain spaces.", error: "invalid_request"},
+		{name: "byte 0xFF in a Token is malformed but 401", backends: []auth.Authenticator{tokens("Token")},
+			lines: []string{"Token \xff"}, status: 401, code: "invalid_request",
+			detail: "Invalid token header. Token string should not contain invalid characters.",
+			error:  "invalid_request"},
+		{name: "more than 8 KiB is malformed", backends: []auth.Authenticator{tokens("Token")},
+			lines: []string{"Token " + strings.Repeat("a", auth.MaxAuthorization)}, status: 400,
+			code: "invalid_request", detail: "Authorization header is too long.", error: "-"},
+		{name: "8 KiB is read", backends: []auth.Authenticator{tokens("Token")},
+			lines: []string{"Token " + strings.Repeat("a", auth.MaxAuthorization-6)}, status: 401,
+			code: "authentication_failed", error: "invalid_token"},
+		{name: "a malformed credential stops the chain", backends: []auth.Authenticator{tokens("Bearer"), basic(nil)},
+			lines: []string{"Bearer"}, status: 400, code: "invalid_request", error: "invalid_request"},
+		{name: "a proof that is not enough is 403 with the scopes that are",
+			backends: []auth.Authenticator{tokens("Bearer")}, lines: []string{"Bearer good-a"}, policies: []auth.Policy{
+				auth.Scopes("r", "w")}, status: 403,
+			code: "insufficient_scope", detail: "You do not have permission to perform this action.",
+			error: "insufficient_scope"},
+		{name: "an old login is 401 with what to ask for", backends: []auth.Authenticator{tokens("Bearer")},
+			lines: []string{"Bearer good-a"}, policies: []auth.Policy{auth.Fresh(time.Minute, "mfa")}, status: 401,
+			code: "insufficient_user_authentication", detail: "A more recent or stronger authentication is required.",
+			error: "insufficient_user_authentication"},
+		{name: "too many tries are 429",
+			backends: []auth.Authenticator{
+				speaking("Basic", &auth.Error{Kind: auth.ErrThrottled, RetryAfter: 59*time.Second + time.Millisecond}),
+				speaking("Token", nil)}, status: 429,
+			code: "throttled", detail: "Request was throttled. Expected available in 60 seconds.", error: "-",
+			retry: "60"},
+		{name: "throttled without a time waits a second",
+			backends: []auth.Authenticator{speaking("Basic", auth.ErrThrottled)}, status: 429, code: "throttled",
+			error: "-", retry: "1"},
+		{name: "throttled stays 429 whatever else the error says",
+			backends: []auth.Authenticator{speaking("Basic", &auth.Error{Kind: auth.ErrThrottled, Status: 401})},
+			status:   429, code: "throttled", error: "-", retry: "1"},
+		{name: "an outage is 503, stops the chain and tells nothing",
+			backends: []auth.Authenticator{speaking("Token", errors.New(outageCause)), basic(nil)}, lines: []string{
+				"Token x"}, status: 503,
 			code: "unavailable", detail: "Authentication is temporarily unavailable.", error: "-", retry: "5"},
-		{name: "an outage may say when to come back, and no more", backends: []auth.Authenticator{speaking("Token", &auth.Error{Detail: outageCause, Code: "secret", RetryAfter: 90 * time.Second, Cause: errors.New(outageCause)})}, status: 503,
+		{name: "an outage may say when to come back, and no more",
+			backends: []auth.Authenticator{
+				speaking("Token", &auth.Error{Detail: outageCause, Code: "secret", RetryAfter: 90 * time.Second,
+					Cause: errors.New(outageCause)})}, status: 503,
 			code: "unavailable", detail: "Authentication is temporarily unavailable.", error: "-", retry: "90"},
-		{name: "an outage is never 401", backends: []auth.Authenticator{speaking("Token", &auth.Error{Status: 401, Cause: errors.New(outageCause)})}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
-		{name: "an outage caused by an invalid row is an outage", backends: []auth.Authenticator{speaking("Token", &auth.Error{Cause: auth.ErrInvalid})}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
-		{name: "a nil *Error that became an error is an outage", backends: []auth.Authenticator{speaking("Token", (*auth.Error)(nil))}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
-		{name: "absent and invalid at once is invalid", backends: []auth.Authenticator{speaking("Token", errors.Join(auth.ErrNoCredentials, auth.ErrInvalid)), basic(nil)}, status: 401, code: "authentication_failed", error: "-"},
-		{name: "a nil user without error is a bug", backends: []auth.Authenticator{proving(nil)}, status: 500, code: "internal_error", detail: "Internal server error.", error: "-"},
-		{name: "a typed nil user without error is a bug", backends: []auth.Authenticator{proving((*ptrUser)(nil))}, status: 500, code: "internal_error", error: "-"},
-		{name: "a user without identifier is a bug", backends: []auth.Authenticator{proving(user(""))}, status: 500, code: "internal_error", error: "-"},
-		{name: "a user with a machine's identifier is a bug", backends: []auth.Authenticator{proving(user("client:x"))}, status: 500, code: "internal_error", error: "-"},
+		{name: "an outage is never 401",
+			backends: []auth.Authenticator{speaking("Token", &auth.Error{Status: 401, Cause: errors.New(outageCause)})},
+			lines:    []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
+		{name: "an outage caused by an invalid row is an outage",
+			backends: []auth.Authenticator{speaking("Token", &auth.Error{Cause: auth.ErrInvalid})},
+			lines:    []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
+		{name: "a nil *Error that became an error is an outage",
+			backends: []auth.Authenticator{speaking("Token", (*auth.Error)(nil))}, lines: []string{"Token x"},
+			status: 503, code: "unavailable", error: "-", retry: "5"},
+		{name: "absent and invalid at once is invalid",
+			backends: []auth.Authenticator{speaking("Token", errors.Join(auth.ErrNoCredentials, auth.ErrInvalid)),
+				basic(nil)}, status: 401, code: "authentication_failed", error: "-"},
+		{name: "a nil user without error is a bug", backends: []auth.Authenticator{proving(nil)}, status: 500,
+			code: "internal_error", detail: "Internal server error.", error: "-"},
+		{name: "a typed nil user without error is a bug", backends: []auth.Authenticator{proving((*ptrUser)(nil))},
+			status: 500, code: "internal_error", error: "-"},
+		{name: "a user without identifier is a bug", backends: []auth.Authenticator{proving(user(""))}, status: 500,
+			code: "internal_error", error: "-"},
+		{name: "a user with a machine's identifier is a bug", backends: []auth.Authenticator{proving(user("client:x"))},
+			status: 500, code: "internal_error", error: "-"},
 	}
 	for _, row := range rows {
 		for _, optional := range []bool{false, true} {
@@ -155,8 +236,10 @@ func TestOutcomes(t *testing.T) {
 						t.Errorf("logged %q of a request without credentials", logged)
 					}
 				case strings.Count(logged, "\n") != 1, !strings.Contains(logged, "level="+level),
-					!strings.Contains(logged, fmt.Sprintf(" status=%d ", row.status)), !strings.Contains(logged, " error="):
-					t.Errorf("logged %q at status %d, want one line of level %s with the cause", logged, row.status, level)
+					!strings.Contains(logged, fmt.Sprintf(" status=%d ", row.status)), !strings.Contains(
+						logged, " error="):
+					t.Errorf("logged %q at status %d, want one line of level %s with the cause", logged,
+						row.status, level)
 				}
 			})
 		}
@@ -215,7 +298,8 @@ func attributeOf(line, name string) string {
 
 func TestAnOutageIsLoggedWithItsCause(t *testing.T) {
 	var log bytes.Buffer
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{speaking("Token", errors.New("disk on fire"))}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{speaking("Token", errors.New("disk on fire"))},
+		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	wantStatus(t, get(g.Require()(whoami)), 503)
 	if !strings.Contains(log.String(), "disk on fire") || !strings.Contains(log.String(), "backend=token") {
 		t.Errorf("log %q", log.String())
@@ -229,12 +313,14 @@ func TestAClientThatWentAwayIsNoFailure(t *testing.T) {
 	gone.answer = func(r *http.Request) (auth.User, auth.Credential, error) {
 		return nil, nil, fmt.Errorf("select: %w", r.Context().Err())
 	}
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{gone}, Observer: &events, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{gone}, Observer: &events,
+		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	ran := false
 	for _, wrap := range []func(http.Handler) http.Handler{g.Require(), g.Optional()} {
-		w := do(wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran = true })), request("GET", "/").WithContext(ctx))
+		w := do(wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran = true })),
+			request("GET", "/").WithContext(ctx))
 		if w.Code < 500 {
 			t.Errorf("status %d", w.Code)
 		}
@@ -273,9 +359,11 @@ func TestAmbientCredentialsAreCheckedForTheirOrigin(t *testing.T) {
 		"unsafe with an opaque Origin":           {cookie, "POST", []string{"Origin", "null"}, 403},
 		"the credential says that it is ambient": {byCredential, "POST", []string{"Sec-Fetch-Site", "cross-site"}, 403},
 		"safe from another site":                 {cookie, "GET", []string{"Sec-Fetch-Site", "cross-site"}, 200},
-		"unsafe from the same origin":            {cookie, "POST", []string{"Sec-Fetch-Site", "same-origin", "Origin", "https://example.com"}, 200},
-		"unsafe and not from a browser":          {cookie, "POST", nil, 200},
-		"a token is not ambient":                 {speaking("Token", nil), "POST", []string{"Sec-Fetch-Site", "cross-site"}, 200},
+		"unsafe from the same origin": {cookie, "POST", []string{"Sec-Fetch-Site", "same-origin", "Origin",
+			"https://example.com"}, 200},
+		"unsafe and not from a browser": {cookie, "POST", nil, 200},
+		"a token is not ambient": {speaking("Token", nil), "POST",
+			[]string{"Sec-Fetch-Site", "cross-site"}, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := guardOf(t, row.backend)
@@ -291,7 +379,9 @@ func TestAmbientCredentialsAreCheckedForTheirOrigin(t *testing.T) {
 }
 
 func TestALoaderThatReturnsAMachineIsABug(t *testing.T) {
-	for name, returned := range map[string]auth.User{"a machine": auth.Machine{ID: "x"}, "a reserved identifier": user("client:x"), "nobody": nil, "a typed nil": (*ptrUser)(nil), "no identifier": user("")} {
+	for name, returned := range map[string]auth.User{"a machine": auth.Machine{ID: "x"},
+		"a reserved identifier": user("client:x"), "nobody": nil, "a typed nil": (*ptrUser)(nil),
+		"no identifier": user("")} {
 		t.Run(name, func(t *testing.T) {
 			plain := auth.UserLoader(func(context.Context, string) (auth.User, error) { return returned, nil })
 			cached := auth.CacheUsers(plain, auth.UserCache{TTL: time.Minute}).Load

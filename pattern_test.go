@@ -60,7 +60,8 @@ func FuzzProtect(f *testing.F) {
 			if m := fuzzMethods[int(method>>i)%len(fuzzMethods)]; m != "" {
 				text = m + " " + text
 			}
-			if strings.Contains(text, "//") || !registers(mux, text, func(r *http.Request) { ran, handlerSaw = text, values(r) }) {
+			if strings.Contains(text, "//") ||
+				!registers(mux, text, func(r *http.Request) { ran, handlerSaw = text, values(r) }) {
 				continue // a rule for // is refused
 			}
 			if opened == "" {
@@ -97,7 +98,8 @@ func FuzzProtect(f *testing.F) {
 			return
 		}
 		if !slices.Contains(policySaw[ran], handlerSaw) {
-			t.Errorf("%s %q %s: the handler of %q saw %q, and the policies were asked of %q", r.Method, r.Host, target, ran, handlerSaw, policySaw)
+			t.Errorf("%s %q %s: the handler of %q saw %q, and the policies were asked of %q", r.Method, r.Host, target,
+				ran, handlerSaw, policySaw)
 		}
 	})
 }

@@ -21,8 +21,8 @@ var errorPrefixes = map[string]string{
 	"store/sqlstore/internal/schema": "sqlstore", "store/storetest": "storetest",
 }
 
-// inSentences are folders whose errors may have no prefix, because the packages that call them put one in front, as in
-// "knox: Config.Cookie: …".
+// inSentences are folders with errors that may have no prefix, because the packages that call them put one in front, as
+// in "knox: Config.Cookie: …".
 var inSentences = []string{"backend", "internal", "store/sqlstore/internal/schema"}
 
 // bareErrors are errors of the root that start with no prefix. They are kinds, which stand in the middle of sentences.

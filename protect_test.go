@@ -12,7 +12,8 @@ import (
 
 func TestProtectClosesEverythingButTheOpenPatterns(t *testing.T) {
 	mux := http.NewServeMux()
-	for _, pattern := range []string{"GET /healthz", "POST /login/", "/tree/", "/closedtree/", "GET /users/{id}", "DELETE /users/{id}", "GET /both", "example.com/host"} {
+	for _, pattern := range []string{"GET /healthz", "POST /login/", "/tree/", "/closedtree/", "GET /users/{id}",
+		"DELETE /users/{id}", "GET /both", "example.com/host"} {
 		mux.Handle(pattern, whoami)
 	}
 	isAdmin := auth.UserIs(func(u user) bool { return u == "admin" })
@@ -86,7 +87,7 @@ func refuseAll(*http.Request, auth.User, auth.Credential) error { return auth.Er
 func TestProtectAppliesAPolicyHoweverItsPatternIsSpelled(t *testing.T) {
 	for name, row := range map[string]struct {
 		registered, pattern string
-		fault               string // of Check, "" is none
+		fault               string // of Check, "" is no error
 	}{
 		"as registered":                {"DELETE /users/{id}", "DELETE /users/{id}", ""},
 		"with another wildcard":        {"DELETE /users/{id}", "DELETE /users/{name}", ""},
@@ -136,13 +137,18 @@ func TestProtectOpensTheNamedRouteAndNoOther(t *testing.T) {
 		fault      bool
 		get        map[string]int
 	}{
-		"the tree for an exact route":    {[]string{"/login/{$}"}, "GET /login/", false, map[string]int{"/login/": 200, "/login/x": 401}},
-		"an exact route of a tree":       {[]string{"/login/"}, "/login/{$}", true, map[string]int{"/login/": 500, "/login/x": 500}},
-		"a tree with routes below it":    {[]string{"/login/{$}", "/login/{id}"}, "/login/", true, map[string]int{"/login/": 500, "/login/x": 500}},
-		"an exact route with some below": {[]string{"/login/{$}", "/login/{id}"}, "/login/{$}", false, map[string]int{"/login/": 200, "/login/x": 401}},
-		"a tree, not what is inside it":  {[]string{"/", "/users/{id}"}, "/", false, map[string]int{"/": 200, "/x": 200, "/users/7": 401}},
-		"an open path below a tree":      {[]string{"/"}, "/login", true, map[string]int{"/": 500, "/login": 500}},
-		"a tree without a route":         {[]string{"/users/{id}"}, "/users/", true, map[string]int{"/users/7": 500}},
+		"the tree for an exact route": {[]string{"/login/{$}"}, "GET /login/", false,
+			map[string]int{"/login/": 200, "/login/x": 401}},
+		"an exact route of a tree": {[]string{"/login/"}, "/login/{$}", true,
+			map[string]int{"/login/": 500, "/login/x": 500}},
+		"a tree with routes below it": {[]string{"/login/{$}", "/login/{id}"}, "/login/", true,
+			map[string]int{"/login/": 500, "/login/x": 500}},
+		"an exact route with some below": {[]string{"/login/{$}", "/login/{id}"}, "/login/{$}", false,
+			map[string]int{"/login/": 200, "/login/x": 401}},
+		"a tree, not what is inside it": {[]string{"/", "/users/{id}"}, "/", false,
+			map[string]int{"/": 200, "/x": 200, "/users/7": 401}},
+		"an open path below a tree": {[]string{"/"}, "/login", true, map[string]int{"/": 500, "/login": 500}},
+		"a tree without a route":    {[]string{"/users/{id}"}, "/users/", true, map[string]int{"/users/7": 500}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -175,48 +181,68 @@ func TestProtectMatchesAsServeMuxDoes(t *testing.T) {
 	for name, row := range map[string]serving{
 		"an opening is not for another host": {[]string{"/", "admin.example.com/"}, []auth.RouteOption{auth.Open("/")},
 			"GET", "http://admin.example.com/secret", 401, 200},
-		"nor an exact one for another host's tree": {[]string{"GET /{$}", "admin.example.com/"}, []auth.RouteOption{auth.Open("GET /{$}")},
+		"nor an exact one for another host's tree": {[]string{"GET /{$}", "admin.example.com/"},
+			[]auth.RouteOption{auth.Open("GET /{$}")},
 			"GET", "http://admin.example.com/", 401, 200},
-		"nor for another host's other methods": {[]string{"GET /x", "admin.example.com/x"}, []auth.RouteOption{auth.Open("/x")},
+		"nor for another host's other methods": {[]string{"GET /x", "admin.example.com/x"},
+			[]auth.RouteOption{auth.Open("/x")},
 			"DELETE", "http://admin.example.com/x", 401, 200},
 		"nor a tree for an exact route beside it": {[]string{"/x/", "/x/{$}"}, []auth.RouteOption{auth.Open("/x/")},
 			"GET", "/x/", 401, 200},
-		"the tree itself is open": {[]string{"/x/", "/x/{$}"}, []auth.RouteOption{auth.Open("/x/")}, "GET", "/x/y", 200, 200},
+		"the tree itself is open": {[]string{"/x/", "/x/{$}"}, []auth.RouteOption{auth.Open("/x/")}, "GET",
+			"/x/y", 200, 200},
 
 		"a rule for a tree does not hide the one for its name": {[]string{"GET /files", "/files/{path...}"},
 			[]auth.RouteOption{refuse("/"), auth.Route("/files/{path...}")}, "GET", "/files", 401, 403},
 		"nor one for a wildcard's tree": {[]string{"DELETE /users/{id}", "/users/{id}/"},
 			[]auth.RouteOption{refuse("/users/"), auth.Route("/users/{id}/")}, "DELETE", "/users/7", 401, 403},
-		"nor by a method": {[]string{"/docs", "/docs/"}, []auth.RouteOption{refuse("/"), auth.Route("/docs/")}, "POST", "/docs", 401, 403},
-		"nor an opening":  {[]string{"/docs", "/docs/{$}"}, []auth.RouteOption{refuse("/"), auth.Open("/docs/{$}")}, "POST", "/docs", 401, 403},
+		"nor by a method": {[]string{"/docs", "/docs/"}, []auth.RouteOption{refuse("/"), auth.Route("/docs/")}, "POST",
+			"/docs", 401, 403},
+		"nor an opening": {[]string{"/docs", "/docs/{$}"}, []auth.RouteOption{refuse("/"), auth.Open("/docs/{$}")},
+			"POST", "/docs", 401, 403},
 		"HEAD of an open tree is not for an exact route beside it": {[]string{"GET /docs/", "GET /docs/{$}"},
 			[]auth.RouteOption{auth.Open("GET /docs/")}, "HEAD", "/docs/", 401, 200},
-		"nor is a rare method": {[]string{"/docs/", "/docs/{$}"}, []auth.RouteOption{auth.Open("/docs/")}, "FOO", "/docs/", 401, 200},
-		"nor another method of the exact route": {[]string{"GET /docs/", "POST /docs/{$}"}, []auth.RouteOption{auth.Open("/docs/")},
+		"nor is a rare method": {[]string{"/docs/", "/docs/{$}"}, []auth.RouteOption{auth.Open("/docs/")}, "FOO",
+			"/docs/", 401, 200},
+		"nor another method of the exact route": {[]string{"GET /docs/", "POST /docs/{$}"},
+			[]auth.RouteOption{auth.Open("/docs/")},
 			"POST", "/docs/", 401, 200},
-		"an escaped slash at the end of an exact route": {[]string{"/users/{id}/{$}"}, []auth.RouteOption{refuse("/users/{id}/{$}")},
+		"an escaped slash at the end of an exact route": {[]string{"/users/{id}/{$}"},
+			[]auth.RouteOption{refuse("/users/{id}/{$}")},
 			"DELETE", "/users/a%2Fb/%2F", 401, 403},
-		"an escaped slash as the first segment": {[]string{"/", "/{id}/"}, []auth.RouteOption{refuse("/"), auth.Route("/{id}/")},
+		"an escaped slash as the first segment": {[]string{"/", "/{id}/"},
+			[]auth.RouteOption{refuse("/"), auth.Route("/{id}/")},
 			"GET", "/%2F/secret/", 401, 403},
-		"a host in capitals": {[]string{"/admin/", "docs.example.com/"}, []auth.RouteOption{refuse("/admin/"), auth.Route("docs.example.com/")},
+		"a host in capitals": {[]string{"/admin/", "docs.example.com/"},
+			[]auth.RouteOption{refuse("/admin/"), auth.Route("docs.example.com/")},
 			"GET", "http://DOCS.example.com/admin/x", 401, 403},
-		"HEAD has a rule of its own": {[]string{"GET /x", "HEAD /x"}, []auth.RouteOption{auth.Open("GET /x"), refuse("HEAD /x")},
+		"HEAD has a rule of its own": {[]string{"GET /x", "HEAD /x"},
+			[]auth.RouteOption{auth.Open("GET /x"), refuse("HEAD /x")},
 			"HEAD", "/x", 401, 403},
-		"a narrower path counts more than a method": {[]string{"/", "/admin/"}, []auth.RouteOption{auth.Open("/"), auth.Route("GET /"), refuse("/admin/")},
+		"a narrower path counts more than a method": {[]string{"/", "/admin/"},
+			[]auth.RouteOption{auth.Open("/"), auth.Route("GET /"), refuse("/admin/")},
 			"GET", "/admin/x", 401, 403},
-		"a wildcard covers a fixed path": {[]string{"/{tenant}/admin", "/acme/admin"}, []auth.RouteOption{refuse("/{tenant}/admin")},
+		"a wildcard covers a fixed path": {[]string{"/{tenant}/admin", "/acme/admin"},
+			[]auth.RouteOption{refuse("/{tenant}/admin")},
 			"GET", "/acme/admin", 401, 403},
 
-		"the redirect to an open tree is open": {[]string{"/docs/"}, []auth.RouteOption{refuse("/"), auth.Open("/docs/")}, "GET", "/docs", 307, 307},
+		"the redirect to an open tree is open": {[]string{"/docs/"},
+			[]auth.RouteOption{refuse("/"), auth.Open("/docs/")}, "GET", "/docs", 307, 307},
 
 		"an escaped slash leads around no policy": {[]string{"/files/", "/files/private/"},
-			[]auth.RouteOption{auth.Open("/files/"), refuse("/files/private/")}, "GET", "/files/private%2Fs.txt", 401, 403},
+			[]auth.RouteOption{auth.Open("/files/"), refuse("/files/private/")}, "GET",
+			"/files/private%2Fs.txt", 401, 403},
 		"nor do escaped dots": {[]string{"/files/", "/files/private/"},
-			[]auth.RouteOption{auth.Open("/files/"), refuse("/files/private/")}, "GET", "/files/x/%2e%2e/private/s.txt", 400, 400},
-		"an escaped slash in an open tree": {[]string{"/files/"}, []auth.RouteOption{auth.Open("/files/")}, "GET", "/files/a%2Fb", 200, 200},
-		"a pattern with an escape":         {[]string{"/a%2Fb"}, []auth.RouteOption{refuse("/a%2Fb")}, "GET", "/a%2Fb", 401, 403},
-		"a method that few have":           {[]string{"PROPFIND /dav/"}, []auth.RouteOption{refuse("/dav/")}, "PROPFIND", "/dav/x", 401, 403},
-		"the rest of a path":               {[]string{"/files/{path...}"}, []auth.RouteOption{refuse("/files/{p...}")}, "GET", "/files/", 401, 403},
+			[]auth.RouteOption{auth.Open("/files/"), refuse("/files/private/")}, "GET",
+			"/files/x/%2e%2e/private/s.txt", 400, 400},
+		"an escaped slash in an open tree": {[]string{"/files/"}, []auth.RouteOption{auth.Open("/files/")}, "GET",
+			"/files/a%2Fb", 200, 200},
+		"a pattern with an escape": {[]string{"/a%2Fb"}, []auth.RouteOption{refuse("/a%2Fb")}, "GET",
+			"/a%2Fb", 401, 403},
+		"a method that few have": {[]string{"PROPFIND /dav/"}, []auth.RouteOption{refuse("/dav/")},
+			"PROPFIND", "/dav/x", 401, 403},
+		"the rest of a path": {[]string{"/files/{path...}"}, []auth.RouteOption{refuse("/files/{p...}")},
+			"GET", "/files/", 401, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -250,8 +276,11 @@ func TestCONNECTIsOpenOnlyWhereAPatternNamesIt(t *testing.T) {
 	if err := app.Check(); err != nil {
 		t.Fatal(err)
 	}
-	for path, status := range map[string]int{"/x": 401, "//admin/x": 401, "/./admin/x": 400, "/users/a%20b": 401, "/users/%7Bx": 401, "/users/1": 401} {
-		t.Run(path, func(t *testing.T) { wantStatus(t, do(app, request("CONNECT", "http://example.com"+path)), status) })
+	for path, status := range map[string]int{"/x": 401, "//admin/x": 401, "/./admin/x": 400, "/users/a%20b": 401,
+		"/users/%7Bx": 401, "/users/1": 401} {
+		t.Run(path, func(t *testing.T) {
+			wantStatus(t, do(app, request("CONNECT", "http://example.com"+path)), status)
+		})
 	}
 }
 
@@ -260,11 +289,13 @@ func TestThePathValuesOfAPolicyAreThoseOfTheHandler(t *testing.T) {
 	handler := ""
 	mux.HandleFunc("/users/{id}/{$}", func(_ http.ResponseWriter, r *http.Request) { handler = r.PathValue("id") })
 	policy := ""
-	app := guardOf(t, tokens("Token")).Protect(mux, auth.Route("/users/{name}/{$}", func(r *http.Request, _ auth.User, _ auth.Credential) error {
-		policy = r.PathValue("id")
-		return nil
-	}))
-	for path, want := range map[string]string{"/users/root/": "root", "/users/root/%2F": "root", "/users/a%2Fb/": "a/b"} {
+	app := guardOf(t, tokens("Token")).Protect(mux,
+		auth.Route("/users/{name}/{$}", func(r *http.Request, _ auth.User, _ auth.Credential) error {
+			policy = r.PathValue("id")
+			return nil
+		}))
+	for path, want := range map[string]string{"/users/root/": "root", "/users/root/%2F": "root",
+		"/users/a%2Fb/": "a/b"} {
 		policy, handler = "unset", "unset"
 		wantStatus(t, do(app, request("DELETE", path, "Authorization", "Token good-a")), 200)
 		if policy != want || handler != want {
@@ -285,7 +316,8 @@ func TestTheMostSpecificPatternOfProtectCountsAlone(t *testing.T) {
 	for _, pattern := range []string{"/admin/", "GET /admin/help", "GET /admin/health"} {
 		mux.Handle(pattern, whoami)
 	}
-	app := guardOf(t, tokens("Token")).Protect(mux, auth.Route("/admin/", refuseAll), auth.Route("GET /admin/help"), auth.Open("GET /admin/health"))
+	app := guardOf(t, tokens("Token")).Protect(mux, auth.Route("/admin/", refuseAll), auth.Route("GET /admin/help"),
+		auth.Open("GET /admin/health"))
 	if err := app.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +347,8 @@ func TestPoliciesOfProtectSeeTheRequestAsTheHandlerDoes(t *testing.T) {
 
 func TestAFaultOfProtectReachesTheLogAndEndsWhenItIsMended(t *testing.T) {
 	var log bytes.Buffer
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")},
+		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	mux := http.NewServeMux()
 	app := g.Protect(mux, auth.Route("DELETE /users/{id}", refuseAll))
 	wantStatus(t, do(app, request("DELETE", "/users/7", "Authorization", "Token good-a")), 500)

@@ -63,12 +63,13 @@ func (l *logged) Write(p []byte) (int, error) {
 }
 
 func (l *logged) logger(level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}}))
+	return slog.New(slog.NewTextHandler(l,
+		&slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}}))
 }
 
 func (l *logged) want(t *testing.T, lines ...string) {
@@ -135,7 +136,8 @@ func TestUnitPurgeEvery(t *testing.T) {
 			slow.wantBatches(t, start, 0, 2*second, 4*second)
 			next.wantBatches(t, start, 6*second, 6*second) // a full batch and an empty one
 			stop()
-			log.want(t, `level=DEBUG msg="auth: purged" purger=slow records=201`, `level=DEBUG msg="auth: purged" purger=next records=100`)
+			log.want(t, `level=DEBUG msg="auth: purged" purger=slow records=201`,
+				`level=DEBUG msg="auth: purged" purger=next records=100`)
 		})
 	})
 	t.Run("a pause is bounded", func(t *testing.T) {
@@ -174,7 +176,8 @@ func TestUnitPurgeEvery(t *testing.T) {
 		})
 	})
 	t.Run("it ends with its context, in a batch, a pause or between two runs", func(t *testing.T) {
-		for name, after := range map[string]time.Duration{"in a batch": 5 * second, "in a pause": 12 * second, "between two runs": 50 * second} {
+		for name, after := range map[string]time.Duration{"in a batch": 5 * second, "in a pause": 12 * second,
+			"between two runs": 50 * second} {
 			synctest.Test(t, func(t *testing.T) {
 				start, log := time.Now(), &logged{}
 				s := &shelf{name: "slow", records: 1, takes: 10 * second}
@@ -216,7 +219,8 @@ func TestUnitPurgeEvery(t *testing.T) {
 func TestUnitPurgeAll(t *testing.T) {
 	t.Run("it removes everything once, and adds up", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			start, a, b := time.Now(), &shelf{name: "a", records: 250, takes: time.Second}, &shelf{name: "b", records: 3}
+			start, a, b := time.Now(), &shelf{name: "a", records: 250, takes: time.Second}, &shelf{
+				name: "b", records: 3}
 			if n, err := auth.PurgeAll(t.Context(), a, b); n != 253 || err != nil {
 				t.Errorf("got %d, %v, want 253", n, err)
 			}
@@ -228,8 +232,10 @@ func TestUnitPurgeAll(t *testing.T) {
 	})
 	t.Run("it tells of every error and what was removed nevertheless", func(t *testing.T) {
 		full, broken := errors.New("disk full"), errors.New("broken")
-		n, err := auth.PurgeAll(t.Context(), &shelf{name: "a", fault: full}, unnamed(func() (int, error) { return 2, broken }), &shelf{name: "c", records: 3})
-		if n != 5 || !errors.Is(err, full) || !errors.Is(err, broken) || fmt.Sprint(err) != "a: disk full\nauth_test.unnamed: broken" {
+		n, err := auth.PurgeAll(t.Context(), &shelf{name: "a", fault: full},
+			unnamed(func() (int, error) { return 2, broken }), &shelf{name: "c", records: 3})
+		if n != 5 || !errors.Is(err, full) || !errors.Is(err, broken) ||
+			fmt.Sprint(err) != "a: disk full\nauth_test.unnamed: broken" {
 			t.Errorf("got %d, %q, want 5 and both errors with names", n, err)
 		}
 	})
@@ -256,7 +262,8 @@ func TestUnitPurgeAll(t *testing.T) {
 			defer cancel()
 			start = time.Now()
 			n, err = auth.PurgeAll(ctx, s)
-			if took := time.Since(start); n != 100 || !errors.Is(err, context.DeadlineExceeded) || took != 3*time.Second {
+			if took := time.Since(start); n != 100 || !errors.Is(err, context.DeadlineExceeded) ||
+				took != 3*time.Second {
 				t.Errorf("got %d, %v after %v, want its end in the pause", n, err, took)
 			}
 		})

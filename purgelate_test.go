@@ -10,7 +10,8 @@ import (
 func TestUnitPurgeEverySaysThatItFallsBehind(t *testing.T) {
 	const second = time.Second
 	line := func(records, took string) string {
-		return `level=WARN msg="auth: a purge takes longer than the time between two, and goes on" purger=slow records=` +
+		return `level=WARN msg="auth: a purge takes longer than the time between two, ` +
+			`and goes on" purger=slow records=` +
 			records + ` took=` + took
 	}
 	for name, row := range map[string]struct {
@@ -19,9 +20,11 @@ func TestUnitPurgeEverySaysThatItFallsBehind(t *testing.T) {
 		lines    []string
 	}{
 		"not in a turn that is shorter than the interval": {time.Minute, 20, nil},
-		"once an interval while a turn takes longer":      {time.Minute, 65, []string{line("3000", "1m0s"), line("6000", "2m0s")}},
-		"once a minute at most":                           {second, 65, []string{line("3000", "1m0s"), line("6000", "2m0s")}},
-		"after the interval, if that is longer":           {100 * second, 65, []string{line("5000", "1m40s")}},
+		"once an interval while a turn takes longer": {time.Minute, 65,
+			[]string{line("3000", "1m0s"), line("6000", "2m0s")}},
+		"once a minute at most": {second, 65,
+			[]string{line("3000", "1m0s"), line("6000", "2m0s")}},
+		"after the interval, if that is longer": {100 * second, 65, []string{line("5000", "1m40s")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -26,12 +26,14 @@ func protect(t *testing.T, h http.Handler, routes []string, options ...auth.Rout
 
 // A handler behind http.StripPrefix takes dots out of what is left of the path.
 func TestEscapedDotsLeadNowhere(t *testing.T) {
-	files := http.StripPrefix("/files", http.FileServerFS(fstest.MapFS{"pub.txt": {Data: []byte("pub")}, "private/s.txt": {Data: []byte("SECRET")}}))
+	files := http.StripPrefix("/files",
+		http.FileServerFS(fstest.MapFS{"pub.txt": {Data: []byte("pub")}, "private/s.txt": {Data: []byte("SECRET")}}))
 	app := protect(t, files, []string{"/files/", "/files/private/", "/"},
 		auth.Open("/"), auth.Open("/files/"), auth.Route("/files/private/", refuseAll))
 	for target, status := range map[string]int{
 		"/files/pub.txt": 200, "/files/private/s.txt": 403, "/files/private%2Fs.txt": 403, "/files/pub%2etxt": 200,
-		"/files/%2e%2e/private/s.txt": 400, "/files/..%2Fprivate/s.txt": 400, "/files/%2e/private/s.txt": 400, "/files/x%2F..%2fprivate%2Fs.txt": 400,
+		"/files/%2e%2e/private/s.txt": 400, "/files/..%2Fprivate/s.txt": 400, "/files/%2e/private/s.txt": 400,
+		"/files/x%2F..%2fprivate%2Fs.txt": 400,
 	} {
 		for _, authorization := range []string{"", "Token good-alice"} {
 			want := status
@@ -48,7 +50,8 @@ func TestEscapedDotsLeadNowhere(t *testing.T) {
 
 // A policy must refuse a path whichever way a handler may read it.
 func TestAPolicySeesEveryReadingOfAPath(t *testing.T) {
-	files := http.FileServerFS(fstest.MapFS{"files/alice/a.txt": {Data: []byte("a")}, "files/bob/secret.txt": {Data: []byte("b")}})
+	files := http.FileServerFS(fstest.MapFS{"files/alice/a.txt": {Data: []byte("a")},
+		"files/bob/secret.txt": {Data: []byte("b")}})
 	owner := func(r *http.Request, u auth.User, _ auth.Credential) error {
 		if r.PathValue("owner") != u.UserID() {
 			return auth.ErrInsufficient
@@ -58,7 +61,8 @@ func TestAPolicySeesEveryReadingOfAPath(t *testing.T) {
 	for _, route := range []string{"/files/{owner}/{path...}", "/files/{owner}/"} {
 		app := protect(t, files, []string{route, "/files/{$}"}, auth.Route(route, owner))
 		for target, status := range map[string]int{
-			"/files/alice/a.txt": 200, "/files/alice/a%2Etxt": 200, "/files/bob/secret.txt": 403, "/files/alice/%2e%2e/bob/secret.txt": 400,
+			"/files/alice/a.txt": 200, "/files/alice/a%2Etxt": 200, "/files/bob/secret.txt": 403,
+			"/files/alice/%2e%2e/bob/secret.txt": 400,
 			"/files/alice%2F..%2Fbob/secret.txt": 400, "/files/%2Fbob/secret.txt": 403, "/files/bob%2Fsecret.txt/": 403,
 		} {
 			wantStatusOf(t, target, do(app, request("GET", target, "Authorization", "Token good-alice")).Code, status)
@@ -66,8 +70,10 @@ func TestAPolicySeesEveryReadingOfAPath(t *testing.T) {
 	}
 	// A handler may unescape once more what is below a wildcard.
 	app := protect(t, whoami, []string{"/docs/{owner}/{path...}"}, auth.Route("/docs/{owner}/{path...}", owner))
-	wantStatusOf(t, "escaped", do(app, request("GET", "/docs/alice%2Fx/y", "Authorization", "Token good-alice")).Code, 403)
-	wantStatusOf(t, "the other one", do(app, request("GET", "/docs/alice/%2Fy", "Authorization", "Token good-alice")).Code, 200)
+	wantStatusOf(t, "escaped", do(app, request("GET", "/docs/alice%2Fx/y", "Authorization", "Token good-alice")).Code,
+		403)
+	wantStatusOf(t, "the other one",
+		do(app, request("GET", "/docs/alice/%2Fy", "Authorization", "Token good-alice")).Code, 200)
 }
 
 func wantStatusOf(t *testing.T, sentence string, got, want int) {
@@ -107,15 +113,17 @@ func TestARuleHoldsWhereAnotherRouteServesTheRequest(t *testing.T) {
 		}
 	}
 	// Its policies see the path values of their own pattern.
-	app := protect(t, whoami, []string{"/", "GET /users/{id}"}, auth.Route("/users/{name}", func(r *http.Request, _ auth.User, _ auth.Credential) error {
-		if r.PathValue("name")+r.PathValue("id") == "root" {
-			return auth.ErrInsufficient
-		}
-		return nil
-	}))
+	app := protect(t, whoami, []string{"/", "GET /users/{id}"},
+		auth.Route("/users/{name}", func(r *http.Request, _ auth.User, _ auth.Credential) error {
+			if r.PathValue("name")+r.PathValue("id") == "root" {
+				return auth.ErrInsufficient
+			}
+			return nil
+		}))
 	for target, want := range map[string]int{"/users/root": 403, "/users/alice": 200} {
 		for _, method := range []string{"GET", "DELETE"} {
-			wantStatusOf(t, method+" "+target, do(app, request(method, target, "Authorization", "Token good-alice")).Code, want)
+			wantStatusOf(t, method+" "+target,
+				do(app, request(method, target, "Authorization", "Token good-alice")).Code, want)
 		}
 	}
 }
@@ -128,15 +136,18 @@ func TestBothOfTwoPatternsThatCrossAreAsked(t *testing.T) {
 		{auth.Route("/acme/", refuseAll), auth.Route("/{tenant}/admin/")},
 	} {
 		app := protect(t, whoami, routes, options...)
-		wantStatusOf(t, "crossing", do(app, request("GET", "/acme/admin/keys", "Authorization", "Token good-alice")).Code, 403)
+		wantStatusOf(t, "crossing",
+			do(app, request("GET", "/acme/admin/keys", "Authorization", "Token good-alice")).Code, 403)
 	}
-	app := protect(t, whoami, routes, auth.Route("/{tenant}/admin/", refuseAll), auth.Route("/acme/", refuseAll), auth.Open("/acme/admin/keys"))
+	app := protect(t, whoami, routes, auth.Route("/{tenant}/admin/", refuseAll), auth.Route("/acme/", refuseAll),
+		auth.Open("/acme/admin/keys"))
 	wantStatusOf(t, "one that is narrower than both", do(app, request("GET", "/acme/admin/keys")).Code, 200)
 }
 
 func TestARuleWithAMisspelledMethodIsRefused(t *testing.T) {
 	for pattern, refused := range map[string]bool{
-		"DELET /users/{id}": true, "GTE /users/{id}": true, "DELETE /users/{id}": false, "BREW /pot": false, "BREW /users/{id}": true,
+		"DELET /users/{id}": true, "GTE /users/{id}": true, "DELETE /users/{id}": false, "BREW /pot": false,
+		"BREW /users/{id}": true,
 	} {
 		mux := http.NewServeMux()
 		mux.Handle("/users/{id}", whoami)
@@ -148,7 +159,7 @@ func TestARuleWithAMisspelledMethodIsRefused(t *testing.T) {
 	}
 }
 
-// own admits the user whom a path value names.
+// own admits the user that a path value names.
 func own(name string) auth.Policy {
 	return func(r *http.Request, u auth.User, _ auth.Credential) error {
 		if r.PathValue(name) != u.UserID() {
@@ -167,7 +178,8 @@ func TestAReadingWithoutARouteIsJudgedToo(t *testing.T) {
 		{[]string{"POST /{name}", "GET /admin/{id}"}, "/admin/{id}", "POST", "/admin%2Fa"},
 	} {
 		app := protect(t, whoami, row.routes, auth.Route(row.rule, refuseAll))
-		wantStatusOf(t, row.target, do(app, request(row.method, row.target, "Authorization", "Token good-alice")).Code, 403)
+		wantStatusOf(t, row.target, do(app, request(row.method, row.target, "Authorization", "Token good-alice")).Code,
+			403)
 	}
 }
 
@@ -180,8 +192,9 @@ func TestEveryReadingHasTheQuery(t *testing.T) {
 	}
 	app := protect(t, whoami, []string{"/", "/docs/{name}"}, auth.Route("/docs/{name}", byQuery))
 	for target, want := range map[string]int{
-		"/docs/cafe?owner=alice": 200, "/docs/caf%C3%A9?owner=alice": 200, "/docs/a%20b?owner=alice": 200, "/docs/a%2Db?owner=alice": 200,
-		"/docs/a%2Db": 403, "/docs%2Fx?owner=alice": 200, "/docs%2Fx?owner=bob": 403,
+		"/docs/cafe?owner=alice": 200, "/docs/caf%C3%A9?owner=alice": 200, "/docs/a%20b?owner=alice": 200,
+		"/docs/a%2Db?owner=alice": 200,
+		"/docs/a%2Db":             403, "/docs%2Fx?owner=alice": 200, "/docs%2Fx?owner=bob": 403,
 	} {
 		wantStatusOf(t, target, do(app, request("GET", target, "Authorization", "Token good-alice")).Code, want)
 	}
@@ -198,7 +211,8 @@ func TestARedirectedReadingHasItsOwnPathValues(t *testing.T) {
 	}
 	app = protect(t, whoami, []string{"/{owner}/{x}", "/{g}/files/{owner}/"},
 		auth.Route("/{owner}/{x}", own("owner")), auth.Route("/{g}/files/{owner}/", own("owner")))
-	for target, want := range map[string]int{"/alice/files%2Fbob": 403, "/alice/files%2Fbob%2F": 403, "/alice/files%2Falice": 200} {
+	for target, want := range map[string]int{"/alice/files%2Fbob": 403, "/alice/files%2Fbob%2F": 403,
+		"/alice/files%2Falice": 200} {
 		wantStatusOf(t, target, do(app, request("GET", target, "Authorization", "Token good-alice")).Code, want)
 	}
 }
@@ -210,7 +224,9 @@ func TestAPolicyThatReadsTheFormLeavesItToTheHandler(t *testing.T) {
 		}
 		return nil
 	}
-	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("v=" + r.FormValue("v"))) })
+	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("v=" + r.FormValue("v")))
+	})
 	for _, row := range []struct {
 		routes []string
 		target string
@@ -230,7 +246,8 @@ func TestAPolicyThatReadsTheFormLeavesItToTheHandler(t *testing.T) {
 }
 
 func TestTheHostOfARuleIsComparedAsServeMuxDoes(t *testing.T) {
-	app := protect(t, whoami, []string{"/", "GET example.com/users/{id}"}, auth.Open("/"), auth.Route("example.com/users/{id}", refuseAll))
+	app := protect(t, whoami, []string{"/", "GET example.com/users/{id}"}, auth.Open("/"),
+		auth.Route("example.com/users/{id}", refuseAll))
 	for _, host := range []string{"example.com", "example.com:80", "example.com:", "example.com:abc"} {
 		r := request("DELETE", "/users/7")
 		r.Host = host
@@ -239,7 +256,9 @@ func TestTheHostOfARuleIsComparedAsServeMuxDoes(t *testing.T) {
 }
 
 func TestAnOpeningOfOPTIONSIsForAllRoutes(t *testing.T) {
-	cors := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Access-Control-Allow-Origin", "*") })
+	cors := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+	})
 	mux := http.NewServeMux()
 	mux.Handle("OPTIONS /", cors)
 	mux.Handle("GET /api/x", whoami)
@@ -264,10 +283,11 @@ func TestAnOpeningOfHEADOpensARouteOfGET(t *testing.T) {
 
 func TestAPolicyIsAskedOnceForOneReading(t *testing.T) {
 	asked := 0
-	app := protect(t, whoami, []string{"/d/{x}"}, auth.Route("/d/{x}", func(*http.Request, auth.User, auth.Credential) error {
-		asked++
-		return nil
-	}))
+	app := protect(t, whoami, []string{"/d/{x}"},
+		auth.Route("/d/{x}", func(*http.Request, auth.User, auth.Credential) error {
+			asked++
+			return nil
+		}))
 	for _, target := range []string{"/d/caf%C3%A9", "/d/a%20b", "/d/plain"} {
 		asked = 0
 		do(app, request("GET", target, "Authorization", "Token good-alice"))
@@ -276,6 +296,7 @@ func TestAPolicyIsAskedOnceForOneReading(t *testing.T) {
 }
 
 func TestAnOpeningOfOPTIONSDoesNotOpenAHandlerOfAllMethods(t *testing.T) {
-	app := protect(t, whoami, []string{"/", "GET /admin/{x}"}, auth.Open("OPTIONS /"), auth.Route("/admin/{x}", refuseAll))
+	app := protect(t, whoami, []string{"/", "GET /admin/{x}"}, auth.Open("OPTIONS /"),
+		auth.Route("/admin/{x}", refuseAll))
 	wantStatusOf(t, "a stranger", do(app, request("OPTIONS", "/admin/x")).Code, 401)
 }

@@ -31,11 +31,14 @@ func TestCredentialsThatNoBackendReads(t *testing.T) {
 		path, header string
 		detail, log  string // parts of the sentence for the client, and of the log line
 	}{
-		"Bearer for a Token backend":     {"/", "Bearer " + secret, scheme, "the scheme Bearer, and the backends that were asked speak Token"},
-		"a bare token":                   {"/", secret, word, "a single word"},
-		"a scheme that may be a secret":  {"/", secret + " x", scheme, "a scheme that is not shown"},
-		"a known scheme and a colon":     {"/", "Bearer: " + secret, scheme, "the scheme Bearer"},
-		"a token in the query":           {"/?access_token=" + secret, "", "A token in the address is not accepted. Send it in the Authorization header.", "access_token in its query"},
+		"Bearer for a Token backend": {"/", "Bearer " + secret, scheme,
+			"the scheme Bearer, and the backends that were asked speak Token"},
+		"a bare token":                  {"/", secret, word, "a single word"},
+		"a scheme that may be a secret": {"/", secret + " x", scheme, "a scheme that is not shown"},
+		"a known scheme and a colon":    {"/", "Bearer: " + secret, scheme, "the scheme Bearer"},
+		"a token in the query": {"/?access_token=" + secret, "",
+			"A token in the address is not accepted. Send it in the Authorization header.",
+			"access_token in its query"},
 		"no credentials":                 {"/", "", "Authentication credentials were not provided.", ""},
 		"a name that is only like token": {"/?my_access=1", "", "Authentication credentials were not provided.", ""},
 	} {
@@ -64,7 +67,8 @@ func TestCredentialsThatNoBackendReads(t *testing.T) {
 }
 
 func TestABackendThatSaysMoreThanThatThereIsNothing(t *testing.T) {
-	wrongType := &auth.Error{Kind: auth.ErrNoCredentials, Status: 415, Detail: "Send JSON.", Cause: errors.New("the body is XML")}
+	wrongType := &auth.Error{Kind: auth.ErrNoCredentials, Status: 415, Detail: "Send JSON.",
+		Cause: errors.New("the body is XML")}
 	stale := &auth.Error{Kind: auth.ErrNoCredentials, Cause: errors.New("the cookie is stale")}
 	for name, row := range map[string]struct {
 		backends []auth.Authenticator
@@ -72,12 +76,16 @@ func TestABackendThatSaysMoreThanThatThereIsNothing(t *testing.T) {
 		detail   string
 		log      []string
 	}{
-		"a status of its own": {[]auth.Authenticator{speaking("A", wrongType)}, 415, "Send JSON.", []string{"the body is XML"}},
-		"after one without a sentence": {[]auth.Authenticator{speaking("A", stale), speaking("B", auth.ErrNoCredentials), speaking("C", wrongType)},
+		"a status of its own": {[]auth.Authenticator{speaking("A", wrongType)}, 415, "Send JSON.",
+			[]string{"the body is XML"}},
+		"after one without a sentence": {[]auth.Authenticator{speaking("A", stale),
+			speaking("B", auth.ErrNoCredentials), speaking("C", wrongType)},
 			415, "Send JSON.", []string{"the cookie is stale", "the body is XML"}},
-		"a cause alone":      {[]auth.Authenticator{speaking("A", stale)}, 401, "Authentication credentials were not provided.", []string{"the cookie is stale"}},
+		"a cause alone": {[]auth.Authenticator{speaking("A", stale)}, 401,
+			"Authentication credentials were not provided.", []string{"the cookie is stale"}},
 		"a later one proves": {[]auth.Authenticator{speaking("A", wrongType), speaking("B", nil)}, 200, "", nil},
-		"a later one is bad": {[]auth.Authenticator{speaking("A", wrongType), speaking("B", auth.ErrInvalid)}, 401, "Incorrect authentication credentials.", nil},
+		"a later one is bad": {[]auth.Authenticator{speaking("A", wrongType), speaking("B", auth.ErrInvalid)}, 401,
+			"Incorrect authentication credentials.", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, log := logging(t, row.backends...)
@@ -116,13 +124,15 @@ func TestARefusalIsOneLineOfEachLog(t *testing.T) {
 			one.Reset()
 			other.Reset()
 			refusing := speaking("Token", &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the token expired")})
-			g := newGuard(t, auth.Config{Backends: []auth.Authenticator{refusing}, Logger: logger, Observer: row.observer})
+			g := newGuard(t, auth.Config{Backends: []auth.Authenticator{refusing}, Logger: logger,
+				Observer: row.observer})
 			get(g.Require()(whoami))
 			for _, log := range []struct {
 				text string
 				want int
 			}{{one.String(), row.one}, {other.String(), row.other}} {
-				if n := strings.Count(log.text, "the token expired"); n != log.want || strings.Count(log.text, "\n") != log.want {
+				if n := strings.Count(log.text, "the token expired"); n != log.want ||
+					strings.Count(log.text, "\n") != log.want {
 					t.Errorf("%d lines %q, want %d", n, log.text, log.want)
 				}
 			}
@@ -138,7 +148,8 @@ func TestTheLogNamesEachBackendThatDoesNotRecognizeAToken(t *testing.T) {
 	if w := get(g.Require()(whoami)); w.Code != 401 {
 		t.Errorf("%d", w.Code)
 	}
-	for _, want := range []string{"backend=one", "it has no prefix", "By two: ", "it has no dots", "By three: ", "it is too long"} {
+	for _, want := range []string{"backend=one", "it has no prefix", "By two: ", "it has no dots", "By three: ",
+		"it is too long"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("log %q, want %q", log, want)
 		}
@@ -158,19 +169,32 @@ func TestAPolicySaysWhyInTheLog(t *testing.T) {
 		status     int
 		log        string
 	}{
-		"full access where scopes are asked for": {auth.Scopes("b"), user("u"), authtest.Credential{}, 403, "auth.FullAccessOr admits both"},
-		"another scope":                          {auth.Scopes("b", "c"), user("u"), limited, 403, `has the scopes \"a\", and the route asks for all of [\"b\" \"c\"]`},
-		"not one of several scopes":              {auth.AnyScope("b", "c"), user("u"), limited, 403, "asks for one of"},
-		"a limited credential":                   {auth.FullAccess, user("u"), limited, 403, "the credential is limited to scopes"},
-		"a user of another type":                 {auth.UserIs(func(*ptrUser) bool { return true }), user("u"), nil, 403, "the user is a auth_test.user, and auth.UserIs asks for a *auth_test.ptrUser"},
-		"a user that is not admitted":            {auth.UserIs(func(user) bool { return false }), user("u"), nil, 403, "did not admit the user"},
-		"a machine":                              {auth.FullAccess, auth.Machine{ID: "job"}, nil, 403, "auth.AllowMachines"},
-		"an old login":                           {auth.Fresh(time.Minute), user("u"), at(now.Add(-time.Hour)), 401, "logged in 1h0m0s ago, and auth.Fresh asks for 1m0s"},
-		"a login in the future":                  {auth.Fresh(time.Minute), user("u"), at(now.AddDate(10, 0, 0)), 401, "in the future, so it is not believed"},
-		"a login half a minute in the future":    {auth.Fresh(time.Minute), user("u"), at(now.Add(30 * time.Second)), 200, ""},
-		"no time of a login":                     {auth.Fresh(time.Minute), user("u"), at(time.Time{}), 401, "does not know when"},
-		"another context":                        {auth.Fresh(0, "high"), user("u"), at(now), 401, `is \"low\", and auth.Fresh asks for one of [\"high\"]`},
-		"a policy that cannot decide":            {func(*http.Request, auth.User, auth.Credential) error { return errors.New("ldap is down") }, user("u"), nil, 503, "a policy of the route cannot decide: ldap is down"},
+		"full access where scopes are asked for": {auth.Scopes("b"), user("u"), authtest.Credential{}, 403,
+			"auth.FullAccessOr admits both"},
+		"another scope": {auth.Scopes("b", "c"), user("u"), limited, 403,
+			`has the scopes \"a\", and the route asks for all of [\"b\" \"c\"]`},
+		"not one of several scopes": {auth.AnyScope("b", "c"), user("u"), limited, 403, "asks for one of"},
+		"a limited credential": {auth.FullAccess, user("u"), limited, 403,
+			"the credential is limited to scopes"},
+		"a user of another type": {auth.UserIs(func(*ptrUser) bool { return true }), user("u"), nil,
+			403, "the user is a auth_test.user, and auth.UserIs asks for a *auth_test.ptrUser"},
+		"a user that is not admitted": {auth.UserIs(func(user) bool { return false }), user("u"), nil, 403,
+			"did not admit the user"},
+		"a machine": {auth.FullAccess, auth.Machine{ID: "job"}, nil, 403,
+			"auth.AllowMachines"},
+		"an old login": {auth.Fresh(time.Minute), user("u"), at(now.Add(-time.Hour)), 401,
+			"logged in 1h0m0s ago, and auth.Fresh asks for 1m0s"},
+		"a login in the future": {auth.Fresh(time.Minute), user("u"), at(now.AddDate(10, 0, 0)), 401,
+			"in the future, so it is not believed"},
+		"a login half a minute in the future": {auth.Fresh(time.Minute), user("u"),
+			at(now.Add(30 * time.Second)), 200, ""},
+		"no time of a login": {auth.Fresh(time.Minute), user("u"), at(time.Time{}), 401,
+			"does not know when"},
+		"another context": {auth.Fresh(0, "high"), user("u"), at(now), 401,
+			`is \"low\", and auth.Fresh asks for one of [\"high\"]`},
+		"a policy that cannot decide": {func(*http.Request, auth.User, auth.Credential) error {
+			return errors.New("ldap is down")
+		}, user("u"), nil, 503, "a policy of the route cannot decide: ldap is down"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := speaking("Token", nil)
@@ -201,7 +225,8 @@ func TestProtectTellsOnceOfARouteThatItCloses(t *testing.T) {
 		}
 	}
 	do(app, request("GET", "/other", "Authorization", "Token good-alice"))
-	for route, want := range map[string]int{`"POST /login"`: 1, `"GET /other"`: 1, "/open": 0, "/admin": 0, "/nowhere": 0} {
+	for route, want := range map[string]int{`"POST /login"`: 1, `"GET /other"`: 1, "/open": 0, "/admin": 0,
+		"/nowhere": 0} {
 		if n := strings.Count(log.String(), "route="+route); n != want {
 			t.Errorf("%d lines about %s, want %d:\n%s", n, route, want, log)
 		}
@@ -212,7 +237,9 @@ func TestProtectTellsOnceOfARouteThatItCloses(t *testing.T) {
 }
 
 func TestALoaderThatReturnsAnotherUserIsABug(t *testing.T) {
-	var load auth.UserLoader = func(_ context.Context, id string) (auth.User, error) { return user(strings.ToLower(id)), nil }
+	var load auth.UserLoader = func(_ context.Context, id string) (auth.User, error) {
+		return user(strings.ToLower(id)), nil
+	}
 	if u, err := load.Load(t.Context(), "alice"); err != nil || u.UserID() != "alice" {
 		t.Errorf("%v, %v", u, err)
 	}

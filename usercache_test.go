@@ -30,7 +30,8 @@ func (d *directory) load(_ context.Context, name string) (auth.User, error) {
 
 func TestUnitForgetDropsAUserThatWasLoadedByAnotherName(t *testing.T) {
 	open := func(t *testing.T, limits auth.UserCache, names ...string) (*directory, *auth.CachedUsers) {
-		d := &directory{map[string]string{"alice@example.com": "42", "CN=alice": "42", "42": "42", "bob@example.com": "43"},
+		d := &directory{map[string]string{"alice@example.com": "42", "CN=alice": "42", "42": "42",
+			"bob@example.com": "43"},
 			map[string]bool{}}
 		c := auth.CacheUsers(d.load, limits)
 		for _, name := range names {

@@ -14,7 +14,7 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// versioned is a loader whose users are all new: "alice#1", "alice#2", …
+// versioned is a loader of users that are all new: "alice#1", "alice#2", …
 func versioned() (auth.UserLoader, *atomic.Int64) {
 	var loads atomic.Int64
 	return func(_ context.Context, id string) (auth.User, error) {
@@ -206,7 +206,8 @@ func TestErrorsAndPanicsAreNotKept(t *testing.T) {
 	if _, err := c.Load(t.Context(), "a"); !errors.Is(err, auth.ErrUserInactive) {
 		t.Errorf("an inactive user became %v", err)
 	}
-	if _, err := c.Load(t.Context(), "a"); err == nil || auth.KindOf(err) != nil || !strings.Contains(err.Error(), "nil map") {
+	if _, err := c.Load(t.Context(), "a"); err == nil || auth.KindOf(err) != nil ||
+		!strings.Contains(err.Error(), "nil map") {
 		t.Errorf("a panic became %v", err)
 	}
 	if got := loaded(t, c, "a"); got != "a" {

@@ -51,8 +51,12 @@ func TestAProxyNamedByAMappedPrefixIsTrusted(t *testing.T) {
 }
 
 func TestANilPolicyRefuses(t *testing.T) {
-	backend := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) { return auth.Machine{ID: "x"}, nil, nil })
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}, Challenges: []auth.Challenge{{Scheme: "X"}}, Logger: slog.New(slog.DiscardHandler)})
+	backend := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+		return auth.Machine{ID: "x"}, nil, nil
+	})
+	guard, err := auth.New(
+		auth.Config{Backends: []auth.Authenticator{backend}, Challenges: []auth.Challenge{{Scheme: "X"}},
+			Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,8 @@ func TestWithKeepsTheFallbackOfWithoutDialog(t *testing.T) {
 }
 
 func TestANilBackendIsNotAmongThoseOfAGuard(t *testing.T) {
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{speaking("Basic", nil)}})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")},
+		Login: []auth.Authenticator{speaking("Basic", nil)}})
 	if g.Has(nil) {
 		t.Error("Has(nil) is true")
 	}
@@ -110,7 +111,7 @@ func (s circular) Authenticate(r *http.Request) (auth.User, auth.Credential, err
 	return s.options.inner.Authenticate(r)
 }
 
-// guardian embeds a guard, whose method Ambient would speak for what guardian proves.
+// guardian embeds a guard. Its method Ambient would speak for what guardian proves.
 type guardian struct{ *auth.Guard }
 
 func (g guardian) Unwrap() auth.Authenticator { return g.Guard }
@@ -137,7 +138,9 @@ func TestNewRefusesWhatHidesAnotherBackend(t *testing.T) {
 		"an embedded guard":                guardian{guardOf(t, tokens("Token"))},
 		"a list in a field of type any":    listed{[]auth.Authenticator{tokens("Token")}},
 	} {
-		if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}, Challenges: []auth.Challenge{{Scheme: "Y"}}}); err == nil {
+		if _, err := auth.New(
+			auth.Config{Backends: []auth.Authenticator{backend},
+				Challenges: []auth.Challenge{{Scheme: "Y"}}}); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}
@@ -148,7 +151,9 @@ func TestARequestOfABatchIsStrippedToo(t *testing.T) {
 	b.strip = []string{"X-Username"}
 	g := guardOf(t, b)
 	seen := "unset"
-	inner := g.Require()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.Header.Get("X-Username") }))
+	inner := g.Require()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		seen = r.Header.Get("X-Username")
+	}))
 	batch := g.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sub, err := http.NewRequestWithContext(r.Context(), "GET", "/x", nil)
 		if err != nil {
@@ -188,7 +193,8 @@ func TestAHeaderThatALayerInBetweenSetsIsNotReplaced(t *testing.T) {
 			if set == "" && name != "X-Username" {
 				continue // which the backend does not read
 			}
-			if got := do(layer(set), r).Body.String(); !strings.Contains(got, want) || strings.Contains(got, "root") != (want == "root") {
+			if got := do(layer(set), r).Body.String(); !strings.Contains(got, want) ||
+				strings.Contains(got, "root") != (want == "root") {
 				t.Errorf("%s, and a layer that sets %q: %s, want %s", name, set, got, want)
 			}
 		}
@@ -260,12 +266,14 @@ func TestAnOutageInAListThatUnwrapsToItsRestIsAnOutage(t *testing.T) {
 func TestWithLooksThroughTheVerifierOfAnAPIKey(t *testing.T) {
 	tokens := tokens("Token")
 	keys := &keyed{tokens}
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{onlyBob(keys)}, Challenges: []auth.Challenge{{Scheme: "Key"}}})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{onlyBob(keys)},
+		Challenges: []auth.Challenge{{Scheme: "Key"}}})
 	own, err := g.With(tokens)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for header, want := range map[string]map[string]int{"X-Key": {"alice": 401, "bob": 200}, "Authorization": {"alice": 401, "bob": 401}} {
+	for header, want := range map[string]map[string]int{"X-Key": {"alice": 401, "bob": 200},
+		"Authorization": {"alice": 401, "bob": 401}} {
 		for name, want := range want {
 			wantStatus(t, get(own.Require()(whoami), header, "Token good-"+name), want)
 		}
@@ -296,7 +304,8 @@ func (verifying) VerifyToken(context.Context, string) (auth.User, auth.Credentia
 
 func TestALoginByABackendOfTheGuardIsDecoratedToo(t *testing.T) {
 	sessions := tokens("Token")
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{onlyBob(sessions)}, Login: []auth.Authenticator{sessions}})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{onlyBob(sessions)},
+		Login: []auth.Authenticator{sessions}})
 	login, err := g.Login()
 	if err != nil {
 		t.Fatal(err)
@@ -315,13 +324,16 @@ func TestABackendOfAnInnerGuardKeepsItsRules(t *testing.T) {
 	}
 	cookie := tokens("Token")
 	cookie.ambient = true
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{guardOf(t, cookie), speaking("X", auth.ErrNoCredentials)}, CrossOrigin: trusting})
+	g := newGuard(
+		t, auth.Config{Backends: []auth.Authenticator{guardOf(t, cookie), speaking("X", auth.ErrNoCredentials)},
+			CrossOrigin: trusting})
 	own, err := g.With(cookie)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, guard := range map[string]*auth.Guard{"the guard": g, "With": own} {
-		r := request("DELETE", "http://example.com/", "Authorization", "Token good-alice", "Origin", "https://a.example", "Sec-Fetch-Site", "cross-site")
+		r := request("DELETE", "http://example.com/", "Authorization", "Token good-alice", "Origin",
+			"https://a.example", "Sec-Fetch-Site", "cross-site")
 		wantStatusOf(t, name, do(guard.Require()(whoami), r).Code, 403)
 	}
 }
@@ -346,7 +358,8 @@ func TestABackendThatCannotBeComparedIsRefusedRatherThanMissed(t *testing.T) {
 	if _, err := decorated.With(function); err == nil || !strings.Contains(err.Error(), "pointer") {
 		t.Errorf("With returned %v", err)
 	}
-	login := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{function, speaking("Basic", auth.ErrNoCredentials)}, Challenges: challenges})
+	login := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")},
+		Login: []auth.Authenticator{function, speaking("Basic", auth.ErrNoCredentials)}, Challenges: challenges})
 	if _, err := login.Login(function); err == nil || !strings.Contains(err.Error(), "pointer") {
 		t.Errorf("Login returned %v", err)
 	}
@@ -372,9 +385,11 @@ func (p promoting) Unwrap() auth.Authenticator { return p.ambientBackend }
 func TestAGuardEmbeddedDeeperIsRefusedToo(t *testing.T) {
 	inner := guardOf(t, tokens("Token"))
 	for name, backend := range map[string]auth.Authenticator{
-		"a struct in a struct": deeper{guardian{inner}}, "a pointer": &deeper{guardian{inner}}, "an interface": promoting{inner},
+		"a struct in a struct": deeper{guardian{inner}}, "a pointer": &deeper{guardian{inner}},
+		"an interface": promoting{inner},
 	} {
-		if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}}); err == nil || !strings.Contains(err.Error(), "embeds a *Guard") {
+		if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}}); err == nil ||
+			!strings.Contains(err.Error(), "embeds a *Guard") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -383,7 +398,8 @@ func TestAGuardEmbeddedDeeperIsRefusedToo(t *testing.T) {
 func TestAnAPIKeyIsNoLoginForTheTokensBehindIt(t *testing.T) {
 	tokens, basic := tokens("Token"), speaking("Basic", auth.ErrNoCredentials)
 	keys := &keyed{tokens}
-	for name, login := range map[string][]auth.Authenticator{"beside": {tokens, basic}, "alone": {tokens}, "both": {tokens, keys, basic}} {
+	for name, login := range map[string][]auth.Authenticator{"beside": {tokens, basic}, "alone": {tokens},
+		"both": {tokens, keys, basic}} {
 		g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens, keys}, Login: login})
 		by, err := g.Login()
 		if err != nil {
@@ -411,9 +427,12 @@ func TestAnAPIKeyIsNoLoginForTheTokensBehindIt(t *testing.T) {
 
 func TestLoginLeavesOutABackendOfAnInnerGuard(t *testing.T) {
 	sessions, basic := tokens("Token"), speaking("Basic", auth.ErrNoCredentials)
-	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{guardOf(t, onlyBob(sessions))}, Login: []auth.Authenticator{sessions, basic}})
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{guardOf(t, onlyBob(sessions))},
+		Login: []auth.Authenticator{sessions, basic}})
 	for name, ask := range map[string]func() (*auth.Guard, error){
-		"all": func() (*auth.Guard, error) { return g.Login() }, "without": func() (*auth.Guard, error) { return g.Login(sessions) },
+		"all": func() (*auth.Guard, error) { return g.Login() }, "without": func() (*auth.Guard, error) {
+			return g.Login(sessions)
+		},
 	} {
 		login, err := ask()
 		if err != nil {
@@ -428,8 +447,11 @@ func TestLoginLeavesOutABackendOfAnInnerGuard(t *testing.T) {
 
 func TestTwoFunctionsAreTwoBackends(t *testing.T) {
 	first := auth.AuthenticatorFunc(tokens("Token").Authenticate)
-	second := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) { return nil, nil, auth.ErrNoCredentials })
-	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{onlyBob(first)}, Login: []auth.Authenticator{second},
+	second := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+		return nil, nil, auth.ErrNoCredentials
+	})
+	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{onlyBob(first)},
+		Login:      []auth.Authenticator{second},
 		Challenges: []auth.Challenge{{Scheme: "Token"}}}); err != nil {
 		t.Error(err)
 	}

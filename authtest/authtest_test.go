@@ -45,8 +45,10 @@ func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 
 func TestEveryGuardBelievesAPlantedIdentity(t *testing.T) {
 	one, two := nobodyGuard(t), nobodyGuard(t)
-	r := authtest.WithIdentity(httptest.NewRequest("GET", "/", nil), authtest.User("alice"), authtest.Credential{Name: "knox"})
-	for _, h := range []http.Handler{one.Require()(whoami), one.Optional()(whoami), one.Require()(two.Require()(whoami)), one.Require()(one.Require()(whoami))} {
+	r := authtest.WithIdentity(httptest.NewRequest("GET", "/", nil), authtest.User("alice"),
+		authtest.Credential{Name: "knox"})
+	for _, h := range []http.Handler{one.Require()(whoami), one.Optional()(whoami),
+		one.Require()(two.Require()(whoami)), one.Require()(one.Require()(whoami))} {
 		if w := serve(h, r); w.Code != 200 || w.Body.String() != "alice by knox" {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
@@ -72,10 +74,11 @@ func TestAPlantedIdentityIsSubjectToPolicies(t *testing.T) {
 		"limited to nothing":      {planted(alice, authtest.Credential{Limited: true}), auth.FullAccess, 403},
 		"not limited":             {planted(alice, authtest.Credential{}), auth.FullAccess, 200},
 		"no credential":           {planted(alice, nil), auth.FullAccess, 200},
-		"a fresh login":           {planted(alice, authtest.Credential{Auth: auth.AuthInfo{AuthTime: time.Now()}}), auth.Fresh(time.Minute), 200},
-		"no login":                {planted(alice, authtest.Credential{}), auth.Fresh(time.Minute), 401},
-		"a machine":               {planted(auth.Machine{ID: "m"}, nil), auth.FullAccess, 403},
-		"an allowed machine":      {planted(auth.Machine{ID: "m"}, nil), auth.AllowMachines, 200},
+		"a fresh login": {planted(alice, authtest.Credential{Auth: auth.AuthInfo{AuthTime: time.Now()}}),
+			auth.Fresh(time.Minute), 200},
+		"no login":           {planted(alice, authtest.Credential{}), auth.Fresh(time.Minute), 401},
+		"a machine":          {planted(auth.Machine{ID: "m"}, nil), auth.FullAccess, 403},
+		"an allowed machine": {planted(auth.Machine{ID: "m"}, nil), auth.AllowMachines, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if w := serve(g.Require(row.policy)(whoami), row.r); w.Code != row.status {
@@ -111,21 +114,38 @@ func TestParseChallenges(t *testing.T) {
 	}{
 		"no line":        {nil, nil},
 		"a scheme alone": {[]string{"Negotiate"}, []auth.Challenge{{Scheme: "Negotiate"}}},
-		"the example of RFC 9110 §11.6.1": {[]string{`Basic realm="simple", Newauth realm="apps", type=1, title="Login to \"apps\""`}, []auth.Challenge{
+		"the example of RFC 9110 §11.6.1": {[]string{
+			`Basic realm="simple", Newauth realm="apps", type=1, title="Login to \"apps\""`}, []auth.Challenge{
 			{Scheme: "Basic", Params: []P{{Name: "realm", Value: "simple"}}},
-			{Scheme: "Newauth", Params: []P{{Name: "realm", Value: "apps"}, {Name: "type", Value: "1"}, {Name: "title", Value: `Login to "apps"`}}}}},
-		"the example of RFC 6750 §3": {[]string{`Bearer realm="example", error="invalid_token", error_description="The access token expired"`}, []auth.Challenge{
-			{Scheme: "Bearer", Params: []P{{Name: "realm", Value: "example"}, {Name: "error", Value: "invalid_token"}, {Name: "error_description", Value: "The access token expired"}}}}},
-		"several lines":               {[]string{"Basic", "Bearer a=b"}, []auth.Challenge{{Scheme: "Basic"}, {Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}}}}},
-		"lines are one list":          {[]string{"Bearer a=b", "c=d"}, []auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}}}},
-		"schemes alone in a line":     {[]string{"Negotiate, NTLM"}, []auth.Challenge{{Scheme: "Negotiate"}, {Scheme: "NTLM"}}},
-		"a token68":                   {[]string{"Negotiate YII+/a==, Basic realm=x"}, []auth.Challenge{{Scheme: "Negotiate", Params: []P{{Value: "YII+/a=="}}}, {Scheme: "Basic", Params: []P{{Name: "realm", Value: "x"}}}}},
-		"empty elements":              {[]string{" , Basic ,, ,Bearer a=b,", ","}, []auth.Challenge{{Scheme: "Basic"}, {Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}}}}},
-		"spaces around =":             {[]string{`Bearer a = b, c	=	"d"`}, []auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}}}},
-		"commas and = in a value":     {[]string{`Bearer a="x, Basic y=z"`}, []auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: "x, Basic y=z"}}}}},
-		"escapes":                     {[]string{`Bearer a="\\\"\x"`}, []auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: `\"x`}}}}},
-		"an empty value, quoted":      {[]string{`Bearer a=""`}, []auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a"}}}}},
-		"a name that looks a token68": {[]string{"Bearer a=b"}, []auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}}}}},
+			{Scheme: "Newauth", Params: []P{{Name: "realm", Value: "apps"}, {Name: "type", Value: "1"},
+				{Name: "title", Value: `Login to "apps"`}}}}},
+		"the example of RFC 6750 §3": {[]string{
+			`Bearer realm="example", error="invalid_token", error_description="The access token expired"`},
+			[]auth.Challenge{
+				{Scheme: "Bearer", Params: []P{{Name: "realm", Value: "example"},
+					{Name: "error", Value: "invalid_token"},
+					{Name: "error_description", Value: "The access token expired"}}}}},
+		"several lines": {[]string{"Basic", "Bearer a=b"},
+			[]auth.Challenge{{Scheme: "Basic"}, {Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}}}}},
+		"lines are one list": {[]string{"Bearer a=b", "c=d"},
+			[]auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}}}},
+		"schemes alone in a line": {[]string{"Negotiate, NTLM"},
+			[]auth.Challenge{{Scheme: "Negotiate"}, {Scheme: "NTLM"}}},
+		"a token68": {[]string{"Negotiate YII+/a==, Basic realm=x"},
+			[]auth.Challenge{{Scheme: "Negotiate", Params: []P{{Value: "YII+/a=="}}},
+				{Scheme: "Basic", Params: []P{{Name: "realm", Value: "x"}}}}},
+		"empty elements": {[]string{" , Basic ,, ,Bearer a=b,", ","},
+			[]auth.Challenge{{Scheme: "Basic"}, {Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}}}}},
+		"spaces around =": {[]string{`Bearer a = b, c	=	"d"`},
+			[]auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}}}},
+		"commas and = in a value": {[]string{`Bearer a="x, Basic y=z"`},
+			[]auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: "x, Basic y=z"}}}}},
+		"escapes": {[]string{`Bearer a="\\\"\x"`},
+			[]auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: `\"x`}}}}},
+		"an empty value, quoted": {[]string{`Bearer a=""`},
+			[]auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a"}}}}},
+		"a name that looks a token68": {[]string{"Bearer a=b"},
+			[]auth.Challenge{{Scheme: "Bearer", Params: []P{{Name: "a", Value: "b"}}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := authtest.ParseChallenges(http.Header{"Www-Authenticate": row.lines})
@@ -198,7 +218,8 @@ func TestAssertionsComplainAboutWhatIsWrong(t *testing.T) {
 	h := http.Header{"Www-Authenticate": {`Bearer realm="api", error="invalid_token"`, "Token, Basic, Basic"}}
 	broken := http.Header{"Www-Authenticate": {`Bearer realm="`}}
 	response := func(status int, contentType, body string) *http.Response {
-		return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(strings.NewReader(body))}
+		return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {contentType}},
+			Body: io.NopCloser(strings.NewReader(body))}
 	}
 	const problem = `{"status":401,"code":"not_authenticated"}`
 	for name, row := range map[string]struct {
@@ -208,11 +229,16 @@ func TestAssertionsComplainAboutWhatIsWrong(t *testing.T) {
 		"the challenge": {func(t testing.TB) {
 			authtest.AssertChallenge(t, h, "bearer", map[string]string{"REALM": "api", "error": "invalid_token"})
 		}, 0},
-		"whatever parameters":    {func(t testing.TB) { authtest.AssertChallenge(t, h, "Bearer", nil) }, 0},
-		"no parameters":          {func(t testing.TB) { authtest.AssertChallenge(t, h, "Token", map[string]string{}) }, 0},
-		"one parameter too many": {func(t testing.TB) { authtest.AssertChallenge(t, h, "Bearer", map[string]string{"realm": "api"}) }, 1},
+		"whatever parameters": {func(t testing.TB) { authtest.AssertChallenge(t, h, "Bearer", nil) }, 0},
+		"no parameters": {func(t testing.TB) {
+			authtest.AssertChallenge(t, h, "Token", map[string]string{})
+		}, 0},
+		"one parameter too many": {func(t testing.TB) {
+			authtest.AssertChallenge(t, h, "Bearer", map[string]string{"realm": "api"})
+		}, 1},
 		"another value, one lacks": {func(t testing.TB) {
-			authtest.AssertChallenge(t, h, "Bearer", map[string]string{"realm": "x", "error": "invalid_token", "scope": "a"})
+			authtest.AssertChallenge(t, h, "Bearer", map[string]string{"realm": "x", "error": "invalid_token",
+				"scope": "a"})
 		}, 2},
 		"no such scheme":          {func(t testing.TB) { authtest.AssertChallenge(t, h, "Digest", nil) }, 1},
 		"two of the scheme":       {func(t testing.TB) { authtest.AssertChallenge(t, h, "Basic", nil) }, 1},

@@ -28,7 +28,8 @@ func (f Forge) Define() (external.Definition, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &external.Profile{Subject: external.ID(me, "id"), Name: external.Text(me, "full_name"), Claims: me}, nil
+			return &external.Profile{Subject: external.ID(me, "id"), Name: external.Text(me, "full_name"), Claims: me},
+				nil
 		},
 	}, nil
 }

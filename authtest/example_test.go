@@ -24,7 +24,8 @@ var guard = func() *auth.Guard {
 }()
 
 func ExampleWithIdentity() {
-	reports := guard.Require(auth.Scopes("reports:read"))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	reports := guard.Require(
+		auth.Scopes("reports:read"))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _ := auth.UserFrom[auth.User](r.Context())
 		_, _ = fmt.Fprint(w, "reports of ", user.UserID())
 	}))

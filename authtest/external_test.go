@@ -26,7 +26,9 @@ func forge(idp *authtest.Provider) external.OAuth2 {
 				return nil, err
 			}
 			return &external.Profile{Subject: external.ID(me, "id"), Name: external.Text(me, "full_name"), Claims: me,
-				Email: external.Email{Address: external.Exact(me, "mail"), Verified: external.Flag(me, "confirmed")}}, nil
+					Email: external.Email{Address: external.Exact(me, "mail"),
+						Verified: external.Flag(me, "confirmed")}},
+				nil
 		},
 	}
 }
@@ -108,7 +110,9 @@ func TestUnitExternalMutants(t *testing.T) {
 				return p, err
 			}
 		}, "an address that is not verified is not said to be"},
-		"whose subject is in lower case": {profiled(func(p *external.Profile) { p.Subject = strings.ToLower(p.Subject) }),
+		"whose subject is in lower case": {profiled(func(p *external.Profile) {
+			p.Subject = strings.ToLower(p.Subject)
+		}),
 			"somebody else is somebody else, whatever they are called"},
 		"whose subject was a float": {profiled(func(p *external.Profile) {
 			if number, err := strconv.ParseFloat(p.Subject, 64); err == nil {
@@ -153,7 +157,8 @@ func TestUnitExternalMutants(t *testing.T) {
 			p.Email.Verified = true
 			return nil
 		}
-		if found := authtest.ExternalFaults(authtest.ExternalCases{Provider: broken, At: idp}); found["an address that "+
+		if found := authtest.ExternalFaults(
+			authtest.ExternalCases{Provider: broken, At: idp}); found["an address that "+
 			"is not verified is not said to be"] == nil {
 			t.Errorf("got the faults %v", found)
 		}

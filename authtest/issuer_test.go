@@ -38,7 +38,8 @@ func TestWhatAnIssuerMintsIsGoodUnlessATestSaysOtherwise(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		claims := map[string]any{"iss": issuer.URL(), "sub": "alice", "aud": "test", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
+		claims := map[string]any{"iss": issuer.URL(), "sub": "alice", "aud": "test", "iat": time.Now().Unix(),
+			"exp": time.Now().Add(time.Hour).Unix()}
 		stolenName, err := jwt.Sign(foreign.WithID(issuer.Keys()[0].ID()), "at+jwt", claims)
 		if err != nil {
 			t.Fatal(err)
@@ -51,13 +52,15 @@ func TestWhatAnIssuerMintsIsGoodUnlessATestSaysOtherwise(t *testing.T) {
 			"another user":                       {issuer.Mint(map[string]any{"sub": "bob"}), nil},
 			"forged":                             {issuer.Forge(nil), auth.ErrInvalid},
 			"of a key that took the name of one": {stolenName, auth.ErrInvalid},
-			"expired":                            {issuer.Mint(map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), auth.ErrInvalid},
-			"without an expiry":                  {issuer.Mint(map[string]any{"exp": nil}), auth.ErrInvalid},
-			"for another service":                {issuer.Mint(map[string]any{"aud": "other"}), auth.ErrInvalid},
-			"of another type":                    {issuer.MintWith(map[string]any{"typ": "JWT"}, nil), auth.ErrInvalid},
-			"without a type":                     {issuer.MintWith(map[string]any{"typ": nil}, nil), auth.ErrInvalid},
-			"of another algorithm":               {issuer.MintWith(map[string]any{"alg": "none"}, nil), auth.ErrInvalid},
-			"of another issuer":                  {authtest.NewIssuer(t).Mint(nil), auth.ErrUnrecognized},
+			"expired": {
+				issuer.Mint(map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), auth.ErrInvalid},
+			"without an expiry":   {issuer.Mint(map[string]any{"exp": nil}), auth.ErrInvalid},
+			"for another service": {issuer.Mint(map[string]any{"aud": "other"}), auth.ErrInvalid},
+			"of another type":     {issuer.MintWith(map[string]any{"typ": "JWT"}, nil), auth.ErrInvalid},
+			"without a type":      {issuer.MintWith(map[string]any{"typ": nil}, nil), auth.ErrInvalid},
+			"of another algorithm": {issuer.MintWith(map[string]any{"alg": "none"}, nil),
+				auth.ErrInvalid},
+			"of another issuer": {authtest.NewIssuer(t).Mint(nil), auth.ErrUnrecognized},
 		} {
 			if _, _, err := verifier.VerifyToken(t.Context(), row.token); auth.KindOf(err) != row.kind {
 				t.Errorf("%s, %s: %v", algorithm, sentence, err)
@@ -82,13 +85,15 @@ func TestAnIssuerRotatesStallsAndFails(t *testing.T) {
 	}
 	for sentence, set := range map[string]func(bool){"down": issuer.SetDown, "broken": issuer.SetBroken} {
 		set(true)
-		if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), issuer.Mint(nil)); err == nil || auth.KindOf(err) != nil {
+		if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), issuer.Mint(nil)); err == nil ||
+			auth.KindOf(err) != nil {
 			t.Errorf("%s: %v", sentence, err)
 		}
 		set(false)
 	}
 	issuer.SetAnswer("text/html", "", "<html>")
-	if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), issuer.Mint(nil)); err == nil || auth.KindOf(err) != nil {
+	if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), issuer.Mint(nil)); err == nil ||
+		auth.KindOf(err) != nil {
 		t.Errorf("a page: %v", err)
 	}
 	issuer.SetAnswer("", "", "")

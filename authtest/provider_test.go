@@ -19,8 +19,10 @@ const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 func authorize(t *testing.T, p *authtest.Provider, pairs ...string) (status int, back url.Values) {
 	t.Helper()
 	sum := sha256.Sum256([]byte(verifier))
-	query := url.Values{"client_id": {p.ClientID}, "redirect_uri": {"https://app.example/cb"}, "response_type": {"code"}, "state": {"s"}, "nonce": {"n"},
-		"scope": {"openid email"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}
+	query := url.Values{"client_id": {p.ClientID}, "redirect_uri": {"https://app.example/cb"},
+		"response_type": {"code"}, "state": {"s"}, "nonce": {"n"},
+		"scope": {"openid email"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])},
+		"code_challenge_method": {"S256"}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		query.Set(pairs[i], pairs[i+1])
 	}
@@ -43,8 +45,9 @@ func authorize(t *testing.T, p *authtest.Provider, pairs ...string) (status int,
 // redeem asks for tokens; pairs replace parameters.
 func redeem(t *testing.T, p *authtest.Provider, code string, pairs ...string) (int, map[string]any) {
 	t.Helper()
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {"https://app.example/cb"}, "code_verifier": {verifier},
-		"client_id": {p.ClientID}, "client_secret": {p.ClientSecret.Reveal()}}
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {"https://app.example/cb"},
+		"code_verifier": {verifier},
+		"client_id":     {p.ClientID}, "client_secret": {p.ClientSecret.Reveal()}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		form.Set(pairs[i], pairs[i+1])
 	}
@@ -92,7 +95,8 @@ func TestAProviderIsStrictWhereOneShouldBe(t *testing.T) {
 		if back.Get("state") != "s" || back.Get("iss") != p.URL() {
 			t.Fatal(back)
 		}
-		if status, body := redeem(t, p, back.Get("code"), row.pairs...); status != row.status || body["error"] != row.code {
+		if status, body := redeem(t, p, back.Get("code"), row.pairs...); status != row.status ||
+			body["error"] != row.code {
 			t.Errorf("%s: %d %v", sentence, status, body)
 		}
 	}
@@ -105,7 +109,8 @@ func TestAProviderIsStrictWhereOneShouldBe(t *testing.T) {
 	}
 	payload, _ := base64.RawURLEncoding.DecodeString(strings.Split(idToken, ".")[1])
 	var claims map[string]any
-	if err := json.Unmarshal(payload, &claims); err != nil || claims["sub"] != "7" || claims["nonce"] != "n" || claims["aud"] != p.ClientID || claims["iss"] != p.URL() || claims["email_verified"] != "true" {
+	if err := json.Unmarshal(payload, &claims); err != nil || claims["sub"] != "7" || claims["nonce"] != "n" ||
+		claims["aud"] != p.ClientID || claims["iss"] != p.URL() || claims["email_verified"] != "true" {
 		t.Errorf("%v %v", claims, err)
 	}
 	if status, body := redeem(t, p, back.Get("code")); status != 400 || body["error"] != "invalid_grant" {

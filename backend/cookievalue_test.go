@@ -41,7 +41,8 @@ func FuzzUnitCookieValue(f *testing.F) {
 		r := &http.Request{Header: http.Header{"Cookie": {first, second}}}
 		value, count := backend.CookieValue(r, name)
 		if wantValue, wantCount := slowCookieValue(r, name); value != wantValue || count != wantCount {
-			t.Errorf("%q in %q and %q: got %q, %d, want %q, %d", name, first, second, value, count, wantValue, wantCount)
+			t.Errorf("%q in %q and %q: got %q, %d, want %q, %d", name, first, second, value, count,
+				wantValue, wantCount)
 		}
 	})
 }

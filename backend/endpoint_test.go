@@ -30,7 +30,8 @@ type desk struct {
 func newDesk(t *testing.T, config auth.Config, protect func(*auth.Guard) func(http.Handler) http.Handler) *desk {
 	t.Helper()
 	d := &desk{}
-	config.Backends = []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+	config.Backends = []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User,
+		auth.Credential, error) {
 		d.asked++
 		switch r.Header.Get("X-User") {
 		case "":
@@ -63,7 +64,7 @@ func open(*auth.Guard) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return next }
 }
 
-// do sends a request whose headers are pairs.
+// do sends a request with headers in pairs.
 func (d *desk) do(method string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("GET", "https://app.example/", nil)
 	r.Method = method
@@ -90,7 +91,8 @@ func TestAMethodIsToldWhoAskedAndNothingIsCached(t *testing.T) {
 		"whoever, unguarded": {open, "alice", 201, `{"method":"POST"}`},
 	} {
 		w := newDesk(t, auth.Config{}, row.protect).do("POST", "X-User", row.user)
-		if w.Code != row.status || row.want != "" && w.Body.String() != row.want+"\n" || w.Header().Get("Cache-Control") != "no-store" {
+		if w.Code != row.status || row.want != "" && w.Body.String() != row.want+"\n" ||
+			w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %s %v", sentence, w.Code, w.Body, w.Header())
 		}
 	}
@@ -101,7 +103,8 @@ func TestAnotherMethodIs405AndNobodyIsAuthenticated(t *testing.T) {
 	for _, method := range []string{"PUT", "PATCH", "TRACE", "get", "\x00\u202e" + strings.Repeat("x", 50)} {
 		w := d.do(method, "X-User", "bad", "Sec-Fetch-Site", "cross-site")
 		var body struct{ Code, Detail string }
-		if err := json.Unmarshal(w.Body.Bytes(), &body); w.Code != 405 || err != nil || body.Code != "method_not_allowed" {
+		if err := json.Unmarshal(w.Body.Bytes(), &body); w.Code != 405 || err != nil ||
+			body.Code != "method_not_allowed" {
 			t.Errorf("%q: %d %s", method, w.Code, w.Body)
 		}
 		if got := w.Header().Get("Allow"); got != "DELETE, GET, HEAD, POST, OPTIONS" {
@@ -118,15 +121,18 @@ func TestAnotherMethodIs405AndNobodyIsAuthenticated(t *testing.T) {
 
 func TestOPTIONSTellsTheMethods(t *testing.T) {
 	d := newDesk(t, auth.Config{}, required)
-	for _, headers := range [][]string{nil, {"Origin", "https://evil.example"}, {"Access-Control-Request-Method", "POST"}} {
-		if w := d.do("OPTIONS", headers...); w.Code != 204 || w.Header().Get("Allow") != "DELETE, GET, HEAD, POST, OPTIONS" || d.asked != 0 {
+	for _, headers := range [][]string{nil, {"Origin", "https://evil.example"},
+		{"Access-Control-Request-Method", "POST"}} {
+		if w := d.do("OPTIONS", headers...); w.Code != 204 || w.Header().Get("Allow") != "DELETE, GET, HEAD, POST, "+
+			"OPTIONS" || d.asked != 0 {
 			t.Errorf("%v: %d %v, asked %d", headers, w.Code, w.Header(), d.asked)
 		}
 	}
 }
 
 func TestAPreflightIsTheGuardsBusinessWhateverProtects(t *testing.T) {
-	for sentence, protect := range map[string]func(*auth.Guard) func(http.Handler) http.Handler{"required": required, "optional": optional, "unguarded": open} {
+	for sentence, protect := range map[string]func(*auth.Guard) func(http.Handler) http.Handler{"required": required,
+		"optional": optional, "unguarded": open} {
 		d := newDesk(t, auth.Config{Preflight: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
 			w.WriteHeader(http.StatusOK)
@@ -143,7 +149,8 @@ func TestAPageOfAnotherOriginIsRefusedBeforeAnybodyIsAuthenticated(t *testing.T)
 		d := newDesk(t, auth.Config{}, protect)
 		for _, method := range []string{"POST", "DELETE"} {
 			for _, headers := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}} {
-				if w := d.do(method, append(headers, "X-User", "alice")...); w.Code != 403 || !strings.Contains(w.Body.String(), "cross_origin") {
+				if w := d.do(method, append(headers, "X-User", "alice")...); w.Code != 403 ||
+					!strings.Contains(w.Body.String(), "cross_origin") {
 					t.Errorf("%s %v: %d %s", method, headers, w.Code, w.Body)
 				}
 			}

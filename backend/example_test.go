@@ -18,7 +18,7 @@ import (
 type keys struct {
 	format *backend.TokenFormat
 	mu     sync.Mutex
-	issued map[string]key // by digest, so that a copy of the store lets nobody in
+	issued map[string]key // by digest, so that a copy of the store is of no use
 }
 
 // key is what is known of an API key, and the credential of its requests.

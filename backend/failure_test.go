@@ -46,7 +46,8 @@ func TestUnitAFailureIsOneLineAndOneEvent(t *testing.T) {
 	}
 	t.Run("an observer of one's own gets the event once", func(t *testing.T) {
 		report(tell, auth.Event{Kind: auth.EventReuse, Err: refused, Status: 400})
-		if len(seen) != 1 || seen[0].Kind != auth.EventReuse || seen[0].Route != "POST /x/{id}" || seen[0].Time.IsZero() {
+		if len(seen) != 1 || seen[0].Kind != auth.EventReuse || seen[0].Route != "POST /x/{id}" ||
+			seen[0].Time.IsZero() {
 			t.Errorf("want one event of reuse, got %+v", seen)
 		}
 		if !strings.Contains(text.String(), "level=WARN") {

@@ -78,7 +78,8 @@ func TestUnitFinishOrRevoke(t *testing.T) {
 		if err != errFinish {
 			t.Errorf("got %v, want %v", err, errFinish)
 		}
-		for _, want := range []string{"level=ERROR", "knox: a login was refused", "user=alice", "credential=7", `error="store is down"`} {
+		for _, want := range []string{"level=ERROR", "knox: a login was refused", "user=alice", "credential=7",
+			`error="store is down"`} {
 			if !strings.Contains(o.log, want) {
 				t.Errorf("got the log %q, want %q in it", o.log, want)
 			}

@@ -15,10 +15,13 @@ import (
 
 func TestIsLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "LOCALHOST.": true, "app.localhost": true, "app.localhost.:8000": true, "127.0.0.1": true, "127.9.9.9:80": true,
-		"[::1]": true, "[::1]:8000": true, "::1": true, "::ffff:127.0.0.1": true,
-		"": false, ".localhost": false, "evil.com/.localhost": false, "evil.com#.localhost": false, "evil.com@app.localhost": false,
-		"notlocalhost": false, "localhost.example": false, "10.0.0.1": false, "app.example": false, "0.0.0.0": false,
+		"localhost": true, "LOCALHOST.": true, "app.localhost": true, "app.localhost.:8000": true, "127.0.0.1": true,
+		"127.9.9.9:80": true,
+		"[::1]":        true, "[::1]:8000": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, ".localhost": false, "evil.com/.localhost": false, "evil.com#.localhost": false,
+		"evil.com@app.localhost": false,
+		"notlocalhost":           false, "localhost.example": false, "10.0.0.1": false, "app.example": false,
+		"0.0.0.0": false,
 	} {
 		if got := backend.IsLoopback(host); got != want {
 			t.Errorf("IsLoopback(%q) is %v, want %v", host, got, want)
@@ -32,9 +35,12 @@ func TestCookie(t *testing.T) {
 		ok     bool
 		line   string // set with a life of a minute
 	}{
-		"the default":         {backend.Cookie{Name: "s"}, true, "__Host-s=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
-		"strict":              {backend.Cookie{Name: "s", SameSite: http.SameSiteStrictMode}, true, "__Host-s=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict"},
-		"insecure":            {backend.Cookie{Name: "s", Insecure: true}, true, "s=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"},
+		"the default": {backend.Cookie{Name: "s"}, true, "__Host-s=v; Path=/; Max-Age=60; HttpOnly; Secure; " +
+			"SameSite=Lax"},
+		"strict": {backend.Cookie{Name: "s", SameSite: http.SameSiteStrictMode}, true,
+			"__Host-s=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict"},
+		"insecure": {backend.Cookie{Name: "s", Insecure: true}, true,
+			"s=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"},
 		"None and insecure":   {backend.Cookie{Name: "s", Insecure: true, SameSite: http.SameSiteNoneMode}, false, ""},
 		"with a prefix":       {backend.Cookie{Name: "__Host-s"}, false, ""},
 		"not a cookie's name": {backend.Cookie{Name: "a b"}, false, ""},
@@ -68,7 +74,8 @@ func TestCookie(t *testing.T) {
 }
 
 func TestReadBodyPutsEveryBodyBack(t *testing.T) {
-	for name, limit := range map[string]int64{"shorter": 100, "as long": 4, "longer": 3, "no limit to speak of": math.MaxInt64} {
+	for name, limit := range map[string]int64{"shorter": 100, "as long": 4, "longer": 3,
+		"no limit to speak of": math.MaxInt64} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest("POST", "/", strings.NewReader("body"))
 			body, err := backend.ReadBody(r, limit)
@@ -104,9 +111,11 @@ func TestSettingsTellEveryMistakeAtOnce(t *testing.T) {
 	s.Refuse(true, "Config.TTL %v is negative", -time.Second)
 	s.Scopes("Config.Scopes", []string{"ok", "not ok"})
 	s.Schemes("Config.Schemes", []string{"Ticket", "basic", ""})
-	want := "tickets: Config.Store is missing: it is a nil *backend_test.exactMux\ntickets: Config.Name is missing\ntickets: Config.LoadUser is missing\n" +
+	want := "tickets: Config.Store is missing: it is a nil *backend_test.exactMux\ntickets: Config.Name is missing\n" +
+		"tickets: Config.LoadUser is missing\n" +
 		"tickets: Config.TTL -1s is negative\ntickets: Config.Scopes: \"not ok\" is not a scope (RFC 6749 §3.3)\n" +
-		"tickets: Config.Schemes: scheme \"basic\" cannot carry tokens\ntickets: Config.Schemes: scheme \"\" cannot carry tokens"
+		"tickets: Config.Schemes: scheme \"basic\" cannot carry tokens\ntickets: Config.Schemes: scheme \"\" cannot " +
+		"carry tokens"
 	if err := s.Err(); err == nil || err.Error() != want {
 		t.Errorf("Err returned\n%v\nwant\n%s", err, want)
 	}

@@ -15,13 +15,15 @@ type exactMux map[string]http.Handler
 
 func (m exactMux) Handle(pattern string, h http.Handler) { m[pattern] = h }
 
-// treeMux is a ServeMux of which nobody can tell that it is one.
+// treeMux is a ServeMux that no caller can tell to be one.
 type treeMux struct{ mux *http.ServeMux }
 
 func (m treeMux) Handle(pattern string, h http.Handler) { m.mux.Handle(pattern, h) }
 
 func says(text string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, text+r.PathValue("id")) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, text+r.PathValue("id"))
+	})
 }
 
 var routes = backend.Routes{
@@ -37,7 +39,8 @@ func TestRoutesAreForTheirPathAloneOnEveryRouter(t *testing.T) {
 	routes.Register(treeMux{hidden}, "/auth")
 	for path, want := range map[string]string{
 		"/auth/": "root", "/auth/login/": "login", "/auth/tokens/7/": "token 7", "/auth/sessions/7": "session 7",
-		"/auth/login/x": "404", "/auth/x/": "404", "/auth/tokens/7/x": "404", "/auth/tokens/7/x/": "404", "/auth/sessions/": "404", "/x/auth/login/": "404",
+		"/auth/login/x": "404", "/auth/x/": "404", "/auth/tokens/7/x": "404", "/auth/tokens/7/x/": "404",
+		"/auth/sessions/": "404", "/x/auth/login/": "404",
 	} {
 		for name, mux := range map[string]*http.ServeMux{"ServeMux": plain, "a wrapped ServeMux": hidden} {
 			w := httptest.NewRecorder()

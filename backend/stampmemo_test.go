@@ -37,7 +37,8 @@ func TestUnitMatchesStamp(t *testing.T) {
 						want := backend.SameStamp(stamp, backend.Stamp("knox", user))
 						for kind, memo := range map[string]*backend.StampMemo{"none": nil, "new": {}, "used": memo} {
 							if got := backend.MatchesStamp(stamp, "knox", user, memo); got != want {
-								t.Errorf("issued for %s by %q, now %s, memo %s: got %v, want %v", issued, issuer, loaded, kind, got, want)
+								t.Errorf("issued for %s by %q, now %s, memo %s: got %v, want %v", issued, issuer,
+									loaded, kind, got, want)
 							}
 						}
 					}
@@ -47,7 +48,8 @@ func TestUnitMatchesStamp(t *testing.T) {
 	})
 	t.Run("a stamp of another form matches no user", func(t *testing.T) {
 		stamp := backend.Stamp("knox", users["a stamp"])
-		for _, other := range []string{"", "x", stamp + "A", stamp[:42], strings.Repeat("A", 43), strings.ToLower(stamp)} {
+		for _, other := range []string{"", "x", stamp + "A", stamp[:42], strings.Repeat("A", 43),
+			strings.ToLower(stamp)} {
 			if backend.MatchesStamp(other, "knox", users["a stamp"], nil) {
 				t.Errorf("%q matches", other)
 			}

@@ -42,7 +42,8 @@ func TestATokenIssuesNothingUnlessAllowedAndNothingBeyondItself(t *testing.T) {
 		t.Errorf("%+v, %v", terms, err)
 	}
 	// What a primary credential proves outlives it: a session's end is not a token's.
-	if terms, err = backend.TermsOf(credential{primary: true, ends: noon}, false, time.Now()); err != nil || !terms.MaxExpiresAt.IsZero() || terms.Limited {
+	if terms, err = backend.TermsOf(credential{primary: true, ends: noon}, false, time.Now()); err != nil ||
+		!terms.MaxExpiresAt.IsZero() || terms.Limited {
 		t.Errorf("%+v, %v", terms, err)
 	}
 }
@@ -67,7 +68,8 @@ func TestScopesNeverGrow(t *testing.T) {
 		"limited to nothing, something asked": {backend.Terms{Limited: true}, []string{"a"}, false, nil, true, true},
 	} {
 		scopes, isLimited, err := row.terms.Narrow(row.asked, row.askedLimit)
-		if refused := errors.Is(err, auth.ErrInsufficient); refused != row.refused || !slices.Equal(scopes, row.want) || isLimited != row.wantLimited {
+		if refused := errors.Is(err, auth.ErrInsufficient); refused != row.refused || !slices.Equal(scopes, row.want) ||
+			isLimited != row.wantLimited {
 			t.Errorf("%s: %v, %v, %v", sentence, scopes, isLimited, err)
 		}
 	}
@@ -80,7 +82,8 @@ func (s stamped) AuthStamp() string { return string(s) }
 
 func TestAStampIsTheIssuersOwnAndHidesTheUsers(t *testing.T) {
 	a := backend.Stamp("knox", stamped("secret"))
-	if a == backend.Stamp("session", stamped("secret")) || a == backend.Stamp("knox", stamped("other")) || strings.Contains(a, "secret") {
+	if a == backend.Stamp("session", stamped("secret")) || a == backend.Stamp("knox", stamped("other")) ||
+		strings.Contains(a, "secret") {
 		t.Error("not of its own")
 	}
 	if !backend.SameStamp(a, backend.Stamp("knox", stamped("secret"))) || backend.SameStamp(a, "") {
@@ -96,7 +99,8 @@ func TestAStampIsTheIssuersOwnAndHidesTheUsers(t *testing.T) {
 
 func TestEarlierTakesZeroForNever(t *testing.T) {
 	later := noon.Add(time.Hour)
-	for _, row := range [][3]time.Time{{noon, later, noon}, {later, noon, noon}, {{}, noon, noon}, {noon, {}, noon}, {{}, {}, {}}} {
+	for _, row := range [][3]time.Time{{noon, later, noon}, {later, noon, noon}, {{}, noon, noon}, {noon, {}, noon},
+		{{}, {}, {}}} {
 		if got := backend.Earlier(row[0], row[1]); !got.Equal(row[2]) {
 			t.Errorf("%v of %v and %v", got, row[0], row[1])
 		}
@@ -129,7 +133,8 @@ func TestTheClientIsWhomTheProxyNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for peer, want := range map[string]string{"10.0.0.1:5": "198.51.100.7", "192.0.2.1:5": "192.0.2.1", "[2001:db8::1]:5": "2001:db8::1", "@": ""} {
+	for peer, want := range map[string]string{"10.0.0.1:5": "198.51.100.7", "192.0.2.1:5": "192.0.2.1",
+		"[2001:db8::1]:5": "2001:db8::1", "@": ""} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = peer
 		r.Header.Set("X-Forwarded-For", "198.51.100.7")

@@ -18,7 +18,8 @@ func TestATokenIsPrefixShardRandomAndChecksum(t *testing.T) {
 		for i := len(token) - 1; i >= len(body); i-- {
 			sum = sum*62 + uint32(strings.IndexByte(alphabet, token[i]))
 		}
-		if len(token) != len("acme_")+length || !strings.HasPrefix(token, "acme_"+backend.Shard("alice")) || sum != crc32.ChecksumIEEE([]byte(body)) {
+		if len(token) != len("acme_")+length || !strings.HasPrefix(token, "acme_"+backend.Shard("alice")) ||
+			sum != crc32.ChecksumIEEE([]byte(body)) {
 			t.Errorf("%q", token)
 		}
 		if !backend.OwnsToken(token, "acme_") {
@@ -39,7 +40,8 @@ func TestTokensOfEveryLengthHaveTheirChecksum(t *testing.T) {
 func TestTheDigestIsTheShardAndTheHashOfAll(t *testing.T) {
 	token := backend.NewToken("acme_", "alice", backend.DefaultTokenLength)
 	sum := sha256.Sum256([]byte(token))
-	if got, want := backend.TokenDigest(token, "acme_"), backend.Shard("alice")+base64.RawURLEncoding.EncodeToString(sum[:]); got != want {
+	if got, want := backend.TokenDigest(token, "acme_"), backend.Shard("alice")+base64.RawURLEncoding.EncodeToString(
+		sum[:]); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -62,7 +64,8 @@ func TestNoTokenComesTwiceAndEveryCharacterCounts(t *testing.T) {
 }
 
 func TestATokenWithAPrefixIsNoneWithout(t *testing.T) {
-	if token := backend.NewToken("acme_", "alice", backend.DefaultTokenLength); backend.OwnsToken(token, "") || backend.OwnsToken(token, "acm") {
+	if token := backend.NewToken("acme_", "alice", backend.DefaultTokenLength); backend.OwnsToken(token, "") ||
+		backend.OwnsToken(token, "acm") {
 		t.Error("a shorter prefix owns it")
 	}
 }
@@ -91,7 +94,8 @@ func FuzzOwns(f *testing.F) {
 	f.Add(backend.NewToken("acme_", "alice", backend.DefaultTokenLength), "acme_")
 	f.Add("", "")
 	f.Fuzz(func(t *testing.T, token, prefix string) {
-		if backend.OwnsToken(token, prefix) && (len(token) < len(prefix)+backend.MinTokenLength || !strings.HasPrefix(token, prefix) || backend.TokenDigest(token, prefix) == "") {
+		if backend.OwnsToken(token, prefix) && (len(token) < len(prefix)+backend.MinTokenLength ||
+			!strings.HasPrefix(token, prefix) || backend.TokenDigest(token, prefix) == "") {
 			t.Errorf("%q owned with %q", token, prefix)
 		}
 	})

@@ -94,7 +94,8 @@ func TestUnitFits(t *testing.T) {
 	for token, want := range map[string]bool{
 		"": false, "acme_": false, strings.Repeat("x", 35): false, strings.Repeat("?", 36): true,
 		strings.Repeat("x", 128): true,
-		strings.Repeat("x", 129): false, "acme_" + strings.Repeat("x", 128): true, "acme_" + strings.Repeat("x", 129): false,
+		strings.Repeat("x", 129): false, "acme_" + strings.Repeat("x", 128): true, "acme_" + strings.Repeat(
+			"x", 129): false,
 		"acme-" + strings.Repeat("x", 128): false,
 	} {
 		t.Run(token, func(t *testing.T) {

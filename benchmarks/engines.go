@@ -154,7 +154,8 @@ func (e *engine) numberedText(statement string) string {
 }
 
 func (e *engine) addUser(ctx context.Context, id string) error {
-	if _, err := e.db.Writer().ExecContext(ctx, e.numberedText("INSERT INTO bench_users VALUES (?, 1)"), id); err != nil {
+	if _, err := e.db.Writer().ExecContext(ctx, e.numberedText("INSERT INTO bench_users VALUES (?, 1)"),
+		id); err != nil {
 		return err
 	}
 	issued, err := e.tokens.Issue(ctx, id, knox.Options{})
@@ -163,7 +164,8 @@ func (e *engine) addUser(ctx context.Context, id string) error {
 	}
 	secret := issued.Secret.Reveal()
 	e.secrets = append(e.secrets, secret)
-	_, err = e.db.Writer().ExecContext(ctx, e.numberedText("INSERT INTO bench_floor VALUES (?, ?)"), hexHash(secret), id)
+	_, err = e.db.Writer().ExecContext(ctx, e.numberedText("INSERT INTO bench_floor VALUES (?, ?)"),
+		hexHash(secret), id)
 	return err
 }
 

@@ -79,7 +79,8 @@ func TestUnit(t *testing.T) {
 		tab := table{&out, &record{Lines: map[string]paired.Result{"knox": {Entry: figures(900, 4), Ratio: 2.09}}}}
 		tab.row(line{name: "knox", against: floorToken, aim: aim{ratio: 1.5, allocs: 2}},
 			paired.Result{Entry: figures(600, 2), Floor: figures(400, 2), Ratio: 1.5, Least: 1.4, Most: 1.6})
-		want := "| knox | floor, 400 / 400 | 900 / 900, **2.09x** | **384, 4** | 600 / 600, 1.50x (1.40–1.60) | 384, 2 | " +
+		want := "| knox | floor, 400 / 400 | 900 / 900, **2.09x** | **384, 4** | 600 / 600, 1.50x (1.40–1.60) | 384, " +
+			"2 | " +
 			"1.50x, 2 allocs |\n"
 		if out.String() != want {
 			t.Errorf("got\n%swant\n%s", out.String(), want)

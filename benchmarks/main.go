@@ -44,7 +44,8 @@ func main() {
 	flag.DurationVar(&o.paired.Slice, "slice", 10*time.Millisecond, "CPU time of a line before the other side's turn")
 	flag.IntVar(&o.tokens, "tokens", 10_000, "tokens, each of a user of its own")
 	flag.StringVar(&o.before, "before", "", "file with the figures to compare with (default: before.json here)")
-	flag.StringVar(&o.old, "old", "", "this program, built at another commit: each line is measured with it too, just before")
+	flag.StringVar(&o.old, "old", "", "this program, built at another commit: each line is measured with it too, "+
+		"just before")
 	flag.StringVar(&o.json, "json", "", "also write the figures into this file")
 	flag.StringVar(&o.of, "of", "", "with -json: the commit that was measured")
 	flag.BoolVar(&o.connections, "serve", false, "measure requests over real connections instead")

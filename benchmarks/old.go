@@ -17,7 +17,8 @@ func (o *options) measureOld(l line, before *record) error {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	file := filepath.Join(folder, "old.json")
-	command := exec.Command(o.old, "-run", "^"+regexp.QuoteMeta(l.name)+"$", "-json", file, "-tokens", fmt.Sprint(o.tokens),
+	command := exec.Command(o.old, "-run", "^"+regexp.QuoteMeta(l.name)+"$", "-json", file, "-tokens",
+		fmt.Sprint(o.tokens),
 		"-rounds", fmt.Sprint(o.paired.Rounds), "-round", o.paired.Round.String(), "-slice", o.paired.Slice.String())
 	command.Stderr = os.Stderr
 	if err := command.Run(); err != nil {

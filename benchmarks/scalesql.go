@@ -29,7 +29,8 @@ type bigFile struct {
 	client *client
 }
 
-// openBig makes a file with rows tokens of a tenth as many users. About so many of them have expired, but no usable one.
+// openBig makes a file with rows tokens of a tenth as many users. About so many of them have expired, but no usable
+// one.
 func openBig(rows, expired int) (b *bigFile, end func(), err error) {
 	w := newWorld(min(usable, rows/2), false)
 	if b, err = newBig(w); err != nil {

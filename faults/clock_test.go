@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// fastDemo is a demo whose clock is ahead. Go asks the kernel for the time without a library that could be replaced,
+// fastDemo is a demo with a clock that is ahead. Go asks the kernel for the time without a library that could be replaced,
 // and Linux gives no process another time of day. So the binary is built with another time.Now. Its timers are those of
 // the machine.
 var fastDemo = sync.OnceValues(func() (string, error) {
@@ -53,7 +53,7 @@ const (
 	ttl    = 10 * time.Second
 )
 
-// withFast starts an instance, and another one on the same database whose clock is ahead. It is for the long form,
+// withFast starts an instance, and another one on the same database with a clock that is ahead. It is for the long form,
 // because the compiler takes minutes for another package time.
 func withFast(t *testing.T, s *server, flags ...string) *load {
 	t.Helper()
@@ -70,7 +70,7 @@ func withFast(t *testing.T, s *server, flags ...string) *load {
 	return l
 }
 
-// TestUnitClocks has two instances whose clocks differ by two minutes.
+// TestUnitClocks has two instances with clocks that differ by two minutes.
 func TestUnitClocks(t *testing.T) {
 	onEach(t, "instances whose clocks differ keep what was acknowledged", func(t *testing.T, e engine) {
 		l := withFast(t, e.shared(t))

@@ -87,7 +87,7 @@ func (d *disk) free(t testing.TB) {
 
 func (d *disk) filler() string { return filepath.Join(d.folder, "filler") }
 
-// fullDisk is an engine whose disk can be filled.
+// fullDisk is an engine with a disk that can be filled.
 type fullDisk struct {
 	name  string
 	start func(t testing.TB) (*server, *disk)

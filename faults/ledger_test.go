@@ -87,7 +87,7 @@ func (w *worker) revived(c *credential, format string, values ...any) {
 	w.load.stats.fault(c.kind.name+" of "+c.user+" that has ended: "+format, values...)
 }
 
-// check asks who a credential is of.
+// check asks for the user of a credential.
 func (w *worker) check(c *credential, at *slot) answer {
 	r := request{method: "GET", path: "/api/me", header: c.header}
 	a := w.send(at, r, "a check of a "+c.kind.name, 200, 401)

@@ -93,7 +93,7 @@ func (w *worker) allow(t testing.TB) {
 	}
 }
 
-// send sends a request and counts the answer, whose status must be one of these or 503. An application is told of an
+// send sends a request and counts the answer, with a status that must be one of these or 503. An application is told of an
 // outage by its own redirect URI (RFC 6749 section 4.1.2.1).
 func (w *worker) send(at *slot, r request, what string, statuses ...int) answer {
 	a := w.load.client.send(at.now.Load(), r)

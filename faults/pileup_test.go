@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// This file sends many requests at once to an instance whose server is silent, and counts what is left of them.
+// This file sends many requests at once to an instance with a silent server, and counts what is left of them.
 
 const (
 	// answerSlack is how much later than its limit a request may be answered. Other tests use the processors, too.

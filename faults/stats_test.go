@@ -18,7 +18,7 @@ type stats struct {
 	unanswered  int
 	dropped     int // of these, those that an instance was sent
 	slowest     time.Duration
-	lastGood    time.Time     // the last answer that was neither
+	lastGood    time.Time     // the last answer of another kind
 	outage      time.Duration // the longest time between two of them
 	lost        int           // acknowledged, and refused
 	revived     int           // ended, and accepted
@@ -83,7 +83,7 @@ func (s *stats) breaks(may bool) {
 	s.mayBreak = may
 }
 
-// good is how many answers were neither 503 nor missing.
+// good is how many answers were there and not 503.
 func (s *stats) good() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -60,7 +60,7 @@ func TestUnitTerminatedUnderWay(t *testing.T) {
 	})
 }
 
-// TestUnitTerminatedAlone sends SIGTERM to an instance whose server does not answer, and which has requests.
+// TestUnitTerminatedAlone sends SIGTERM to an instance with requests and a server that does not answer.
 func TestUnitTerminatedAlone(t *testing.T) {
 	onEachServer(t, "SIGTERM ends an instance whose server does not answer", func(t *testing.T, e engine) {
 		s := e.shared(t)

@@ -79,16 +79,19 @@ func TestAPIKeyIsAKnoxTokenByAnotherCarrier(t *testing.T) {
 			if a.header.Get("Vary") != "X-Api-Key" {
 				t.Errorf("Vary: %q", a.header["Vary"])
 			}
-			if want := `ApiKey realm="api", header="X-Api-Key"`; a.status == 401 && !slices.Equal(a.challenges, []string{want}) {
+			if want := `ApiKey realm="api", header="X-Api-Key"`; a.status == 401 &&
+				!slices.Equal(a.challenges, []string{want}) {
 				t.Errorf("challenges %q, want %q", a.challenges, want)
 			}
-			if token, ok := a.credential.(*knox.Token); a.status == 200 && (a.userID != "alice" || !ok || token.Name() != "nightly export") {
+			if token, ok := a.credential.(*knox.Token); a.status == 200 &&
+				(a.userID != "alice" || !ok || token.Name() != "nightly export") {
 				t.Errorf("user %q, credential %v", a.userID, a.credential)
 			}
 		})
 	}
 	t.Run("the twin with an underscore is never read", func(t *testing.T) {
-		if a := ask(t, guard.Optional(), request(outside, "X_Api_Key", key, "X_API_KEY", key)); a.userID != "" || !a.reached {
+		if a := ask(t, guard.Optional(), request(outside, "X_Api_Key", key, "X_API_KEY", key)); a.userID != "" ||
+			!a.reached {
 			t.Errorf("%d, user %q", a.status, a.userID)
 		}
 	})
@@ -100,7 +103,8 @@ func TestAPIKeyIsAKnoxTokenByAnotherCarrier(t *testing.T) {
 		}
 	})
 	t.Run("scopes are the token's", func(t *testing.T) {
-		if a := ask(t, guard.Require(auth.Scopes("reports:write")), request(outside, "X-Api-Key", key)); a.status != 403 {
+		if a := ask(t, guard.Require(auth.Scopes("reports:write")),
+			request(outside, "X-Api-Key", key)); a.status != 403 {
 			t.Errorf("%d", a.status)
 		}
 	})
@@ -113,7 +117,8 @@ func TestAPIKeyIsAKnoxTokenByAnotherCarrier(t *testing.T) {
 	})
 	t.Run("a disabled user is out at once", func(t *testing.T) {
 		p.set(func(p *people) { p.failed["alice"] = auth.ErrUserInactive })
-		if a := ask(t, guard.Optional(), request(outside, "X-Api-Key", key)); a.status != 401 || a.detail != "User inactive or deleted." {
+		if a := ask(t, guard.Optional(), request(outside, "X-Api-Key", key)); a.status != 401 ||
+			a.detail != "User inactive or deleted." {
 			t.Errorf("%d %q", a.status, a.detail)
 		}
 	})
@@ -132,7 +137,8 @@ func TestAPIKeyStandsBesideTheBackendOfItsTokens(t *testing.T) {
 		}
 	}
 	a := ask(t, guard.Require(), request(outside, "X-Api-Key", "nonsense"))
-	if want := []string{`Token realm="api"`, `ApiKey realm="api", header="X-Api-Key"`}; !slices.Equal(a.challenges, want) {
+	if want := []string{`Token realm="api"`, `ApiKey realm="api", header="X-Api-Key"`}; !slices.Equal(
+		a.challenges, want) {
 		t.Errorf("challenges %q, want %q", a.challenges, want)
 	}
 }
@@ -156,7 +162,8 @@ func TestWhatTheVerifierSaysIsTheAnswer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.sentence, func(t *testing.T) {
-			verifier := auth.TokenVerifierFunc(func(_ context.Context, token string) (auth.User, auth.Credential, error) {
+			verifier := auth.TokenVerifierFunc(func(_ context.Context, token string) (auth.User,
+				auth.Credential, error) {
 				if token != "key" {
 					t.Errorf("asked about %q", token)
 				}
@@ -172,19 +179,24 @@ func TestWhatTheVerifierSaysIsTheAnswer(t *testing.T) {
 
 func TestTwoVerifiersMayShareAHeader(t *testing.T) {
 	tokens := func(name, prefix string) *knox.Tokens {
-		return must[*knox.Tokens](t)(knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: newPeople("alice").Load, Name: name, Prefix: prefix}))
+		return must[*knox.Tokens](t)(
+			knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: newPeople("alice").Load, Name: name,
+				Prefix: prefix}))
 	}
 	one, other := tokens("people", "acme_"), tokens("partners", "acmep_")
 	second := must[*header.APIKey](t)(header.NewAPIKey(header.APIKeyConfig{
 		Header: "x-api-key", Verifier: other, Name: "partnerkey", Scheme: "PartnerKey", Realm: `the "x"`}))
 	guard := must[*auth.Guard](t)(auth.New(auth.Config{Backends: []auth.Authenticator{newAPIKey(t, one), second}}))
-	for backend, key := range map[string]string{"people": issue(t, one, knox.Options{}), "partners": issue(t, other, knox.Options{})} {
-		if a := ask(t, guard.Require(), request(outside, "X-Api-Key", key)); a.status != 200 || a.credential.Backend() != backend {
+	for backend, key := range map[string]string{"people": issue(t, one, knox.Options{}),
+		"partners": issue(t, other, knox.Options{})} {
+		if a := ask(t, guard.Require(), request(outside, "X-Api-Key", key)); a.status != 200 ||
+			a.credential.Backend() != backend {
 			t.Errorf("%s: %d %q, %v", backend, a.status, a.detail, a.credential)
 		}
 	}
 	a := ask(t, guard.Require(), request(outside, "X-Api-Key", "nonsense"))
-	if want := `PartnerKey realm="the \"x\"", header="X-Api-Key"`; a.status != 401 || len(a.challenges) != 2 || a.challenges[1] != want {
+	if want := `PartnerKey realm="the \"x\"", header="X-Api-Key"`; a.status != 401 || len(a.challenges) != 2 ||
+		a.challenges[1] != want {
 		t.Errorf("%d, challenges %q", a.status, a.challenges)
 	}
 }
@@ -199,8 +211,10 @@ func TestNewAPIKeyRefuses(t *testing.T) {
 		"a realm that no challenge can carry": {Header: "X-API-Key", Verifier: verifier, Realm: "a\r\nb"},
 		"a scheme that is no name":            {Header: "X-API-Key", Verifier: verifier, Scheme: "Api Key"},
 	}
-	for _, name := range []string{"Authorization", "Cookie", "Host", "connection", "TE", "Upgrade", "Proxy-Authorization",
-		"Content-Type", "X-Forwarded-For", "Origin", "Sec-Fetch-Site", "X API Key", "X_API_Key", "X-API-Key:", "X-Schlüssel"} {
+	for _, name := range []string{"Authorization", "Cookie", "Host", "connection", "TE", "Upgrade",
+		"Proxy-Authorization",
+		"Content-Type", "X-Forwarded-For", "Origin", "Sec-Fetch-Site", "X API Key", "X_API_Key", "X-API-Key:",
+		"X-Schlüssel"} {
 		configs["the header "+name] = header.APIKeyConfig{Header: name, Verifier: verifier}
 	}
 	for _, scheme := range []string{"Basic", "bearer", "Digest", "DPoP", "Negotiate", "Token"} {

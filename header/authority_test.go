@@ -54,7 +54,8 @@ func (a *authority) issue(t testing.TB, name string, changes ...func(*x509.Certi
 		parent, signer = a.certificate, a.key
 	}
 	der := must[[]byte](t)(x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: must[*x509.Certificate](t)(x509.ParseCertificate(der))}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key,
+		Leaf: must[*x509.Certificate](t)(x509.ParseCertificate(der))}
 }
 
 // with returns c with the chain of authorities that a client sends besides.
@@ -104,12 +105,14 @@ func client(server *httptest.Server, certificates ...tls.Certificate) *http.Clie
 	config := &tls.Config{RootCAs: roots}
 	if len(certificates) > 0 {
 		// Whatever the server asks for: a browser chooses, a test insists.
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificates[0], nil }
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &certificates[0], nil
+		}
 	}
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
 }
 
-// inExample is a testing.TB for examples, which have none.
+// inExample is a testing.TB for examples, which do not get one.
 type inExample struct{ testing.TB }
 
 func (inExample) Helper()           {}

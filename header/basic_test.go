@@ -88,7 +88,8 @@ func TestBasic(t *testing.T) {
 		{"an unknown user", "Basic " + encode("mallory:secret"), 401, wrong, ""},
 		{"no username", "Basic " + encode(":secret"), 401, wrong, ""},
 		{"nothing after the scheme", "Basic", 401, "Invalid basic header. No credentials provided.", ""},
-		{"a space inside", "Basic YWxp Y2U6", 401, "Invalid basic header. Credentials string should not contain spaces.", ""},
+		{"a space inside", "Basic YWxp Y2U6", 401,
+			"Invalid basic header. Credentials string should not contain spaces.", ""},
 		{"no base64", "Basic =a=", 401, encoding, ""},
 		{"bytes outside ASCII", "Basic \xff\xfe", 401, encoding, ""},
 		{"no colon", "Basic " + encode("alice"), 401, encoding, ""},
@@ -98,7 +99,8 @@ func TestBasic(t *testing.T) {
 		{"a colon behind the scheme", "Basic: " + encode("alice:secret"), 401,
 			"Invalid basic header. A space must follow the scheme.", ""},
 		{"an empty header", "", 401, "Authentication credentials were not provided.", ""},
-		{"over 8 KiB", "Basic " + encode(strings.Repeat("a", auth.MaxAuthorization)), 400, "Authorization header is too long.", ""},
+		{"over 8 KiB", "Basic " + encode(strings.Repeat("a", auth.MaxAuthorization)), 400,
+			"Authorization header is too long.", ""},
 	}
 	p := newPeople("alice", "bob", "jürgen")
 	c := newPasswords(p, "alice", "secret", "bob", "a:b:", "jürgen", "grüße")
@@ -107,10 +109,12 @@ func TestBasic(t *testing.T) {
 		t.Run(tt.sentence, func(t *testing.T) {
 			a := ask(t, guard.Require(), request(outside, "Authorization", tt.authorization))
 			if a.status != tt.status || a.detail != tt.detail || a.userID != tt.userID {
-				t.Errorf("%d %q, user %q; want %d %q, %q", a.status, a.detail, a.userID, tt.status, tt.detail, tt.userID)
+				t.Errorf("%d %q, user %q; want %d %q, %q", a.status, a.detail, a.userID, tt.status,
+					tt.detail, tt.userID)
 			}
 			// RFC 7617 has no error attribute.
-			if want := `Basic realm="api", charset="UTF-8"`; a.status == 401 && (len(a.challenges) != 2 || a.challenges[0] != want) {
+			if want := `Basic realm="api", charset="UTF-8"`; a.status == 401 &&
+				(len(a.challenges) != 2 || a.challenges[0] != want) {
 				t.Errorf("challenges %q, want %q first", a.challenges, want)
 			}
 			if a.header.Get("Vary") != "Authorization" {
@@ -124,7 +128,8 @@ func TestWrongPasswordIsNotRescuedByAWeakerBackend(t *testing.T) {
 	p := newPeople("alice")
 	c := newPasswords(p, "alice", "secret")
 	guard := newGuard(t, newBasic(t, header.BasicConfig{Check: c.Check, LoadUser: p.Load}), everybody)
-	for name, middleware := range map[string]func(http.Handler) http.Handler{"Require": guard.Require(), "Optional": guard.Optional()} {
+	for name, middleware := range map[string]func(http.Handler) http.Handler{"Require": guard.Require(),
+		"Optional": guard.Optional()} {
 		for _, credentials := range []string{"alice:wrong", "mallory:secret", "no colon"} {
 			if a := ask(t, middleware, as(credentials)); a.status != 401 || a.reached {
 				t.Errorf("%s, %s: %d, reached %v", name, credentials, a.status, a.reached)
@@ -157,7 +162,8 @@ func TestWhatCheckSaysIsTheAnswer(t *testing.T) {
 			}
 		})
 	}
-	for name, nobody := range map[string]auth.User{"a typed nil": (*user)(nil), "an empty identifier": &user{}, "a machine's identifier": &user{id: "client:a"}} {
+	for name, nobody := range map[string]auth.User{"a typed nil": (*user)(nil), "an empty identifier": &user{},
+		"a machine's identifier": &user{id: "client:a"}} {
 		t.Run(name+" is a bug every time", func(t *testing.T) {
 			check := func(*http.Request, string, string) (auth.User, error) { return nobody, nil }
 			guard := newGuard(t, newBasic(t, header.BasicConfig{Check: check, LoadUser: newPeople().Load}))
@@ -176,7 +182,8 @@ func TestSilentBasicHasNoChallengeThatBrowsersActOnButWorks(t *testing.T) {
 	b := newBasic(t, header.BasicConfig{Check: c.Check, LoadUser: p.Load, Silent: true})
 	guard := newGuard(t, b)
 	for _, r := range []*http.Request{request(outside), as("alice:wrong")} {
-		if a := ask(t, guard.Require(), r); a.status != 401 || len(a.challenges) != 2 || a.challenges[0] != `Form realm="api"` || a.challenges[1] != "Token" {
+		if a := ask(t, guard.Require(), r); a.status != 401 || len(a.challenges) != 2 ||
+			a.challenges[0] != `Form realm="api"` || a.challenges[1] != "Token" {
 			t.Errorf("%d, challenges %q", a.status, a.challenges)
 		}
 	}
@@ -184,7 +191,8 @@ func TestSilentBasicHasNoChallengeThatBrowsersActOnButWorks(t *testing.T) {
 		t.Errorf("%d", a.status)
 	}
 	alone := must[*auth.Guard](t)(auth.New(auth.Config{Backends: []auth.Authenticator{b}}))
-	if a := ask(t, alone.Require(), request(outside)); a.status != 401 || len(a.challenges) != 1 || a.challenges[0] != `Form realm="api"` {
+	if a := ask(t, alone.Require(), request(outside)); a.status != 401 || len(a.challenges) != 1 ||
+		a.challenges[0] != `Form realm="api"` {
 		t.Errorf("the only backend: %d, challenges %q", a.status, a.challenges)
 	}
 }

@@ -35,7 +35,7 @@ func byEmail(p *people, issuers ...*authority) header.CertificateConfig {
 	return config
 }
 
-// told is what a server answers: who was let in, or why not.
+// told is what a server answers: the user that was let in, or why not.
 type told struct {
 	User, Thumbprint, Detail string
 	status                   int
@@ -102,33 +102,42 @@ func TestCertificateOverTLS(t *testing.T) {
 		{"one of another authority of the server is no credential",
 			[]tls.Certificate{stranger.issue(t, "alice", email("alice@corp.example"))}, 401, "", absent},
 		{"one of another authority under the same root is no credential",
-			[]tls.Certificate{with(services.issue(t, "alice", email("alice@corp.example")), services)}, 401, "", absent},
+			[]tls.Certificate{with(services.issue(t, "alice", email("alice@corp.example")), services)}, 401,
+			"", absent},
 		{"one of the root itself is no credential",
 			[]tls.Certificate{root.issue(t, "alice", email("alice@corp.example"))}, 401, "", absent},
 		{"an authority below the issuer is believed",
 			[]tls.Certificate{with2(t, people, "alice@corp.example")}, 200, "alice@corp.example", ""},
 		{"the issuer's own certificate is nobody's",
-			[]tls.Certificate{{Certificate: [][]byte{people.certificate.Raw}, PrivateKey: people.key}}, 401, "", absent},
+			[]tls.Certificate{{Certificate: [][]byte{people.certificate.Raw}, PrivateKey: people.key}}, 401,
+			"", absent},
 		{"an unknown user is refused",
-			[]tls.Certificate{with(people.issue(t, "mallory", email("mallory@corp.example")), people)}, 401, "", "No such user"},
+			[]tls.Certificate{with(people.issue(t, "mallory", email("mallory@corp.example")), people)}, 401, "",
+			"No such user"},
 		{"an inactive user is refused",
-			[]tls.Certificate{with(people.issue(t, "carol", email("carol@corp.example")), people)}, 401, "", "User inactive or deleted."},
+			[]tls.Certificate{with(people.issue(t, "carol", email("carol@corp.example")), people)}, 401, "",
+			"User inactive or deleted."},
 		{"an outage is 503",
-			[]tls.Certificate{with(people.issue(t, "dave", email("dave@corp.example")), people)}, 503, "", "Authentication is temporarily unavailable."},
+			[]tls.Certificate{with(people.issue(t, "dave", email("dave@corp.example")), people)}, 503, "",
+			"Authentication is temporarily unavailable."},
 		{"no identity is refused",
 			[]tls.Certificate{with(people.issue(t, "alice"), people)}, 401, "", nobody},
 		{"two identities are refused",
-			[]tls.Certificate{with(people.issue(t, "alice", email("alice@corp.example", "bob@corp.example")), people)}, 401, "", nobody},
+			[]tls.Certificate{with(people.issue(t, "alice", email("alice@corp.example", "bob@corp.example")), people)},
+			401, "", nobody},
 		{"a control character in the identity is refused",
-			[]tls.Certificate{with(people.issue(t, "alice", email("alice@corp.example\x00")), people)}, 401, "", nobody},
+			[]tls.Certificate{with(people.issue(t, "alice", email("alice@corp.example\x00")), people)}, 401,
+			"", nobody},
 		{"an identity of over 2048 bytes is refused",
-			[]tls.Certificate{with(people.issue(t, "alice", email(strings.Repeat("a", 2048)+"@corp.example")), people)}, 401, "", nobody},
+			[]tls.Certificate{with(people.issue(t, "alice", email(strings.Repeat("a", 2048)+"@corp.example")), people)},
+			401, "", nobody},
 	}
 	for _, tt := range tests {
 		t.Run(tt.sentence, func(t *testing.T) {
 			got := get(t, server, tt.certificates...)
 			if got.status != tt.status || got.User != tt.user || got.Detail != tt.detail {
-				t.Errorf("%d %q, user %q; want %d %q, %q", got.status, got.Detail, got.User, tt.status, tt.detail, tt.user)
+				t.Errorf("%d %q, user %q; want %d %q, %q", got.status, got.Detail, got.User, tt.status,
+					tt.detail, tt.user)
 			}
 			if tt.status == 200 {
 				sum := sha256.Sum256(tt.certificates[0].Certificate[0])
@@ -139,7 +148,8 @@ func TestCertificateOverTLS(t *testing.T) {
 		})
 	}
 	t.Run("one that the server did not verify is no credential", func(t *testing.T) {
-		for _, c := range []tls.Certificate{alice, with(forged.issue(t, "alice", email("alice@corp.example")), forged)} {
+		for _, c := range []tls.Certificate{
+			alice, with(forged.issue(t, "alice", email("alice@corp.example")), forged)} {
 			if got := get(t, careless, c); got.status != 401 || got.Detail != absent {
 				t.Errorf("%d %q", got.status, got.Detail)
 			}
@@ -166,7 +176,8 @@ func TestCertificateOverTLS(t *testing.T) {
 		}
 	})
 	t.Run("a forged one fails in the handshake", func(t *testing.T) {
-		response, err := client(server, with(forged.issue(t, "alice", email("alice@corp.example")), forged)).Get(server.URL)
+		response, err := client(server, with(forged.issue(t, "alice", email("alice@corp.example")), forged)).Get(
+			server.URL)
 		if err == nil {
 			_ = response.Body.Close()
 			t.Errorf("%d", response.StatusCode)
@@ -231,11 +242,14 @@ func TestCertificateIsJudgedAtTheTimeOfTheRequest(t *testing.T) {
 			{"valid from its first instant", time.Hour, [][]*x509.Certificate{chain}, nil},
 			{"to its last", 2 * time.Hour, [][]*x509.Certificate{chain}, nil},
 			{"expired is refused", 2*time.Hour + 1, [][]*x509.Certificate{chain}, auth.ErrInvalid},
-			{"a stranger's that expired is still absent", 2*time.Hour + 1, [][]*x509.Certificate{other}, auth.ErrNoCredentials},
+			{"a stranger's that expired is still absent", 2*time.Hour + 1, [][]*x509.Certificate{other},
+				auth.ErrNoCredentials},
 			{"one chain that is valid is enough", 3 * time.Hour, [][]*x509.Certificate{chain, other, through}, nil},
-			{"an authority between that expired is refused", 10*time.Hour + 1, [][]*x509.Certificate{through}, auth.ErrInvalid},
+			{"an authority between that expired is refused", 10*time.Hour + 1, [][]*x509.Certificate{through},
+				auth.ErrInvalid},
 			{"an issuer to its last instant", 24 * time.Hour, [][]*x509.Certificate{{late, issuer.certificate}}, nil},
-			{"an issuer that expired is refused", 24*time.Hour + 1, [][]*x509.Certificate{{late, issuer.certificate}}, auth.ErrInvalid},
+			{"an issuer that expired is refused", 24*time.Hour + 1, [][]*x509.Certificate{{late, issuer.certificate}},
+				auth.ErrInvalid},
 		}
 		backend := newCertificate(t, byEmail(newPeople("alice@corp.example"), issuer))
 		for _, tt := range tests {
@@ -253,7 +267,8 @@ func TestCertificateIsJudgedAtTheTimeOfTheRequest(t *testing.T) {
 func TestCertificateFromAnotherOriginIsRefused(t *testing.T) {
 	issuer := newAuthority(t, "issuer")
 	alice := issuer.issue(t, "alice", email("alice@corp.example"))
-	server := serve(t, newGuard(t, newCertificate(t, byEmail(newPeople("alice@corp.example"), issuer))).Optional()(http.HandlerFunc(tell)), issuer)
+	server := serve(t, newGuard(t, newCertificate(t, byEmail(newPeople("alice@corp.example"), issuer))).Optional()(
+		http.HandlerFunc(tell)), issuer)
 	defer server.Close()
 	for site, status := range map[string]int{"cross-site": 403, "same-origin": 200, "": 200} {
 		r, err := http.NewRequest(http.MethodPost, server.URL, nil)
@@ -334,7 +349,8 @@ func TestCertificateCredential(t *testing.T) {
 		t.Fatalf("%d, credential %T", a.status, a.credential)
 	}
 	info := c.AuthInfo()
-	if c.Backend() != "smartcard" || backend.Backend() != "smartcard" || !c.Primary() || !c.Ambient() || !backend.Ambient() || c.Leaf() != leaf ||
+	if c.Backend() != "smartcard" || backend.Backend() != "smartcard" || !c.Primary() || !c.Ambient() ||
+		!backend.Ambient() || c.Leaf() != leaf ||
 		!c.ExpiresAt().Equal(leaf.NotAfter) || len(info.AMR) != 1 || info.AMR[0] != "pop" || !info.AuthTime.IsZero() {
 		t.Errorf("%+v, %+v", c, info)
 	}
@@ -374,7 +390,9 @@ func TestIdentities(t *testing.T) {
 		{"two URIs", header.URIIdentity, uri(t, "spiffe://corp.example/a", "spiffe://corp.example/b"), ""},
 		{"two hosts", header.DNSIdentity, dns("a.corp.example", "b.corp.example"), ""},
 		{"all hosts of a domain", header.DNSIdentity, dns("*.corp.example"), ""},
-		{"a common name is no name", header.EmailIdentity, func(c *x509.Certificate) { c.Subject.CommonName = "a@corp.example" }, ""},
+		{"a common name is no name", header.EmailIdentity, func(c *x509.Certificate) {
+			c.Subject.CommonName = "a@corp.example"
+		}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.sentence, func(t *testing.T) {
@@ -414,7 +432,8 @@ func TestNewCertificateRefuses(t *testing.T) {
 			c.Forwarded = &header.Forwarded{Trust: header.Trust{SecretHeader: "Client-Cert-Chain", Secret: secret}}
 		},
 		"the secret in the escaped certificate": func(c *header.CertificateConfig) {
-			c.Forwarded = &header.Forwarded{Encoding: header.FormatNginx, Header: "X-Cert", Trust: header.Trust{SecretHeader: "x-cert", Secret: secret}}
+			c.Forwarded = &header.Forwarded{Encoding: header.FormatNginx, Header: "X-Cert",
+				Trust: header.Trust{SecretHeader: "x-cert", Secret: secret}}
 		},
 	} {
 		config := byEmail(newPeople(), issuer)

@@ -43,21 +43,27 @@ func forwarded(p *people, issuers ...*authority) header.CertificateConfig {
 // January 2020, the intermediate and the root.
 const (
 	rfcLeaf = "MIIBqDCCAU6gAwIBAgIBBzAKBggqhkjOPQQDAjA6MRswGQYDVQQKDBJMZXQncyBBdXRoZW50aWNhdGUxGzAZBgNVBAMMEkxBIEludGVybWVkaWF0ZSBDQTAeFw0yMDAx" +
-		"MTQyMjU1MzNaFw0yMTAxMjMyMjU1MzNaMA0xCzAJBgNVBAMMAkJDMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8YnXXfaUgmnMtOXU/IncWalRhebrXmckC8vdgJ1p" +
-		"5Be5F/3YC8OthxM4+k1M6aEAEFcGzkJiNy6J84y7uzo9M6NyMHAwCQYDVR0TBAIwADAfBgNVHSMEGDAWgBRm3WjLa38lbEYCuiCPct0ZaSED2DAOBgNVHQ8BAf8EBAMC" +
-		"BsAwEwYDVR0lBAwwCgYIKwYBBQUHAwIwHQYDVR0RAQH/BBMwEYEPYmRjQGV4YW1wbGUuY29tMAoGCCqGSM49BAMCA0gAMEUCIBHda/r1vaL6G3VliL4/Di6YK0Q6bMje" +
+		"MTQyMjU1MzNaFw0yMTAxMjMyMjU1MzNaMA0xCzAJBgNVBAMMAkJDMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8YnXXfaUgmnMtOXU/" +
+		"IncWalRhebrXmckC8vdgJ1p" +
+		"5Be5F/" +
+		"3YC8OthxM4+k1M6aEAEFcGzkJiNy6J84y7uzo9M6NyMHAwCQYDVR0TBAIwADAfBgNVHSMEGDAWgBRm3WjLa38lbEYCuiCPct0ZaSED2DAOBgNVHQ8BAf8EBAMC" +
+		"BsAwEwYDVR0lBAwwCgYIKwYBBQUHAwIwHQYDVR0RAQH/BBMwEYEPYmRjQGV4YW1wbGUuY29tMAoGCCqGSM49BAMCA0gAMEUCIBHda/" +
+		"r1vaL6G3VliL4/Di6YK0Q6bMje" +
 		"SkC3dFCOOB8TAiEAx/kHSB4urmiZ0NX5r5XarmPk0wmuydBVoU4hBVZ1yhk="
 	rfcIntermediate = "MIIB5jCCAYugAwIBAgIBFjAKBggqhkjOPQQDAjBWMQswCQYDVQQGEwJVUzEbMBkGA1UECgwSTGV0J3MgQXV0aGVudGljYXRlMSowKAYDVQQDDCFMZXQncyBBdXRoZW50" +
 		"aWNhdGUgUm9vdCBBdXRob3JpdHkwHhcNMjAwMTE0MjEzMjMwWhcNMzAwMTExMjEzMjMwWjA6MRswGQYDVQQKDBJMZXQncyBBdXRoZW50aWNhdGUxGzAZBgNVBAMMEkxB" +
 		"IEludGVybWVkaWF0ZSBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJf+aA54RC5pyLAR5yfXVYmNpgd+CGUTDp2KOGhc0gK91zxhHesEYkdXkpS2UN8Kati+yHtW" +
 		"CV3kkhCngGyv7RqjZjBkMB0GA1UdDgQWBBRm3WjLa38lbEYCuiCPct0ZaSED2DAfBgNVHSMEGDAWgBTEA2Q6eecKu9g9yb5glbkhhVINGDASBgNVHRMBAf8ECDAGAQH/" +
-		"AgEAMA4GA1UdDwEB/wQEAwIBhjAKBggqhkjOPQQDAgNJADBGAiEA5pLvaFwRRkxomIAtDIwg9D7gC1xzxBl4r28EzmSO1pcCIQCJUShpSXO9HDIQMUgH69fNDEMHXD3R" +
+		"AgEAMA4GA1UdDwEB/" +
+		"wQEAwIBhjAKBggqhkjOPQQDAgNJADBGAiEA5pLvaFwRRkxomIAtDIwg9D7gC1xzxBl4r28EzmSO1pcCIQCJUShpSXO9HDIQMUgH69fNDEMHXD3R" +
 		"RX5gP7kuu2KGMg=="
 	rfcRoot = "MIICBjCCAaygAwIBAgIJAKS0yiqKtlhoMAoGCCqGSM49BAMCMFYxCzAJBgNVBAYTAlVTMRswGQYDVQQKDBJMZXQncyBBdXRoZW50aWNhdGUxKjAoBgNVBAMMIUxldCdz" +
 		"IEF1dGhlbnRpY2F0ZSBSb290IEF1dGhvcml0eTAeFw0yMDAxMTQyMTI1NDVaFw00MDAxMDkyMTI1NDVaMFYxCzAJBgNVBAYTAlVTMRswGQYDVQQKDBJMZXQncyBBdXRo" +
 		"ZW50aWNhdGUxKjAoBgNVBAMMIUxldCdzIEF1dGhlbnRpY2F0ZSBSb290IEF1dGhvcml0eTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFoaHU+Z5bPKmGzlYXtCf+E6" +
-		"HYj62fORaHDOrt+yyh3H/rTcs7ynFfGn+gyFsrSP3Ez88rajv+U2NfD0o0uZ4PmjYzBhMB0GA1UdDgQWBBTEA2Q6eecKu9g9yb5glbkhhVINGDAfBgNVHSMEGDAWgBTE" +
-		"A2Q6eecKu9g9yb5glbkhhVINGDAPBgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB/wQEAwIBhjAKBggqhkjOPQQDAgNIADBFAiEAmAeg1ycKHriqHnaD4M/UDBpQRpkmdcRF" +
+		"HYj62fORaHDOrt+yyh3H/" +
+		"rTcs7ynFfGn+gyFsrSP3Ez88rajv+U2NfD0o0uZ4PmjYzBhMB0GA1UdDgQWBBTEA2Q6eecKu9g9yb5glbkhhVINGDAfBgNVHSMEGDAWgBTE" +
+		"A2Q6eecKu9g9yb5glbkhhVINGDAPBgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB/" +
+		"wQEAwIBhjAKBggqhkjOPQQDAgNIADBFAiEAmAeg1ycKHriqHnaD4M/UDBpQRpkmdcRF" +
 		"YGMg1Qyrkx4CIB4ivz3wQcQkGhcsUZ1SOImd/lq1Q0FLf09rGfLQPWDc"
 )
 
@@ -85,7 +91,8 @@ func TestExampleOfRFC9440(t *testing.T) {
 			{"without the chain it does not lead to the root", 2020, root, nil, auth.ErrNoCredentials},
 			{"after its year it is refused", 2021, root, []string{chain}, auth.ErrInvalid},
 			{"when the intermediate ended too", 2031, root, []string{chain}, auth.ErrInvalid},
-			{"a stranger's is absent, also then", 2031, newAuthority(t, "LA Intermediate CA"), []string{chain}, auth.ErrNoCredentials},
+			{"a stranger's is absent, also then", 2031, newAuthority(t, "LA Intermediate CA"), []string{chain},
+				auth.ErrNoCredentials},
 		}
 		for _, tt := range tests {
 			time.Sleep(time.Until(time.Date(tt.year, time.February, 1, 0, 0, 0, 0, time.UTC)))
@@ -131,7 +138,8 @@ func TestForwardedCertificate(t *testing.T) {
 	eternal := (*authority)(nil).sub(t, "eternal", valid(-24*time.Hour, 24*time.Hour))
 	through := func(leaf, between func(*x509.Certificate)) []string {
 		a := eternal.sub(t, "between", between)
-		return []string{"Client-Cert", sequence(a.issue(t, "alice", email("alice@corp.example"), leaf)), "Client-Cert-Chain", chainOf(a)}
+		return []string{"Client-Cert", sequence(a.issue(t, "alice", email("alice@corp.example"), leaf)),
+			"Client-Cert-Chain", chainOf(a)}
 	}
 	unpadded := ":" + strings.Trim(alice, ":=") + ":"
 	tests := []struct {
@@ -144,61 +152,90 @@ func TestForwardedCertificate(t *testing.T) {
 		{"one of the issuer is its user", inside, []string{"Client-Cert", alice}, 200, ""},
 		{"spaces around it are not of it", inside, []string{"Client-Cert", " " + alice + "\t"}, 200, ""},
 		{"padding may be missing", inside, []string{"Client-Cert", unpadded}, 200, ""},
-		{"an authority between comes in the chain", inside, []string{"Client-Cert", throughBelow, "Client-Cert-Chain", chainOf(issuer, below)}, 200, ""},
-		{"the root may be left out", inside, []string{"Client-Cert", throughBelow, "Client-Cert-Chain", chainOf(below)}, 200, ""},
+		{"an authority between comes in the chain", inside, []string{"Client-Cert", throughBelow, "Client-Cert-Chain",
+			chainOf(issuer, below)}, 200, ""},
+		{"the root may be left out", inside, []string{"Client-Cert", throughBelow, "Client-Cert-Chain", chainOf(below)},
+			200, ""},
 		{"an empty chain is none", inside, []string{"Client-Cert", alice, "Client-Cert-Chain", " "}, 200, ""},
-		{"a chain of 8 is not too long", inside, []string{"Client-Cert", throughEight, "Client-Cert-Chain", chainOf(deep[1:]...)}, 200, ""},
-		{"a chain of 9 is refused", inside, []string{"Client-Cert", throughEight, "Client-Cert-Chain", chainOf(deep...)}, 400, badAll},
+		{"a chain of 8 is not too long", inside, []string{"Client-Cert", throughEight, "Client-Cert-Chain",
+			chainOf(deep[1:]...)}, 200, ""},
+		{"a chain of 9 is refused", inside, []string{"Client-Cert", throughEight, "Client-Cert-Chain",
+			chainOf(deep...)}, 400, badAll},
 		{"without the chain it is a stranger's", inside, []string{"Client-Cert", throughBelow}, 401, absent},
 		{"none is no credential", inside, nil, 401, absent},
 		{"an empty one is no credential", inside, []string{"Client-Cert", " "}, 401, absent},
 		{"a chain alone is no credential", inside, []string{"Client-Cert-Chain", chainOf(below)}, 401, absent},
 		{"from elsewhere it is no credential", outside, []string{"Client-Cert", alice}, 401, absent},
-		{"garbage from elsewhere is no credential", outside, []string{"Client-Cert", "x", "Client-Cert", "y"}, 401, absent},
-		{"the twin with an underscore is never read", inside, []string{"Client_Cert", alice, "CLIENT_CERT", alice}, 401, absent},
+		{"garbage from elsewhere is no credential", outside, []string{"Client-Cert", "x", "Client-Cert", "y"},
+			401, absent},
+		{"the twin with an underscore is never read", inside, []string{"Client_Cert", alice, "CLIENT_CERT", alice},
+			401, absent},
 		{"one of another authority is no credential", inside,
 			[]string{"Client-Cert", sequence(stranger.issue(t, "alice", email("alice@corp.example")))}, 401, absent},
 		{"another authority is not believed in the chain", inside,
-			[]string{"Client-Cert", sequence(stranger.issue(t, "alice", email("alice@corp.example"))), "Client-Cert-Chain", chainOf(stranger)}, 401, absent},
+			[]string{"Client-Cert", sequence(stranger.issue(t, "alice", email("alice@corp.example"))),
+				"Client-Cert-Chain", chainOf(stranger)}, 401, absent},
 		{"a self-signed one is no credential", inside,
-			[]string{"Client-Cert", sequence((*authority)(nil).issue(t, "alice", email("alice@corp.example")))}, 401, absent},
-		{"the issuer's own is no credential", inside, []string{"Client-Cert", der(issuer.certificate.Raw)}, 401, absent},
+			[]string{"Client-Cert", sequence((*authority)(nil).issue(t, "alice", email("alice@corp.example")))},
+			401, absent},
+		{"the issuer's own is no credential", inside, []string{"Client-Cert", der(issuer.certificate.Raw)},
+			401, absent},
 		{"an expired one is refused", inside,
-			[]string{"Client-Cert", sequence(issuer.issue(t, "alice", email("alice@corp.example"), valid(-time.Hour, -time.Minute)))}, 401, expired},
+			[]string{"Client-Cert",
+				sequence(issuer.issue(t, "alice", email("alice@corp.example"), valid(-time.Hour, -time.Minute)))},
+			401, expired},
 		{"an expired one of another authority is no credential", inside,
-			[]string{"Client-Cert", sequence(stranger.issue(t, "alice", email("alice@corp.example"), valid(-time.Hour, -time.Minute)))}, 401, absent},
-		{"one that is valid now, through an authority of now alone, is its user", inside, through(valid(-time.Hour, time.Hour), valid(-time.Minute, time.Minute)), 200, ""},
-		{"an expired one, through an authority that was renewed, is refused", inside, through(valid(-3*time.Hour, -time.Hour), valid(-2*time.Hour, time.Hour)), 401, expired},
-		{"an expired one, through an authority that ended before, is refused", inside, through(valid(-3*time.Hour, -time.Hour), valid(-4*time.Hour, -2*time.Hour)), 401, expired},
-		{"one through an authority that ended is refused", inside, through(valid(-time.Hour, time.Hour), valid(-2*time.Hour, -time.Minute)), 401, expired},
+			[]string{"Client-Cert",
+				sequence(stranger.issue(t, "alice", email("alice@corp.example"), valid(-time.Hour, -time.Minute)))},
+			401, absent},
+		{"one that is valid now, through an authority of now alone, is its user", inside,
+			through(valid(-time.Hour, time.Hour), valid(-time.Minute, time.Minute)), 200, ""},
+		{"an expired one, through an authority that was renewed, is refused", inside,
+			through(valid(-3*time.Hour, -time.Hour), valid(-2*time.Hour, time.Hour)), 401, expired},
+		{"an expired one, through an authority that ended before, is refused", inside,
+			through(valid(-3*time.Hour, -time.Hour), valid(-4*time.Hour, -2*time.Hour)), 401, expired},
+		{"one through an authority that ended is refused", inside,
+			through(valid(-time.Hour, time.Hour), valid(-2*time.Hour, -time.Minute)), 401, expired},
 		{"one for servers is refused", inside,
-			[]string{"Client-Cert", sequence(issuer.issue(t, "alice", email("alice@corp.example"), func(c *x509.Certificate) {
-				c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-			}))}, 401, "Client certificate is not valid here."},
+			[]string{"Client-Cert",
+				sequence(issuer.issue(t, "alice", email("alice@corp.example"), func(c *x509.Certificate) {
+					c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+				}))}, 401, "Client certificate is not valid here."},
 		{"one by an authority that is none is no credential", inside,
-			[]string{"Client-Cert", sequence(issuer.notCA(t).issue(t, "alice", email("alice@corp.example")))}, 401, absent},
+			[]string{"Client-Cert", sequence(issuer.notCA(t).issue(t, "alice", email("alice@corp.example")))},
+			401, absent},
 		{"an unknown user is refused", inside,
-			[]string{"Client-Cert", sequence(issuer.issue(t, "mallory", email("mallory@corp.example")))}, 401, "No such user"},
-		{"two lines are refused", inside, []string{"Client-Cert", alice, "Client-Cert", alice}, 400, "More than one Client-Cert header."},
+			[]string{"Client-Cert", sequence(issuer.issue(t, "mallory", email("mallory@corp.example")))}, 401,
+			"No such user"},
+		{"two lines are refused", inside, []string{"Client-Cert", alice, "Client-Cert", alice}, 400,
+			"More than one Client-Cert header."},
 		{"a list is refused", inside, []string{"Client-Cert", alice + ", " + alice}, 400, badOne},
 		{"parameters are refused", inside, []string{"Client-Cert", alice + ";a=b"}, 400, badOne},
 		{"no colons are refused", inside, []string{"Client-Cert", strings.Trim(alice, ":")}, 400, badOne},
 		{"one colon is refused", inside, []string{"Client-Cert", ":"}, 400, badOne},
 		{"nothing between colons is refused", inside, []string{"Client-Cert", "::"}, 400, badOne},
 		{"a space inside is refused", inside, []string{"Client-Cert", alice[:20] + " " + alice[20:]}, 400, badOne},
-		{"a line break inside is refused", inside, []string{"Client-Cert", alice[:20] + "\n" + alice[20:]}, 400, badOne},
-		{"too much padding is refused", inside, []string{"Client-Cert", ":" + strings.Trim(alice, ":=") + "=====:"}, 400, badOne},
-		{"base64 for URLs is refused", inside, []string{"Client-Cert", ":" + strings.Repeat("-_", 50) + ":"}, 400, badOne},
+		{"a line break inside is refused", inside, []string{"Client-Cert", alice[:20] + "\n" + alice[20:]},
+			400, badOne},
+		{"too much padding is refused", inside, []string{"Client-Cert", ":" + strings.Trim(alice, ":=") + "=====:"},
+			400, badOne},
+		{"base64 for URLs is refused", inside, []string{"Client-Cert", ":" + strings.Repeat("-_", 50) + ":"},
+			400, badOne},
 		{"bytes after the certificate are refused", inside,
 			[]string{"Client-Cert", der(append(append([]byte(nil), issuer.certificate.Raw...), 0))}, 400, badOne},
 		{"what is no certificate is refused", inside, []string{"Client-Cert", der([]byte("certificate"))}, 400, badOne},
 		{"PEM is refused", inside, []string{"Client-Cert", escaped(issuer.certificate.Raw)}, 400, badOne},
 		{"over 16 KiB are refused", inside,
-			[]string{"Client-Cert", sequence(issuer.issue(t, "alice", email(strings.Repeat("a", 16<<10))))}, 400, badOne},
-		{"garbage in the chain is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain", "x"}, 400, badAll},
-		{"no certificate in the chain is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain", der([]byte("x"))}, 400, badAll},
-		{"a comma at the end of the chain is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain", chainOf(below) + ","}, 400, badAll},
-		{"a chain of over 64 KiB is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain", strings.Repeat(" ", 64<<10+1)}, 400, badAll},
+			[]string{"Client-Cert", sequence(issuer.issue(t, "alice", email(strings.Repeat("a", 16<<10))))},
+			400, badOne},
+		{"garbage in the chain is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain", "x"},
+			400, badAll},
+		{"no certificate in the chain is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain",
+			der([]byte("x"))}, 400, badAll},
+		{"a comma at the end of the chain is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain",
+			chainOf(below) + ","}, 400, badAll},
+		{"a chain of over 64 KiB is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain",
+			strings.Repeat(" ", 64<<10+1)}, 400, badAll},
 	}
 	guard := newGuard(t, newCertificate(t, forwarded(newPeople("alice@corp.example"), issuer, eternal)))
 	for _, tt := range tests {
@@ -233,7 +270,9 @@ func TestForwardedCertificate(t *testing.T) {
 
 // notCA is a certificate of a's that signs although it is no authority.
 func (a *authority) notCA(t testing.TB) *authority {
-	return a.sub(t, "not an authority", func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature })
+	return a.sub(t, "not an authority", func(c *x509.Certificate) {
+		c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature
+	})
 }
 
 func TestEscapedCertificate(t *testing.T) {
@@ -250,23 +289,29 @@ func TestEscapedCertificate(t *testing.T) {
 		detail   string
 	}{
 		{"as nginx sends it", inside, []string{"X-Client-Cert", alice}, 200, ""},
-		{"a plus that is not escaped is a plus", inside, []string{"X-Client-Cert", strings.ReplaceAll(alice, "%2B", "+")}, 200, ""},
+		{"a plus that is not escaped is a plus", inside,
+			[]string{"X-Client-Cert", strings.ReplaceAll(alice, "%2B", "+")}, 200, ""},
 		{"CRLF in PEM", inside, []string{"X-Client-Cert", strings.ReplaceAll(alice, "%0A", "%0D%0A")}, 200, ""},
 		{"empty is no credential", inside, []string{"X-Client-Cert", ""}, 401, absent},
 		{"from elsewhere it is no credential", outside, []string{"X-Client-Cert", alice}, 401, absent},
 		{"Client-Cert is not read", inside, []string{"Client-Cert", der(raw)}, 401, absent},
 		{"one of another authority is no credential", inside,
-			[]string{"X-Client-Cert", escaped(stranger.issue(t, "alice", email("alice@corp.example")).Certificate[0])}, 401, absent},
-		{"two lines are refused", inside, []string{"X-Client-Cert", alice, "X-Client-Cert", alice}, 400, "More than one X-Client-Cert header."},
+			[]string{"X-Client-Cert", escaped(stranger.issue(t, "alice", email("alice@corp.example")).Certificate[0])},
+			401, absent},
+		{"two lines are refused", inside, []string{"X-Client-Cert", alice, "X-Client-Cert", alice}, 400,
+			"More than one X-Client-Cert header."},
 		{"two certificates are refused", inside, []string{"X-Client-Cert", alice + alice}, 400, bad},
 		{"text before it is refused", inside, []string{"X-Client-Cert", "x%0A" + alice}, 400, bad},
 		{"text after it is refused", inside, []string{"X-Client-Cert", alice + "x"}, 400, bad},
 		{"a broken escape is refused", inside, []string{"X-Client-Cert", alice + "%0"}, 400, bad},
-		{"another block is refused", inside, []string{"X-Client-Cert", strings.ReplaceAll(alice, "CERTIFICATE", "PUBLIC%20KEY")}, 400, bad},
+		{"another block is refused", inside,
+			[]string{"X-Client-Cert", strings.ReplaceAll(alice, "CERTIFICATE", "PUBLIC%20KEY")}, 400, bad},
 		{"another block after a broken one is refused", inside,
-			[]string{"X-Client-Cert", "-----BEGIN%20CERTIFICATE-----%0A" + strings.ReplaceAll(alice, "CERTIFICATE", "PUBLIC%20KEY")}, 400, bad},
+			[]string{"X-Client-Cert", "-----BEGIN%20CERTIFICATE-----%0A" + strings.ReplaceAll(alice, "CERTIFICATE",
+				"PUBLIC%20KEY")}, 400, bad},
 		{"headers in PEM are refused", inside,
-			[]string{"X-Client-Cert", url.PathEscape(strings.Replace(decoded, "-----\n", "-----\nA: b\n\n", 1))}, 400, bad},
+			[]string{"X-Client-Cert", url.PathEscape(strings.Replace(decoded, "-----\n", "-----\nA: b\n\n", 1))}, 400,
+			bad},
 		{"no end is refused", inside, []string{"X-Client-Cert", strings.Split(alice, "-----END")[0]}, 400, bad},
 		{"a Byte Sequence is refused", inside, []string{"X-Client-Cert", der(raw)}, 400, bad},
 		{"over 48 KiB are refused", inside, []string{"X-Client-Cert", alice + strings.Repeat("%0A", 16<<10)}, 400, bad},
@@ -299,7 +344,8 @@ func TestForwardedSecretIsStripped(t *testing.T) {
 	if a.userID != "alice@corp.example" || len(a.seen) != 0 || strings.Contains(a.header.Get("Vary"), "Secret") {
 		t.Errorf("%d %q, the handler saw %v; Vary: %q", a.status, a.detail, a.seen, a.header["Vary"])
 	}
-	if a := ask(t, guard.Require(), request(outside, "Client-Cert", alice, "X-Proxy-Secret", "0123456789abcdeF")); a.status != 401 {
+	if a := ask(t, guard.Require(), request(outside, "Client-Cert", alice, "X-Proxy-Secret",
+		"0123456789abcdeF")); a.status != 401 {
 		t.Errorf("a wrong secret: %d", a.status)
 	}
 }
@@ -314,7 +360,8 @@ func TestCertificateThroughAProxy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := forwarded(newPeople("alice@corp.example"), issuer, below)
-			by.Trust = header.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
+			by.Trust = header.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"),
+				netip.MustParsePrefix("::1/128")}}
 			config.Forwarded = &by
 			service := httptest.NewServer(newGuard(t, newCertificate(t, config)).Require()(http.HandlerFunc(tell)))
 			defer service.Close()

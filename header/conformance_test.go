@@ -31,7 +31,7 @@ func directory(_ context.Context, id string) (auth.User, error) {
 	return authtest.User(id), nil
 }
 
-// notProved are the challenges of a guard whose backend has none.
+// notProved are the challenges of a guard with a backend that has no challenge.
 var notProved = []auth.Challenge{{Scheme: "Bearer"}}
 
 func TestUnitHeaderKeepsTheContractOfABackend(t *testing.T) {

@@ -35,27 +35,39 @@ func TestHeader(t *testing.T) {
 		userID   string
 	}{
 		{"honoured from a trusted proxy", inside, []string{"X-Username", "alice"}, 200, "", "alice"},
-		{"honoured from a trusted proxy that speaks IPv4 over IPv6", "[::ffff:10.0.0.7]:1", []string{"X-Username", "alice"}, 200, "", "alice"},
+		{"honoured from a trusted proxy that speaks IPv4 over IPv6", "[::ffff:10.0.0.7]:1",
+			[]string{"X-Username", "alice"}, 200, "", "alice"},
 		{"spaces around the value are not of it", inside, []string{"X-Username", " alice\t"}, 200, "", "alice"},
-		{"a name of 256 bytes is not too long", inside, []string{"X-Username", strings.Repeat("n", 256)}, 401, "No such user", ""},
+		{"a name of 256 bytes is not too long", inside, []string{"X-Username", strings.Repeat("n", 256)}, 401,
+			"No such user", ""},
 		{"ignored from elsewhere", outside, []string{"X-Username", "alice"}, 401, noCredentials, ""},
-		{"ignored from elsewhere, whatever X-Forwarded-For claims", outside, []string{"X-Username", "alice", "X-Forwarded-For", "10.0.0.7"}, 401, noCredentials, ""},
+		{"ignored from elsewhere, whatever X-Forwarded-For claims", outside,
+			[]string{"X-Username", "alice", "X-Forwarded-For", "10.0.0.7"}, 401, noCredentials, ""},
 		{"ignored from a sender without an address", "@", []string{"X-Username", "alice"}, 401, noCredentials, ""},
-		{"ignored from elsewhere, two lines too", outside, []string{"X-Username", "alice", "X-Username", "bob"}, 401, noCredentials, ""},
+		{"ignored from elsewhere, two lines too", outside, []string{"X-Username", "alice", "X-Username", "bob"}, 401,
+			noCredentials, ""},
 		{"absent is no credential", inside, nil, 401, noCredentials, ""},
 		{"empty is no credential", inside, []string{"X-Username", " "}, 401, noCredentials, ""},
-		{"the twin with an underscore is never read", inside, []string{"X_username", "alice", "X_Username", "alice"}, 401, noCredentials, ""},
-		{"two lines are refused", inside, []string{"X-Username", "alice", "X-Username", "alice"}, 400, "More than one X-Username header.", ""},
-		{"two lines are refused, empty ones too", inside, []string{"X-Username", "", "X-Username", "alice"}, 400, "More than one X-Username header.", ""},
-		{"257 bytes are refused", inside, []string{"X-Username", strings.Repeat("n", 257)}, 400, "Malformed X-Username header.", ""},
-		{"what is not UTF-8 is refused", inside, []string{"X-Username", "al\xffice"}, 400, "Malformed X-Username header.", ""},
+		{"the twin with an underscore is never read", inside, []string{"X_username", "alice", "X_Username", "alice"},
+			401, noCredentials, ""},
+		{"two lines are refused", inside, []string{"X-Username", "alice", "X-Username", "alice"}, 400,
+			"More than one X-Username header.", ""},
+		{"two lines are refused, empty ones too", inside, []string{"X-Username", "", "X-Username", "alice"}, 400,
+			"More than one X-Username header.", ""},
+		{"257 bytes are refused", inside, []string{"X-Username", strings.Repeat("n", 257)}, 400,
+			"Malformed X-Username header.", ""},
+		{"what is not UTF-8 is refused", inside, []string{"X-Username", "al\xffice"}, 400,
+			"Malformed X-Username header.", ""},
 		{"a NUL is refused", inside, []string{"X-Username", "alice\x00"}, 400, "Malformed X-Username header.", ""},
-		{"a line break is refused", inside, []string{"X-Username", "alice\nbob"}, 400, "Malformed X-Username header.", ""},
+		{"a line break is refused", inside, []string{"X-Username", "alice\nbob"}, 400,
+			"Malformed X-Username header.", ""},
 		{"an unknown user is refused", inside, []string{"X-Username", "mallory"}, 401, "No such user", ""},
-		{"two names that a proxy joined are one unknown user", inside, []string{"X-Username", "bob, alice"}, 401, "No such user", ""},
+		{"two names that a proxy joined are one unknown user", inside, []string{"X-Username", "bob, alice"}, 401,
+			"No such user", ""},
 		{"a machine's identifier is no user", inside, []string{"X-Username", "client:alice"}, 401, "No such user", ""},
 		{"an inactive user is refused", inside, []string{"X-Username", "carol"}, 401, "User inactive or deleted.", ""},
-		{"a second Authorization line is refused", inside, []string{"X-Username", "alice", "Authorization", "Token a", "Authorization", "Token b"}, 400, "More than one Authorization header.", ""},
+		{"a second Authorization line is refused", inside, []string{"X-Username", "alice", "Authorization", "Token a",
+			"Authorization", "Token b"}, 400, "More than one Authorization header.", ""},
 	}
 	p := newPeople("alice")
 	p.failed["carol"] = auth.ErrUserInactive
@@ -64,7 +76,8 @@ func TestHeader(t *testing.T) {
 		t.Run(tt.sentence, func(t *testing.T) {
 			a := ask(t, guard.Require(), request(tt.peer, tt.headers...))
 			if a.status != tt.status || a.detail != tt.detail || a.userID != tt.userID {
-				t.Errorf("%d %q, user %q; want %d %q, %q", a.status, a.detail, a.userID, tt.status, tt.detail, tt.userID)
+				t.Errorf("%d %q, user %q; want %d %q, %q", a.status, a.detail, a.userID, tt.status,
+					tt.detail, tt.userID)
 			}
 			if a.status == 401 && len(a.challenges) != 1 {
 				t.Errorf("challenges %q, want that of the other backend", a.challenges)
@@ -78,7 +91,8 @@ func TestHeader(t *testing.T) {
 
 func TestUnknownUserIsNotRescuedByAWeakerBackend(t *testing.T) {
 	guard := newGuard(t, newHeader(t, newPeople(), proxy), everybody)
-	for name, middleware := range map[string]func(http.Handler) http.Handler{"Require": guard.Require(), "Optional": guard.Optional()} {
+	for name, middleware := range map[string]func(http.Handler) http.Handler{"Require": guard.Require(),
+		"Optional": guard.Optional()} {
 		if a := ask(t, middleware, request(inside, "X-Username", "mallory")); a.status != 401 || a.reached {
 			t.Errorf("%s: %d, reached %v", name, a.status, a.reached)
 		}
@@ -89,9 +103,11 @@ func TestLoaderThatIsDownIs503AndTellsNothing(t *testing.T) {
 	p := newPeople("alice")
 	p.down = errors.New("password authentication failed for user admin")
 	guard := newGuard(t, newHeader(t, p, proxy))
-	for name, middleware := range map[string]func(http.Handler) http.Handler{"Require": guard.Require(), "Optional": guard.Optional()} {
+	for name, middleware := range map[string]func(http.Handler) http.Handler{"Require": guard.Require(),
+		"Optional": guard.Optional()} {
 		a := ask(t, middleware, request(inside, "X-Username", "alice"))
-		if a.status != 503 || a.reached || a.header.Get("Retry-After") == "" || a.detail != "Authentication is temporarily unavailable." {
+		if a.status != 503 || a.reached || a.header.Get("Retry-After") == "" ||
+			a.detail != "Authentication is temporarily unavailable." {
 			t.Errorf("%s: %d %q, reached %v", name, a.status, a.detail, a.reached)
 		}
 	}
@@ -108,7 +124,7 @@ func TestUnknownUserKeepsItsCause(t *testing.T) {
 	}
 }
 
-// A handler must never see the header, whoever sent it and however spelled.
+// A handler must never see the header, from any sender and in any spelling.
 func TestHeaderNeverReachesAHandler(t *testing.T) {
 	p := newPeople("alice")
 	trust := header.Trust{SecretHeader: "X-Proxy-Secret", Secret: secret}
@@ -138,7 +154,8 @@ func TestHeaderNeverReachesAHandler(t *testing.T) {
 		userID     string
 	}{
 		{"when another backend proves", guard.Require(), []string{"Authorization", "Token a"}, "tom"},
-		{"when another backend proves an optional route", guard.Optional(), []string{"Authorization", "Token a"}, "tom"},
+		{"when another backend proves an optional route", guard.Optional(),
+			[]string{"Authorization", "Token a"}, "tom"},
 		{"when the request is anonymous", guard.Optional(), nil, ""},
 		{"when the route is open", open, nil, ""},
 	}
@@ -150,7 +167,8 @@ func TestHeaderNeverReachesAHandler(t *testing.T) {
 				t.Fatalf("status %d, user %q", a.status, a.userID)
 			}
 			for name := range a.seen {
-				if strings.Contains(strings.ToLower(name), "user") || strings.Contains(strings.ToLower(name), "secret") {
+				if strings.Contains(strings.ToLower(name), "user") ||
+					strings.Contains(strings.ToLower(name), "secret") {
 					t.Errorf("the handler saw %s", name)
 				}
 			}
@@ -182,14 +200,17 @@ func TestHeaderFromAnotherOriginIsRefused(t *testing.T) {
 }
 
 func TestHeaderCredential(t *testing.T) {
-	h := must[*header.Header](t)(header.New(header.Config{Header: "x-remote-user", LoadUser: newPeople("alice").Load, Trust: proxy, Name: "sso"}))
+	h := must[*header.Header](t)(
+		header.New(header.Config{Header: "x-remote-user", LoadUser: newPeople("alice").Load, Trust: proxy,
+			Name: "sso"}))
 	guard := newGuard(t, h)
 	a := ask(t, guard.Require(), request(inside, "X-Remote-User", "alice"))
 	c, ok := a.credential.(header.Credential)
 	if !ok {
 		t.Fatalf("%d, credential %T", a.status, a.credential)
 	}
-	if c.Backend() != "sso" || h.Backend() != "sso" || !c.Primary() || !c.Ambient() || !h.Ambient() || !c.AuthInfo().AuthTime.IsZero() {
+	if c.Backend() != "sso" || h.Backend() != "sso" || !c.Primary() || !c.Ambient() || !h.Ambient() ||
+		!c.AuthInfo().AuthTime.IsZero() {
 		t.Errorf("%+v", c)
 	}
 	if a := ask(t, guard.Require(auth.Fresh(time.Hour)), request(inside, "X-Remote-User", "alice")); a.status != 401 {
@@ -219,23 +240,36 @@ func TestNewRefuses(t *testing.T) {
 		{"Host", header.Config{Header: "Host", LoadUser: load, Trust: proxy}},
 		{"no loader", header.Config{Header: "X-Username", Trust: proxy}},
 		{"no trust", header.Config{Header: "X-Username", LoadUser: load}},
-		{"an empty list of proxies alone", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{Proxies: []netip.Prefix{}}}},
-		{"an invalid prefix", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{Proxies: make([]netip.Prefix, 1)}}},
-		{"every IPv4 address", header.Config{Header: "X-Username", LoadUser: load, Trust: prefixes("10.0.0.0/8", "0.0.0.0/0")}},
+		{"an empty list of proxies alone", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{Proxies: []netip.Prefix{}}}},
+		{"an invalid prefix", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{Proxies: make([]netip.Prefix, 1)}}},
+		{"every IPv4 address", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: prefixes("10.0.0.0/8", "0.0.0.0/0")}},
 		{"every IPv6 address", header.Config{Header: "X-Username", LoadUser: load, Trust: prefixes("::/0")}},
-		{"every IPv4 address written as IPv6", header.Config{Header: "X-Username", LoadUser: load, Trust: prefixes("::ffff:0.0.0.0/96")}},
+		{"every IPv4 address written as IPv6", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: prefixes("::ffff:0.0.0.0/96")}},
 		{"every address, with a secret besides", header.Config{Header: "X-Username", LoadUser: load,
-			Trust: header.Trust{Proxies: prefixes("0.0.0.0/0").Proxies, SecretHeader: "X-Proxy-Secret", Secret: secret}}},
-		{"a secret header without a secret", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{SecretHeader: "X-Proxy-Secret"}}},
-		{"a secret without a header", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{Secret: secret}}},
-		{"a secret of 15 bytes", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{SecretHeader: "X-Proxy-Secret", Secret: "123456789abcdef"}}},
+			Trust: header.Trust{Proxies: prefixes("0.0.0.0/0").Proxies, SecretHeader: "X-Proxy-Secret",
+				Secret: secret}}},
+		{"a secret header without a secret", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{SecretHeader: "X-Proxy-Secret"}}},
+		{"a secret without a header", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{Secret: secret}}},
+		{"a secret of 15 bytes", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{SecretHeader: "X-Proxy-Secret", Secret: "123456789abcdef"}}},
 		{"a secret of over 1 KiB", header.Config{Header: "X-Username", LoadUser: load,
 			Trust: header.Trust{SecretHeader: "X-Proxy-Secret", Secret: auth.Secret(strings.Repeat("s", 1025))}}},
-		{"a secret that no header can carry", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{SecretHeader: "X-Proxy-Secret", Secret: secret + "\n"}}},
-		{"a secret header that is no field name", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{SecretHeader: "X Secret", Secret: secret}}},
-		{"a secret in Authorization", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{SecretHeader: "Authorization", Secret: secret}}},
-		{"the secret in the header itself", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{SecretHeader: "x-username", Secret: secret}}},
-		{"the secret in the header's twin", header.Config{Header: "X-Username", LoadUser: load, Trust: header.Trust{SecretHeader: "X_Username", Secret: secret}}},
+		{"a secret that no header can carry", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{SecretHeader: "X-Proxy-Secret", Secret: secret + "\n"}}},
+		{"a secret header that is no field name", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{SecretHeader: "X Secret", Secret: secret}}},
+		{"a secret in Authorization", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{SecretHeader: "Authorization", Secret: secret}}},
+		{"the secret in the header itself", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{SecretHeader: "x-username", Secret: secret}}},
+		{"the secret in the header's twin", header.Config{Header: "X-Username", LoadUser: load,
+			Trust: header.Trust{SecretHeader: "X_Username", Secret: secret}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.sentence, func(t *testing.T) {

@@ -186,7 +186,8 @@ func TestARememberedPasswordIsOfOneAddressAndHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, from := range []struct{ addr, host string }{
-		{"192.0.2.1:1", "a.example"}, {"192.0.2.1:2", "a.example"}, {"198.51.100.1:1", "a.example"}, {"192.0.2.1:1", "b.example"}} {
+		{"192.0.2.1:1", "a.example"}, {"192.0.2.1:2", "a.example"}, {"198.51.100.1:1", "a.example"},
+		{"192.0.2.1:1", "b.example"}} {
 		r := httptest.NewRequest("GET", "http://"+from.host+"/", nil)
 		r.RemoteAddr = from.addr
 		r.SetBasicAuth("alice", "secret")

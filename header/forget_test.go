@@ -12,7 +12,7 @@ import (
 	"github.com/gatewarden/auth/header"
 )
 
-// numbered is a user whose identifier is not the name in the header.
+// numbered is a user with an identifier that is not the name in the header.
 type numbered string
 
 func (n numbered) UserID() string { return string(n) }

@@ -11,13 +11,14 @@ import (
 	"github.com/gatewarden/auth/knox"
 )
 
-// Whatever a client sends is let in as who it is, or refused with a 4xx.
+// Whatever a client sends is let in under its own name, or refused with a 4xx.
 
 func FuzzAuthorization(f *testing.F) {
 	p := newPeople("alice")
 	c := newPasswords(p, "alice", "secret")
 	guard := newGuard(f, newBasic(f, header.BasicConfig{Check: c.Check, LoadUser: p.Load}))
-	for _, seed := range []string{"", "Basic", "basic ", "Basic =a=", "Basic a b", "Digest x", "Basic \xff", "\x00", "Basic\t" + encode("alice:secret"),
+	for _, seed := range []string{"", "Basic", "basic ", "Basic =a=", "Basic a b", "Digest x", "Basic \xff", "\x00",
+		"Basic\t" + encode("alice:secret"),
 		"Basic " + encode("alice:secret"), "BASIC " + encode("alice\x00:secret"), "Basic " + encode("\xff:\xff")} {
 		f.Add(seed, false)
 		f.Add(seed, true)
@@ -39,7 +40,8 @@ func FuzzAuthorization(f *testing.F) {
 
 func FuzzHeader(f *testing.F) {
 	guard := newGuard(f, newHeader(f, newPeople("alice"), proxy))
-	for _, seed := range []string{"", " ", "alice", " alice ", "mallory", "\xff", "a\x00", "client:a", "a\r\nX-Username: b", "alice, bob", "\u202e"} {
+	for _, seed := range []string{"", " ", "alice", " alice ", "mallory", "\xff", "a\x00", "client:a",
+		"a\r\nX-Username: b", "alice, bob", "\u202e"} {
 		f.Add("X-Username", seed, true, false)
 		f.Add("X_Username", seed, true, true)
 		f.Add("x-username", seed, false, false)
@@ -67,7 +69,8 @@ func FuzzHeader(f *testing.F) {
 
 func FuzzGroups(f *testing.F) {
 	guard := newGuard(f, newGrouped(f, grouped(newPeople("alice"))))
-	for _, seed := range []string{"", ",", " a ,b,, c ", "a\x00", "\xff", "\u0085", "a\r\nb", strings.Repeat("g,", 300)} {
+	for _, seed := range []string{"", ",", " a ,b,, c ", "a\x00", "\xff", "\u0085", "a\r\nb",
+		strings.Repeat("g,", 300)} {
 		f.Add(seed, seed, true)
 		f.Add(seed, "admins", false)
 	}
@@ -76,7 +79,8 @@ func FuzzGroups(f *testing.F) {
 		if trusted {
 			peer = inside
 		}
-		a := ask(t, guard.Optional(), request(peer, "X-Forwarded-User", "alice", "X-Forwarded-Groups", one, "X-Forwarded-Groups", other))
+		a := ask(t, guard.Optional(), request(peer, "X-Forwarded-User", "alice", "X-Forwarded-Groups", one,
+			"X-Forwarded-Groups", other))
 		c, proved := a.credential.(header.Credential)
 		switch {
 		case !trusted && (proved || !a.reached) || a.seen["X-Forwarded-Groups"] != nil:
@@ -88,7 +92,8 @@ func FuzzGroups(f *testing.F) {
 			t.Fatalf("%d groups", len(c.Groups()))
 		}
 		for _, group := range c.Groups() {
-			if group != strings.Trim(group, " \t") || group == "" || strings.Contains(group, ",") || !utf8.ValidString(group) ||
+			if group != strings.Trim(group, " \t") || group == "" || strings.Contains(group, ",") ||
+				!utf8.ValidString(group) ||
 				!strings.Contains(one+","+other, group) {
 				t.Fatalf("%q %q: group %q", one, other, group)
 			}
@@ -100,7 +105,8 @@ func FuzzAPIKey(f *testing.F) {
 	tokens := newTokens(f, newPeople("alice"))
 	key := issue(f, tokens, knox.Options{})
 	guard := newGuard(f, newAPIKey(f, tokens))
-	for _, seed := range []string{"", " ", "=", key, " " + key, key + "=", key + "," + key, "\x00", "\xff", "a b", strings.ToUpper(key)} {
+	for _, seed := range []string{"", " ", "=", key, " " + key, key + "=", key + "," + key, "\x00", "\xff", "a b",
+		strings.ToUpper(key)} {
 		f.Add(seed, false)
 		f.Add(seed, true)
 	}
@@ -132,8 +138,10 @@ func FuzzForwardedCertificate(f *testing.F) {
 	guards := map[string]*auth.Guard{"Client-Cert": newGuard(f, newCertificate(f, config))}
 	config.Forwarded = &header.Forwarded{Trust: proxy, Encoding: header.FormatNginx, Header: "X-Client-Cert"}
 	guards["X-Client-Cert"] = newGuard(f, newCertificate(f, config))
-	for _, seed := range []string{"", ":", "::", sequence(leaf), sequence(leaf) + ";a", ":" + rfcLeaf + ":", ":\n:", ":====:", "\xff",
-		escaped(leaf.Certificate[0]), "-----BEGIN CERTIFICATE-----", "%2d%", "-----BEGIN CERTIFICATE-----%0A-----END CERTIFICATE-----"} {
+	for _, seed := range []string{"", ":", "::", sequence(leaf), sequence(leaf) + ";a", ":" + rfcLeaf + ":", ":\n:",
+		":====:", "\xff",
+		escaped(leaf.Certificate[0]), "-----BEGIN CERTIFICATE-----", "%2d%",
+		"-----BEGIN CERTIFICATE-----%0A-----END CERTIFICATE-----"} {
 		f.Add(seed, der(below.certificate.Raw), true)
 		f.Add(seed, ", :a:,", true)
 		f.Add(sequence(leaf), seed, true)
@@ -148,7 +156,8 @@ func FuzzForwardedCertificate(f *testing.F) {
 			a := ask(t, guard.Optional(), request(peer, name, value, "Client-Cert-Chain", chain))
 			c, proved := a.credential.(*header.CertificateCredential)
 			switch {
-			case proved && (!trusted || !bytes.Equal(c.Leaf().Raw, leaf.Certificate[0]) || a.userID != "alice@corp.example"):
+			case proved && (!trusted || !bytes.Equal(c.Leaf().Raw, leaf.Certificate[0]) ||
+				a.userID != "alice@corp.example"):
 				t.Fatalf("%q: let in as %q", value, a.userID)
 			case !trusted && !a.reached || a.seen[name] != nil:
 				t.Fatalf("%q: %d, the handler saw %v", value, a.status, a.seen)

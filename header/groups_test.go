@@ -16,7 +16,7 @@ import (
 	"github.com/gatewarden/auth/header"
 )
 
-// grouped is a configuration with groups, of people who may be changed.
+// grouped is a configuration with groups, of people that may be changed.
 func grouped(p *people) header.Config {
 	return header.Config{Header: "X-Forwarded-User", Groups: "x-forwarded-groups", LoadUser: p.Load, Trust: proxy}
 }
@@ -66,7 +66,8 @@ func TestGroups(t *testing.T) {
 			if a.status != 200 {
 				return
 			}
-			if got := a.credential.(header.Credential).Groups(); !slices.Equal(got, tt.groups) || (got == nil) != (tt.groups == nil) {
+			if got := a.credential.(header.Credential).Groups(); !slices.Equal(got, tt.groups) ||
+				(got == nil) != (tt.groups == nil) {
 				t.Errorf("groups %q, want %q", got, tt.groups)
 			}
 			if a.seen["X-Forwarded-Groups"] != nil {
@@ -163,7 +164,7 @@ func TestClean(t *testing.T) {
 		{"what is cleaned to a machine is nobody", "client:a@corp.example", 401, "", ""},
 	}
 	for _, create := range []bool{false, true} {
-		if create { // changes nothing about who is refused
+		if create { // the same users are refused
 			config.Create = func(_ context.Context, id string, _ []string) (auth.User, error) {
 				if id != "mallory" {
 					t.Errorf("%q was to be created", id)
@@ -176,7 +177,8 @@ func TestClean(t *testing.T) {
 			t.Run(tt.sentence, func(t *testing.T) {
 				asked = ""
 				a := ask(t, guard.Optional(), request(inside, "X-Forwarded-User", tt.value))
-				if a.status != tt.status || a.userID != tt.userID || asked != tt.asked || a.status == 401 && a.detail != "No such user" {
+				if a.status != tt.status || a.userID != tt.userID || asked != tt.asked || a.status == 401 &&
+					a.detail != "No such user" {
 					t.Errorf("%d %q, user %q, looked up %q", a.status, a.detail, a.userID, asked)
 				}
 			})
@@ -196,14 +198,19 @@ func TestCreate(t *testing.T) {
 		detail   string
 	}{
 		{"an unknown user is created", auth.ErrUserNotFound, &user{id: "alice"}, nil, true, 200, ""},
-		{"an unknown user, with a cause, is created", fmt.Errorf("row: %w", auth.ErrUserNotFound), &user{id: "alice"}, nil, true, 200, ""},
-		{"an inactive user is not", auth.ErrUserInactive, &user{id: "alice"}, nil, false, 401, "User inactive or deleted."},
-		{"one both unknown and inactive is not", errors.Join(auth.ErrUserNotFound, auth.ErrUserInactive), &user{id: "alice"}, nil, false, 401, "User inactive or deleted."},
+		{"an unknown user, with a cause, is created", fmt.Errorf("row: %w", auth.ErrUserNotFound), &user{id: "alice"},
+			nil, true, 200, ""},
+		{"an inactive user is not", auth.ErrUserInactive, &user{id: "alice"}, nil, false, 401,
+			"User inactive or deleted."},
+		{"one both unknown and inactive is not", errors.Join(auth.ErrUserNotFound, auth.ErrUserInactive),
+			&user{id: "alice"}, nil, false, 401, "User inactive or deleted."},
 		{"an outage creates nobody", outage, &user{id: "alice"}, nil, false, 503, ""},
-		{"nor one that wraps the unknown user", &auth.Error{Cause: auth.ErrUserNotFound}, &user{id: "alice"}, nil, false, 503, ""},
+		{"nor one that wraps the unknown user", &auth.Error{Cause: auth.ErrUserNotFound}, &user{id: "alice"}, nil,
+			false, 503, ""},
 		{"nor a loader that calls the user absent", auth.ErrNoCredentials, &user{id: "alice"}, nil, false, 503, ""},
 		{"creating may be declined", auth.ErrUserNotFound, nil, auth.ErrUserNotFound, true, 401, "No such user"},
-		{"the one created may be inactive", auth.ErrUserNotFound, nil, auth.ErrUserInactive, true, 401, "User inactive or deleted."},
+		{"the one created may be inactive", auth.ErrUserNotFound, nil, auth.ErrUserInactive, true, 401,
+			"User inactive or deleted."},
 		{"creating may fail", auth.ErrUserNotFound, nil, outage, true, 503, ""},
 		{"creating cannot make the request anonymous", auth.ErrUserNotFound, nil, auth.ErrNoCredentials, true, 503, ""},
 		{"nor pass it to another backend", auth.ErrUserNotFound, nil, auth.ErrUnrecognized, true, 503, ""},
@@ -225,8 +232,10 @@ func TestCreate(t *testing.T) {
 				return tt.returned, tt.err
 			}
 			guard := newGuard(t, newGrouped(t, config), everybody)
-			a := ask(t, guard.Optional(), request(inside, "X-Forwarded-User", "alice", "X-Forwarded-Groups", "staff,ops"))
-			if a.status != tt.status || asked != tt.asked || tt.detail != "" && a.detail != tt.detail || a.reached != (tt.status == 200) {
+			a := ask(t, guard.Optional(), request(inside, "X-Forwarded-User", "alice", "X-Forwarded-Groups",
+				"staff,ops"))
+			if a.status != tt.status || asked != tt.asked || tt.detail != "" && a.detail != tt.detail ||
+				a.reached != (tt.status == 200) {
 				t.Errorf("%d %q, asked %v; want %d %q, %v", a.status, a.detail, asked, tt.status, tt.detail, tt.asked)
 			}
 			if a.reached && a.userID != "alice" {
@@ -286,8 +295,10 @@ func TestFirstRequestsAtOnceAreOneUser(t *testing.T) {
 }
 
 func TestNewRefusesHeadersThatAreNotItsOwn(t *testing.T) {
-	for _, name := range []string{"Authorization", "cookie", "Host", "Connection", "keep-alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
-		"Proxy-Authorization", "Content-Length", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "Origin",
+	for _, name := range []string{"Authorization", "cookie", "Host", "Connection", "keep-alive", "TE", "Trailer",
+		"Transfer-Encoding", "Upgrade",
+		"Proxy-Authorization", "Content-Length", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+		"Forwarded", "Origin",
 		"Sec-Fetch-Site", "X Groups", "X_Groups", "X-Groups:", "X-Grüppen"} {
 		for sentence, change := range map[string]func(*header.Config){
 			"as Header": func(c *header.Config) { c.Header = name },
@@ -305,8 +316,10 @@ func TestNewRefusesHeadersThatAreNotItsOwn(t *testing.T) {
 	}
 	for sentence, change := range map[string]func(*header.Config){
 		"groups in the user's header": func(c *header.Config) { c.Groups = "x-forwarded-user" },
-		"the secret in the groups":    func(c *header.Config) { c.Trust = header.Trust{SecretHeader: "X-forwarded-groups", Secret: secret} },
-		"groups without trust":        func(c *header.Config) { c.Trust = header.Trust{} },
+		"the secret in the groups": func(c *header.Config) {
+			c.Trust = header.Trust{SecretHeader: "X-forwarded-groups", Secret: secret}
+		},
+		"groups without trust": func(c *header.Config) { c.Trust = header.Trust{} },
 	} {
 		config := grouped(newPeople())
 		change(&config)

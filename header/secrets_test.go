@@ -61,8 +61,10 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 	custom := newHeader(t, p, trust)
 
 	authority, other := newAuthority(t, "authority"), newAuthority(t, "other")
-	config := header.CertificateConfig{Issuers: []*x509.Certificate{authority.certificate}, Identity: header.EmailIdentity, LoadUser: p.Load,
-		Forwarded: &header.Forwarded{Encoding: header.FormatNginx, Header: "X-Cert", Trust: header.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}}}}
+	config := header.CertificateConfig{Issuers: []*x509.Certificate{authority.certificate},
+		Identity: header.EmailIdentity, LoadUser: p.Load,
+		Forwarded: &header.Forwarded{Encoding: header.FormatNginx, Header: "X-Cert",
+			Trust: header.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}}}}
 	certificates := must[*header.Certificate](t)(header.NewCertificate(config))
 	guard := newGuard(t, custom, certificates)
 
@@ -90,7 +92,8 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 func TestUnitCapabilities(t *testing.T) {
 	p := newPeople("alice")
 	t.Run("credentials that prove a user or a machine have full access", func(t *testing.T) {
-		for _, credential := range []auth.Credential{header.Credential{}, &header.BasicCredential{}, &header.CertificateCredential{}} {
+		for _, credential := range []auth.Credential{header.Credential{}, &header.BasicCredential{},
+			&header.CertificateCredential{}} {
 			scoped, ok := auth.As[auth.Scoped](credential)
 			if !ok {
 				t.Errorf("%T is not auth.Scoped, so it would be limited to nothing", credential)
@@ -104,7 +107,8 @@ func TestUnitCapabilities(t *testing.T) {
 	t.Run("a key owns what its verifier owns, in its header", func(t *testing.T) {
 		tokens := newTokens(t, p)
 		keys := newAPIKey(t, tokens)
-		other := must[*header.APIKey](t)(header.NewAPIKey(header.APIKeyConfig{Header: "X-Other-Key", Verifier: tokens, Name: "other"}))
+		other := must[*header.APIKey](t)(
+			header.NewAPIKey(header.APIKeyConfig{Header: "X-Other-Key", Verifier: tokens, Name: "other"}))
 		var want []auth.TokenClass
 		for _, own := range tokens.OwnTokens() {
 			want = append(want, auth.TokenClass{Scheme: "ApiKey", Prefix: "X-Api-Key: " + own.Prefix})
@@ -115,23 +119,26 @@ func TestUnitCapabilities(t *testing.T) {
 		if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens, keys, other}}); err != nil {
 			t.Errorf("two headers beside Authorization are refused: %v", err)
 		}
-		again := must[*header.APIKey](t)(header.NewAPIKey(header.APIKeyConfig{Header: "X-API-Key", Verifier: tokens, Name: "again"}))
+		again := must[*header.APIKey](t)(
+			header.NewAPIKey(header.APIKeyConfig{Header: "X-API-Key", Verifier: tokens, Name: "again"}))
 		if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{keys, again}}); err == nil {
 			t.Error("two backends for the same keys in the same header were accepted")
 		}
 	})
 	t.Run("a key of a verifier that does not tell owns its whole header", func(t *testing.T) {
 		keys := newAPIKey(t, auth.TokenVerifierFunc(newTokens(t, p).VerifyToken))
-		if got := keys.OwnTokens(); !reflect.DeepEqual(got, []auth.TokenClass{{Scheme: "ApiKey", Prefix: "X-Api-Key: "}}) {
+		if got := keys.OwnTokens(); !reflect.DeepEqual(
+			got, []auth.TokenClass{{Scheme: "ApiKey", Prefix: "X-Api-Key: "}}) {
 			t.Errorf("owns %q", got)
 		}
 	})
 	t.Run("Basic passes the proxies on to Check", func(t *testing.T) {
 		var address string
-		passwords := newBasic(t, header.BasicConfig{Remember: -1, Check: func(r *http.Request, _, _ string) (auth.User, error) {
-			address = auth.ClientIP(r).String()
-			return plainUser("alice"), nil
-		}})
+		passwords := newBasic(t,
+			header.BasicConfig{Remember: -1, Check: func(r *http.Request, _, _ string) (auth.User, error) {
+				address = auth.ClientIP(r).String()
+				return plainUser("alice"), nil
+			}})
 		guard := must[*auth.Guard](t)(auth.New(auth.Config{Backends: []auth.Authenticator{passwords},
 			Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}}}))
 		r := request(inside, "X-Forwarded-For", "198.51.100.7")
@@ -147,7 +154,8 @@ func TestUnitAllMistakesAreToldAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, says := range []string{"Config.LoadUser is missing", "Cookie has a meaning of its own", "Trust has no rule"} {
+	for _, says := range []string{"Config.LoadUser is missing", "Cookie has a meaning of its own",
+		"Trust has no rule"} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is not told: %v", says, err)
 		}

@@ -32,13 +32,18 @@ func TestTrust(t *testing.T) {
 		{"the right secret is trust", bySecret, outside, nil, []string{"X-Proxy-Secret", secret}, true},
 		{"no secret is none", bySecret, outside, nil, nil, false},
 		{"an empty secret is none", bySecret, outside, nil, []string{"X-Proxy-Secret", ""}, false},
-		{"a wrong secret of the same length is none", bySecret, outside, nil, []string{"X-Proxy-Secret", "0123456789abcdeF"}, false},
+		{"a wrong secret of the same length is none", bySecret, outside, nil,
+			[]string{"X-Proxy-Secret", "0123456789abcdeF"}, false},
 		{"the start of the secret is none", bySecret, outside, nil, []string{"X-Proxy-Secret", secret[:15]}, false},
 		{"the secret and more is none", bySecret, outside, nil, []string{"X-Proxy-Secret", secret + "0"}, false},
-		{"a huge secret is none", bySecret, outside, nil, []string{"X-Proxy-Secret", strings.Repeat(secret, 1<<16)}, false},
-		{"the right secret twice is none", bySecret, outside, nil, []string{"X-Proxy-Secret", secret, "X-Proxy-Secret", secret}, false},
-		{"the right secret after a wrong one is none", bySecret, outside, nil, []string{"X-Proxy-Secret", "no", "X-Proxy-Secret", secret}, false},
-		{"the secret in the underscore twin is none", bySecret, outside, nil, []string{"X_proxy_secret", secret, "X_Proxy_Secret", secret}, false},
+		{"a huge secret is none", bySecret, outside, nil, []string{"X-Proxy-Secret", strings.Repeat(secret, 1<<16)},
+			false},
+		{"the right secret twice is none", bySecret, outside, nil, []string{"X-Proxy-Secret", secret, "X-Proxy-Secret",
+			secret}, false},
+		{"the right secret after a wrong one is none", bySecret, outside, nil,
+			[]string{"X-Proxy-Secret", "no", "X-Proxy-Secret", secret}, false},
+		{"the secret in the underscore twin is none", bySecret, outside, nil,
+			[]string{"X_proxy_secret", secret, "X_Proxy_Secret", secret}, false},
 		{"of two rules both hold", byBoth, inside, nil, []string{"X-Proxy-Secret", secret}, true},
 		{"of two rules the secret fails", byBoth, inside, nil, nil, false},
 		{"of two rules the address fails", byBoth, outside, nil, []string{"X-Proxy-Secret", secret}, false},
@@ -49,7 +54,8 @@ func TestTrust(t *testing.T) {
 		{"a certificate that nobody verified is none", byCertificate, inside,
 			&tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}, nil, false},
 		{"a verified certificate is trust", byCertificate, outside,
-			&tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf}}}, nil, true},
+			&tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{
+				{leaf}}}, nil, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.sentence, func(t *testing.T) {
@@ -80,7 +86,8 @@ func TestClientCertificateOverTLS(t *testing.T) {
 	guard := newGuard(t, newHeader(t, newPeople("alice"), header.Trust{
 		ClientCertificate: func(leaf *x509.Certificate) bool { return leaf.Subject.CommonName == "gateway" },
 	}))
-	server := httptest.NewUnstartedServer(guard.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(guard.Require()(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		u, _ := auth.UserFrom[*user](r.Context())
 		_, _ = io.WriteString(w, u.UserID()+r.Header.Get("X-Username"))
 	})))

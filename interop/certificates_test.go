@@ -95,16 +95,21 @@ func TestProxiesHandOnTheClient(t *testing.T) {
 				"/c; uwsgi_temp_path " + dir + "/d; scgi_temp_path " + dir + "/e;\n" +
 				"server { listen " + address + " ssl; ssl_certificate " + own + "; ssl_certificate_key " + own +
 				"; ssl_client_certificate " + ca + ";\n" +
-				"ssl_verify_client optional; ssl_verify_depth 3;\nlocation / { proxy_set_header X-Client-Cert $ssl_client_escaped_cert;\n" +
-				"proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;\n" +
+				"ssl_verify_client optional; ssl_verify_depth 3;\nlocation / { proxy_set_header X-Client-Cert " +
+				"$ssl_client_escaped_cert;\n" +
+				"proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; " +
+				"proxy_set_header X-Forwarded-Host $http_host;\n" +
 				"proxy_pass http://" + service + "; } } }\n"
 		}, func(config, dir string) []string { return []string{"-p", dir, "-c", config} }, false},
 		"haproxy": {header.Forwarded{Encoding: header.FormatHAProxy}, func(address, service, _ string) string {
-			return "defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\nfrontend f\n bind " + address + " ssl crt " + own +
+			return "defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\nfrontend f\n " +
+				"bind " + address + " ssl crt " + own +
 				" ca-file " + ca +
-				" verify optional\n option forwardfor\n http-request set-header X-Forwarded-Proto https if { ssl_fc }\n" +
+				" verify optional\n option forwardfor\n" +
+				" http-request set-header X-Forwarded-Proto https if { ssl_fc }\n" +
 				" http-request del-header X-Forwarded-Host\n http-request del-header X-SSL-Client-DER\n" +
-				" http-request set-header X-SSL-Client-DER %[ssl_c_der,base64],%[ssl_c_chain_der,base64] if { ssl_c_used }\n" +
+				" http-request set-header X-SSL-Client-DER %[ssl_c_der,base64],%[ssl_c_chain_der,base64] if { " +
+				"ssl_c_used }\n" +
 				" default_backend b\nbackend b\n server s " + service + "\n"
 		}, func(config, _ string) []string { return []string{"-db", "-f", config} }, true},
 		"caddy": {header.Forwarded{Encoding: header.FormatCaddy}, func(address, service, _ string) string {
@@ -161,7 +166,10 @@ func TestProxiesHandOnTheClient(t *testing.T) {
 							return (&net.Dialer{}).DialContext(ctx, network, address)
 						}}
 					if with.certificate != nil {
-						transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return with.certificate, nil }
+						transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (
+							*tls.Certificate, error) {
+							return with.certificate, nil
+						}
 					}
 					r, err := http.NewRequestWithContext(t.Context(), "GET", "https://app.example:"+port+"/", nil)
 					if err != nil {

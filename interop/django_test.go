@@ -89,7 +89,8 @@ func besideWith(t *testing.T, change func(*jwt.Config), args ...string) *pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{p.tokens}, Login: []auth.Authenticator{passwords}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{p.tokens},
+		Login: []auth.Authenticator{passwords}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,14 +159,16 @@ func TestTokensThatDjangoMadeAreAcceptedHere(t *testing.T) {
 		if user, _, err := p.tokens.VerifyToken(t.Context(), token); err != nil || user.UserID() != "1" {
 			t.Errorf("%s: %v %v", sentence, user, err)
 		}
-		if got := send(t, "GET", p.ours+"/me", "", "Authorization", "Bearer "+token); got.status != 200 || got.body["user"] != "1" {
+		if got := send(t, "GET", p.ours+"/me", "", "Authorization", "Bearer "+token); got.status != 200 ||
+			got.body["user"] != "1" {
 			t.Errorf("%s: %d %s", sentence, got.status, got.text)
 		}
 		if got := post(t, p.ours+"/api/token/verify/", "token", token); got.status != 200 {
 			t.Errorf("%s, at verify/: %d %s", sentence, got.status, got.text)
 		}
 	}
-	if _, _, err := p.tokens.VerifyToken(t.Context(), p.mint(t, spec{Kind: "refresh"})); auth.KindOf(err) != auth.ErrInvalid {
+	if _, _, err := p.tokens.VerifyToken(t.Context(), p.mint(t, spec{Kind: "refresh"})); auth.KindOf(
+		err) != auth.ErrInvalid {
 		t.Errorf("a refresh token as an access token: %v", err)
 	}
 }
@@ -183,7 +186,8 @@ func TestASlidingTokenThatDjangoMadeIsRefreshedHereOnce(t *testing.T) {
 			t.Errorf("%d %s, then at %s %d %s", answer.status, answer.text, service, got.status, got.text)
 		}
 	}
-	if got := post(t, p.ours+"/api/token/sliding/refresh/", "token", token); got.status != 401 || got.body["detail"] != "Token is blacklisted" {
+	if got := post(t, p.ours+"/api/token/sliding/refresh/", "token", token); got.status != 401 ||
+		got.body["detail"] != "Token is blacklisted" {
 		t.Errorf("twice: %d %s", got.status, got.text)
 	}
 }
@@ -197,13 +201,16 @@ func TestARefreshTokenThatDjangoMadeIsRefreshedHereOnce(t *testing.T) {
 		token := p.mint(t, s)
 		answer := post(t, p.ours+"/api/token/refresh/", "refresh", token)
 		access, _ := answer.body["access"].(string)
-		if got := send(t, "GET", p.ours+"/me", "", "Authorization", "Bearer "+access); got.status != 200 || got.body["user"] != "1" {
+		if got := send(t, "GET", p.ours+"/me", "", "Authorization", "Bearer "+access); got.status != 200 ||
+			got.body["user"] != "1" {
 			t.Fatalf("%s: %d %s, then %d %s", sentence, answer.status, answer.text, got.status, got.text)
 		}
-		if got := send(t, "GET", p.theirs+"/me", "", "Authorization", "Bearer "+access); got.status != 200 || got.body["user"] != "1" {
+		if got := send(t, "GET", p.theirs+"/me", "", "Authorization", "Bearer "+access); got.status != 200 ||
+			got.body["user"] != "1" {
 			t.Errorf("%s, at Django: %d %s", sentence, got.status, got.text)
 		}
-		if got := post(t, p.ours+"/api/token/refresh/", "refresh", token); got.status != 401 || got.body["detail"] != "Token is blacklisted" {
+		if got := post(t, p.ours+"/api/token/refresh/", "refresh", token); got.status != 401 ||
+			got.body["detail"] != "Token is blacklisted" {
 			t.Errorf("%s, twice: %d %s", sentence, got.status, got.text)
 		}
 	}
@@ -239,7 +246,8 @@ func TestTokensThatWeMakeAreAcceptedByDjango(t *testing.T) {
 			t.Errorf("%s: %s", row.by, got.text)
 		}
 	}
-	if got := send(t, "GET", p.theirs+"/me", "", "Authorization", "Bearer "+access); got.status != 200 || got.body["user"] != "1" {
+	if got := send(t, "GET", p.theirs+"/me", "", "Authorization", "Bearer "+access); got.status != 200 ||
+		got.body["user"] != "1" {
 		t.Errorf("at a view of Django: %d %s", got.status, got.text)
 	}
 	answer := post(t, p.theirs+"/api/token/refresh/", "refresh", refresh)

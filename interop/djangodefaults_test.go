@@ -59,7 +59,8 @@ func TestUnitClientOfSimpleJWTWithItsDefaults(t *testing.T) {
 		const verify, blacklist = "/api/token/verify/", "/api/token/blacklist/"
 		p.sendAll(t, "verify", step{verify, "token", theirs}, step{verify, "token", ours})
 		p.sendAll(t, "logout", step{blacklist, "refresh", theirs}, step{blacklist, "refresh", ours})
-		a, b := p.sendAll(t, "refresh after the logout", step{refresh, "refresh", theirs}, step{refresh, "refresh", ours})
+		a, b := p.sendAll(t, "refresh after the logout", step{refresh, "refresh", theirs},
+			step{refresh, "refresh", ours})
 		if a.status != 401 || b.status != 401 {
 			t.Errorf("after the logout: got %d and %d, want 401", a.status, b.status)
 		}

@@ -20,7 +20,7 @@ type foreignTokens struct {
 	issuer, audience string
 	profile          jwt.Profile
 	introspection    oauth2.IntrospectionConfig // without Profile
-	user, subject    string                     // a user's token, and whose it is
+	user, subject    string                     // a user's token, and the user
 	machine, program string                     // a client's own token, and the identifier of the machine
 	scope            string                     // that both have
 	others           map[string]string          // tokens that no API may take
@@ -110,7 +110,7 @@ func (f foreignTokens) testAt(t *testing.T, backend auth.Authenticator) {
 	}
 }
 
-// claimOf returns a claim of a token, whose signature is not checked.
+// claimOf returns a claim of a token without a look at its signature.
 func claimOf(t *testing.T, token, name string) string {
 	t.Helper()
 	parts := strings.Split(token, ".")

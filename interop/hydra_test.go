@@ -26,7 +26,7 @@ type hydra struct {
 	issuer, admin string
 }
 
-// startHydra starts an Ory Hydra in memory, whose access tokens are JWTs.
+// startHydra starts an Ory Hydra in memory, which issues JWTs as access tokens.
 func startHydra(t *testing.T) hydra {
 	t.Helper()
 	const program = "hydra/target/hydra"
@@ -38,7 +38,8 @@ func startHydra(t *testing.T) hydra {
 	cmd, log := exec.CommandContext(t.Context(), program, "serve", "all", "--dev", "--sqa-opt-out"), &lines{}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = append(os.Environ(), "DSN=memory", "SECRETS_SYSTEM="+strings.Repeat("a secret of a test", 2),
-		"SERVE_PUBLIC_HOST=127.0.0.1", "SERVE_PUBLIC_PORT="+portOf(public), "SERVE_ADMIN_HOST=127.0.0.1", "SERVE_ADMIN_PORT="+portOf(admin),
+		"SERVE_PUBLIC_HOST=127.0.0.1", "SERVE_PUBLIC_PORT="+portOf(public), "SERVE_ADMIN_HOST=127.0.0.1",
+		"SERVE_ADMIN_PORT="+portOf(admin),
 		"URLS_SELF_ISSUER="+h.issuer, "URLS_LOGIN="+h.issuer+"/login", "URLS_CONSENT="+h.issuer+"/consent",
 		"STRATEGIES_ACCESS_TOKEN=jwt")
 	if err := cmd.Start(); err != nil {

@@ -17,7 +17,8 @@ func TestJoseVerifiesAccessTokensOfTheDemoAndNothingElse(t *testing.T) {
 	}
 	var found struct{ Access, Tampered, Elsewhere, Refresh, RefreshAsRefresh verdict }
 	outcome(t, &found, program, "js/verify.mjs", url)
-	if found.Access.Payload["sub"] != "alice" || found.Access.Header["alg"] != "ES256" || found.Access.Header["kid"] == nil {
+	if found.Access.Payload["sub"] != "alice" || found.Access.Header["alg"] != "ES256" ||
+		found.Access.Header["kid"] == nil {
 		t.Errorf("the access token: %+v", found.Access)
 	}
 	if found.Tampered.Code != "ERR_JWS_SIGNATURE_VERIFICATION_FAILED" {
@@ -90,17 +91,23 @@ func TestTokensOfJoseThatAreNotForUsAreRefused(t *testing.T) {
 		header, claims map[string]any
 		want           error
 	}{
-		"one that is":                    {"RS256", nil, nil, nil},
-		"of several audiences":           {"RS256", nil, map[string]any{"aud": []string{"https://other.example", "https://api.example"}}, nil},
+		"one that is": {"RS256", nil, nil, nil},
+		"of several audiences": {"RS256", nil,
+			map[string]any{"aud": []string{"https://other.example", "https://api.example"}}, nil},
 		"with the long name of its type": {"RS256", map[string]any{"typ": "application/at+jwt"}, nil, nil},
-		"for another service":            {"RS256", nil, map[string]any{"aud": "https://other.example"}, auth.ErrInvalid},
-		"expired":                        {"RS256", nil, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}, auth.ErrInvalid},
-		"not good yet":                   {"RS256", nil, map[string]any{"nbf": time.Now().Add(time.Minute).Unix()}, auth.ErrInvalid},
-		"an ID token":                    {"RS256", map[string]any{"typ": "JWT"}, nil, auth.ErrInvalid},
-		"of somebody else":               {"RS256", nil, map[string]any{"iss": "https://other.example"}, auth.ErrUnrecognized},
-		"HS256 with the public key":      {"confused", nil, nil, auth.ErrInvalid},
+		"for another service": {"RS256", nil, map[string]any{"aud": "https://other.example"},
+			auth.ErrInvalid},
+		"expired": {"RS256", nil, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()},
+			auth.ErrInvalid},
+		"not good yet": {"RS256", nil, map[string]any{"nbf": time.Now().Add(time.Minute).Unix()},
+			auth.ErrInvalid},
+		"an ID token": {"RS256", map[string]any{"typ": "JWT"}, nil, auth.ErrInvalid},
+		"of somebody else": {"RS256", nil, map[string]any{"iss": "https://other.example"},
+			auth.ErrUnrecognized},
+		"HS256 with the public key": {"confused", nil, nil, auth.ErrInvalid},
 	} {
-		token := ask(t, url+"/mint", map[string]any{"alg": row.alg, "header": row.header, "claims": row.claims}, "token")
+		token := ask(t, url+"/mint", map[string]any{"alg": row.alg, "header": row.header, "claims": row.claims},
+			"token")
 		if _, _, err := tokens.VerifyToken(t.Context(), token); auth.KindOf(err) != row.want {
 			t.Errorf("%s: %v", sentence, err)
 		}

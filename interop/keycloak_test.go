@@ -91,10 +91,12 @@ func TestKeycloakTokens(t *testing.T) {
 	machine := keycloakTokens(t, issuer, "worker", url.Values{"grant_type": {"client_credentials"}})
 	foreignTokens{
 		issuer: issuer, audience: "api", profile: jwt.Keycloak(),
-		introspection: oauth2.IntrospectionConfig{Issuer: issuer, ClientID: "api", ClientSecret: "api-secret-of-a-test"},
-		user:          user["access_token"], subject: claimOf(t, user["access_token"], "sub"),
+		introspection: oauth2.IntrospectionConfig{Issuer: issuer, ClientID: "api",
+			ClientSecret: "api-secret-of-a-test"},
+		user: user["access_token"], subject: claimOf(t, user["access_token"], "sub"),
 		machine: machine["access_token"], program: "worker", scope: "email",
 		others: map[string]string{"a refresh token": user["refresh_token"], "an ID token": user["id_token"],
-			"an offline token": offline["refresh_token"], "a user's token with a machine's name": imposter["access_token"]},
+			"an offline token":                     offline["refresh_token"],
+			"a user's token with a machine's name": imposter["access_token"]},
 	}.test(t)
 }

@@ -45,7 +45,8 @@ var logins = []login{
 	{name: "requests-oauthlib with PKCE as a public client", script: requestsOAuthlib, theirs: []string{"pkce"},
 		public: true, refresh: true},
 	{name: "requests-oauthlib as it comes", script: requestsOAuthlib, ours: withoutPKCE, refresh: true},
-	{name: "requests-oauthlib as it comes where PKCE is required", script: requestsOAuthlib, refused: "invalid_request"},
+	{name: "requests-oauthlib as it comes where PKCE is required", script: requestsOAuthlib,
+		refused: "invalid_request"},
 
 	{name: "passport-openidconnect as it comes", script: passport, ours: withoutPKCE, noProfile: true},
 	{name: "passport-openidconnect as it comes with claims in the ID token", script: passport,

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// browser is somebody who is signed in at the demo. Cookies are kept by hand: Go's
+// browser is a person that is signed in at the demo. Cookies are kept by hand: Go's
 // jar does not send Secure ones to http, as browsers do to their own machine.
 type browser struct {
 	*testing.T
@@ -28,7 +28,8 @@ type browser struct {
 func signIn(t *testing.T, demo, username, password string) *browser {
 	t.Helper()
 	b := &browser{t, demo, map[string]string{}}
-	if status, where, text := b.do("POST", demo+"/session/login", url.Values{"username": {username}, "password": {password}}); status != http.StatusSeeOther {
+	if status, where, text := b.do("POST", demo+"/session/login",
+		url.Values{"username": {username}, "password": {password}}); status != http.StatusSeeOther {
 		t.Fatalf("%d %s %s", status, where, text)
 	}
 	return b
@@ -89,17 +90,21 @@ func TestXOAuth2AndGoOIDC(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice := signIn(t, demo, "alice", "correct-horse-battery")
-	for name, style := range map[string]oauth2.AuthStyle{"detect": oauth2.AuthStyleAutoDetect, "header": oauth2.AuthStyleInHeader, "params": oauth2.AuthStyleInParams, "public": oauth2.AuthStyleInParams} {
+	for name, style := range map[string]oauth2.AuthStyle{"detect": oauth2.AuthStyleAutoDetect,
+		"header": oauth2.AuthStyleInHeader, "params": oauth2.AuthStyleInParams, "public": oauth2.AuthStyleInParams} {
 		t.Run(name, func(t *testing.T) {
 			endpoint := provider.Endpoint()
 			endpoint.AuthStyle = style
-			c := oauth2.Config{ClientID: "demo-web", ClientSecret: "demo-web-secret", Endpoint: endpoint, RedirectURL: "http://127.0.0.1:51004/callback", Scopes: []string{oidc.ScopeOpenID, "email", "reports:read"}}
+			c := oauth2.Config{ClientID: "demo-web", ClientSecret: "demo-web-secret", Endpoint: endpoint,
+				RedirectURL: "http://127.0.0.1:51004/callback",
+				Scopes:      []string{oidc.ScopeOpenID, "email", "reports:read"}}
 			if name == "public" {
 				c.ClientID, c.ClientSecret = "demo-cli", ""
 			}
 			verifier := oauth2.GenerateVerifier()
 			back := alice.allow(c.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier), oidc.Nonce("nonce")))
-			if back.Query().Get("state") != "state" || back.Query().Get("iss") != demo || back.Host != "127.0.0.1:51004" {
+			if back.Query().Get("state") != "state" || back.Query().Get("iss") != demo ||
+				back.Host != "127.0.0.1:51004" {
 				t.Fatal(back)
 			}
 			token, err := c.Exchange(t.Context(), back.Query().Get("code"), oauth2.VerifierOption(verifier))
@@ -108,7 +113,8 @@ func TestXOAuth2AndGoOIDC(t *testing.T) {
 			}
 			text, _ := token.Extra("id_token").(string)
 			id, err := provider.Verifier(&oidc.Config{ClientID: c.ClientID}).Verify(ctx, text)
-			if err != nil || id.Nonce != "nonce" || id.Subject != "alice" || id.VerifyAccessToken(token.AccessToken) != nil {
+			if err != nil || id.Nonce != "nonce" || id.Subject != "alice" ||
+				id.VerifyAccessToken(token.AccessToken) != nil {
 				t.Fatalf("%+v, %v", id, err)
 			}
 			info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(token))
@@ -127,7 +133,8 @@ func TestXOAuth2AndGoOIDC(t *testing.T) {
 				t.Fatalf("%+v, %v", next, err)
 			}
 			_, err = refresh(token.RefreshToken) // the demo has no grace
-			if refused := (*oauth2.RetrieveError)(nil); !errors.As(err, &refused) || refused.ErrorCode != "invalid_grant" {
+			if refused := (*oauth2.RetrieveError)(nil); !errors.As(err, &refused) ||
+				refused.ErrorCode != "invalid_grant" {
 				t.Errorf("a used one: %v", err)
 			}
 			if _, err := refresh(next.RefreshToken); err == nil {
@@ -135,7 +142,8 @@ func TestXOAuth2AndGoOIDC(t *testing.T) {
 			}
 			second := alice.allow(c.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)))
 			_, err = c.Exchange(t.Context(), second.Query().Get("code"))
-			if refused := (*oauth2.RetrieveError)(nil); !errors.As(err, &refused) || refused.ErrorCode != "invalid_grant" {
+			if refused := (*oauth2.RetrieveError)(nil); !errors.As(err, &refused) ||
+				refused.ErrorCode != "invalid_grant" {
 				t.Errorf("without a verifier: %v", err)
 			}
 		})
@@ -144,8 +152,10 @@ func TestXOAuth2AndGoOIDC(t *testing.T) {
 
 func TestXOAuth2ClientCredentials(t *testing.T) {
 	demo := demo(t)
-	for name, style := range map[string]oauth2.AuthStyle{"detect": oauth2.AuthStyleAutoDetect, "header": oauth2.AuthStyleInHeader, "params": oauth2.AuthStyleInParams} {
-		c := clientcredentials.Config{ClientID: "demo-job", ClientSecret: "demo-job-secret", TokenURL: demo + "/o/token/", Scopes: []string{"reports:write"}, AuthStyle: style}
+	for name, style := range map[string]oauth2.AuthStyle{"detect": oauth2.AuthStyleAutoDetect,
+		"header": oauth2.AuthStyleInHeader, "params": oauth2.AuthStyleInParams} {
+		c := clientcredentials.Config{ClientID: "demo-job", ClientSecret: "demo-job-secret",
+			TokenURL: demo + "/o/token/", Scopes: []string{"reports:write"}, AuthStyle: style}
 		answer, err := c.Client(t.Context()).Post(demo+"/api/reports", "", nil)
 		if err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %v, %v", name, answer, err)
@@ -171,7 +181,8 @@ func TestNodeClients(t *testing.T) {
 				want := map[string]any{
 					"subject": "alice", "nonce": "checked", "email": "alice@example.com",
 					"scope": "openid email reports:read", "refreshed": true, "none": "login_required",
-					"denied": "access_denied", "wrongState": true, "wrongIssuer": true, "revoked": true, "endSession": true,
+					"denied": "access_denied", "wrongState": true, "wrongIssuer": true, "revoked": true,
+					"endSession": true,
 				}
 				maps.Copy(want, map[string]any{"replayed": "invalid_grant", "family": "invalid_grant"})
 				if client == "demo-web" {

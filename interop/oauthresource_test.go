@@ -44,7 +44,8 @@ func TestXOAuth2RefreshesForAnotherAPI(t *testing.T) {
 	}
 	handlers.Register(mux)
 	shop, secret, err := srv.AddClient(t.Context(), server.Registration{ClientName: "Shop",
-		RedirectURIs: []string{"https://shop.example/callback"}, GrantTypes: []string{"authorization_code", "refresh_token"}})
+		RedirectURIs: []string{"https://shop.example/callback"},
+		GrantTypes:   []string{"authorization_code", "refresh_token"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func python(t *testing.T) string {
 }
 
 // lines is what a process wrote, for the message of a failure.
-type lines struct { // embeds no buffer, by whose ReadFrom package exec would copy past the lock
+type lines struct { // embeds no buffer, because package exec would copy past the lock by its ReadFrom
 	mu   sync.Mutex
 	kept bytes.Buffer
 }

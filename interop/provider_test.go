@@ -38,7 +38,8 @@ func newSecureDemo(t *testing.T, clients ...map[string]any) *secureDemo {
 	}
 	certificate, roots := inPEM(t, own, true), inPEM(t, authority, false)
 	return &secureDemo{
-		url: serve(t, "", binary, "-addr", "127.0.0.1:0", "-db", "memory:", "-clients", write(t, "clients.json", string(text)),
+		url: serve(t, "", binary, "-addr", "127.0.0.1:0", "-db", "memory:", "-clients",
+			write(t, "clients.json", string(text)),
 			"-tls-cert", certificate, "-tls-key", certificate),
 		authority: authority.Leaf, roots: roots,
 		environment: []string{

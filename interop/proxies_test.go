@@ -212,7 +212,8 @@ func TestNginxAsks(t *testing.T) {
 	address, dir := freePort(t), t.TempDir()
 	config := write(t, "nginx.conf",
 		"daemon off; master_process off; pid "+dir+"/pid; error_log stderr;\nevents {}\nhttp { access_log off;\n"+
-			"client_body_temp_path "+dir+"/a; proxy_temp_path "+dir+"/b; fastcgi_temp_path "+dir+"/c; uwsgi_temp_path "+dir+"/d; scgi_temp_path "+dir+"/e;\n"+
+			"client_body_temp_path "+dir+"/a; proxy_temp_path "+dir+"/b; fastcgi_temp_path "+dir+"/c"+
+			"; uwsgi_temp_path "+dir+"/d; scgi_temp_path "+dir+"/e;\n"+
 			"server { listen "+address+";\n"+recipe(t, "forward-auth.md", "nginx", ask, service)+"}}\n")
 	runProxy(t, address, "nginx", "-p", dir, "-c", config)
 	check(t, address, append(rows(address),

@@ -11,7 +11,8 @@ import (
 // A reverse proxy that signs users in refreshes in as many requests at once as a page sends.
 func TestManyRefreshesAtOnceKeepTheGrantOfAConfidentialClient(t *testing.T) {
 	// The library's default is 10 s. The demo itself has no grace.
-	demo := demo(t, "-clients", write(t, "clients.json", `[{"client_id": "proxy", "client_secret": "proxy-secret-of-32-characters-00",
+	demo := demo(t, "-clients",
+		write(t, "clients.json", `[{"client_id": "proxy", "client_secret": "proxy-secret-of-32-characters-00",
 		"redirect_uris": ["http://127.0.0.1/callback"], "grant_types": ["authorization_code", "refresh_token"],
 		"refresh_token_grace": 10}]`))
 	provider, err := oidc.NewProvider(oidc.InsecureIssuerURLContext(t.Context(), demo), demo)

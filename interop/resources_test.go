@@ -47,7 +47,7 @@ func TestResourceServers(t *testing.T) {
 	t.Run("go-oidc as it comes", func(t *testing.T) { tokens.test(t, goResource(t, demo)) })
 }
 
-// goResource is such an API with coreos/go-oidc, whose verifier is for ID tokens but checks all that an API needs.
+// goResource is such an API with coreos/go-oidc. Its verifier is for ID tokens but checks all that an API needs.
 func goResource(t *testing.T, demo *secureDemo) string {
 	t.Helper()
 	provider, err := oidc.NewProvider(oidc.ClientContext(t.Context(), newVisitor(t, demo.authority).client), demo.url)
@@ -154,7 +154,7 @@ func (p presented) test(t *testing.T, api string) {
 	}
 }
 
-// tampered returns a token whose subject is somebody else.
+// tampered returns a token with another subject.
 func tampered(token string) string {
 	parts := strings.Split(token, ".")
 	claims, err := base64.RawURLEncoding.DecodeString(parts[1])

@@ -32,7 +32,8 @@ func (d *secureDemo) spring(t *testing.T, version, program string, properties ..
 		skip(t, "no "+jar+": run make test-providers")
 	}
 	trusted := filepath.Join(t.TempDir(), "trusted.p12")
-	keytool := exec.CommandContext(t.Context(), "keytool", "-importcert", "-noprompt", "-alias", "demo", "-file", d.roots,
+	keytool := exec.CommandContext(t.Context(), "keytool", "-importcert", "-noprompt", "-alias", "demo",
+		"-file", d.roots,
 		"-keystore", trusted, "-storetype", "PKCS12", "-storepass", "changeit")
 	if out, err := keytool.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -44,7 +44,8 @@ func newService(t *testing.T) (s *service, ready func(issuer string)) {
 		var err error
 		s.logins, err = external.New(external.Config{
 			URL: s.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: external.NewMemoryStore(),
-			Providers: []external.Provider{external.OIDC{Name: "node", Issuer: issuer, ClientID: "service", ClientSecret: clientSecret, Scopes: []string{"profile", "email", "offline_access"},
+			Providers: []external.Provider{external.OIDC{Name: "node", Issuer: issuer, ClientID: "service",
+				ClientSecret: clientSecret, Scopes: []string{"profile", "email", "offline_access"},
 				Params: map[string]string{"prompt": "consent"}}},
 			LoadUser: func(_ context.Context, id string) (auth.User, error) { return authtest.User(id), nil },
 			NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
@@ -121,7 +122,8 @@ func TestLoginByNodeOIDCProvider(t *testing.T) {
 		skip(t, "no oidc-provider: run make clients")
 	}
 	s, ready := newService(t)
-	issuer := serve(t, "", program, "js/oidc-provider.mjs", "service", clientSecret, s.url+"/login/node/callback/", s.url+"/bye")
+	issuer := serve(t, "", program, "js/oidc-provider.mjs", "service", clientSecret, s.url+"/login/node/callback/",
+		s.url+"/bye")
 	ready(issuer)
 
 	if status := s.signIn(); status != http.StatusOK {
@@ -129,7 +131,8 @@ func TestLoginByNodeOIDCProvider(t *testing.T) {
 	}
 	// It tells profile and e-mail at the userinfo endpoint only.
 	want := external.Email{Address: "ada@example.com", Verified: true, Source: "node"}
-	if p := s.profile; p.Issuer != issuer || p.Subject != "ada" || p.Email != want || p.Name != "ada of Node" || p.Username != "ada" {
+	if p := s.profile; p.Issuer != issuer || p.Subject != "ada" || p.Email != want || p.Name != "ada of Node" ||
+		p.Username != "ada" {
 		t.Errorf("%+v", p)
 	}
 	send(t, "POST", issuer+"/person/grace", "")
@@ -162,7 +165,8 @@ func TestLoginByNodeOIDCProvider(t *testing.T) {
 	for _, m := range anyInput.FindAllStringSubmatch(text, -1) {
 		form.Set(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
 	}
-	if status, where, text := b.do("POST", html.UnescapeString(anyForm.FindStringSubmatch(text)[1]), form); !strings.HasPrefix(where, s.url+"/bye") {
+	if status, where, text := b.do("POST", html.UnescapeString(anyForm.FindStringSubmatch(text)[1]),
+		form); !strings.HasPrefix(where, s.url+"/bye") {
 		t.Errorf("%d %s %s", status, where, text)
 	}
 

@@ -61,7 +61,8 @@ var wire = map[string][]exchange{
 		{"a JSON string", `"alice"`},
 		{"a JSON null", `null`},
 		{"plain text", "text/plain\nusername=alice"},
-		{"a form of parts", parts + "--x\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nalice\r\n--x--\r\n"},
+		{"a form of parts",
+			parts + "--x\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nalice\r\n--x--\r\n"},
 	},
 	"/api/token/refresh/": {
 		{"a refresh token", `{"refresh":"{refresh}"}`},
@@ -183,28 +184,39 @@ type difference struct{ what, why string }
 // documented are the differences that docs/jwt.md has under "What is different,
 // on purpose".
 var documented = map[string]difference{
-	"/api/token/refresh/ the successor of one that was used twice": {"200, here 401", "the login ends when a token is replayed"},
-	"/api/token/verify/ one that was used":                         {"400, here 401", "verify/ refuses what was used; Django does by this setting, as a fault of the form"},
-	"/api/token/verify/ one that was blacklisted":                  {"400, here 401", "verify/ refuses what was blacklisted; Django does by this setting, as a fault of the form"},
-	"/api/token/sliding/refresh/ one that was used":                {"200, here 401", "a refreshed sliding token ends"},
-	"/me one of a login that was blacklisted":                      {"200, here 401", "blacklisting ends the access tokens"},
-	"/me another case of the scheme":                               {"401, here 200", "the scheme is of any case (RFC 9110 §11.1)"},
-	"/me no token":                                                 {"401, here 400", "a malformed header is 400"},
-	"/me two tokens":                                               {"401, here 400", "a malformed header is 400"},
+	"/api/token/refresh/ the successor of one that was used twice": {"200, here 401",
+		"the login ends when a token is replayed"},
+	"/api/token/verify/ one that was used": {"400, here 401",
+		"verify/ refuses what was used; Django does by this setting, as a fault of the form"},
+	"/api/token/verify/ one that was blacklisted": {"400, here 401",
+		"verify/ refuses what was blacklisted; Django does by this setting, as a fault of the form"},
+	"/api/token/sliding/refresh/ one that was used": {"200, here 401", "a refreshed sliding token ends"},
+	"/me one of a login that was blacklisted": {"200, here 401",
+		"blacklisting ends the access tokens"},
+	"/me another case of the scheme": {"401, here 200",
+		"the scheme is of any case (RFC 9110 §11.1)"},
+	"/me no token":   {"401, here 400", "a malformed header is 400"},
+	"/me two tokens": {"401, here 400", "a malformed header is 400"},
 }
 
 // undocumented are the others.
 var undocumented = map[string]difference{
 	// What is read is less.
-	"/api/token/ numbers":                        {"401, here 400", "a number is no string here; REST framework turns it into one"},
-	"/api/token/refresh/ a number":               {"401, here 400", "a number is no string here; REST framework turns it into one"},
-	"/api/token/ spaces around the username":     {"200, here 401", "REST framework trims; password.Authenticator takes what was sent"},
-	"/api/token/ spaces around the password":     {"200, here 401", "REST framework trims; password.Authenticator takes what was sent"},
-	"/api/token/ a tab in the username":          {"401, here 400", "password.Authenticator looks for no such name"},
-	"/api/token/ a username of 300":              {"401, here 400", "password.Authenticator looks for no such name"},
-	"/api/token/ a password of 5000":             {"401, here 400", "password.Authenticator hashes no such password"},
-	"/api/token/ a member twice":                 {"200, here 400", "which one is meant, nobody knows; Django takes the last"},
-	"/api/token/ a field twice":                  {"200, here 400", "which one is meant, nobody knows; Django takes the last"},
+	"/api/token/ numbers": {"401, here 400", "a number is no string here; REST framework " +
+		"turns it into one"},
+	"/api/token/refresh/ a number": {"401, here 400", "a number is no string here; REST framework " +
+		"turns it into one"},
+	"/api/token/ spaces around the username": {"200, here 401", "REST framework trims; password.Authenticator " +
+		"takes what was sent"},
+	"/api/token/ spaces around the password": {"200, here 401", "REST framework trims; password.Authenticator " +
+		"takes what was sent"},
+	"/api/token/ a tab in the username": {"401, here 400", "password.Authenticator looks for no such name"},
+	"/api/token/ a username of 300":     {"401, here 400", "password.Authenticator looks for no such name"},
+	"/api/token/ a password of 5000":    {"401, here 400", "password.Authenticator hashes no such password"},
+	"/api/token/ a member twice": {"200, here 400", "which one is meant, nobody knows; Django takes " +
+		"the last"},
+	"/api/token/ a field twice": {"200, here 400", "which one is meant, nobody knows; Django takes " +
+		"the last"},
 	"/api/token/refresh/ garbage of 9,000 bytes": {"401, here 400", "tokens of more than 8 KiB are not looked at"},
 	"/api/token/refresh/ a body of 20,000 bytes": {"401, here 413", "bodies of more than 16 KiB are not read"},
 
@@ -226,11 +238,13 @@ var undocumented = map[string]difference{
 	"/me one without exp":                  {"messages", "invalid, as without other claims that must be there"},
 
 	// Which tokens are good.
-	"/api/token/refresh/ one without user":  {"200, here 401", "Django's view refreshes what its other views refuse"},
-	"/api/token/verify/ one without user":   {"200, here 401", "nothing here would take it"},
-	"/api/token/verify/ one without type":   {"200, here 401", "nothing here would take it"},
-	"/me one with an issuer":                {"200, here 401", "of an issuer that is not ours; Django looks at none unless told to"},
-	"/me one with an audience":              {"200, here 401", "for somebody else (RFC 7519 §4.1.3); Django looks at none unless told to"},
+	"/api/token/refresh/ one without user": {"200, here 401", "Django's view refreshes what its other views refuse"},
+	"/api/token/verify/ one without user":  {"200, here 401", "nothing here would take it"},
+	"/api/token/verify/ one without type":  {"200, here 401", "nothing here would take it"},
+	"/me one with an issuer": {"200, here 401", "of an issuer that is not ours; Django looks at none " +
+		"unless told to"},
+	"/me one with an audience": {"200, here 401", "for somebody else (RFC 7519 §4.1.3); Django looks at " +
+		"none unless told to"},
 	"/me a sliding token":                   {"401, here 200", "AUTH_TOKEN_CLASSES has both kinds here"},
 	"/api/token/blacklist/ a sliding token": {"401, here 200", "a login with a sliding token can be ended, too"},
 	"/api/token/refresh/ one without jti":   {"500, here 401", "simplejwt with its blacklist fails"},

@@ -37,7 +37,8 @@ func besideDjango(t testing.TB, change func(*jwt.Config)) (*jwt.Tokens, *people,
 func django(t testing.TB, secret []byte, kind string, change map[string]any) string {
 	t.Helper()
 	now := time.Now()
-	claims := golang.MapClaims{"token_type": kind, "exp": now.Add(time.Hour).Unix(), "iat": now.Unix(), "jti": strings.Repeat("5f", 16), "user_id": "alice"}
+	claims := golang.MapClaims{"token_type": kind, "exp": now.Add(time.Hour).Unix(), "iat": now.Unix(),
+		"jti": strings.Repeat("5f", 16), "user_id": "alice"}
 	for name, value := range change {
 		claims[name] = value
 		if value == nil {
@@ -92,7 +93,8 @@ type between struct {
 	do func()
 }
 
-func (b *between) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int, evict bool) (jwt.Started, error) {
+func (b *between) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int, evict bool) (
+	jwt.Started, error) {
 	if b.do != nil {
 		b.do()
 	}
@@ -107,7 +109,8 @@ func TestATokenOfOthersThatIsVoidedWhileItIsAdoptedStartsNoLogin(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if pair, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", nil)); auth.KindOf(err) != auth.ErrInvalid {
+	if pair, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", nil)); auth.KindOf(
+		err) != auth.ErrInvalid {
 		t.Errorf("%v %v", pair, err)
 	}
 	if logins, _, err := tokens.List(t.Context(), "alice", backend.Page{}); len(logins) != 0 || err != nil {
@@ -128,7 +131,8 @@ func TestATokenOfOthersThatCannotBeTakenOverIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
-	if _, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", map[string]any{"scope": "read"})); err != nil {
+	if _, err := tokens.Refresh(t.Context(),
+		django(t, secret, "refresh", map[string]any{"scope": "read"})); err != nil {
 		t.Error(err)
 	}
 }
@@ -147,7 +151,8 @@ func TestATokenOfOthersThatIsAdoptedKeepsItsLoginAndNeedsItsUser(t *testing.T) {
 	var stated *auth.Error
 	people.change(func() { people.inactive["alice"] = true })
 	for _, user := range []string{"alice", "nobody"} {
-		_, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", map[string]any{"user_id": user, "jti": user}))
+		_, err := tokens.Refresh(t.Context(),
+			django(t, secret, "refresh", map[string]any{"user_id": user, "jti": user}))
 		if !errors.As(err, &stated) || stated.Detail != "No active account found for the given token." {
 			t.Errorf("%s: %v", user, err)
 		}
@@ -166,7 +171,9 @@ func TestALogoutWithATokenOfOthersLeavesNoLogin(t *testing.T) {
 
 func TestATokenOfOthersIsRememberedForAsLongAsItCouldBePresented(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Leeway, c.RefreshTTL = 5*time.Minute, 30*time.Minute })
+		tokens, _, secret := besideDjango(t, func(c *jwt.Config) {
+			c.Leeway, c.RefreshTTL = 5*time.Minute, 30*time.Minute
+		})
 		foreign := django(t, secret, "refresh", nil) // good for an hour
 		if _, err := tokens.Refresh(t.Context(), foreign); err != nil {
 			t.Fatal(err)
@@ -193,13 +200,14 @@ func TestTokensOfSimpleJWTAreAccepted(t *testing.T) {
 		user   string
 		kinded error
 	}{
-		"an access token":                    {"access", nil, "alice", nil},
-		"a number for the user":              {"access", map[string]any{"user_id": 17}, "17", nil},
-		"a sliding token":                    {"sliding", map[string]any{"refresh_exp": 1 << 33}, "alice", nil},
-		"a refresh token":                    {"refresh", nil, "", auth.ErrInvalid},
-		"a user who is not there":            {"access", map[string]any{"user_id": "nobody"}, "", auth.ErrInvalid},
-		"a float for the user":               {"access", map[string]any{"user_id": 1.5}, "", auth.ErrInvalid},
-		"an object for the user":             {"access", map[string]any{"user_id": map[string]any{}}, "", auth.ErrInvalid},
+		"an access token":         {"access", nil, "alice", nil},
+		"a number for the user":   {"access", map[string]any{"user_id": 17}, "17", nil},
+		"a sliding token":         {"sliding", map[string]any{"refresh_exp": 1 << 33}, "alice", nil},
+		"a refresh token":         {"refresh", nil, "", auth.ErrInvalid},
+		"a user who is not there": {"access", map[string]any{"user_id": "nobody"}, "", auth.ErrInvalid},
+		"a float for the user":    {"access", map[string]any{"user_id": 1.5}, "", auth.ErrInvalid},
+		"an object for the user": {"access", map[string]any{"user_id": map[string]any{}}, "",
+			auth.ErrInvalid},
 		"no user":                            {"access", map[string]any{"user_id": nil}, "", auth.ErrInvalid},
 		"exp beyond all time":                {"access", map[string]any{"exp": 1e20}, "", auth.ErrInvalid},
 		"no jti":                             {"access", map[string]any{"jti": nil}, "", auth.ErrInvalid},
@@ -217,11 +225,13 @@ func TestTokensOfSimpleJWTAreAccepted(t *testing.T) {
 		}
 	}
 	people.change(func() { people.inactive["alice"] = true })
-	if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.KindOf(err) != auth.ErrInvalid {
+	if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.KindOf(
+		err) != auth.ErrInvalid {
 		t.Errorf("an inactive user: %v", err)
 	}
 	strict, _, secret := besideDjango(t, func(c *jwt.Config) { c.AllowNoSession = false })
-	if _, _, err := strict.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.KindOf(err) != auth.ErrInvalid {
+	if _, _, err := strict.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.KindOf(
+		err) != auth.ErrInvalid {
 		t.Errorf("without AllowNoSession: %v", err)
 	}
 }
@@ -234,12 +244,14 @@ func TestSimpleJWTAcceptsOurs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for token, kind := range map[auth.Secret]string{pair.Access: "access", pair.Refresh: "refresh"} {
-			parsed, err := golang.Parse(token.Reveal(), func(*golang.Token) (any, error) { return secret, nil }, golang.WithValidMethods([]string{"HS256"}))
+			parsed, err := golang.Parse(token.Reveal(), func(*golang.Token) (any, error) { return secret, nil },
+				golang.WithValidMethods([]string{"HS256"}))
 			if err != nil {
 				t.Fatal(err)
 			}
 			claims := parsed.Claims.(golang.MapClaims)
-			if claims["user_id"] != want || claims["token_type"] != kind || parsed.Header["typ"] != "JWT" || claims["iss"] != nil || claims["aud"] != nil {
+			if claims["user_id"] != want || claims["token_type"] != kind || parsed.Header["typ"] != "JWT" ||
+				claims["iss"] != nil || claims["aud"] != nil {
 				t.Errorf("%v %v", parsed.Header, claims)
 			}
 			if team := claims["team"]; kind == "access" && team != "red" {
@@ -320,7 +332,8 @@ func TestASlidingTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
 		"past its end":   {"jti": "a", "refresh_exp": time.Now().Unix()},
 		"without an end": {"jti": "b"},
 	} {
-		if _, err := tokens.RefreshSliding(t.Context(), django(t, secret, "sliding", change)); auth.KindOf(err) != auth.ErrInvalid {
+		if _, err := tokens.RefreshSliding(t.Context(), django(t, secret, "sliding", change)); auth.KindOf(
+			err) != auth.ErrInvalid {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}

@@ -55,12 +55,14 @@ func TestUnitARememberedTokenAllocatesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := newTestVerifier(t, key)
-			if n, err := allocated(v, signed(t, key, "https://login.example", time.Now().Add(time.Hour))); n != 0 || err != nil {
+			if n, err := allocated(v, signed(t, key, "https://login.example", time.Now().Add(time.Hour))); n != 0 ||
+				err != nil {
 				t.Errorf("want no allocation and no error, got %v and %v", n, err)
 			}
 		})
 	}
-	for name, user := range map[string]auth.User{"without a stamp": benchUser{}, "with a stamp": person{id: "alice", stamp: "pbkdf2$1"}} {
+	for name, user := range map[string]auth.User{"without a stamp": benchUser{},
+		"with a stamp": person{id: "alice", stamp: "pbkdf2$1"}} {
 		t.Run("of our own, whose login may be revoked, of a user "+name, func(t *testing.T) {
 			tokens, _, _ := newTokens(t, func(c *jwt.Config) {
 				c.LoadUser = func(context.Context, string) (auth.User, error) { return user, nil }
@@ -97,7 +99,8 @@ func TestUnitARefusedTokenAllocatesLittle(t *testing.T) {
 		{"a long opaque token", strings.Repeat("x", 8000), 0, auth.ErrUnrecognized},
 		{"dots", strings.Repeat(".", 8000), 0, auth.ErrUnrecognized},
 		{"three parts that are no JSON", "x.x.x", 2, auth.ErrUnrecognized},
-		{"a token of another issuer: its payload", signed(t, key, "https://other.example", soon), 1, auth.ErrUnrecognized},
+		{"a token of another issuer: its payload", signed(t, key, "https://other.example", soon), 1,
+			auth.ErrUnrecognized},
 		{"the algorithm none: its three parts and why", "eyJhbGciOiJub25lIn0." + payload + ".AA", 6, auth.ErrInvalid},
 		{"a character that no token has", good + "!", 0, auth.ErrMalformed},
 		{"a header of 1 MiB", strings.Repeat("x", 1<<20), 0, auth.ErrMalformed},
@@ -114,9 +117,10 @@ func TestUnitARefusedTokenAllocatesLittle(t *testing.T) {
 			t.Fatal(err)
 		}
 		alice := auth.User(benchUser{})
-		forgetful, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: -1, Issuers: []jwt.Issuer{{Issuer: "https://login.example",
-			Audience: []string{"https://api.example"}, Keys: keys,
-			LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }}}})
+		forgetful, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: -1,
+			Issuers: []jwt.Issuer{{Issuer: "https://login.example",
+				Audience: []string{"https://api.example"}, Keys: keys,
+				LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -57,9 +57,12 @@ func benchKeys(b *testing.B) []benchKey {
 		}},
 		{jwt.ES256, nil, &ecKey.PublicKey, func(input string, signature []byte) bool {
 			sum := sha256.Sum256([]byte(input))
-			return ecdsa.Verify(&ecKey.PublicKey, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+			return ecdsa.Verify(&ecKey.PublicKey, sum[:], new(big.Int).SetBytes(signature[:32]),
+				new(big.Int).SetBytes(signature[32:]))
 		}},
-		{jwt.EdDSA, nil, edPublic, func(input string, signature []byte) bool { return ed25519.Verify(edPublic, []byte(input), signature) }},
+		{jwt.EdDSA, nil, edPublic, func(input string, signature []byte) bool {
+			return ed25519.Verify(edPublic, []byte(input), signature)
+		}},
 	}
 	for i, material := range []any{secret, rsaKey, ecKey, edKey} {
 		if keys[i].key, err = jwt.NewKey(keys[i].algorithm, material); err != nil {
@@ -173,11 +176,13 @@ func BenchmarkGolangJWT(b *testing.B) {
 	for _, k := range benchKeys(b) {
 		b.Run(string(k.algorithm), func(b *testing.B) {
 			token := k.token(b)
-			parser := golang.NewParser(golang.WithValidMethods([]string{string(k.algorithm)}), golang.WithIssuer(benchIssuer),
+			parser := golang.NewParser(golang.WithValidMethods([]string{string(k.algorithm)}),
+				golang.WithIssuer(benchIssuer),
 				golang.WithAudience(benchAudience), golang.WithExpirationRequired(), golang.WithIssuedAt())
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := parser.ParseWithClaims(token, &golang.RegisteredClaims{}, func(*golang.Token) (any, error) { return k.public, nil }); err != nil {
+				if _, err := parser.ParseWithClaims(token, &golang.RegisteredClaims{},
+					func(*golang.Token) (any, error) { return k.public, nil }); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -204,7 +209,7 @@ func BenchmarkBareCrypto(b *testing.B) {
 	}
 }
 
-// BenchmarkForged is tokens whose signature is another's.
+// BenchmarkForged is tokens with the signature of another token.
 func BenchmarkForged(b *testing.B) {
 	for _, k := range benchKeys(b) {
 		b.Run(string(k.algorithm), func(b *testing.B) {
@@ -260,7 +265,8 @@ func BenchmarkCachedStateful(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	serveBench(b, guard.Require()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), pair.Access.Reveal(), 200)
+	serveBench(b, guard.Require()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})),
+		pair.Access.Reveal(), 200)
 }
 
 // BenchmarkIssue makes a pair, in memory.

@@ -52,7 +52,7 @@ func TestUnitAnIssuerOfEverybodyIsBound(t *testing.T) {
 	key := signing(t, jwt.ES256)
 	for sentence, row := range map[string]struct {
 		change func(*jwt.Issuer)
-		want   string // of the error, or "" if there is none
+		want   string // of the error, or "" if there is no error
 	}{
 		"GitHub, unbound": {func(i *jwt.Issuer) { i.Profile = jwt.GitHubActions() },
 			"RequireValues must have one of repository, repository_id, "},

@@ -11,11 +11,12 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// quietHandlers are handlers of tokens whose login backend is that of the tests.
+// quietHandlers are handlers of tokens with the login backend of the tests.
 func quietHandlers(t testing.TB) (*jwt.Handlers, *jwt.Tokens) {
 	t.Helper()
 	tokens, people, _ := newTokens(t, nil)
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{auth.AuthenticatorFunc(people.passwords)},
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens},
+		Login:      []auth.Authenticator{auth.AuthenticatorFunc(people.passwords)},
 		Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -48,25 +49,26 @@ func TestBodiesAreReadAsJSONOrForms(t *testing.T) {
 		contentType, body string
 		status            int
 	}{
-		"JSON":                       {"application/json", `{"token":"` + good + `"}`, 200},
-		"JSON with a charset":        {"application/json; charset=utf-8", `{"token":"` + good + `"}`, 200},
-		"JSON in UTF-8, shouted":     {"application/json; charset=\"UTF-8\"", `{"token":"` + good + `"}`, 200},
-		"JSON in another charset":    {"application/json; charset=latin1", `{"token":"` + good + `"}`, 415},
-		"JSON with other members":    {"application/json", `{"x":[1,{}],"token":"` + good + `"}`, 200},
-		"JSON with spaces around":    {"application/json", `{"token":"  ` + good + `\n"}`, 200},
-		"a form":                     {"application/x-www-form-urlencoded", "token=" + good, 200},
-		"a member twice":             {"application/json", `{"token":"x","token":"` + good + `"}`, 400},
-		"a field twice":              {"application/x-www-form-urlencoded", "token=x&token=" + good, 400},
-		"a name in another case":     {"application/json", `{"Token":"` + good + `"}`, 400},
-		"a broken form":              {"application/x-www-form-urlencoded", "token=%zz", 400},
-		"two objects":                {"application/json", `{}{}`, 400},
-		"a number":                   {"application/json", `{"token":5}`, 400},
-		"no type":                    {"", "token=" + good, 415},
-		"a text":                     {"text/plain", "token=" + good, 415},
-		"nothing":                    {"", "", 400},
-		"17 KiB":                     {"application/json", `{"token":"` + strings.Repeat("x", 17<<10) + `"}`, 413},
-		"a token of 9 KiB":           {"application/json", `{"token":"` + strings.Repeat("x", 9<<10) + `"}`, 400},
-		"deeply nested":              {"application/json", strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100), 400},
+		"JSON":                    {"application/json", `{"token":"` + good + `"}`, 200},
+		"JSON with a charset":     {"application/json; charset=utf-8", `{"token":"` + good + `"}`, 200},
+		"JSON in UTF-8, shouted":  {"application/json; charset=\"UTF-8\"", `{"token":"` + good + `"}`, 200},
+		"JSON in another charset": {"application/json; charset=latin1", `{"token":"` + good + `"}`, 415},
+		"JSON with other members": {"application/json", `{"x":[1,{}],"token":"` + good + `"}`, 200},
+		"JSON with spaces around": {"application/json", `{"token":"  ` + good + `\n"}`, 200},
+		"a form":                  {"application/x-www-form-urlencoded", "token=" + good, 200},
+		"a member twice":          {"application/json", `{"token":"x","token":"` + good + `"}`, 400},
+		"a field twice":           {"application/x-www-form-urlencoded", "token=x&token=" + good, 400},
+		"a name in another case":  {"application/json", `{"Token":"` + good + `"}`, 400},
+		"a broken form":           {"application/x-www-form-urlencoded", "token=%zz", 400},
+		"two objects":             {"application/json", `{}{}`, 400},
+		"a number":                {"application/json", `{"token":5}`, 400},
+		"no type":                 {"", "token=" + good, 415},
+		"a text":                  {"text/plain", "token=" + good, 415},
+		"nothing":                 {"", "", 400},
+		"17 KiB":                  {"application/json", `{"token":"` + strings.Repeat("x", 17<<10) + `"}`, 413},
+		"a token of 9 KiB":        {"application/json", `{"token":"` + strings.Repeat("x", 9<<10) + `"}`, 400},
+		"deeply nested": {"application/json", strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat(
+			"}", 100), 400},
 		"a NUL":                      {"application/json", `{"token":"\u0000"}`, 400},
 		"half a surrogate":           {"application/json", `{"token":"\ud800"}`, 400},
 		"what is no UTF-8":           {"application/json", "{\"token\":\"\xff\"}", 400},
@@ -90,7 +92,8 @@ func TestUnitABodyThatSomebodyElseLimitsIsTooLong(t *testing.T) {
 }
 
 func FuzzBodies(f *testing.F) {
-	for _, body := range []string{`{"username":"alice","password":"alicealice"}`, `{"refresh":"a.b.c"}`, "username=alice&password=x", "refresh=x", `{"token":null}`, "%", "{", ""} {
+	for _, body := range []string{`{"username":"alice","password":"alicealice"}`, `{"refresh":"a.b.c"}`,
+		"username=alice&password=x", "refresh=x", `{"token":null}`, "%", "{", ""} {
 		f.Add(body, true)
 		f.Add(body, false)
 	}
@@ -105,7 +108,8 @@ func FuzzBodies(f *testing.F) {
 		if asJSON {
 			contentType = "application/json"
 		}
-		for name, h := range map[string]http.Handler{"obtain": handlers.Obtain, "refresh": handlers.Refresh, "verify": handlers.Verify,
+		for name, h := range map[string]http.Handler{"obtain": handlers.Obtain, "refresh": handlers.Refresh,
+			"verify":    handlers.Verify,
 			"blacklist": handlers.Blacklist, "sliding": handlers.Sliding, "sliding refresh": handlers.SlidingRefresh} {
 			w := postTo(h, contentType, body)
 			switch w.Code {

@@ -25,7 +25,8 @@ func TestABrowsersRefreshTokenIsWhereNoScriptReadsIt(t *testing.T) {
 	answer := s.post("/browser/", "username", "alice", "password", "alicealice")
 	s.want("login", answer, 200, "")
 	cookie := refreshCookie(t, answer)
-	if cookie.Name != "__Host-refresh" || !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteStrictMode ||
+	if cookie.Name != "__Host-refresh" || !cookie.HttpOnly || !cookie.Secure ||
+		cookie.SameSite != http.SameSiteStrictMode ||
 		cookie.Path != "/" || cookie.Domain != "" || cookie.MaxAge < 86300 || cookie.MaxAge > 86400 {
 		t.Errorf("%+v", cookie)
 	}
@@ -51,22 +52,26 @@ func TestABrowsersRefreshTokenIsWhereNoScriptReadsIt(t *testing.T) {
 	s.want("the login", s.me(refreshed.member("access")), 401, "")
 	s.want("no cookie", s.do("POST", "/browser/refresh/", ""), 401, "There is no refresh token.")
 	s.want("a body instead", s.post("/browser/refresh/", "refresh", next.Value), 401, "There is no refresh token.")
-	s.want("two of the name", s.do("POST", "/browser/refresh/", "", "Cookie", header[1]+"; "+header[1]), 401, "There is no refresh token.")
+	s.want("two of the name", s.do("POST", "/browser/refresh/", "", "Cookie", header[1]+"; "+header[1]), 401,
+		"There is no refresh token.")
 }
 
 func TestAPageOfAnotherOriginCannotUseTheCookie(t *testing.T) {
 	s := newService(t, nil)
 	cookie := refreshCookie(t, s.post("/browser/", "username", "alice", "password", "alicealice"))
 	for _, path := range []string{"/browser/refresh/", "/browser/blacklist/", "/browser/", "/api/token/"} {
-		for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
-			answer := s.do("POST", path, `{"username":"alice","password":"alicealice"}`, append(from, "Cookie", cookie.Name+"="+cookie.Value)...)
+		for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
+			{"Origin", "https://evil.example"}} {
+			answer := s.do("POST", path, `{"username":"alice","password":"alicealice"}`,
+				append(from, "Cookie", cookie.Name+"="+cookie.Value)...)
 			s.want(path, answer, 403, "Cross-origin request refused.")
 			if answer.header.Get("Set-Cookie") != "" {
 				t.Error(answer.header)
 			}
 		}
 	}
-	s.want("its own page", s.do("POST", "/browser/refresh/", "", "Sec-Fetch-Site", "same-origin", "Cookie", cookie.Name+"="+cookie.Value), 200, "")
+	s.want("its own page", s.do("POST", "/browser/refresh/", "", "Sec-Fetch-Site", "same-origin", "Cookie",
+		cookie.Name+"="+cookie.Value), 200, "")
 }
 
 func TestABrowserLogsOutWhateverItsCookieIsWorth(t *testing.T) {

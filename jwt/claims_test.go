@@ -33,11 +33,13 @@ func claimsVerifier(t testing.TB, key *jwt.Key, change func(*jwt.Issuer)) (*jwt.
 }
 
 // odd are values of types that no optional claim has.
-var odd = map[string]any{"null": nil, "true": true, "an object": map[string]any{"x": 1}, "an array of objects": []any{map[string]any{}}}
+var odd = map[string]any{"null": nil, "true": true, "an object": map[string]any{"x": 1},
+	"an array of objects": []any{map[string]any{}}}
 
 func TestUnitAnOddOptionalClaimOfOthersIsAbsent(t *testing.T) {
 	key := signing(t, jwt.EdDSA)
-	for _, name := range []string{"acr", "amr", "auth_time", "nonce", "at_hash", "sid", "jti", "stamp", "gen", "refresh_exp",
+	for _, name := range []string{"acr", "amr", "auth_time", "nonce", "at_hash", "sid", "jti", "stamp", "gen",
+		"refresh_exp",
 		"email", "email_verified"} {
 		for kind, value := range odd {
 			t.Run(name+" is "+kind, func(t *testing.T) {
@@ -47,7 +49,8 @@ func TestUnitAnOddOptionalClaimOfOthersIsAbsent(t *testing.T) {
 					t.Fatalf("want the token to be good, got %v", err)
 				}
 				token := credential.(*jwt.Token)
-				if info := token.AuthInfo(); info.ACR != "" || info.AMR != nil || !info.AuthTime.IsZero() || token.SessionID() != "" ||
+				if info := token.AuthInfo(); info.ACR != "" || info.AMR != nil || !info.AuthTime.IsZero() ||
+					token.SessionID() != "" ||
 					token.ID() != "" {
 					t.Errorf("want nothing of %s, got %+v %q %q", name, info, token.SessionID(), token.ID())
 				}
@@ -118,7 +121,8 @@ func TestUnitAnyScopeOrClientClaimIsASignOfDelegation(t *testing.T) {
 					t.Fatalf("%s is %s: %v", name, kind, err)
 				}
 				if scopes, limited := credential.(*jwt.Token).Scopes(); !limited || len(scopes) != 0 {
-					t.Errorf("%s is %s: want a token that is limited to nothing, got %v %v", name, kind, scopes, limited)
+					t.Errorf("%s is %s: want a token that is limited to nothing, got %v %v", name, kind,
+						scopes, limited)
 				}
 			}
 		}
@@ -133,12 +137,14 @@ func TestUnitAClaimThatIsIgnoredIsLoggedOnceForItsIssuer(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	if lines := strings.Count(log.String(), "\n"); lines != 1 || !strings.Contains(log.String(), "issuer="+refetchIssuer) ||
+	if lines := strings.Count(log.String(), "\n"); lines != 1 ||
+		!strings.Contains(log.String(), "issuer="+refetchIssuer) ||
 		!strings.Contains(log.String(), "claims=\"[jti acr]\"") {
 		t.Errorf("want one line with both claims and the issuer, got %s", log)
 	}
 	forger := signing(t, jwt.EdDSA).WithID(key.ID())
-	if got := verdictOf(t, v, mintBy(t, forger, map[string]any{"amr": 1})); got != auth.ErrInvalid || strings.Contains(log.String(), "amr") {
+	if got := verdictOf(t, v, mintBy(t, forger, map[string]any{"amr": 1})); got != auth.ErrInvalid ||
+		strings.Contains(log.String(), "amr") {
 		t.Errorf("want no line about a token that is not proved, got %v: %s", got, log)
 	}
 }
@@ -146,7 +152,8 @@ func TestUnitAClaimThatIsIgnoredIsLoggedOnceForItsIssuer(t *testing.T) {
 // FuzzOptionalClaims puts any value into a claim of a good token. If the token is refused then
 // the claim restricts it, or says that it is another kind of token. It never gets more rights.
 func FuzzOptionalClaims(f *testing.F) {
-	for _, name := range []string{"acr", "amr", "auth_time", "azp", "sid", "jti", "stamp", "gen", "refresh_exp", "scope", "nonce"} {
+	for _, name := range []string{"acr", "amr", "auth_time", "azp", "sid", "jti", "stamp", "gen", "refresh_exp",
+		"scope", "nonce"} {
 		for _, value := range []string{`null`, `7`, `{}`, `[]`, `"x"`, `["x"]`, `[null]`, `true`, `1e400`, `"\ud800"`} {
 			f.Add(name, value)
 		}
@@ -156,7 +163,8 @@ func FuzzOptionalClaims(f *testing.F) {
 		f.Fatal(err)
 	}
 	v, _ := claimsVerifier(f, key, func(i *jwt.Issuer) { i.AllowFullAccess = true })
-	decides := map[string]bool{"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true, "cnf": true}
+	decides := map[string]bool{"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true,
+		"cnf": true}
 	machine := map[string]bool{"client_id": true, "azp": true, "cid": true, "appid": true} // if it is the subject
 	f.Fuzz(func(t *testing.T, name, value string) {
 		if !json.Valid([]byte(value)) || decides[name] {

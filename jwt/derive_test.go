@@ -22,7 +22,8 @@ func TestUnitDeriveKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text := fmt.Sprintf("%v %+v %#v", ring, ring, ring); strings.Contains(text, "ooo") || strings.Contains(text, "fff") {
+		if text := fmt.Sprintf("%v %+v %#v", ring, ring, ring); strings.Contains(text, "ooo") ||
+			strings.Contains(text, "fff") {
 			t.Errorf("got an application key printed: %s", text)
 		}
 		return all

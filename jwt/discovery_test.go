@@ -106,7 +106,8 @@ func TestOneMiBIsReadAndNotAByteMore(t *testing.T) {
 				defer func() { _ = z.Close() }()
 				out = z
 			}
-			_, _ = io.Copy(out, io.MultiReader(strings.NewReader(set), io.LimitReader(spaces{}, int64(row.length-len(set)))))
+			_, _ = io.Copy(
+				out, io.MultiReader(strings.NewReader(set), io.LimitReader(spaces{}, int64(row.length-len(set)))))
 		})
 		if _, err := fetchOnce(t, jwt.RemoteKeysConfig{URL: server.URL}); (err == nil) != row.good {
 			t.Errorf("%s: %v", sentence, err)
@@ -174,7 +175,8 @@ func TestRedirectsStayOnTheirHostWhateverTheClientSays(t *testing.T) {
 	lenient := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
 	for path, good := range map[string]bool{"/keys": true, "/1": true, "/3": true, "/4": false, "/other": false} {
 		for _, client := range []*http.Client{nil, lenient} {
-			if _, err := fetchOnce(t, jwt.RemoteKeysConfig{URL: server.URL + path, Client: client}); (err == nil) != good {
+			_, err := fetchOnce(t, jwt.RemoteKeysConfig{URL: server.URL + path, Client: client})
+			if (err == nil) != good {
 				t.Errorf("%s: %v", path, err)
 			}
 		}
@@ -229,7 +231,8 @@ func TestNoCookieIsSentOrKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	jar.SetCookies(base, []*http.Cookie{{Name: "ours", Value: "1", Path: "/"}})
-	if _, err := fetchOnce(t, jwt.RemoteKeysConfig{URL: server.URL + "/old", Client: &http.Client{Jar: jar}}); err != nil {
+	if _, err := fetchOnce(
+		t, jwt.RemoteKeysConfig{URL: server.URL + "/old", Client: &http.Client{Jar: jar}}); err != nil {
 		t.Fatal(err)
 	}
 	if sent.Load() != 0 || len(jar.Cookies(base)) != 1 {
@@ -267,12 +270,15 @@ func TestErrorsSayNothingThatTheAnswerOrTheQuerySays(t *testing.T) {
 		if !strings.Contains(log, "127.0.0.1") {
 			t.Errorf("%s: nobody knows whose keys: %s", sentence, log)
 		}
-		if log, err := fetchOnce(t, jwt.RemoteKeysConfig{URL: server.URL + "/keys?key=hunter2"}); err == nil || strings.Contains(err.Error()+log, "hunter2") {
+		if log, err := fetchOnce(t, jwt.RemoteKeysConfig{URL: server.URL + "/keys?key=hunter2"}); err == nil ||
+			strings.Contains(err.Error()+log, "hunter2") {
 			t.Errorf("%s, by URL: %v, logged: %s", sentence, err, log)
 		}
 	}
-	for _, text := range []string{"https://user:hunter2@login.example/", "ftp://user:hunter2@login.example/", "https://user:hunter2@login.example/%zz", "http://login.example/?key=hunter2"} {
-		if _, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{URL: text}); err == nil || strings.Contains(err.Error(), "hunter2") {
+	for _, text := range []string{"https://user:hunter2@login.example/", "ftp://user:hunter2@login.example/",
+		"https://user:hunter2@login.example/%zz", "http://login.example/?key=hunter2"} {
+		if _, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{URL: text}); err == nil ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -308,7 +314,7 @@ func TestUnitAnIssuerThatPublishesItsKeysAloneIsToldTheSetting(t *testing.T) {
 	})
 }
 
-// moving is an issuer whose keys are first at one place, then at another.
+// moving is an issuer that has its keys first at one place, then at another.
 type moving struct {
 	*httptest.Server
 	moved, gone atomic.Bool // gone: nothing is at the first place
@@ -354,7 +360,8 @@ func TestAnIssuerThatMovesItsKeysIsFollowed(t *testing.T) {
 		}
 		m.moved.Store(true)
 		m.gone.Store(row.gone)
-		if set, err := keys.Renew(t.Context(), "unknown", now.Add(30*time.Minute)); row.gone != (err != nil) || err == nil && set != old {
+		if set, err := keys.Renew(t.Context(), "unknown", now.Add(30*time.Minute)); row.gone != (err != nil) ||
+			err == nil && set != old {
 			t.Errorf("%s, at once: %v %v", sentence, set, err)
 		}
 		if set, err := keys.Renew(t.Context(), "unknown", now.Add(row.followed)); err != nil || set == old {
@@ -381,7 +388,8 @@ func TestMetadataThatIsTooLongOrNamesALongURLIsAnError(t *testing.T) {
 				_, _ = io.WriteString(w, set)
 				return
 			}
-			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}%s`, server.URL, server.URL+path, strings.Repeat(" ", row.spaces))
+			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}%s`, server.URL, server.URL+path,
+				strings.Repeat(" ", row.spaces))
 		})
 		if _, err := fetchOnce(t, jwt.RemoteKeysConfig{Issuer: server.URL}); (err == nil) != row.good {
 			t.Errorf("%s: %v", sentence, err)
@@ -393,16 +401,19 @@ func TestMetadataThatIsTooLongOrNamesALongURLIsAnError(t *testing.T) {
 // of the issuer that was asked for.
 func FuzzDiscovery(f *testing.F) {
 	const issuer = "https://login.example/a"
-	for _, uri := range []string{"https://login.example/keys", "https://keys.example?a=b", "http://127.0.0.1/keys", "https://u:p@login.example", "https:login", "https://:443/", "HTTPS://x", "https://x#"} {
+	for _, uri := range []string{"https://login.example/keys", "https://keys.example?a=b", "http://127.0.0.1/keys",
+		"https://u:p@login.example", "https:login", "https://:443/", "HTTPS://x", "https://x#"} {
 		f.Add([]byte(fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, issuer, uri)))
 	}
-	for _, text := range []string{``, `null`, `[]`, `{"issuer":null}`, `{"issuer":"https://login.example/a"}`, `{"Issuer":"https://login.example/a","JWKS_URI":"https://x"}`} {
+	for _, text := range []string{``, `null`, `[]`, `{"issuer":null}`, `{"issuer":"https://login.example/a"}`,
+		`{"Issuer":"https://login.example/a","JWKS_URI":"https://x"}`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		asked := 0
 		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-			answer := &http.Response{StatusCode: 404, Header: http.Header{"Content-Type": {"application/json"}}, Body: http.NoBody, Request: r}
+			answer := &http.Response{StatusCode: 404, Header: http.Header{"Content-Type": {"application/json"}},
+				Body: http.NoBody, Request: r}
 			if asked++; asked == 1 {
 				answer.StatusCode, answer.Body = 200, io.NopCloser(bytes.NewReader(text))
 				return answer, nil
@@ -410,12 +421,14 @@ func FuzzDiscovery(f *testing.F) {
 			if r.URL.Host == "login.example" && strings.HasPrefix(r.URL.Path, "/.well-known/") {
 				return answer, nil // the other places of metadata
 			}
-			if r.URL.Scheme != "https" || r.URL.Hostname() == "" || r.URL.User != nil || !bytes.Contains(text, []byte("issuer")) {
+			if r.URL.Scheme != "https" || r.URL.Hostname() == "" || r.URL.User != nil ||
+				!bytes.Contains(text, []byte("issuer")) {
 				t.Errorf("%s was asked for", r.URL)
 			}
 			return answer, nil
 		})}
-		keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: issuer, Client: client, Logger: slog.New(slog.DiscardHandler)})
+		keys, err := jwt.NewRemoteKeys(
+			jwt.RemoteKeysConfig{Issuer: issuer, Client: client, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -432,9 +445,11 @@ func TestTheMetadataOfAnIssuerElsewhereNamesNoKeysOnThisMachine(t *testing.T) {
 			t.Errorf("asked for %s", r.URL)
 		}
 		body := `{"issuer":"https://login.example","jwks_uri":"http://127.0.0.1:8500/v1/kv/keys"}`
-		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: io.NopCloser(strings.NewReader(body))}, nil
 	})}
-	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: "https://login.example", Client: client, Logger: slog.New(slog.DiscardHandler)})
+	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: "https://login.example", Client: client,
+		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -160,7 +160,8 @@ func TestUnitAMachineWithoutScopesIsToldWhatHelps(t *testing.T) {
 		want    string
 	}{
 		"where the profile reads no scopes": {jwt.Kubernetes(), nil, "Ask for no scope at the route"},
-		"where it reads roles, too":         {jwt.Entra(), map[string]any{"idtyp": "app", "oid": "o", "azp": "app"}, "scopes in scp or roles"},
+		"where it reads roles, too": {jwt.Entra(), map[string]any{"idtyp": "app", "oid": "o", "azp": "app"},
+			"scopes in scp or roles"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			v := foreignVerifier(t, key, func(i *jwt.Issuer) {
@@ -263,7 +264,8 @@ func TestUnitAnAddressNamesItsUserOnlyIfItIsVerified(t *testing.T) {
 		{"another at sign in email", "email", map[string]any{"email": "admin\uff20corp.example"}, false, 401},
 		{"another at sign in a user name", "preferred_username",
 			map[string]any{"preferred_username": "admin\uff20corp.example"}, false, 401},
-		{"no address in email, verified", "email", map[string]any{"email": "admin", "email_verified": true}, false, 200},
+		{"no address in email, verified", "email", map[string]any{"email": "admin", "email_verified": true},
+			false, 200},
 		{"upn alone", "upn", map[string]any{"upn": address}, false, 401},
 		{"a user name that is no address", "preferred_username", map[string]any{"preferred_username": "alice"}, false,
 			200},

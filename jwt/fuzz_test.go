@@ -62,7 +62,8 @@ func signText(t testing.TB, key *jwt.Key, header, payload string) string {
 }
 
 // fuzzPayload is good until the year 2100.
-const fuzzPayload = `{"iss":"` + ourIssuer + `","sub":"alice","aud":["` + ourAudience + `","x"],"iat":1700000000,"nbf":1.7e9,"exp":4102444800.5,"jti":"1","scope":"read"}`
+const fuzzPayload = `{"iss":"` + ourIssuer + `","sub":"alice","aud":["` + ourAudience +
+	`","x"],"iat":1700000000,"nbf":1.7e9,"exp":4102444800.5,"jti":"1","scope":"read"}`
 
 // FuzzVerifyToken presents anything: it is never a panic and never an outage, what
 // is not ours costs no question for keys, and what is accepted was signed.
@@ -70,7 +71,8 @@ func FuzzVerifyToken(f *testing.F) {
 	keys := fuzzKeys(f)
 	signed := map[string]bool{}
 	for i, key := range keys.Keys() {
-		for _, header := range []string{`{"alg":"` + string(fuzzAlgorithms[i]) + `","typ":"at+jwt"}`, `{"alg":"` + string(fuzzAlgorithms[i]) + `","kid":"` + key.ID() + `","typ":"at+jwt"}`} {
+		for _, header := range []string{`{"alg":"` + string(fuzzAlgorithms[i]) + `","typ":"at+jwt"}`,
+			`{"alg":"` + string(fuzzAlgorithms[i]) + `","kid":"` + key.ID() + `","typ":"at+jwt"}`} {
 			token := signText(f, key, header, fuzzPayload)
 			signed[token[:strings.LastIndexByte(token, '.')]] = true
 			f.Add(token)
@@ -80,7 +82,8 @@ func FuzzVerifyToken(f *testing.F) {
 			}
 		}
 	}
-	for _, token := range []string{"", ".", "..", "a.b.c", rfc7515A1, rfc7515A2, rfc7515A3, rfc7515A4, rfc7515A5, encode(es256) + "." + encode(fuzzPayload) + ".AAAA",
+	for _, token := range []string{"", ".", "..", "a.b.c", rfc7515A1, rfc7515A2, rfc7515A3, rfc7515A4, rfc7515A5,
+		encode(es256) + "." + encode(fuzzPayload) + ".AAAA",
 		encode(`{"alg":"none"}`) + "." + encode(fuzzPayload) + ".AAAA", strings.Repeat(".", 100), "a.b.c.d.e"} {
 		f.Add(token)
 	}
@@ -119,14 +122,18 @@ func FuzzVerifyToken(f *testing.F) {
 func FuzzVerifierAgreesWithGolangJWT(f *testing.F) {
 	for i, algorithm := range fuzzAlgorithms {
 		for _, payload := range []string{fuzzPayload,
-			strings.Replace(fuzzPayload, "4102444800.5", "1", 1), strings.Replace(fuzzPayload, `"exp":4102444800.5,`, "", 1), strings.Replace(fuzzPayload, "1.7e9", "4e9", 1),
-			strings.Replace(fuzzPayload, `"alice"`, `17`, 1), strings.Replace(fuzzPayload, `"exp"`, `"EXP"`, 1), strings.Replace(fuzzPayload, `["`+ourAudience+`","x"]`, `"`+ourAudience+`"`, 1),
-			strings.Replace(fuzzPayload, "1700000000", "-5e-1", 1), strings.Replace(fuzzPayload, "4102444800.5", "253402300799", 1), fuzzPayload[:len(fuzzPayload)-1] + `,"x":{"y":[null,1e999]}}`} {
-			for _, header := range []string{`{"alg":"` + string(algorithm) + `","typ":"at+jwt"}`, `{"alg":"` + string(algorithm) + `","kid":"` + string(algorithm) + `"}`} {
+			strings.Replace(fuzzPayload, "4102444800.5", "1", 1), strings.Replace(fuzzPayload, `"exp":4102444800.5,`,
+				"", 1), strings.Replace(fuzzPayload, "1.7e9", "4e9", 1),
+			strings.Replace(fuzzPayload, `"alice"`, `17`, 1), strings.Replace(fuzzPayload, `"exp"`, `"EXP"`,
+				1), strings.Replace(fuzzPayload, `["`+ourAudience+`","x"]`, `"`+ourAudience+`"`, 1),
+			strings.Replace(fuzzPayload, "1700000000", "-5e-1", 1), strings.Replace(fuzzPayload, "4102444800.5",
+				"253402300799", 1), fuzzPayload[:len(fuzzPayload)-1] + `,"x":{"y":[null,1e999]}}`} {
+			for _, header := range []string{`{"alg":"` + string(algorithm) + `","typ":"at+jwt"}`,
+				`{"alg":"` + string(algorithm) + `","kid":"` + string(algorithm) + `"}`} {
 				f.Add(uint8(i), header, payload, "")
 			}
 		}
-		key := fuzzKeys(f).Keys()[i] // whose token the first process signs for all
+		key := fuzzKeys(f).Keys()[i] // the first process signs its token for all
 		f.Add(uint8(i), "", "", signText(f, key, `{"alg":"`+string(algorithm)+`","typ":"at+jwt"}`, fuzzPayload))
 	}
 	keys := fuzzKeys(f)
@@ -144,12 +151,15 @@ func FuzzVerifierAgreesWithGolangJWT(f *testing.F) {
 				return nil, errors.New("no key")
 			}
 			return key, nil
-		}, golang.WithValidMethods([]string{"HS256", "ES256", "EdDSA", "RS256"}), golang.WithIssuer(ourIssuer), golang.WithAudience(ourAudience),
-			golang.WithExpirationRequired(), golang.WithIssuedAt(), golang.WithLeeway(2*time.Second), golang.WithStrictDecoding(),
+		}, golang.WithValidMethods([]string{"HS256", "ES256", "EdDSA", "RS256"}), golang.WithIssuer(ourIssuer),
+			golang.WithAudience(ourAudience),
+			golang.WithExpirationRequired(), golang.WithIssuedAt(), golang.WithLeeway(
+				2*time.Second), golang.WithStrictDecoding(),
 			golang.WithTimeFunc(func() time.Time { return now }))
 		return err
 	}
-	if token := signText(f, keys.Keys()[0], `{"alg":"HS256","typ":"at+jwt"}`, fuzzPayload); kindOf(verifier, token) != nil || parse(token, time.Now(), golang.MapClaims{}) != nil {
+	if token := signText(f, keys.Keys()[0], `{"alg":"HS256","typ":"at+jwt"}`, fuzzPayload); kindOf(verifier,
+		token) != nil || parse(token, time.Now(), golang.MapClaims{}) != nil {
 		f.Fatal("a target that accepts nothing")
 	}
 	f.Fuzz(func(t *testing.T, algorithm uint8, header, payload, token string) {
@@ -179,8 +189,10 @@ func FuzzVerifierAgreesWithGolangJWT(f *testing.F) {
 		issuer, _ := read.GetIssuer()
 		audience, _ := read.GetAudience()
 		expires, _ := read.GetExpirationTime()
-		if issuer != ours.Issuer() || strings.Join(audience, " ") != strings.Join(ours.Audience(), " ") || !expires.Equal(ours.ExpiresAt()) {
-			t.Fatalf("%q %q %v, by golang-jwt %q %q %v", ours.Issuer(), ours.Audience(), ours.ExpiresAt(), issuer, audience, expires)
+		if issuer != ours.Issuer() || strings.Join(audience, " ") != strings.Join(ours.Audience(), " ") ||
+			!expires.Equal(ours.ExpiresAt()) {
+			t.Fatalf("%q %q %v, by golang-jwt %q %q %v", ours.Issuer(), ours.Audience(), ours.ExpiresAt(), issuer,
+				audience, expires)
 		}
 		if subject, err := read.GetSubject(); err == nil && subject != user.UserID() {
 			t.Fatalf("%q, by golang-jwt %q", user.UserID(), subject)
@@ -208,7 +220,9 @@ func tooLarge(token string) bool {
 func TestNamesOfAnotherCaseAreOtherNames(t *testing.T) {
 	key := keySetOf(t, rfc7515A1Key).Keys()[0]
 	token := signText(t, key, `{"alg":"HS256","typ":"at+jwt"}`, strings.Replace(fuzzPayload, `"exp"`, `"EXP"`, 1))
-	_, err := golang.ParseWithClaims(token, &golang.RegisteredClaims{}, func(*golang.Token) (any, error) { return rfcSecret(t), nil }, golang.WithExpirationRequired())
+	_, err := golang.ParseWithClaims(token, &golang.RegisteredClaims{}, func(*golang.Token) (any, error) {
+		return rfcSecret(t), nil
+	}, golang.WithExpirationRequired())
 	if err != nil {
 		t.Errorf("golang-jwt no longer differs: %v", err)
 	}

@@ -23,7 +23,8 @@ func TestAPairIsObtainedUsedAndRefreshed(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.text)
 	}
 	answer := s.post("/api/token/refresh/", "refresh", refresh)
-	if answer.status != 200 || answer.member("access") == access || answer.member("refresh") == refresh || len(answer.body) != 2 {
+	if answer.status != 200 || answer.member("access") == access || answer.member("refresh") == refresh ||
+		len(answer.body) != 2 {
 		t.Fatalf("%d %s", answer.status, answer.text)
 	}
 	s.want("the new access token", s.me(answer.member("access")), 200, "")
@@ -48,11 +49,13 @@ func TestTokensSayWhatRFC9068Names(t *testing.T) {
 	if got := names(claims); got != "[amr aud auth_time exp gen iat iss jti sid stamp sub]" {
 		t.Error(got)
 	}
-	if claims["iss"] != serviceIssuer || claims["aud"] != serviceIssuer || claims["sub"] != "alice" || claims["exp"].(float64)-claims["iat"].(float64) != 300 {
+	if claims["iss"] != serviceIssuer || claims["aud"] != serviceIssuer || claims["sub"] != "alice" ||
+		claims["exp"].(float64)-claims["iat"].(float64) != 300 {
 		t.Errorf("%v", claims)
 	}
 	header, claims = claimsOf(t, refresh)
-	if header["typ"] != "refresh+jwt" || names(claims) != "[aud exp gen iat iss jti sid sub]" || claims["exp"].(float64)-claims["iat"].(float64) != 86400 {
+	if header["typ"] != "refresh+jwt" || names(claims) != "[aud exp gen iat iss jti sid sub]" ||
+		claims["exp"].(float64)-claims["iat"].(float64) != 86400 {
 		t.Errorf("%v %v", header, claims)
 	}
 	for _, token := range []string{access, refresh} {
@@ -71,7 +74,8 @@ func TestAReplayedRefreshTokenEndsItsLoginAndNoOther(t *testing.T) {
 	next := s.post("/api/token/refresh/", "refresh", refresh)
 	s.want("refresh", next, 200, "")
 	s.want("the replay", s.post("/api/token/refresh/", "refresh", refresh), 401, "Token is blacklisted")
-	s.want("the successor", s.post("/api/token/refresh/", "refresh", next.member("refresh")), 401, "Token is blacklisted")
+	s.want("the successor", s.post("/api/token/refresh/", "refresh", next.member("refresh")), 401,
+		"Token is blacklisted")
 	s.want("an access token of before", s.me(access), 401, "Given token not valid for any token type")
 	s.want("an access token of after", s.me(next.member("access")), 401, "Given token not valid for any token type")
 	s.want("another login's access token", s.me(otherAccess), 200, "")
@@ -96,7 +100,8 @@ func TestOf32RefreshesOfOneTokenOneSucceedsAndThenTheLoginIsDead(t *testing.T) {
 			switch answer.status {
 			case 200:
 				good++
-				s.want("the successor", s.post("/api/token/refresh/", "refresh", answer.member("refresh")), 401, "Token is blacklisted")
+				s.want("the successor", s.post("/api/token/refresh/", "refresh", answer.member("refresh")), 401,
+					"Token is blacklisted")
 				s.want("its access token", s.me(answer.member("access")), 401, "")
 			case 401:
 			default:
@@ -122,29 +127,41 @@ func TestWhatTheWireOfSimpleJWTSays(t *testing.T) {
 		detail, code string
 		field, says  string
 	}{
-		{"a wrong password", "", `{"username":"alice","password":"x"}`, 401, "No active account found with the given credentials", "no_active_account", "", ""},
-		{"an unknown user", "", `{"username":"nobody","password":"nobodynobody"}`, 401, "No active account found with the given credentials", "no_active_account", "", ""},
+		{"a wrong password", "", `{"username":"alice","password":"x"}`, 401,
+			"No active account found with the given credentials", "no_active_account", "", ""},
+		{"an unknown user", "", `{"username":"nobody","password":"nobodynobody"}`, 401,
+			"No active account found with the given credentials", "no_active_account", "", ""},
 		{"no password", "", `{"username":"alice"}`, 400, "", "invalid", "password", "This field is required."},
 		{"no members", "", `{}`, 400, "", "invalid", "username", "This field is required."},
-		{"a blank username", "", `{"username":"","password":"x"}`, 400, "", "invalid", "username", "This field may not be blank."},
-		{"a null password", "", `{"username":"alice","password":null}`, 400, "", "invalid", "password", "This field may not be null."},
-		{"a number for a username", "", `{"username":17,"password":"x"}`, 400, "", "invalid", "username", "Not a valid string."},
+		{"a blank username", "", `{"username":"","password":"x"}`, 400, "", "invalid", "username",
+			"This field may not be blank."},
+		{"a null password", "", `{"username":"alice","password":null}`, 400, "", "invalid", "password",
+			"This field may not be null."},
+		{"a number for a username", "", `{"username":17,"password":"x"}`, 400, "", "invalid", "username",
+			"Not a valid string."},
 		{"no JSON", "", `{"username":`, 400, "", "parse_error", "", ""},
 		{"an array", "refresh/", `["x"]`, 400, "", "parse_error", "", ""},
 		{"no refresh token", "refresh/", `{}`, 400, "", "invalid", "refresh", "This field is required."},
-		{"a blank refresh token", "refresh/", `{"refresh":" "}`, 400, "", "invalid", "refresh", "This field may not be blank."},
-		{"garbage for a refresh token", "refresh/", `{"refresh":"garbage"}`, 401, "Token is invalid", "token_not_valid", "", ""},
-		{"an access token at refresh", "refresh/", `{"refresh":"` + access + `"}`, 401, "Token has wrong type", "token_not_valid", "", ""},
+		{"a blank refresh token", "refresh/", `{"refresh":" "}`, 400, "", "invalid", "refresh",
+			"This field may not be blank."},
+		{"garbage for a refresh token", "refresh/", `{"refresh":"garbage"}`, 401, "Token is invalid",
+			"token_not_valid", "", ""},
+		{"an access token at refresh", "refresh/", `{"refresh":"` + access + `"}`, 401, "Token has wrong type",
+			"token_not_valid", "", ""},
 		{"no token to verify", "verify/", `{}`, 400, "", "invalid", "token", "This field is required."},
-		{"a garbage token to verify", "verify/", `{"token":"x.y.z"}`, 401, "Token is invalid", "token_not_valid", "", ""},
+		{"a garbage token to verify", "verify/", `{"token":"x.y.z"}`, 401, "Token is invalid",
+			"token_not_valid", "", ""},
 		{"an access token to verify", "verify/", `{"token":"` + access + `"}`, 200, "", "", "", ""},
 		{"a refresh token to verify", "verify/", `{"token":"` + refresh + `"}`, 200, "", "", "", ""},
-		{"an access token at blacklist", "blacklist/", `{"refresh":"` + access + `"}`, 401, "Token has wrong type", "token_not_valid", "", ""},
-		{"a refresh token at sliding refresh", "sliding/refresh/", `{"token":"` + refresh + `"}`, 401, "Token has wrong type", "token_not_valid", "", ""},
+		{"an access token at blacklist", "blacklist/", `{"refresh":"` + access + `"}`, 401, "Token has wrong type",
+			"token_not_valid", "", ""},
+		{"a refresh token at sliding refresh", "sliding/refresh/", `{"token":"` + refresh + `"}`, 401,
+			"Token has wrong type", "token_not_valid", "", ""},
 		{"no sliding token", "sliding/refresh/", `{}`, 400, "", "invalid", "token", "This field is required."},
 	} {
 		answer := s.do("POST", "/api/token/"+row.path, row.body)
-		if answer.status != row.status || answer.member("detail") != row.detail && row.detail != "" || answer.member("code") != row.code {
+		if answer.status != row.status || answer.member("detail") != row.detail && row.detail != "" ||
+			answer.member("code") != row.code {
 			t.Errorf("%s: %d %s", row.sentence, answer.status, answer.text)
 		}
 		if row.field != "" {
@@ -177,14 +194,16 @@ func TestABadAccessTokenIsToldAsSimpleJWTDoes(t *testing.T) {
 		t.Fatal(answer.text)
 	}
 	first, _ := messages[0].(map[string]any)
-	if first["token_class"] != "AccessToken" || first["token_type"] != "access" || first["message"] != "Token has wrong type" {
+	if first["token_class"] != "AccessToken" || first["token_type"] != "access" ||
+		first["message"] != "Token has wrong type" {
 		t.Error(first)
 	}
 	authtest.AssertChallenge(t, answer.header, "Bearer", map[string]string{"realm": "api", "error": "invalid_token",
 		"error_description": "Given token not valid for any token type"})
 	for _, header := range []string{"Bearer", "Bearer a b", "Bearer \xff"} {
 		answer := s.do("GET", "/me", "", "Authorization", header)
-		if answer.status != 400 || answer.member("code") != "bad_authorization_header" || answer.member("detail") != "Authorization header must contain two space-delimited values" {
+		if answer.status != 400 || answer.member("code") != "bad_authorization_header" ||
+			answer.member("detail") != "Authorization header must contain two space-delimited values" {
 			t.Errorf("%q: %d %s", header, answer.status, answer.text)
 		}
 	}
@@ -197,10 +216,14 @@ func TestAUserWhoIsGoneInactiveOrChangedIsOutAtOnce(t *testing.T) {
 		refreshDetail string
 		status        int
 	}{
-		"gone":     {func(p *people) { delete(p.stamps, "alice") }, "User not found", "user_not_found", "No active account found for the given token.", 401},
-		"inactive": {func(p *people) { p.inactive["alice"] = true }, "User is inactive", "user_inactive", "No active account found for the given token.", 401},
-		"changed":  {func(p *people) { p.stamps["alice"] = "a2" }, "The user's password has been changed.", "password_changed", "The user's password has been changed.", 401},
-		"unknown":  {func(p *people) { p.down = true }, "Authentication is temporarily unavailable.", "unavailable", "Authentication is temporarily unavailable.", 503},
+		"gone": {func(p *people) { delete(p.stamps, "alice") }, "User not found", "user_not_found",
+			"No active account found for the given token.", 401},
+		"inactive": {func(p *people) { p.inactive["alice"] = true }, "User is inactive", "user_inactive",
+			"No active account found for the given token.", 401},
+		"changed": {func(p *people) { p.stamps["alice"] = "a2" }, "The user's password has been changed.",
+			"password_changed", "The user's password has been changed.", 401},
+		"unknown": {func(p *people) { p.down = true }, "Authentication is temporarily unavailable.", "unavailable",
+			"Authentication is temporarily unavailable.", 503},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			s := newService(t, nil)
@@ -216,7 +239,9 @@ func TestAUserWhoIsGoneInactiveOrChangedIsOutAtOnce(t *testing.T) {
 			if sentence == "changed" {
 				return
 			}
-			s.people.change(func() { s.people.stamps["alice"], s.people.down, s.people.inactive = "a1", false, map[string]bool{} })
+			s.people.change(func() {
+				s.people.stamps["alice"], s.people.down, s.people.inactive = "a1", false, map[string]bool{}
+			})
 			s.want("back again: nothing was lost", s.post("/api/token/refresh/", "refresh", refresh), 200, "")
 		})
 	}
@@ -332,9 +357,10 @@ func TestATokenMakesNoOtherUnlessAllowed(t *testing.T) {
 
 func TestAWrongPasswordOfALoginWithOtherFieldsIsNoMissingField(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
-	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}}, Backends: []auth.Authenticator{tokens},
+	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+		Backends: []auth.Authenticator{tokens},
 		Login: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
-			return nil, nil, auth.ErrInvalid // an email and a password, of nobody
+			return nil, nil, auth.ErrInvalid // an email and a password of no user
 		})}})
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +380,8 @@ func TestAWrongPasswordOfALoginWithOtherFieldsIsNoMissingField(t *testing.T) {
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		handlers.Obtain.ServeHTTP(w, r)
-		if w.Code != status || status == 401 && (w.Header().Get("WWW-Authenticate") == "" || !strings.Contains(w.Body.String(), "No active account")) {
+		if w.Code != status || status == 401 && (w.Header().Get("WWW-Authenticate") == "" ||
+			!strings.Contains(w.Body.String(), "No active account")) {
 			t.Errorf("%s: %d %s", body, w.Code, w.Body)
 		}
 	}
@@ -366,8 +393,10 @@ func TestALoginLimitedToScopesThatTokensCannotHaveIs403(t *testing.T) {
 		status int
 	}{"none": {nil, 403}, "others": {[]string{"read"}, 403}, "the same": {[]string{"read", "write"}, 200}} {
 		tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Scopes = row.ours })
-		guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}}, Backends: []auth.Authenticator{tokens},
-			Login: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+		guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+			Backends: []auth.Authenticator{tokens},
+			Login: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User,
+				auth.Credential, error) {
 				user, err := people.load(r.Context(), "alice")
 				return user, proof{Name: "key", IsPrimary: true, Scope: []string{"write"}}, err
 			})}})
@@ -422,7 +451,8 @@ func TestWhatALoginHandlerIssues(t *testing.T) {
 
 func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 	tokens, people, _ := newTokens(t, nil)
-	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}}, Backends: []auth.Authenticator{tokens},
+	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+		Backends: []auth.Authenticator{tokens},
 		Login: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
 			user, err := people.load(r.Context(), "alice") // proved by the password that is changed now
 			people.change(func() { people.stamps["alice"] += "'" })
@@ -449,7 +479,8 @@ func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 
 func TestAMalformedHeaderAtALoginIsNoMissingField(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
-	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Basic"}}, Backends: []auth.Authenticator{tokens},
+	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Basic"}},
+		Backends: []auth.Authenticator{tokens},
 		Login: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
 			return nil, nil, &auth.Error{Kind: auth.ErrMalformed, Status: 401, Detail: "No base64."}
 		})}})

@@ -13,7 +13,7 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// bubble runs a test whose clock moves when everybody waits.
+// bubble runs a test with a clock that moves when all goroutines wait.
 func bubble(t *testing.T, f func(t *testing.T)) { t.Helper(); synctest.Test(t, f) }
 
 func serveRequest(h http.Handler, method, path string, header ...string) *httptest.ResponseRecorder {
@@ -36,7 +36,7 @@ func memberOf(t *testing.T, text []byte, name string) string {
 	return s
 }
 
-// switching is a KeySource whose set is put in from outside.
+// switching is a KeySource with a set that is put in from outside.
 type switching struct {
 	mu      sync.Mutex
 	current *jwt.KeySet

@@ -25,12 +25,15 @@ func TestMembers(t *testing.T) {
 		want           pairs
 	}{
 		{"an empty object has no members", ` { } `, nil},
-		{"values stay as they were written", `{"a": 1.50 ,"b":[ 1 ], "c":{"d":null}}`, pairs{{"a", "1.50"}, {"b", "[ 1 ]"}, {"c", `{"d":null}`}}},
+		{"values stay as they were written", `{"a": 1.50 ,"b":[ 1 ], "c":{"d":null}}`,
+			pairs{{"a", "1.50"}, {"b", "[ 1 ]"}, {"c", `{"d":null}`}}},
 		{"a name written with escapes is the name", `{"\u0065xp":1,"a\/b":2}`, pairs{{"exp", "1"}, {"a/b", "2"}}},
-		{"a name in another case is another name", `{"exp":1,"EXP":2,"Exp":3}`, pairs{{"exp", "1"}, {"EXP", "2"}, {"Exp", "3"}}},
+		{"a name in another case is another name", `{"exp":1,"EXP":2,"Exp":3}`,
+			pairs{{"exp", "1"}, {"EXP", "2"}, {"Exp", "3"}}},
 		{"a long s is no s", `{"iſs":"x"}`, pairs{{"iſs", `"x"`}}},
 		{"an empty name is a name", `{"":true}`, pairs{{"", "true"}}},
-		{"32 levels are taken, with something in the last", nested(jwt.MaxDepth, "1"), pairs{{"a", strings.TrimSuffix(strings.TrimPrefix(nested(jwt.MaxDepth, "1"), `{"a":`), "}")}}},
+		{"32 levels are taken, with something in the last", nested(jwt.MaxDepth, "1"),
+			pairs{{"a", strings.TrimSuffix(strings.TrimPrefix(nested(jwt.MaxDepth, "1"), `{"a":`), "}")}}},
 		{"32 objects", strings.Repeat(`{"a":`, jwt.MaxDepth-1) + "{}" + strings.Repeat("}", jwt.MaxDepth-1),
 			pairs{{"a", strings.Repeat(`{"a":`, jwt.MaxDepth-2) + "{}" + strings.Repeat("}", jwt.MaxDepth-2)}}},
 		{"numbers of all forms", `{"a":-0,"b":1E+2,"c":0.5e-7}`, pairs{{"a", "-0"}, {"b", "1E+2"}, {"c", "0.5e-7"}}},
@@ -47,11 +50,15 @@ func TestMembers(t *testing.T) {
 		{"no closing brace", `{"a":1`}, {"a comma at the end", `{"a":1,}`}, {"a comma at the start", `{,"a":1}`},
 		{"a comma at the end of an array", `{"a":[1,]}`}, {"no colon", `{"a" 1}`}, {"a name without quotes", `{a:1}`},
 		{"a name in single quotes", `{'a':1}`}, {"no value", `{"a":}`}, {"a byte order mark", "\ufeff{}"},
-		{"a comment", `{"a":1/**/}`}, {"a leading zero", `{"a":01}`}, {"a plus sign", `{"a":+1}`}, {"a point without digits", `{"a":1.}`},
-		{"no digits before the point", `{"a":.5}`}, {"an exponent without digits", `{"a":1e}`}, {"a lone minus", `{"a":-}`},
+		{"a comment", `{"a":1/**/}`}, {"a leading zero", `{"a":01}`}, {"a plus sign", `{"a":+1}`},
+		{"a point without digits", `{"a":1.}`},
+		{"no digits before the point", `{"a":.5}`}, {"an exponent without digits", `{"a":1e}`},
+		{"a lone minus", `{"a":-}`},
 		{"hexadecimal", `{"a":0x1}`}, {"NaN", `{"a":NaN}`}, {"True", `{"a":True}`}, {"half of true", `{"a":tru}`},
-		{"a line break in a string", "{\"a\":\"\n\"}"}, {"an unknown escape", `{"a":"\x41"}`}, {"half an escape", `{"a":"\u00"}`},
-		{"an escape with a sign", `{"a":"\u+041"}`}, {"a string that does not end", `{"a":"`}, {"an escape at the end", `{"a":"\`},
+		{"a line break in a string", "{\"a\":\"\n\"}"}, {"an unknown escape", `{"a":"\x41"}`},
+		{"half an escape", `{"a":"\u00"}`},
+		{"an escape with a sign", `{"a":"\u+041"}`}, {"a string that does not end", `{"a":"`},
+		{"an escape at the end", `{"a":"\`},
 		{"bytes that are not UTF-8", "{\"a\":\"\xff\"}"}, {"a surrogate in UTF-8", "{\"a\":\"\xed\xa0\x80\"}"},
 		{"white space that is not JSON's", "{\u00a0}"}, {"a form feed", "{\f}"},
 		{"33 levels", nested(jwt.MaxDepth+1, "")}, {"33 levels with something in them", nested(jwt.MaxDepth+1, "1")},
@@ -76,7 +83,8 @@ func TestAMemberTwiceIsSaid(t *testing.T) {
 		}
 		return b.String() + `"` + last + `":2}`
 	}
-	for _, text := range []string{`{"a":1,"a":1}`, `{"a":1,"b":2,"a":3}`, `{"a":1,"\u0061":2}`, `{"":1,"":2}`, many("maa"), many("mbn")} {
+	for _, text := range []string{`{"a":1,"a":1}`, `{"a":1,"b":2,"a":3}`, `{"a":1,"\u0061":2}`, `{"":1,"":2}`,
+		many("maa"), many("mbn")} {
 		if got, err := jwt.Members(text); !errors.Is(err, jwt.ErrDuplicate) {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
@@ -84,7 +92,7 @@ func TestAMemberTwiceIsSaid(t *testing.T) {
 	if got, err := jwt.Members(many("other")); err != nil || len(got) != 41 {
 		t.Errorf("41 names: %d, %v", len(got), err)
 	}
-	// Deeper than the claims themselves nobody of us looks.
+	// No code of ours looks deeper than the claims themselves.
 	if _, err := jwt.Members(`{"a":{"b":1,"b":2}}`); err != nil {
 		t.Error(err)
 	}
@@ -107,7 +115,7 @@ func TestSecondsOf(t *testing.T) {
 		{"1e20", 0, false},                     // not an int64
 		{"18446744073709551617", 0, false},     // 2^64 + 1
 		{"1e999", 0, false},                    // infinite
-		{"-62135596800", 0, false},             // Go's zero time, which would mean that there is none
+		{"-62135596800", 0, false},             // Go's zero time, which would mean that there is no time
 		{"-62135596799", -62135596799, true},   // a second later
 		{"-1e20", 0, false},                    //
 		{`"946684800"`, 0, false},              // a string
@@ -129,7 +137,8 @@ func TestStringsOf(t *testing.T) {
 		{`"a"`, []string{"a"}, true}, {`"a\u0062"`, []string{"ab"}, true}, {`""`, []string{""}, true},
 		{`[ "a" , "b" ]`, []string{"a", "b"}, true}, {`[]`, nil, true}, {`["\ud83d\ude00"]`, []string{"😀"}, true},
 		{`["�"]`, []string{"�"}, true},
-		{`null`, nil, false}, {`[null]`, nil, false}, {`["a",1]`, nil, false}, {`[["a"]]`, nil, false}, {`{"a":"b"}`, nil, false},
+		{`null`, nil, false}, {`[null]`, nil, false}, {`["a",1]`, nil, false}, {`[["a"]]`, nil, false},
+		{`{"a":"b"}`, nil, false},
 		{`1`, nil, false}, {`true`, nil, false},
 		{`"\u0000"`, nil, false}, {`["\u0000"]`, nil, false}, // more than stores take
 		{`"\ud800"`, nil, false}, {`["a","\ud800"]`, nil, false}, // two of these are one text
@@ -142,8 +151,10 @@ func TestStringsOf(t *testing.T) {
 
 func TestSubjectOf(t *testing.T) {
 	for value, want := range map[string]string{
-		`"alice"`: "alice", `"17"`: "17", `17`: "17", `-5`: "-5", `0`: "0", `18446744073709551615`: "18446744073709551615",
-		`1.0`: "", `1e3`: "", `100000000000000000000000`: "", `true`: "", `null`: "", `{}`: "", `["alice"]`: "", `""`: "",
+		`"alice"`: "alice", `"17"`: "17", `17`: "17", `-5`: "-5", `0`: "0",
+		`18446744073709551615`: "18446744073709551615",
+		`1.0`:                  "", `1e3`: "", `100000000000000000000000`: "", `true`: "", `null`: "", `{}`: "",
+		`["alice"]`: "", `""`: "",
 		`"a\u0000b"`: "", `"\ud800"`: "", `-`: "",
 	} {
 		if got := jwt.SubjectOf(value); got != want {
@@ -194,8 +205,10 @@ func namesOf(text string) (names []string) {
 
 // FuzzMembers holds members against encoding/json.
 func FuzzMembers(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":1}`, ` {"iss":"x","aud":["a","b"],"exp":1.5e3} `, `{"a":{"b":[true,false,null]}}`, `{"a":1,"a":2}`,
-		`{"\u0061":"\ud83d\ude00"}`, `{"\ud800":1}`, "{\"a\":\"\xff\"}", `{"a":-0.0E-1}`, nested(32, "1"), nested(33, ""), `{"a":"\u0000"}`, `{"a�\n":1}`} {
+	for _, seed := range []string{`{}`, `{"a":1}`, ` {"iss":"x","aud":["a","b"],"exp":1.5e3} `,
+		`{"a":{"b":[true,false,null]}}`, `{"a":1,"a":2}`,
+		`{"\u0061":"\ud83d\ude00"}`, `{"\ud800":1}`, "{\"a\":\"\xff\"}", `{"a":-0.0E-1}`, nested(32, "1"),
+		nested(33, ""), `{"a":"\u0000"}`, `{"a�\n":1}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -221,12 +234,14 @@ func FuzzMembers(f *testing.F) {
 					t.Fatalf("%q: %s is %s, by encoding/json %s", text, m.Name, m.Value, theirs[m.Name])
 				}
 			}
-			if distinct := slices.Compact(slices.Sorted(slices.Values(names))); (err != nil) != (len(distinct) < len(names)) {
+			distinct := slices.Compact(slices.Sorted(slices.Values(names)))
+			if (err != nil) != (len(distinct) < len(names)) {
 				t.Fatalf("%q: %v, but names are %q", text, err, names)
 			}
 			return
 		}
-		if theirErr != nil || !utf8.ValidString(text) || depthOf(text) > jwt.MaxDepth || len(namesOf(text)) > jwt.MaxMembers {
+		if theirErr != nil || !utf8.ValidString(text) || depthOf(text) > jwt.MaxDepth ||
+			len(namesOf(text)) > jwt.MaxMembers {
 			return
 		}
 		for _, name := range namesOf(text) {

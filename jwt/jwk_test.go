@@ -27,7 +27,8 @@ const (
 	rfc7517A2RSA = `{"kty":"RSA","n":"` + rfc7517N + `","e":"AQAB","d":"` +
 		"X4cTteJY_gn4FYPsXB8rdXix5vwsg1FLN5E3EaG6RJoVH-HLLKD9M7dx5oo7GURknchnrRweUkC7hT5fJLM0WbFAKNLWY2vv7B6NqXSzUvxT0_YSfqijwp3R" +
 		"TzlBaCxWp4doFk5N2o8Gy_nHNKroADIkJ46pRUohsXywbReAdYaMwFs9tv8d_cPVY3i07a3t8MN6TNwm0dSawm9v47UiCl3Sk5ZiG7xojPLu4sbg1U2jx4IB" +
-		"TNBznbJSzFHK66jT8bgkuqsk0GjskDJk19Z4qwjwbsnn4j2WBii3RL-Us2lGVkY8fkFzme1z0HbIkfz0Y6mqnOYtqc0X4jfcKoAC8Q" + `","p":"` +
+		"TNBznbJSzFHK66jT8bgkuqsk0GjskDJk19Z4qwjwbsnn4j2WBii3RL-Us2lGVkY8fkFzme1z0HbIkfz0Y6mqnOYtqc0X4jfcKoAC8Q" +
+		`","p":"` +
 		"83i-7IvMGXoMXCskv73TKr8637FiO7Z27zv8oj6pbWUQyLPQBQxtPVnwD20R-60eTDmD2ujnMt5PoqMrm8RfmNhVWDtjjMmCMjOpSXicFHj7XOuVIYQyqVWl" +
 		"WEh6dN36GVZYk93N8Bc9vY41xy8B9RzzOGVQzXvNEvn7O0nVbfs" + `","q":"` +
 		"3dfOR9cuYq-0S-mkFLzgItgMEfFzB2q3hWehMuG0oCuqnb3vobLyumqjVZQO1dIrdwgTnCdpYzBcOfW5r370AFXjiWft_NGEiovonizhKpo9VVS78TzFgxkI" +
@@ -43,7 +44,7 @@ const (
 	rfc7517A3HMAC = `{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",` +
 		`"kid":"HMAC key used in JWS spec Appendix A.1 example"}`
 
-	// RFC 7520 §3.2, whose x, y and d begin with a zero bit or byte.
+	// RFC 7520 §3.2, where x, y and d begin with a zero bit or byte.
 	rfc7520ECPrivate = `{"kty":"EC","kid":"bilbo.baggins@hobbiton.example","use":"sig","crv":"P-521",` +
 		`"x":"AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt",` +
 		`"y":"AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1",` +
@@ -99,7 +100,10 @@ func TestThumbprintsOfTheRFCs(t *testing.T) {
 		t.Error("a key without a kid goes by", key.ID())
 	}
 	// RFC 7638 §3.2.1: what a key is called and for does not count.
-	if one, two := parsed(t, rfc7517A1RSA), parsed(t, with(t, rfc7517A1RSA, map[string]any{"kid": "other", "alg": "PS512", "use": "sig", "x5t": "AA"})); one.Thumbprint() != two.Thumbprint() || two.ID() != "other" {
+	if one, two := parsed(t, rfc7517A1RSA), parsed(
+		t,
+		with(t, rfc7517A1RSA, map[string]any{"kid": "other", "alg": "PS512", "use": "sig",
+			"x5t": "AA"})); one.Thumbprint() != two.Thumbprint() || two.ID() != "other" {
 		t.Error(two)
 	}
 }
@@ -109,7 +113,8 @@ func TestKeysOfRFC7517(t *testing.T) {
 		t.Error(key)
 	}
 	private := parsed(t, rfc7517A2RSA)
-	if private.ID() != "2011-04-29" || private.Algorithm() != jwt.RS256 || !private.CanSign() || !verifies(t, parsed(t, rfc7517A1RSA), bareToken(t, private)) {
+	if private.ID() != "2011-04-29" || private.Algorithm() != jwt.RS256 || !private.CanSign() ||
+		!verifies(t, parsed(t, rfc7517A1RSA), bareToken(t, private)) {
 		t.Error(private)
 	}
 	for sentence, jwk := range map[string]string{
@@ -123,11 +128,13 @@ func TestKeysOfRFC7517(t *testing.T) {
 		}
 	}
 	// Without their use they are keys.
-	if key := parsed(t, with(t, rfc7517A2EC, map[string]any{"use": nil})); key.Algorithm() != jwt.ES256 || !verifies(t, parsed(t, with(t, rfc7517A1EC, map[string]any{"use": "sig"})), bareToken(t, key)) {
+	if key := parsed(t, with(t, rfc7517A2EC, map[string]any{"use": nil})); key.Algorithm() != jwt.ES256 ||
+		!verifies(t, parsed(t, with(t, rfc7517A1EC, map[string]any{"use": "sig"})), bareToken(t, key)) {
 		t.Error(key)
 	}
 	hmac := parsed(t, with(t, rfc7517A3HMAC, map[string]any{"alg": "HS256"}))
-	if _, err := jwt.VerifyBare(keySetOnly(t, hmac), rfc7515A1); err != nil || hmac.ID() != "HMAC key used in JWS spec Appendix A.1 example" {
+	if _, err := jwt.VerifyBare(keySetOnly(t, hmac), rfc7515A1); err != nil ||
+		hmac.ID() != "HMAC key used in JWS spec Appendix A.1 example" {
 		t.Error(hmac, err)
 	}
 }
@@ -167,7 +174,8 @@ func TestAKeyIsReadAsItWasWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			read := parsed(t, string(text))
-			if read.ID() != key.ID() || read.Algorithm() != algorithm || read.Thumbprint() != key.Thumbprint() || !read.CanSign() || !verifies(t, key, bareToken(t, read)) {
+			if read.ID() != key.ID() || read.Algorithm() != algorithm || read.Thumbprint() != key.Thumbprint() ||
+				!read.CanSign() || !verifies(t, key, bareToken(t, read)) {
 				t.Error(read)
 			}
 			public, err := key.MarshalJWK(false)
@@ -178,7 +186,8 @@ func TestAKeyIsReadAsItWasWritten(t *testing.T) {
 				return
 			}
 			read = parsed(t, string(public))
-			if read.ID() != key.ID() || read.Algorithm() != algorithm || read.Thumbprint() != key.Thumbprint() || read.CanSign() || !verifies(t, read, bareToken(t, key)) {
+			if read.ID() != key.ID() || read.Algorithm() != algorithm || read.Thumbprint() != key.Thumbprint() ||
+				read.CanSign() || !verifies(t, read, bareToken(t, key)) {
 				t.Error(read)
 			}
 			if again, err := key.Public().MarshalJWK(false); err != nil || !bytes.Equal(again, public) {
@@ -214,7 +223,8 @@ func TestCoordinatesHaveTheLengthOfTheirCurve(t *testing.T) {
 }
 
 func TestAJWKThatIsWrongIsRefused(t *testing.T) {
-	ec, okp, oct := with(t, rfc7515A3Key, map[string]any{"d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}), rfc8037Private, rfc7520OctKey
+	ec, okp, oct := with(t, rfc7515A3Key, map[string]any{"d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}),
+		rfc8037Private, rfc7520OctKey
 	private := rfc7517A2RSA
 	value := func(jwk, name string) []byte {
 		raw, err := base64.RawURLEncoding.DecodeString(membersOf(t, jwk)[name].(string))
@@ -329,7 +339,8 @@ func TestAJWKThatIsWrongIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", c.sentence, err)
 		}
 	}
-	for _, text := range []string{"", "{}", "null", "[]", "7", `"x"`, "{", ec + ec, "[" + ec + "]", strings.Repeat("[", 100_000), strings.Repeat(" ", 70_000) + ec} {
+	for _, text := range []string{"", "{}", "null", "[]", "7", `"x"`, "{", ec + ec, "[" + ec + "]",
+		strings.Repeat("[", 100_000), strings.Repeat(" ", 70_000) + ec} {
 		if _, err := jwt.ParseJWK([]byte(text)); err == nil {
 			t.Errorf("%.40q", text)
 		}
@@ -342,8 +353,10 @@ func TestAJWKThatIsRightIsTaken(t *testing.T) {
 		jwk    string
 		change map[string]any
 	}{
-		"members of others":             {rfc7515A3Key, map[string]any{"x5c": []string{"MII"}, "x5t#S256": "AA", "ext": true, "issuer": map[string]any{}, "nbf": 7}},
-		"both key_ops":                  {rfc8037Private, map[string]any{"key_ops": []string{"sign", "verify"}, "use": "sig"}},
+		"members of others": {rfc7515A3Key, map[string]any{"x5c": []string{"MII"}, "x5t#S256": "AA",
+			"ext": true, "issuer": map[string]any{}, "nbf": 7}},
+		"both key_ops": {rfc8037Private, map[string]any{"key_ops": []string{"sign", "verify"},
+			"use": "sig"}},
 		"key_ops that say more":         {rfc7517A1RSA, map[string]any{"key_ops": []string{"encrypt", "verify"}}},
 		"n with a zero at its front":    {rfc7517A1RSA, map[string]any{"n": "AN" + shifted(t, rfc7517N)[2:]}},
 		"RSA without dp, dq and qi":     {rfc7517A2RSA, map[string]any{"dp": nil, "dq": nil, "qi": nil}},
@@ -381,7 +394,8 @@ func shifted(t testing.TB, text string) string {
 // else.
 func TestAPublicKeyWithoutAlgVerifiesAllOfItsType(t *testing.T) {
 	material := rawKeys()
-	rsaKeys := map[jwt.Algorithm]bool{jwt.RS256: true, jwt.RS384: true, jwt.RS512: true, jwt.PS256: true, jwt.PS384: true, jwt.PS512: true}
+	rsaKeys := map[jwt.Algorithm]bool{jwt.RS256: true, jwt.RS384: true, jwt.RS512: true, jwt.PS256: true,
+		jwt.PS384: true, jwt.PS512: true}
 	named, err := jwt.NewKey(jwt.RS256, material.rsa2048)
 	if err != nil {
 		t.Fatal(err)
@@ -444,7 +458,8 @@ func TestOfAJWKSetTheGoodKeysAreTaken(t *testing.T) {
 			t.Errorf("%v has a private part", key)
 		}
 	}
-	want := []string{"2011-04-29", parsed(t, rfc7515A3Key).Thumbprint(), "with a broken private part", parsed(t, rfc8037Key).Thumbprint()}
+	want := []string{"2011-04-29", parsed(t, rfc7515A3Key).Thumbprint(), "with a broken private part",
+		parsed(t, rfc8037Key).Thumbprint()}
 	if fmt.Sprint(ids) != fmt.Sprint(want) || keys.Signing() != nil {
 		t.Error(ids)
 	}
@@ -456,7 +471,8 @@ func TestOfAJWKSetTheGoodKeysAreTaken(t *testing.T) {
 	if empty, err := jwt.ParseJWKS([]byte(`{"keys":[]}`)); err != nil || len(empty.Keys()) != 0 {
 		t.Error(empty, err)
 	}
-	for _, text := range []string{"", "{}", "null", "[]", "7", `{"keys":null}`, `{"keys":{}}`, `{"keys":"x"}`, `{"Keys":[]}`, `[` + rfc7517A1RSA + `]`, rfc7517A1RSA,
+	for _, text := range []string{"", "{}", "null", "[]", "7", `{"keys":null}`, `{"keys":{}}`, `{"keys":"x"}`,
+		`{"Keys":[]}`, `[` + rfc7517A1RSA + `]`, rfc7517A1RSA,
 		`{"keys":[]}x`, "<html>", strings.Repeat(" ", 1<<20) + `{"keys":[]}`} {
 		if set, err := jwt.ParseJWKS([]byte(text)); err == nil {
 			t.Errorf("%.40q: %v", text, set.Keys())
@@ -481,7 +497,8 @@ func TestAJWKSetIsReadUpToALimit(t *testing.T) {
 // Two keys of one name, as where each type has its own numbers, are told apart
 // by what a token says it was signed by.
 func TestKeysOfOneNameAreToldApartByTheirType(t *testing.T) {
-	ec, ed, rsaKey := signing(t, jwt.ES256).WithID("1"), signing(t, jwt.EdDSA).WithID("1"), signing(t, jwt.RS256).WithID("1")
+	ec, ed, rsaKey := signing(t, jwt.ES256).WithID("1"), signing(t, jwt.EdDSA).WithID("1"), signing(
+		t, jwt.RS256).WithID("1")
 	var all []string
 	for _, key := range []*jwt.Key{ec, ed, rsaKey} {
 		text, _ := key.MarshalJWK(false)
@@ -514,7 +531,8 @@ func checkParsed(t *testing.T, key *jwt.Key) {
 	if err != nil {
 		t.Fatalf("what was written is not read: %v", err)
 	}
-	if again.Thumbprint() != key.Thumbprint() || again.Algorithm() != key.Algorithm() || again.CanSign() != key.CanSign() {
+	if again.Thumbprint() != key.Thumbprint() || again.Algorithm() != key.Algorithm() ||
+		again.CanSign() != key.CanSign() {
 		t.Fatalf("%v was read as %v", key, again)
 	}
 	if public := key.Public(); !symmetric && (public.CanSign() || public.Thumbprint() != key.Thumbprint()) {
@@ -526,7 +544,8 @@ func checkParsed(t *testing.T, key *jwt.Key) {
 }
 
 func FuzzParseJWK(f *testing.F) {
-	for _, jwk := range []string{rfc7517A1EC, rfc7517A1RSA, rfc7517A2RSA, rfc7517A3KW, rfc7517A3HMAC, rfc7520ECPrivate, rfc7520OctKey, rfc7515A3Key, rfc7515A4Key,
+	for _, jwk := range []string{rfc7517A1EC, rfc7517A1RSA, rfc7517A2RSA, rfc7517A3KW, rfc7517A3HMAC, rfc7520ECPrivate,
+		rfc7520OctKey, rfc7515A3Key, rfc7515A4Key,
 		rfc8037Key, rfc8037Private, `{}`, `{"kty":"RSA","n":"AQAB","e":"AQAB","d":"AQ","p":"AA","q":"AA"}`} {
 		f.Add([]byte(jwk))
 	}
@@ -540,7 +559,8 @@ func FuzzParseJWK(f *testing.F) {
 }
 
 func FuzzParseJWKS(f *testing.F) {
-	for _, keys := range []string{"", rfc7517A1RSA, rfc7517A1EC + "," + rfc7515A3Key, rfc7517A3KW + "," + rfc8037Private + "," + rfc7520OctKey, "{},7,null"} {
+	for _, keys := range []string{"", rfc7517A1RSA, rfc7517A1EC + "," + rfc7515A3Key,
+		rfc7517A3KW + "," + rfc8037Private + "," + rfc7520OctKey, "{},7,null"} {
 		f.Add([]byte(`{"keys":[` + keys + `]}`))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -50,7 +50,8 @@ func TestUnitAnOddOptionalMemberOfAPublishedKeyCostsNoUser(t *testing.T) {
 		"use": {"null": null, "a number": 7, "an object": map[string]any{}, "an array": []string{"sig"}, "empty": ""},
 		"kid": {"null": null, "a number": 7, "an object": map[string]any{}, "an array": []string{"1"}, "empty": ""},
 		"key_ops": {"null": null, "a number": 7, "an object": map[string]any{}, "a string": "verify",
-			"null beside verify": []any{nil, "verify"}, "a number beside verify": []any{"verify", 7}, "only numbers": []any{7}},
+			"null beside verify": []any{nil, "verify"}, "a number beside verify": []any{"verify", 7},
+			"only numbers": []any{7}},
 	} {
 		for kind, value := range values {
 			t.Run(name+" is "+kind, func(t *testing.T) {
@@ -64,7 +65,8 @@ func TestUnitAnOddOptionalMemberOfAPublishedKeyCostsNoUser(t *testing.T) {
 				}
 				// null and the empty string say nothing. What was meant by the rest is worth a look.
 				silent := kind == "null" || kind == "empty"
-				if told := strings.Count(log.String(), "members of published keys are ignored"); told != map[bool]int{false: 1}[silent] {
+				if told := strings.Count(log.String(), "members of published keys are ignored"); told != map[bool]int{
+					false: 1}[silent] {
 					t.Errorf("want one line about %s unless it is null or empty, got %s", name, log)
 				}
 				if !silent && !strings.Contains(log.String(), name+" ") {
@@ -164,7 +166,8 @@ func TestUnitKeysAreReadWhateverTheirMediaType(t *testing.T) {
 	t.Run("a page is no key set, and the error names its type", func(t *testing.T) {
 		keys, _ := fetchedFrom(t, "text/html", "<html>Sign in</html>")
 		err := keys.Check(t.Context())
-		if err == nil || !strings.Contains(err.Error(), `the answer is of the type "text/html" and not of a JSON type`) {
+		if err == nil ||
+			!strings.Contains(err.Error(), `the answer is of the type "text/html" and not of a JSON type`) {
 			t.Errorf("want the type, got %v", err)
 		}
 	})
@@ -184,7 +187,8 @@ func TestUnitKeysAreReadWhateverTheirMediaType(t *testing.T) {
 // lost only by a value that is of the right type.
 func FuzzOptionalMembers(f *testing.F) {
 	for _, name := range []string{"kid", "use", "alg", "key_ops", "x5c", "x5t", "exp"} {
-		for _, value := range []string{`null`, `7`, `{}`, `[]`, `"sig"`, `"enc"`, `["verify"]`, `[null]`, `"Ed25519"`, `""`} {
+		for _, value := range []string{`null`, `7`, `{}`, `[]`, `"sig"`, `"enc"`, `["verify"]`, `[null]`,
+			`"Ed25519"`, `""`} {
 			f.Add(name, value)
 		}
 	}

@@ -22,7 +22,8 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-var allAlgorithms = []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512, jwt.RS256, jwt.RS384, jwt.RS512, jwt.PS256, jwt.PS384, jwt.PS512,
+var allAlgorithms = []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512, jwt.RS256, jwt.RS384, jwt.RS512, jwt.PS256,
+	jwt.PS384, jwt.PS512,
 	jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA}
 
 // rawKeys are keys of package crypto, made once.
@@ -45,7 +46,8 @@ var rawKeys = sync.OnceValue(func() (all struct {
 	//lint:ignore SA1019 others made such keys
 	all.threePrimes, err = rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048)
 	must(err)
-	for curve, key := range map[elliptic.Curve]**ecdsa.PrivateKey{elliptic.P224(): &all.p224, elliptic.P256(): &all.p256, elliptic.P384(): &all.p384, elliptic.P521(): &all.p521} {
+	for curve, key := range map[elliptic.Curve]**ecdsa.PrivateKey{elliptic.P224(): &all.p224,
+		elliptic.P256(): &all.p256, elliptic.P384(): &all.p384, elliptic.P521(): &all.p521} {
 		*key, err = ecdsa.GenerateKey(curve, rand.Reader)
 		must(err)
 	}
@@ -128,31 +130,34 @@ func TestBrokenKeysAreRefused(t *testing.T) {
 	wrongD.D = new(big.Int).Add(wrongD.D, big.NewInt(2))
 	noPrimes := rsa.PrivateKey{PublicKey: k.rsa2048.PublicKey, D: k.rsa2048.D}
 	for sentence, material := range map[string]any{
-		"nothing":                          nil,
-		"a text":                           "secret",
-		"a key that is no pointer":         k.rsa2048.PublicKey,
-		"X25519":                           k.x25519,
-		"a nil *rsa.PrivateKey":            (*rsa.PrivateKey)(nil),
-		"a nil *rsa.PublicKey":             (*rsa.PublicKey)(nil),
-		"a nil *ecdsa.PrivateKey":          (*ecdsa.PrivateKey)(nil),
-		"a nil *ecdsa.PublicKey":           (*ecdsa.PublicKey)(nil),
-		"a nil ed25519.PrivateKey":         ed25519.PrivateKey(nil),
-		"a nil ed25519.PublicKey":          ed25519.PublicKey(nil),
-		"an empty *rsa.PrivateKey":         &rsa.PrivateKey{},
-		"an empty *rsa.PublicKey":          &rsa.PublicKey{},
-		"an empty *ecdsa.PrivateKey":       &ecdsa.PrivateKey{},
-		"an empty *ecdsa.PublicKey":        &ecdsa.PublicKey{},
-		"ECDSA without a point":            &ecdsa.PublicKey{Curve: elliptic.P256()},
-		"ECDSA without d":                  &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey},
-		"ECDSA with d = 0":                 &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey, D: new(big.Int)},
-		"ECDSA with d = -1":                &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey, D: big.NewInt(-1)},
-		"ECDSA with d of the order":        &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey, D: elliptic.P256().Params().N},
-		"ECDSA with a very long d":         &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey, D: new(big.Int).Lsh(big.NewInt(1), 4000)},
-		"ECDSA with the d of another":      &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey, D: other.D},
-		"a point off its curve":            &off,
-		"a point off its curve, private":   &ecdsa.PrivateKey{PublicKey: off, D: k.p256.D},
-		"a point of another curve":         &ecdsa.PublicKey{Curve: elliptic.P256(), X: k.p384.X, Y: k.p384.Y},
-		"a point with a minus":             &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).Neg(k.p256.X), Y: k.p256.Y},
+		"nothing":                    nil,
+		"a text":                     "secret",
+		"a key that is no pointer":   k.rsa2048.PublicKey,
+		"X25519":                     k.x25519,
+		"a nil *rsa.PrivateKey":      (*rsa.PrivateKey)(nil),
+		"a nil *rsa.PublicKey":       (*rsa.PublicKey)(nil),
+		"a nil *ecdsa.PrivateKey":    (*ecdsa.PrivateKey)(nil),
+		"a nil *ecdsa.PublicKey":     (*ecdsa.PublicKey)(nil),
+		"a nil ed25519.PrivateKey":   ed25519.PrivateKey(nil),
+		"a nil ed25519.PublicKey":    ed25519.PublicKey(nil),
+		"an empty *rsa.PrivateKey":   &rsa.PrivateKey{},
+		"an empty *rsa.PublicKey":    &rsa.PublicKey{},
+		"an empty *ecdsa.PrivateKey": &ecdsa.PrivateKey{},
+		"an empty *ecdsa.PublicKey":  &ecdsa.PublicKey{},
+		"ECDSA without a point":      &ecdsa.PublicKey{Curve: elliptic.P256()},
+		"ECDSA without d":            &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey},
+		"ECDSA with d = 0":           &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey, D: new(big.Int)},
+		"ECDSA with d = -1":          &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey, D: big.NewInt(-1)},
+		"ECDSA with d of the order": &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey,
+			D: elliptic.P256().Params().N},
+		"ECDSA with a very long d": &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey,
+			D: new(big.Int).Lsh(big.NewInt(1), 4000)},
+		"ECDSA with the d of another":    &ecdsa.PrivateKey{PublicKey: k.p256.PublicKey, D: other.D},
+		"a point off its curve":          &off,
+		"a point off its curve, private": &ecdsa.PrivateKey{PublicKey: off, D: k.p256.D},
+		"a point of another curve":       &ecdsa.PublicKey{Curve: elliptic.P256(), X: k.p384.X, Y: k.p384.Y},
+		"a point with a minus": &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).Neg(k.p256.X),
+			Y: k.p256.Y},
 		"Ed25519 with the half of another": ed25519.PrivateKey(foreign),
 		"Ed25519, cut off":                 k.ed[:63],
 		"Ed25519, public and cut off":      ed25519.PublicKey(k.ed[32:63]),
@@ -174,7 +179,8 @@ func TestAKeyHasAnAlgorithmThatIsForIt(t *testing.T) {
 	}{
 		{make([]byte, 64), "", []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512}},
 		{k.rsa2048, jwt.RS256, []jwt.Algorithm{jwt.RS256, jwt.RS384, jwt.RS512, jwt.PS256, jwt.PS384, jwt.PS512}},
-		{&k.rsa2048.PublicKey, jwt.RS256, []jwt.Algorithm{jwt.RS256, jwt.RS384, jwt.RS512, jwt.PS256, jwt.PS384, jwt.PS512}},
+		{&k.rsa2048.PublicKey, jwt.RS256, []jwt.Algorithm{jwt.RS256, jwt.RS384, jwt.RS512, jwt.PS256, jwt.PS384,
+			jwt.PS512}},
 		{k.p256, jwt.ES256, []jwt.Algorithm{jwt.ES256}},
 		{&k.p384.PublicKey, jwt.ES384, []jwt.Algorithm{jwt.ES384}},
 		{k.p521, jwt.ES512, []jwt.Algorithm{jwt.ES512}},
@@ -205,7 +211,8 @@ func TestAKeyVerifiesWhatItSignsAndNoOther(t *testing.T) {
 		t.Run(string(algorithm), func(t *testing.T) {
 			t.Parallel()
 			key, other := signing(t, algorithm), signing(t, algorithm)
-			if key.ID() != key.Thumbprint() || len(key.ID()) != 43 || key.ID() == other.ID() || key.Algorithm() != algorithm || !key.CanSign() {
+			if key.ID() != key.Thumbprint() || len(key.ID()) != 43 || key.ID() == other.ID() ||
+				key.Algorithm() != algorithm || !key.CanSign() {
 				t.Error(key)
 			}
 			token := bareToken(t, key)
@@ -219,7 +226,8 @@ func TestAKeyVerifiesWhatItSignsAndNoOther(t *testing.T) {
 				}
 				return
 			}
-			if public.CanSign() || public.ID() != key.ID() || public.Thumbprint() != key.Thumbprint() || !verifies(t, public, token) {
+			if public.CanSign() || public.ID() != key.ID() || public.Thumbprint() != key.Thumbprint() ||
+				!verifies(t, public, token) {
 				t.Error(public)
 			}
 			if _, err := jwt.Sign(public, "", nil); err == nil {
@@ -238,7 +246,8 @@ func TestAKeyVerifiesWhatItSignsAndNoOther(t *testing.T) {
 func TestARenamedKeyIsTheSameKey(t *testing.T) {
 	key := signing(t, jwt.ES256)
 	renamed := key.WithID("2026")
-	if renamed.ID() != "2026" || key.ID() != key.Thumbprint() || renamed.Thumbprint() != key.Thumbprint() || !verifies(t, key, bareToken(t, renamed)) {
+	if renamed.ID() != "2026" || key.ID() != key.Thumbprint() || renamed.Thumbprint() != key.Thumbprint() ||
+		!verifies(t, key, bareToken(t, renamed)) {
 		t.Error(key, renamed)
 	}
 	for sentence, others := range map[string][]*jwt.Key{
@@ -295,7 +304,8 @@ func TestAKeyIsACopy(t *testing.T) {
 		before, _ := key.MarshalJWK(key.CanSign())
 		row.spoil()
 		after, _ := key.MarshalJWK(key.CanSign())
-		if !bytes.Equal(before, after) || key.Thumbprint() != key.ID() || key.CanSign() && !verifies(t, key, bareToken(t, key)) {
+		if !bytes.Equal(before, after) || key.Thumbprint() != key.ID() || key.CanSign() &&
+			!verifies(t, key, bareToken(t, key)) {
 			t.Errorf("the key changed with its %T", row.material)
 		}
 	}
@@ -314,7 +324,7 @@ func TestAnRSAKeyOfThreePrimesSigns(t *testing.T) {
 	}
 }
 
-// owners have keys where package fmt asks nobody how they print.
+// owners have keys where package fmt calls no method to print them.
 type (
 	owner struct {
 		name string
@@ -355,9 +365,12 @@ func TestAPrintedKeyShowsNoMaterial(t *testing.T) {
 			t.Errorf("logged as %s", &logged)
 		}
 		texts := []string{logged.String()}
-		for _, value := range []any{key, *key, set, owner{"alice", key}, &owner{"alice", key}, copied{*key}, &copied{*key},
-			listed{[]*jwt.Key{key}, map[string]*jwt.Key{"a": key}, set, *key}, []any{key, *key}, map[string]any{"key": *key}} {
-			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%t", "%p", "%c", "%U"} {
+		for _, value := range []any{key, *key, set, owner{"alice", key}, &owner{"alice", key}, copied{*key},
+			&copied{*key},
+			listed{[]*jwt.Key{key}, map[string]*jwt.Key{"a": key}, set, *key}, []any{key, *key},
+			map[string]any{"key": *key}} {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%t", "%p",
+				"%c", "%U"} {
 				texts = append(texts, fmt.Sprintf(verb, value))
 			}
 			if text, err := json.Marshal(value); err == nil {
@@ -375,9 +388,12 @@ func TestAPrintedKeyShowsNoMaterial(t *testing.T) {
 			number := new(big.Int).SetBytes(raw)
 			start := raw[:8]
 			for _, text := range texts {
-				for _, shown := range []string{members[name][:10], string(start), hex.EncodeToString(start), strings.ToUpper(hex.EncodeToString(start)),
-					number.String()[:15], number.Text(8)[:20], number.Text(2)[:40], strings.Trim(fmt.Sprint(start), "[]"), strings.Trim(fmt.Sprintf("%o", start), "[]"),
-					strings.Trim(fmt.Sprintf("%#v", start), "[]byte{}"), strings.Trim(fmt.Sprintf("%U", start), "[]"), strings.Trim(fmt.Sprintf("%b", start), "[]")} {
+				for _, shown := range []string{members[name][:10], string(start), hex.EncodeToString(start),
+					strings.ToUpper(hex.EncodeToString(start)),
+					number.String()[:15], number.Text(8)[:20], number.Text(2)[:40], strings.Trim(fmt.Sprint(start),
+						"[]"), strings.Trim(fmt.Sprintf("%o", start), "[]"),
+					strings.Trim(fmt.Sprintf("%#v", start), "[]byte{}"), strings.Trim(fmt.Sprintf("%U", start), "[]"),
+					strings.Trim(fmt.Sprintf("%b", start), "[]")} {
 					if strings.Contains(text, shown) {
 						t.Errorf("%s shows %s as %s", text, name, shown)
 					}
@@ -391,9 +407,11 @@ func TestAPrintedKeyShowsNoMaterial(t *testing.T) {
 	if got := fmt.Sprintf("%v %s", (*jwt.Key)(nil), (*jwt.Key)(nil)); got != "<nil> <nil>" {
 		t.Error(got)
 	}
-	for _, bad := range []any{secret[:31], &rsa.PrivateKey{PublicKey: k.rsa2048.PublicKey, D: k.rsa1024.D, Primes: k.rsa2048.Primes},
+	for _, bad := range []any{secret[:31], &rsa.PrivateKey{PublicKey: k.rsa2048.PublicKey, D: k.rsa1024.D,
+		Primes: k.rsa2048.Primes},
 		&ecdsa.PrivateKey{PublicKey: k.p256.PublicKey, D: k.p384.D}, k.ed[:40]} {
-		if _, err := jwt.NewKey(jwt.HS256, bad); err == nil || len(err.Error()) > 150 || strings.Contains(err.Error(), string(secret[:8])) {
+		if _, err := jwt.NewKey(jwt.HS256, bad); err == nil || len(err.Error()) > 150 ||
+			strings.Contains(err.Error(), string(secret[:8])) {
 			t.Errorf("%T: %v", bad, err)
 		}
 	}

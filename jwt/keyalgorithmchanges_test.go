@@ -32,73 +32,78 @@ func (b *beforeLimit) Limit(ctx context.Context, id string, ends time.Time) (boo
 }
 
 func TestUnitKeysWhoseAlgorithmIsTakenOutOrAdded(t *testing.T) {
-	t.Run("tokens of an algorithm that is taken out stay good for Keep, however long its key has signed", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			store := jwt.NewMemoryKeyStore()
-			before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), time.Now())
-			time.Sleep(40 * day) // of the 90 of Rotate, and Keep is 31
-			both := newRing(t, store, of(jwt.ES256, jwt.EdDSA))
-			if got := signersOf(t, both, time.Now()); got[jwt.EdDSA] != before[jwt.EdDSA] {
-				t.Fatalf("%v became %v", before, got)
-			}
-			_, all := at(t, newRing(t, store, of(jwt.ES256)), time.Now())
-			if !slices.Contains(all, before[jwt.EdDSA]) {
-				t.Error("tokens that were signed a second ago are refused")
-			}
+	t.Run("tokens of an algorithm that is taken out stay good for Keep, however long its key has signed",
+		func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				store := jwt.NewMemoryKeyStore()
+				before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), time.Now())
+				time.Sleep(40 * day) // of the 90 of Rotate, and Keep is 31
+				both := newRing(t, store, of(jwt.ES256, jwt.EdDSA))
+				if got := signersOf(t, both, time.Now()); got[jwt.EdDSA] != before[jwt.EdDSA] {
+					t.Fatalf("%v became %v", before, got)
+				}
+				_, all := at(t, newRing(t, store, of(jwt.ES256)), time.Now())
+				if !slices.Contains(all, before[jwt.EdDSA]) {
+					t.Error("tokens that were signed a second ago are refused")
+				}
+			})
 		})
-	})
-	t.Run("tokens of the first algorithm stay good for Keep when it is taken out, however old the key of the second is", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			store := jwt.NewMemoryKeyStore()
-			before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), time.Now())
-			time.Sleep(40 * day)
-			ring := newRing(t, store, of(jwt.EdDSA))
-			dropped := time.Now()
-			if _, all := at(t, ring, dropped.Add(31*day-time.Second)); !slices.Contains(all, before[jwt.ES256]) {
-				t.Error("tokens that were signed a second ago are refused")
-			}
-			if _, all := at(t, ring, dropped.Add(31*day)); slices.Contains(all, before[jwt.ES256]) {
-				t.Error("it is trusted for longer than tokens live")
-			}
+	t.Run("tokens of the first algorithm stay good for Keep when it is taken out, however old the key of the second is",
+		func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				store := jwt.NewMemoryKeyStore()
+				before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), time.Now())
+				time.Sleep(40 * day)
+				ring := newRing(t, store, of(jwt.EdDSA))
+				dropped := time.Now()
+				if _, all := at(t, ring, dropped.Add(31*day-time.Second)); !slices.Contains(all, before[jwt.ES256]) {
+					t.Error("tokens that were signed a second ago are refused")
+				}
+				if _, all := at(t, ring, dropped.Add(31*day)); slices.Contains(all, before[jwt.ES256]) {
+					t.Error("it is trusted for longer than tokens live")
+				}
+			})
 		})
-	})
-	t.Run("an instance that signs on by a key that another ended makes the next at once, and signs without a gap", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			store := jwt.NewMemoryKeyStore()
-			ring := newRing(t, store, of(jwt.ES256, jwt.EdDSA))
-			before := signersOf(t, ring, time.Now())
+	t.Run("an instance that signs on by a key that another ended makes the next at once, and signs without a gap",
+		func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				store := jwt.NewMemoryKeyStore()
+				ring := newRing(t, store, of(jwt.ES256, jwt.EdDSA))
+				before := signersOf(t, ring, time.Now())
+				newRing(t, store, of(jwt.ES256))
+				if err := ring.Tend(t.Context(), time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				if got := signersOf(t, ring, time.Now()); got[jwt.EdDSA] != before[jwt.EdDSA] {
+					t.Errorf("%v became %v before the next was published", before, got)
+				}
+				got, all := signersOf(t, ring, time.Now().Add(day)), ringKeys(t, ring, time.Now().Add(day))
+				if got[jwt.EdDSA] == before[jwt.EdDSA] || got[jwt.EdDSA] == "" ||
+					!slices.Contains(all, before[jwt.EdDSA]) {
+					t.Errorf("%v became %v of %v", before, got, all)
+				}
+			})
+		})
+	t.Run("without Generate, Rotate makes a key after an algorithm was taken out by mistake, and the end stays",
+		func(t *testing.T) {
+			store, now := jwt.NewMemoryKeyStore(), time.Now()
+			before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), now)
 			newRing(t, store, of(jwt.ES256))
-			if err := ring.Tend(t.Context(), time.Now()); err != nil {
+			ring := newRing(t, store, func(c *jwt.KeyringConfig) {
+				c.Algorithms, c.Generate = []jwt.Algorithm{jwt.ES256, jwt.EdDSA}, false
+			})
+			err := ring.Promote(t.Context(), before[jwt.EdDSA], now)
+			if err == nil || !strings.Contains(err.Error(), "Keyring.Rotate") {
+				t.Errorf("Promote: %v", err)
+			}
+			if err := ring.Rotate(t.Context(), now, jwt.EdDSA); err != nil {
 				t.Fatal(err)
 			}
-			if got := signersOf(t, ring, time.Now()); got[jwt.EdDSA] != before[jwt.EdDSA] {
-				t.Errorf("%v became %v before the next was published", before, got)
-			}
-			got, all := signersOf(t, ring, time.Now().Add(day)), ringKeys(t, ring, time.Now().Add(day))
-			if got[jwt.EdDSA] == before[jwt.EdDSA] || got[jwt.EdDSA] == "" || !slices.Contains(all, before[jwt.EdDSA]) {
-				t.Errorf("%v became %v of %v", before, got, all)
+			got := signersOf(t, ring, now.Add(60*day))
+			if got[jwt.EdDSA] == before[jwt.EdDSA] || got[jwt.EdDSA] == "" || got[jwt.ES256] != before[jwt.ES256] {
+				t.Errorf("%v became %v", before, got)
 			}
 		})
-	})
-	t.Run("without Generate, Rotate makes a key after an algorithm was taken out by mistake, and the end stays", func(t *testing.T) {
-		store, now := jwt.NewMemoryKeyStore(), time.Now()
-		before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), now)
-		newRing(t, store, of(jwt.ES256))
-		ring := newRing(t, store, func(c *jwt.KeyringConfig) {
-			c.Algorithms, c.Generate = []jwt.Algorithm{jwt.ES256, jwt.EdDSA}, false
-		})
-		err := ring.Promote(t.Context(), before[jwt.EdDSA], now)
-		if err == nil || !strings.Contains(err.Error(), "Keyring.Rotate") {
-			t.Errorf("Promote: %v", err)
-		}
-		if err := ring.Rotate(t.Context(), now, jwt.EdDSA); err != nil {
-			t.Fatal(err)
-		}
-		got := signersOf(t, ring, now.Add(60*day))
-		if got[jwt.EdDSA] == before[jwt.EdDSA] || got[jwt.EdDSA] == "" || got[jwt.ES256] != before[jwt.ES256] {
-			t.Errorf("%v became %v", before, got)
-		}
-	})
 	t.Run("a stolen key that was retired is not given back by an instance without its algorithm", func(t *testing.T) {
 		store, now := jwt.NewMemoryKeyStore(), time.Now()
 		ring := newRing(t, store, of(jwt.ES256, jwt.EdDSA))
@@ -113,23 +118,24 @@ func TestUnitKeysWhoseAlgorithmIsTakenOutOrAdded(t *testing.T) {
 			t.Errorf("it is trusted again: %v", all)
 		}
 	})
-	t.Run("an instance with fewer algorithms, as after a rollback, does not remove the key that the others sign by", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			store := jwt.NewMemoryKeyStore()
-			before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), time.Now())
-			time.Sleep(70 * day) // of the 90 of Rotate, and twice Keep is 62
-			if err := newRing(t, store, of(jwt.ES256)).Tend(t.Context(), time.Now()); err != nil {
-				t.Fatal(err)
-			}
-			records, err := store.Keys(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !slices.ContainsFunc(records, func(r *jwt.KeyRecord) bool { return r.ID == before[jwt.EdDSA] }) {
-				t.Error("the key is gone for ever")
-			}
+	t.Run("an instance with fewer algorithms, as after a rollback, does not remove the key that the others sign by",
+		func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				store := jwt.NewMemoryKeyStore()
+				before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), time.Now())
+				time.Sleep(70 * day) // of the 90 of Rotate, and twice Keep is 62
+				if err := newRing(t, store, of(jwt.ES256)).Tend(t.Context(), time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				records, err := store.Keys(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.ContainsFunc(records, func(r *jwt.KeyRecord) bool { return r.ID == before[jwt.EdDSA] }) {
+					t.Error("the key is gone for ever")
+				}
+			})
 		})
-	})
 	t.Run("a key that was brought only to verify does not sign when its algorithm is added", func(t *testing.T) {
 		store := jwt.NewMemoryKeyStore()
 		now := time.Now()
@@ -137,7 +143,8 @@ func TestUnitKeysWhoseAlgorithmIsTakenOutOrAdded(t *testing.T) {
 		if err := newRing(t, store, of(jwt.ES256)).Add(t.Context(), predecessor, time.Time{}, now); err != nil {
 			t.Fatal(err)
 		}
-		if got := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), now.Add(time.Second)); got[jwt.EdDSA] == predecessor.ID() {
+		if got := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)),
+			now.Add(time.Second)); got[jwt.EdDSA] == predecessor.ID() {
 			t.Error("it signs")
 		}
 	})

@@ -81,7 +81,7 @@ func TestUnitKeySetOfSeveralAlgorithms(t *testing.T) {
 	}
 }
 
-// slowKeys is a store whose Keys takes almost as long as an operation may.
+// slowKeys is a store that takes in Keys almost as long as an operation may.
 type slowKeys struct {
 	jwt.KeyStore
 	left []time.Duration // how long each Add may take
@@ -116,23 +116,26 @@ func TestUnitMakingAKeyTakesNoTimeFromTheStore(t *testing.T) {
 }
 
 func TestUnitKeyringOfSeveralAlgorithms(t *testing.T) {
-	t.Run("without a choice there are ES256 for our tokens and RS256 for ID tokens, and both are published", func(t *testing.T) {
-		ring := newRing(t, jwt.NewMemoryKeyStore(), of())
-		set, err := ring.Current(t.Context(), time.Now())
-		if err != nil || set.Signing().Algorithm() != jwt.ES256 || set.SigningBy(jwt.RS256) == nil {
-			t.Fatal(set.SigningKeys(), err)
-		}
-		var published struct{ Keys []struct{ Alg, Kty string } }
-		answer := serveRequest(jwt.NewJWKSHandler(ring, 0), "GET", "/")
-		if err := json.Unmarshal(answer.Body.Bytes(), &published); err != nil {
-			t.Fatal(err)
-		}
-		if len(published.Keys) != 2 || published.Keys[0].Alg != "ES256" || published.Keys[1].Alg != "RS256" {
-			t.Error(answer.Body)
-		}
-	})
+	t.Run("without a choice there are ES256 for our tokens and RS256 for ID tokens, and both are published",
+		func(t *testing.T) {
+			ring := newRing(t, jwt.NewMemoryKeyStore(), of())
+			set, err := ring.Current(t.Context(), time.Now())
+			if err != nil || set.Signing().Algorithm() != jwt.ES256 || set.SigningBy(jwt.RS256) == nil {
+				t.Fatal(set.SigningKeys(), err)
+			}
+			var published struct{ Keys []struct{ Alg, Kty string } }
+			answer := serveRequest(jwt.NewJWKSHandler(ring, 0), "GET", "/")
+			if err := json.Unmarshal(answer.Body.Bytes(), &published); err != nil {
+				t.Fatal(err)
+			}
+			if len(published.Keys) != 2 || published.Keys[0].Alg != "ES256" || published.Keys[1].Alg != "RS256" {
+				t.Error(answer.Body)
+			}
+		})
 	t.Run("RSA keys have as many bits as the configuration says", func(t *testing.T) {
-		ring := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) { c.Algorithms, c.RSABits = []jwt.Algorithm{jwt.RS256}, 2048 })
+		ring := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) {
+			c.Algorithms, c.RSABits = []jwt.Algorithm{jwt.RS256}, 2048
+		})
 		set, err := ring.Current(t.Context(), time.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -218,7 +221,8 @@ func TestUnitKeyringOfSeveralAlgorithms(t *testing.T) {
 		before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), now)
 		ring := newRing(t, store, of(jwt.ES256))
 		signing, all := at(t, ring, now.Add(time.Second))
-		if signing != before[jwt.ES256] || !slices.Contains(all, before[jwt.EdDSA]) || len(signersOf(t, ring, now.Add(time.Second))) != 1 {
+		if signing != before[jwt.ES256] || !slices.Contains(all, before[jwt.EdDSA]) ||
+			len(signersOf(t, ring, now.Add(time.Second))) != 1 {
 			t.Errorf("%s of %v signs", signing, all)
 		}
 		if _, all := at(t, ring, now.Add(32*day)); slices.Contains(all, before[jwt.EdDSA]) {

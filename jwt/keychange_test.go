@@ -100,7 +100,8 @@ func TestUnitAKeyThatIsRetiredElsewhereAtTheSameTimeStaysDead(t *testing.T) {
 		tends := newRing(t, hooked, nil)
 		retires := newRing(t, store, func(c *jwt.KeyringConfig) { c.Generate = false })
 		first, next := twoKeys(t, tends, now)
-		if _, err := store.Limit(t.Context(), first, now); err != nil { // by one that died before it promoted the next one
+		// by one that died before it promoted the next one
+		if _, err := store.Limit(t.Context(), first, now); err != nil {
 			t.Fatal(err)
 		}
 		later := now.Add(time.Second)

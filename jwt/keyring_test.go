@@ -29,7 +29,8 @@ var appKey = auth.Secret(strings.Repeat("k", 32))
 // configure it otherwise.
 func newRing(t testing.TB, store jwt.KeyStore, change func(*jwt.KeyringConfig)) *jwt.Keyring {
 	t.Helper()
-	config := jwt.KeyringConfig{Store: store, Keys: []auth.Secret{appKey}, Generate: true, Logger: slog.New(slog.DiscardHandler),
+	config := jwt.KeyringConfig{Store: store, Keys: []auth.Secret{appKey}, Generate: true,
+		Logger:     slog.New(slog.DiscardHandler),
 		Algorithms: []jwt.Algorithm{jwt.ES256}}
 	if change != nil {
 		change(&config)
@@ -184,7 +185,8 @@ func TestUnknownIdentifiersDoNotAskTheStoreEachTime(t *testing.T) {
 	ring := newRing(t, store, nil)
 	before, now := store.calls, time.Now()
 	for i := range 100 {
-		if _, err := ring.Renew(t.Context(), fmt.Sprint("junk", i), now.Add(time.Duration(i)*50*time.Millisecond)); err != nil {
+		if _, err := ring.Renew(t.Context(), fmt.Sprint("junk", i),
+			now.Add(time.Duration(i)*50*time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -204,7 +206,8 @@ func TestKeysGoOnWhileTheirStoreIsDown(t *testing.T) {
 	store.err = errDown
 	before := store.calls
 	for i := range 10 {
-		if signing, all := at(t, ring, now.Add(time.Hour+time.Duration(i)*time.Second)); signing != first || len(all) != 2 {
+		if signing, all := at(t, ring, now.Add(time.Hour+time.Duration(i)*time.Second)); signing != first ||
+			len(all) != 2 {
 			t.Error(signing, all)
 		}
 	}
@@ -214,7 +217,8 @@ func TestKeysGoOnWhileTheirStoreIsDown(t *testing.T) {
 	if signing, all := at(t, ring, now.Add(25*time.Hour)); signing == first || len(all) != 2 {
 		t.Error("the schedule stood still")
 	}
-	if _, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: store, Keys: []auth.Secret{appKey}, Generate: true}); err == nil {
+	if _, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: store, Keys: []auth.Secret{appKey},
+		Generate: true}); err == nil {
 		t.Error("a new instance makes keys of its own while the store is down")
 	}
 	store.err = nil
@@ -312,7 +316,8 @@ func TestKeysAreSealedAndTheApplicationKeyCanBeChanged(t *testing.T) {
 		t.Fatal(records, err)
 	}
 	other := auth.Secret(strings.Repeat("o", 32))
-	if _, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: store, Keys: []auth.Secret{other}, Generate: true}); err == nil || !strings.Contains(err.Error(), first) {
+	if _, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: store, Keys: []auth.Secret{other},
+		Generate: true}); err == nil || !strings.Contains(err.Error(), first) {
 		t.Errorf("a key that nobody can open: %v", err)
 	}
 	if records, _ := store.Keys(t.Context()); len(records) != 1 {
@@ -328,7 +333,8 @@ func TestKeysAreSealedAndTheApplicationKeyCanBeChanged(t *testing.T) {
 	if _, err := tampered.Add(t.Context(), &swapped, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: tampered, Keys: []auth.Secret{appKey}}); err == nil {
+	if _, err := jwt.NewKeyring(t.Context(),
+		jwt.KeyringConfig{Store: tampered, Keys: []auth.Secret{appKey}}); err == nil {
 		t.Error("a record whose algorithm was changed opens")
 	}
 }
@@ -353,7 +359,8 @@ func TestWrongWiringOfAKeyringFailsAtNew(t *testing.T) {
 		}
 	}
 	short := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) { c.Keep = time.Hour })
-	if _, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Keys: short, Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}); err == nil {
+	if _, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Keys: short, Store: jwt.NewMemoryStore(),
+		LoadUser: newPeople().load}); err == nil {
 		t.Error("refresh tokens outlive their key")
 	}
 }
@@ -409,7 +416,8 @@ func TestTheScheduleHoldsWhateverIsDone(t *testing.T) {
 				retired = some.ID
 				err = ring.Retire(t.Context(), some.ID, now)
 			case "add":
-				err = ring.Add(t.Context(), signing(t, algorithms[random.IntN(len(algorithms))]), now.Add(time.Duration(random.Int64N(int64(40*day)))-20*day), now)
+				err = ring.Add(t.Context(), signing(t, algorithms[random.IntN(len(algorithms))]),
+					now.Add(time.Duration(random.Int64N(int64(40*day)))-20*day), now)
 			}
 			done = append(done, fmt.Sprintf("%s %s %.5s", now.Format("01-02 15:04"), action, some.ID))
 			if err != nil {
@@ -435,7 +443,7 @@ func TestTheScheduleHoldsWhateverIsDone(t *testing.T) {
 			all := set.Keys()
 			for _, algorithm := range algorithms {
 				one := slices.ContainsFunc(all, func(k *jwt.Key) bool { return k.Algorithm() == algorithm })
-				ended[algorithm] = ended[algorithm] || !one // where none is made, one that comes later may sign later
+				ended[algorithm] = ended[algorithm] || !one // where no key is made, one that comes later may sign later
 				if set.SigningBy(algorithm) == nil && (!ended[algorithm] || generate) {
 					fault("none of %v signs by %s", all, algorithm)
 				}
@@ -464,7 +472,7 @@ func TestTheScheduleHoldsWhateverIsDone(t *testing.T) {
 				signed[key.ID()] = now
 			}
 			if len(all) == 0 {
-				break // all are retired, and none is made
+				break // all are retired, and no new one is made
 			}
 		}
 	}
@@ -591,7 +599,8 @@ func TestOfInstancesThatActAtOnceOneMakesTheNextKey(t *testing.T) {
 		now := time.Now()
 		if retireALaterOne {
 			later := signing(t, jwt.EdDSA)
-			if err := errors.Join(one.Add(t.Context(), later, now.Add(365*day), now), one.Retire(t.Context(), later.ID(), now)); err != nil {
+			if err := errors.Join(one.Add(t.Context(), later, now.Add(365*day), now),
+				one.Retire(t.Context(), later.ID(), now)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -687,9 +696,10 @@ func TestNoRequestWaitsForAStoreThatHangs(t *testing.T) {
 		}
 		before, asked := time.Now(), store.calls.Load()
 		var group sync.WaitGroup
-		for i := range 50 { // nor for long, and not each
+		for i := range 50 { // not for long, and not each
 			group.Go(func() {
-				if set, err := ring.Renew(t.Context(), fmt.Sprint("junk", i), before); err != nil || set.Signing() == nil {
+				if set, err := ring.Renew(t.Context(), fmt.Sprint("junk", i), before); err != nil ||
+					set.Signing() == nil {
 					t.Error(set, err)
 				}
 			})
@@ -703,7 +713,8 @@ func TestNoRequestWaitsForAStoreThatHangs(t *testing.T) {
 		group.Go(func() { _, _ = ring.Renew(t.Context(), "junk", time.Now()) })
 		synctest.Wait()
 		before = time.Now()
-		if _, err := ring.Renew(gone, "junk", before); err != context.DeadlineExceeded || time.Since(before) > time.Second {
+		if _, err := ring.Renew(gone, "junk", before); err != context.DeadlineExceeded ||
+			time.Since(before) > time.Second {
 			t.Errorf("who went away: %v after %v", err, time.Since(before))
 		}
 		group.Wait()
@@ -814,7 +825,8 @@ func TestTheOldApplicationKeyCanGoWhenItsKeysAreDead(t *testing.T) {
 	if err := both.Retire(t.Context(), first, now); err != nil {
 		t.Fatal(err)
 	}
-	if signing, _ := at(t, newRing(t, store, func(c *jwt.KeyringConfig) { c.Keys = []auth.Secret{other} }), now.Add(time.Second)); signing != all[1] {
+	if signing, _ := at(t, newRing(t, store, func(c *jwt.KeyringConfig) { c.Keys = []auth.Secret{other} }),
+		now.Add(time.Second)); signing != all[1] {
 		t.Error(signing)
 	}
 }
@@ -847,7 +859,8 @@ func TestAKeyThatCouldNotBeReadAgainIsNotAdded(t *testing.T) {
 }
 
 func TestKeysOfAllAlgorithmsAreKept(t *testing.T) {
-	for _, algorithm := range []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512, jwt.RS256, jwt.PS512, jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA} {
+	for _, algorithm := range []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512, jwt.RS256, jwt.PS512, jwt.ES256,
+		jwt.ES384, jwt.ES512, jwt.EdDSA} {
 		t.Run(string(algorithm), func(t *testing.T) {
 			t.Parallel()
 			store := jwt.NewMemoryKeyStore()
@@ -898,7 +911,8 @@ func TestAnInstanceWhoseClockIsBehindMakesNoKeyOfItsOwn(t *testing.T) {
 		store := jwt.NewMemoryKeyStore()
 		first := signing(t, jwt.ES256)
 		ahead := newRing(t, store, func(c *jwt.KeyringConfig) { c.Generate = false })
-		if err := ahead.Add(t.Context(), first, time.Now().Add(3*time.Second), time.Now().Add(3*time.Second)); err != nil {
+		if err := ahead.Add(t.Context(), first, time.Now().Add(3*time.Second),
+			time.Now().Add(3*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		behind := newRing(t, store, nil)
@@ -910,7 +924,8 @@ func TestAnInstanceWhoseClockIsBehindMakesNoKeyOfItsOwn(t *testing.T) {
 
 func TestAPrintedKeyringShowsNoApplicationKey(t *testing.T) {
 	key := "application key of a test, which nobody may see"
-	config := jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(), Keys: []auth.Secret{auth.Secret(key)}, Generate: true, Logger: slog.New(slog.DiscardHandler),
+	config := jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(), Keys: []auth.Secret{auth.Secret(key)}, Generate: true,
+		Logger:     slog.New(slog.DiscardHandler),
 		Algorithms: []jwt.Algorithm{jwt.ES256}}
 	ring, err := jwt.NewKeyring(t.Context(), config)
 	if err != nil {
@@ -924,7 +939,8 @@ func TestAPrintedKeyringShowsNoApplicationKey(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
 			text := fmt.Sprintf(verb, value)
 			for _, secret := range []string{key, string(derived)} {
-				for _, shown := range []string{secret[:8], fmt.Sprintf("%x", secret[:4]), strings.Trim(fmt.Sprint([]byte(secret)[:4]), "[]")} {
+				for _, shown := range []string{secret[:8], fmt.Sprintf("%x", secret[:4]),
+					strings.Trim(fmt.Sprint([]byte(secret)[:4]), "[]")} {
 					if strings.Contains(text, shown) {
 						t.Errorf("%s of a %T: %s", verb, value, text)
 					}

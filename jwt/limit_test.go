@@ -53,7 +53,8 @@ func TestUnitALimitIsAnOutageWhereLoginsCannotBeListed(t *testing.T) {
 	if _, err := tokens.Issue(t.Context(), "alice", jwt.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Issue(t.Context(), "alice", jwt.Options{}); !errors.Is(err, errDown) || auth.KindOf(err) != nil {
+	if _, err := tokens.Issue(t.Context(), "alice", jwt.Options{}); !errors.Is(err, errDown) ||
+		auth.KindOf(err) != nil {
 		t.Errorf("%v, want an outage", err)
 	}
 }

@@ -44,8 +44,9 @@ func TestUnitATokenWith200GroupsPassesWhereTheSettingsAllowIt(t *testing.T) {
 		"the largest ceiling":                    {64 << 10, 64 << 10, 900, 200, ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			v, err := jwt.NewVerifier(jwt.VerifierConfig{MaxLength: row.token, Issuers: []jwt.Issuer{{Issuer: refetchIssuer,
-				Audience: []string{"api"}, Keys: set, User: jwt.SubjectUser}}})
+			v, err := jwt.NewVerifier(jwt.VerifierConfig{MaxLength: row.token,
+				Issuers: []jwt.Issuer{{Issuer: refetchIssuer,
+					Audience: []string{"api"}, Keys: set, User: jwt.SubjectUser}}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,7 +20,8 @@ func TestUnitAServiceAccountOfGoogleIsNoUser(t *testing.T) {
 			`{"sub":"1077","azp":"` + address + `"}`, machine(address, ""), ""},
 		{"the address is of a service account, without azp", jwt.Google(), `{"sub":"1077",` + email + `}`,
 			machine("", address), ""},
-		{"also behind the client of an application", jwt.Google(), `{"sub":"1077","azp":"` + person + `",` + email + `}`,
+		{"also behind the client of an application", jwt.Google(), `{"sub":"1077","azp":"` + person + `",` +
+			email + `}`,
 			machine(person, address), ""},
 		{"azp is an address as email has it", jwt.Google(), `{"sub":"1077","azp":"a@b.example","email":"a@b.example"}`,
 			machine("a@b.example", ""), ""},

@@ -18,7 +18,7 @@ func (p plain) UserID() string { return string(p) }
 func TestAUserWhoGetsOrLosesTheirStampIsAnother(t *testing.T) {
 	stamped := false
 	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-		c.AllowNoSession = true // of those that have none
+		c.AllowNoSession = true // of those without a session
 		c.LoadUser = func(_ context.Context, id string) (auth.User, error) {
 			if stamped {
 				return person{id, "a1"}, nil
@@ -49,7 +49,8 @@ func TestAPurgeGoesOnUntilNothingIsLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n, err := tokens.RevokeAll(t.Context(), "alice"); n != 501 || err != nil || events.count(auth.EventRevoked) != 501 {
+		if n, err := tokens.RevokeAll(t.Context(), "alice"); n != 501 || err != nil ||
+			events.count(auth.EventRevoked) != 501 {
 			t.Errorf("%d revoked, %d said, %v", n, events.count(auth.EventRevoked), err)
 		}
 		time.Sleep(25 * time.Hour)
@@ -102,8 +103,9 @@ func TestThePasswordChangesAndTheLoginInUseStays(t *testing.T) {
 	if _, _, err := tokens.VerifyToken(t.Context(), bob.Access.Reveal()); err != nil {
 		t.Errorf("bob: %v", err)
 	}
-	// Nobody's request: nothing is left.
-	if err := tokens.RevokeOthers(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), person{"alice", "a2"}); err != nil {
+	// A request without a user: nothing is left.
+	if err := tokens.RevokeOthers(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil),
+		person{"alice", "a2"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := tokens.VerifyToken(t.Context(), next.Access.Reveal()); auth.KindOf(err) != auth.ErrInvalid {

@@ -18,7 +18,8 @@ func TestUnitMemoryPurge(t *testing.T) {
 		t.Helper()
 		s := jwt.NewMemoryStore()
 		for i := range n {
-			f := &jwt.Family{ID: fmt.Sprint(i), UserID: fmt.Sprint(i / 3), Created: noon, ExpiresAt: noon.Add(time.Hour)}
+			f := &jwt.Family{ID: fmt.Sprint(i), UserID: fmt.Sprint(i / 3), Created: noon,
+				ExpiresAt: noon.Add(time.Hour)}
 			if _, err := s.Start(t.Context(), f, refresh(f.ID, f.ID+" first", f.ExpiresAt), nil, 0, false); err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +63,8 @@ func TestUnitMemoryPurge(t *testing.T) {
 				old = "0 first"
 			}
 			now := noon.Add(time.Duration(i) * time.Minute)
-			if got, err := s.Rotate(t.Context(), old, now, 0, refresh("0", next, now.Add(time.Hour))); err != nil || got.Verdict != jwt.Rotated {
+			if got, err := s.Rotate(t.Context(), old, now, 0, refresh("0", next, now.Add(time.Hour))); err != nil ||
+				got.Verdict != jwt.Rotated {
 				t.Fatal(got.Verdict, err)
 			}
 		}
@@ -82,7 +84,8 @@ func TestUnitMemoryPurge(t *testing.T) {
 			for i := range 3 {
 				if id := fmt.Sprint(i); i != first {
 					now := noon.Add(time.Minute)
-					if _, err := s.Rotate(t.Context(), id+" first", now, 0, refresh(id, id+" second", now.Add(time.Hour))); err != nil {
+					if _, err := s.Rotate(t.Context(), id+" first", now, 0,
+						refresh(id, id+" second", now.Add(time.Hour))); err != nil {
 						t.Fatal(err)
 					}
 				}

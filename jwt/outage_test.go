@@ -24,7 +24,8 @@ func (f *failing) err() error {
 	return nil
 }
 
-func (f *failing) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int, evict bool) (jwt.Started, error) {
+func (f *failing) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int, evict bool) (
+	jwt.Started, error) {
 	if err := f.err(); err != nil {
 		return jwt.Started{}, err
 	}
@@ -38,7 +39,8 @@ func (f *failing) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.F
 	return f.Store.Find(ctx, digest)
 }
 
-func (f *failing) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *jwt.Refresh) (jwt.Rotation, error) {
+func (f *failing) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *jwt.Refresh) (
+	jwt.Rotation, error) {
 	if err := f.err(); err != nil {
 		return jwt.Rotation{}, err
 	}
@@ -86,7 +88,8 @@ func TestAStoreThatIsDownIs503AndNothingIsLost(t *testing.T) {
 		"a browser":       s.do("POST", "/browser/refresh/", "", "Cookie", cookie.Name+"="+cookie.Value),
 		"its logout":      s.do("POST", "/browser/blacklist/", "", "Cookie", cookie.Name+"="+cookie.Value),
 	} {
-		if answer.status != 503 || answer.header.Get("Retry-After") == "" || answer.member("code") != "unavailable" || answer.header.Get("Set-Cookie") != "" {
+		if answer.status != 503 || answer.header.Get("Retry-After") == "" || answer.member("code") != "unavailable" ||
+			answer.header.Get("Set-Cookie") != "" {
 			t.Errorf("%s: %d %s", path, answer.status, answer.text)
 		}
 	}

@@ -53,7 +53,8 @@ func newSigners() *signers {
 		panic(err)
 	}
 	var keys []*jwt.Key
-	for algorithm, material := range map[jwt.Algorithm]any{jwt.HS256: s.secret, jwt.RS256: &s.rsa.PublicKey, jwt.ES256: &s.ec.PublicKey, jwt.EdDSA: s.ed.Public()} {
+	for algorithm, material := range map[jwt.Algorithm]any{jwt.HS256: s.secret, jwt.RS256: &s.rsa.PublicKey,
+		jwt.ES256: &s.ec.PublicKey, jwt.EdDSA: s.ed.Public()} {
 		key, err := jwt.NewKey(algorithm, material)
 		if err != nil {
 			panic(err)
@@ -73,7 +74,8 @@ func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]
 
 // sign signs by an algorithm's own key, whatever the header says.
 func (s *signers) sign(algorithm, header, payload string) string {
-	return forge(algorithm, map[string]any{"HS256": s.secret, "RS256": s.rsa, "RS512": s.rsa, "PS256": s.rsa, "ES256": s.ec, "EdDSA": s.ed}[algorithm], header, payload)
+	return forge(algorithm, map[string]any{"HS256": s.secret, "RS256": s.rsa, "RS512": s.rsa, "PS256": s.rsa,
+		"ES256": s.ec, "EdDSA": s.ed}[algorithm], header, payload)
 }
 
 // forge signs any header and payload, by any key.
@@ -115,13 +117,13 @@ func ourToken(changes claims, further ...string) string {
 // refused is any refusal: ErrUnrecognized or ErrInvalid.
 var refused error = &auth.Error{}
 
-// presented is a token, whose verifier, and what must become of it.
+// presented is a token, the issuer that verifies it, and what must become of it.
 type presented struct {
 	sentence string
 	token    string
 	issuer   func(*jwt.Issuer) // what is different of the issuer
 	want     error             // nil if it is accepted
-	user     string            // who it must be, if accepted; "" is alice
+	user     string            // the user, if accepted; "" is alice
 }
 
 // check presents each token twice to a verifier and twice to a guard before it.
@@ -158,7 +160,8 @@ func check(t *testing.T, all []presented) {
 				switch {
 				case c.want == nil && err != nil:
 					t.Errorf("%s: %v", c.sentence, err)
-				case c.want == refused && kind != auth.ErrUnrecognized && kind != auth.ErrInvalid, c.want != nil && c.want != refused && kind != c.want:
+				case c.want == refused && kind != auth.ErrUnrecognized && kind != auth.ErrInvalid, c.want != nil &&
+					c.want != refused && kind != c.want:
 					t.Errorf("%s: %v, want %v", c.sentence, err, c.want)
 				case err != nil && (user != nil || credential != nil):
 					t.Errorf("%s: %v and %v beside an error", c.sentence, user, credential)
@@ -176,7 +179,9 @@ func check(t *testing.T, all []presented) {
 					t.Errorf("%s: %d", c.sentence, w.Code)
 				}
 			}
-			if n, _ := jwt.Cached(verifier, c.token, time.Now()); c.want != nil && (calls > 0 || n > 0 || jwt.KnownHeaders(verifier) > 0 && kindOf(verifier, c.token) == auth.ErrUnrecognized) {
+			if n, _ := jwt.Cached(verifier, c.token, time.Now()); c.want != nil &&
+				(calls > 0 || n > 0 || jwt.KnownHeaders(verifier) > 0 &&
+					kindOf(verifier, c.token) == auth.ErrUnrecognized) {
 				t.Errorf("%s: %d calls, %d cached, %d headers kept", c.sentence, calls, n, jwt.KnownHeaders(verifier))
 			}
 		}
@@ -200,15 +205,24 @@ func TestGoodTokensOfEachAlgorithm(t *testing.T) {
 		var all []presented
 		for _, algorithm := range []string{"HS256", "RS256", "ES256", "EdDSA"} {
 			all = append(all,
-				presented{sentence: algorithm, token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":"`+algorithm+`"}`, payload(nil))},
-				presented{sentence: algorithm + " without kid, as the only key of its algorithm", token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt"}`, payload(nil))},
-				presented{sentence: algorithm + " by keys of others", token: theirs().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":"`+algorithm+`"}`, payload(nil)), want: auth.ErrInvalid},
-				presented{sentence: algorithm + " of an unknown kid", token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":"other"}`, payload(nil)), want: auth.ErrInvalid},
-				presented{sentence: algorithm + " of an empty kid", token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":""}`, payload(nil))})
+				presented{sentence: algorithm,
+					token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":"`+algorithm+`"}`,
+						payload(nil))},
+				presented{sentence: algorithm + " without kid, as the only key of its algorithm",
+					token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt"}`, payload(nil))},
+				presented{sentence: algorithm + " by keys of others",
+					token: theirs().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":"`+algorithm+`"}`,
+						payload(nil)), want: auth.ErrInvalid},
+				presented{sentence: algorithm + " of an unknown kid",
+					token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":"other"}`, payload(nil)),
+					want:  auth.ErrInvalid},
+				presented{sentence: algorithm + " of an empty kid",
+					token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":""}`, payload(nil))})
 			for _, other := range []string{"HS256", "RS256", "ES256", "EdDSA"} {
 				if other != algorithm {
 					all = append(all, presented{sentence: algorithm + " by the kid of " + other,
-						token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":"`+other+`"}`, payload(nil)), want: auth.ErrInvalid})
+						token: ours().sign(algorithm, `{"alg":"`+algorithm+`","typ":"at+jwt","kid":"`+other+`"}`,
+							payload(nil)), want: auth.ErrInvalid})
 				}
 			}
 		}
@@ -245,19 +259,27 @@ func TestEachPartHasOneSpelling(t *testing.T) {
 				t.Fatalf("part %d has no stray bits", i)
 			}
 			for sentence, changed := range map[string]string{
-				"a line break at its end": segment + "\n", "a line break inside": segment[:5] + "\r\n" + segment[5:], "a line break at its start": "\n" + segment, "a carriage return": segment[:5] + "\r" + segment[5:],
-				"padding": segment + "=", "more padding": segment + "==", "stray bits": stray, "a space": segment[:5] + " " + segment[5:], "a NUL": segment + "\x00",
+				"a line break at its end": segment + "\n", "a line break inside": segment[:5] + "\r\n" + segment[5:],
+				"a line break at its start": "\n" + segment, "a carriage return": segment[:5] + "\r" + segment[5:],
+				"padding": segment + "=", "more padding": segment + "==", "stray bits": stray, "a space": segment[:5] +
+					" " + segment[5:], "a NUL": segment + "\x00",
 				"a character too many": segment + "A", "one too few": segment[:len(segment)-1], "nothing in it": "",
-				"standard base64": base64.RawStdEncoding.EncodeToString([]byte{0xff, 0xef}) + segment, "a question mark": "?" + segment, "a percent sign": segment + "%3D",
+				"standard base64": base64.RawStdEncoding.EncodeToString([]byte{0xff, 0xef}) + segment,
+				"a question mark": "?" + segment, "a percent sign": segment + "%3D",
 			} {
-				all = append(all, presented{sentence: fmt.Sprintf("part %d with %s", i, sentence), token: with(changed), want: refused})
+				all = append(all, presented{sentence: fmt.Sprintf("part %d with %s", i, sentence), token: with(changed),
+					want: refused})
 			}
 		}
 		for sentence, token := range map[string]string{
-			"nothing": "", "a dot": ".", "two dots": "..", "three dots": "...", "one part": segments[0], "two parts": segments[0] + "." + segments[1],
-			"no signature": segments[0] + "." + segments[1] + ".", "a fourth part": good + ".x", "an empty fourth part": good + ".",
-			"an empty part before": "." + good, "five parts, as a JWE has": good + ".x.y", "only a payload": "." + segments[1] + ".",
-			"JSON": `{"payload":"` + segments[1] + `","protected":"` + segments[0] + `","signature":"` + segments[2] + `"}`,
+			"nothing": "", "a dot": ".", "two dots": "..", "three dots": "...", "one part": segments[0],
+			"two parts":    segments[0] + "." + segments[1],
+			"no signature": segments[0] + "." + segments[1] + ".", "a fourth part": good + ".x",
+			"an empty fourth part": good + ".",
+			"an empty part before": "." + good, "five parts, as a JWE has": good + ".x.y",
+			"only a payload": "." + segments[1] + ".",
+			"JSON": `{"payload":"` + segments[1] + `","protected":"` + segments[0] + `","signature":"` +
+				segments[2] + `"}`,
 		} {
 			all = append(all, presented{sentence: sentence, token: token, want: auth.ErrUnrecognized})
 			if token == "" {
@@ -287,7 +309,8 @@ func TestSignaturesThatAreNotQuiteOne(t *testing.T) {
 		edDot := strings.LastIndexByte(ed, '.')
 		edRaw, _ := base64.RawURLEncoding.DecodeString(ed[edDot+1:])
 		// RFC 8032 §5.1.7 step 1: S below the order of the group.
-		order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
+		order, _ := new(big.Int).SetString(
+			"7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 		edS := slices.Clone(edRaw[32:])
 		slices.Reverse(edS)
 		edS = new(big.Int).Add(new(big.Int).SetBytes(edS), order).FillBytes(make([]byte, 32))
@@ -304,21 +327,29 @@ func TestSignaturesThatAreNotQuiteOne(t *testing.T) {
 			{sentence: "a byte too few", token: join(good, dot, raw[:63]), want: auth.ErrInvalid},
 			{sentence: "a zero before", token: join(good, dot, []byte{0}, raw), want: auth.ErrInvalid},
 			{sentence: "a zero after", token: join(good, dot, raw, []byte{0}), want: auth.ErrInvalid},
-			{sentence: "a zero before r and before s", token: join(good, dot, []byte{0}, r, []byte{0}, s), want: auth.ErrInvalid},
+			{sentence: "a zero before r and before s", token: join(good, dot, []byte{0}, r, []byte{0}, s),
+				want: auth.ErrInvalid},
 			{sentence: "r and s are zero", token: join(good, dot, make([]byte, 64)), want: auth.ErrInvalid},
 			{sentence: "r is zero", token: join(good, dot, make([]byte, 32), s), want: auth.ErrInvalid},
-			{sentence: "s and the order of the curve", token: join(good, dot, []byte{0}, r, plusN.FillBytes(make([]byte, 33))), want: auth.ErrInvalid},
+			{sentence: "s and the order of the curve",
+				token: join(good, dot, []byte{0}, r, plusN.FillBytes(make([]byte, 33))), want: auth.ErrInvalid},
 			{sentence: "twice", token: join(good, dot, raw, raw), want: auth.ErrInvalid},
 			{sentence: "ASN.1", token: join(good, dot, der), want: auth.ErrInvalid},
-			{sentence: "of another token", token: good[:dot+1] + ourToken(claims{"sub": `"bob"`})[strings.LastIndexByte(ourToken(claims{"sub": `"bob"`}), '.')+1:], want: auth.ErrInvalid},
+			{sentence: "of another token",
+				token: good[:dot+1] +
+					ourToken(claims{"sub": `"bob"`})[strings.LastIndexByte(ourToken(claims{"sub": `"bob"`}), '.')+1:],
+				want: auth.ErrInvalid},
 			{sentence: "longer than any", token: join(good, dot, make([]byte, 2000)), want: auth.ErrInvalid},
 			{sentence: "RSA with a zero before", token: join(rs, rsDot, []byte{0}, rsRaw), want: auth.ErrInvalid},
 			{sentence: "RSA without its last byte", token: join(rs, rsDot, rsRaw[:255]), want: auth.ErrInvalid},
 			{sentence: "RSA: zero", token: join(rs, rsDot, make([]byte, 256)), want: auth.ErrInvalid},
 			{sentence: "RSA: one", token: join(rs, rsDot, make([]byte, 255), []byte{1}), want: auth.ErrInvalid},
-			{sentence: "RSA: the modulus and it", token: join(rs, rsDot, new(big.Int).Add(new(big.Int).SetBytes(rsRaw), ours().rsa.N).FillBytes(make([]byte, 257))), want: auth.ErrInvalid},
+			{sentence: "RSA: the modulus and it",
+				token: join(rs, rsDot, new(big.Int).Add(new(big.Int).SetBytes(rsRaw), ours().rsa.N).FillBytes(
+					make([]byte, 257))), want: auth.ErrInvalid},
 			{sentence: "Ed25519 as it is", token: join(ed, edDot, edRaw)},
-			{sentence: "Ed25519 with the order of the group added", token: join(ed, edDot, edRaw[:32], edS), want: auth.ErrInvalid},
+			{sentence: "Ed25519 with the order of the group added", token: join(ed, edDot, edRaw[:32], edS),
+				want: auth.ErrInvalid},
 			{sentence: "Ed25519 without its last byte", token: join(ed, edDot, edRaw[:63]), want: auth.ErrInvalid},
 			{sentence: "Ed25519: zero", token: join(ed, edDot, make([]byte, 64)), want: auth.ErrInvalid},
 			{sentence: "HMAC as it is", token: hs},
@@ -352,7 +383,8 @@ func TestHeadersThatAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			text, _ := key.MarshalJWK(false)
-			if key, err = jwt.ParseJWK([]byte(strings.Replace(string(text), `"alg":"RS256",`, "", 1))); err != nil || key.Algorithm() != "" {
+			if key, err = jwt.ParseJWK([]byte(strings.Replace(string(text), `"alg":"RS256",`, "", 1))); err != nil ||
+				key.Algorithm() != "" {
 				t.Fatal(key, err)
 			}
 			i.Keys, err = jwt.NewKeySet(nil, key.WithID("RS256"))
@@ -361,32 +393,48 @@ func TestHeadersThatAreRefused(t *testing.T) {
 			}
 		}
 		all := []presented{
-			{sentence: "a key without alg verifies RS256", token: ours().sign("RS256", `{"alg":"RS256","typ":"at+jwt"}`, payload(nil)), issuer: rsaOnly},
-			{sentence: "a key without alg verifies PS256", token: ours().sign("PS256", `{"alg":"PS256","typ":"at+jwt"}`, payload(nil)), issuer: rsaOnly},
-			{sentence: "a key for RS256 does not verify PS256", token: ours().sign("PS256", `{"alg":"PS256","typ":"at+jwt"}`, payload(nil)), want: auth.ErrInvalid},
-			{sentence: "a key for RS256 does not verify RS512", token: ours().sign("RS512", `{"alg":"RS512","typ":"at+jwt"}`, payload(nil)), want: auth.ErrInvalid},
-			{sentence: "an algorithm that is not listed", token: ours().sign("EdDSA", `{"alg":"EdDSA","typ":"at+jwt"}`, payload(nil)), want: auth.ErrInvalid,
+			{sentence: "a key without alg verifies RS256", token: ours().sign("RS256", `{"alg":"RS256","typ":"at+jwt"}`,
+				payload(nil)), issuer: rsaOnly},
+			{sentence: "a key without alg verifies PS256", token: ours().sign("PS256", `{"alg":"PS256","typ":"at+jwt"}`,
+				payload(nil)), issuer: rsaOnly},
+			{sentence: "a key for RS256 does not verify PS256",
+				token: ours().sign("PS256", `{"alg":"PS256","typ":"at+jwt"}`, payload(nil)), want: auth.ErrInvalid},
+			{sentence: "a key for RS256 does not verify RS512",
+				token: ours().sign("RS512", `{"alg":"RS512","typ":"at+jwt"}`, payload(nil)), want: auth.ErrInvalid},
+			{sentence: "an algorithm that is not listed", token: ours().sign("EdDSA", `{"alg":"EdDSA","typ":"at+jwt"}`,
+				payload(nil)), want: auth.ErrInvalid,
 				issuer: func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{jwt.ES256} }},
-			{sentence: "an algorithm that is listed", token: ours().sign("EdDSA", `{"alg":"EdDSA","typ":"at+jwt"}`, payload(nil)),
+			{sentence: "an algorithm that is listed", token: ours().sign("EdDSA", `{"alg":"EdDSA","typ":"at+jwt"}`,
+				payload(nil)),
 				issuer: func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{jwt.ES256, jwt.EdDSA} }},
-			{sentence: "HS256 where only public keys are trusted", token: ours().sign("HS256", hs+`}`, payload(nil)), want: auth.ErrInvalid,
+			{sentence: "HS256 where only public keys are trusted", token: ours().sign("HS256", hs+`}`, payload(nil)),
+				want:   auth.ErrInvalid,
 				issuer: func(i *jwt.Issuer) { i.Keys = published{ours().keys} }},
-			{sentence: "a header that is no base64url", token: "!!!." + encode(payload(nil)) + ".AAAA", want: auth.ErrUnrecognized},
+			{sentence: "a header that is no base64url", token: "!!!." + encode(payload(nil)) + ".AAAA",
+				want: auth.ErrUnrecognized},
 		}
-		for sentence, key := range map[string][]byte{"PEM": publicPEM, "PEM without its last line break": []byte(strings.TrimSuffix(string(publicPEM), "\n")), "DER": spki, "PKCS #1": pkcs1,
-			"PEM of PKCS #1": pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: pkcs1}), "its modulus": ours().rsa.N.Bytes(), "an EC key": ecSPKI, "nothing": {}} {
+		for sentence, key := range map[string][]byte{"PEM": publicPEM, "PEM without its last line break": []byte(
+			strings.TrimSuffix(string(publicPEM), "\n")), "DER": spki, "PKCS #1": pkcs1,
+			"PEM of PKCS #1": pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: pkcs1}),
+			"its modulus":    ours().rsa.N.Bytes(), "an EC key": ecSPKI, "nothing": {}} {
 			for _, issuer := range []func(*jwt.Issuer){nil, rsaOnly} {
-				all = append(all, presented{sentence: "HS256 by the public key as a secret: " + sentence, token: forge("HS256", key, hs+`}`, payload(nil)), want: auth.ErrInvalid, issuer: issuer},
-					presented{sentence: "HS256 by the public key as a secret, with its kid: " + sentence, token: forge("HS256", key, hs+`,"kid":"RS256"}`, payload(nil)), want: auth.ErrInvalid, issuer: issuer})
+				all = append(all, presented{sentence: "HS256 by the public key as a secret: " + sentence,
+					token: forge("HS256", key, hs+`}`, payload(nil)), want: auth.ErrInvalid, issuer: issuer},
+					presented{sentence: "HS256 by the public key as a secret, with its kid: " + sentence,
+						token: forge("HS256", key, hs+`,"kid":"RS256"}`, payload(nil)), want: auth.ErrInvalid,
+						issuer: issuer})
 			}
 		}
 		for _, none := range []string{"none", "None", "NONE", "nOnE", "", "HS256 ", "es256", "ES256K", "HS1", "ES512"} {
 			header := `{"alg":"` + none + `","typ":"at+jwt"}`
 			unsigned := encode(header) + "." + encode(payload(nil)) + "."
-			all = append(all, presented{sentence: "alg " + none + " without a signature", token: unsigned, want: auth.ErrUnrecognized},
+			all = append(all, presented{sentence: "alg " + none + " without a signature", token: unsigned,
+				want: auth.ErrUnrecognized},
 				presented{sentence: "alg " + none, token: unsigned + "AAAA", want: auth.ErrInvalid},
-				presented{sentence: "alg " + none + " with a good signature", token: ours().sign("ES256", header, payload(nil)), want: auth.ErrInvalid},
-				presented{sentence: "alg " + none + " with a good MAC", token: ours().sign("HS256", header, payload(nil)), want: auth.ErrInvalid})
+				presented{sentence: "alg " + none + " with a good signature",
+					token: ours().sign("ES256", header, payload(nil)), want: auth.ErrInvalid},
+				presented{sentence: "alg " + none + " with a good MAC",
+					token: ours().sign("HS256", header, payload(nil)), want: auth.ErrInvalid})
 		}
 		for header, want := range map[string]error{
 			`{"typ":"at+jwt"}`:                 auth.ErrUnrecognized,
@@ -397,8 +445,9 @@ func TestHeadersThatAreRefused(t *testing.T) {
 			`{"alg":"ES256","typ":"at+jwt"`:    auth.ErrUnrecognized,
 			`{"alg":"ES256","typ":"at+jwt"}{}`: auth.ErrUnrecognized,
 			"\ufeff" + es256:                   auth.ErrUnrecognized,
-			"{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"x\":\"\xff\"}":                                        auth.ErrUnrecognized,
-			`{"alg":"ES256","typ":"at+jwt","x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`: auth.ErrUnrecognized,
+			"{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"x\":\"\xff\"}": auth.ErrUnrecognized,
+			`{"alg":"ES256","typ":"at+jwt","x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) +
+				`}`: auth.ErrUnrecognized,
 			`{"alg":1,"typ":"at+jwt"}`:                                  auth.ErrInvalid,
 			`{"alg":null,"typ":"at+jwt"}`:                               auth.ErrInvalid,
 			`{"alg":["ES256"],"typ":"at+jwt"}`:                          auth.ErrInvalid,
@@ -432,9 +481,12 @@ func TestHeadersThatAreRefused(t *testing.T) {
 			`{"\u0061lg":"ES25\u0036","typ":"at\u002bjwt"}`:                       nil,
 			`{"alg":"ES256","typ":"at+jwt","ALG":"none","KID":"x"}`:               nil, // other names
 		} {
-			all = append(all, presented{sentence: header, token: ours().sign("ES256", header, payload(nil)), want: want})
+			all = append(all, presented{sentence: header, token: ours().sign("ES256", header, payload(nil)),
+				want: want})
 			if want != nil {
-				all = append(all, presented{sentence: header + " by others", token: theirs().sign("ES256", header, payload(nil)), want: want})
+				all = append(
+					all, presented{sentence: header + " by others", token: theirs().sign("ES256", header, payload(nil)),
+						want: want})
 			}
 		}
 		check(t, all)

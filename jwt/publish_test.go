@@ -13,9 +13,11 @@ import (
 )
 
 func TestOnlyPublicKeysArePublished(t *testing.T) {
-	keys := keySet(t, signing(t, jwt.HS256), signing(t, jwt.RS256), signing(t, jwt.ES384).Public(), signing(t, jwt.EdDSA))
+	keys := keySet(t, signing(t, jwt.HS256), signing(t, jwt.RS256), signing(t, jwt.ES384).Public(),
+		signing(t, jwt.EdDSA))
 	w := serveRequest(jwt.NewJWKSHandler(keys, time.Minute), "GET", "/")
-	if w.Code != 200 || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Cache-Control") != "public, max-age=60" ||
+	if w.Code != 200 || w.Header().Get("Content-Type") != "application/json" ||
+		w.Header().Get("Cache-Control") != "public, max-age=60" ||
 		w.Header().Get("Access-Control-Allow-Origin") != "*" {
 		t.Error(w.Code, w.Header())
 	}
@@ -38,14 +40,16 @@ func TestOnlyPublicKeysArePublished(t *testing.T) {
 		t.Error(parsed, err)
 	}
 	for i, key := range parsed.Keys() {
-		if want := keys.Keys()[i+1]; key.ID() != want.ID() || key.Algorithm() != want.Algorithm() || key.Thumbprint() != want.Thumbprint() {
+		if want := keys.Keys()[i+1]; key.ID() != want.ID() || key.Algorithm() != want.Algorithm() ||
+			key.Thumbprint() != want.Thumbprint() {
 			t.Errorf("%v was published as %v", want, key)
 		}
 	}
 }
 
 func TestASetOfSecretsIsPublishedEmpty(t *testing.T) {
-	if w := serveRequest(jwt.NewJWKSHandler(keySet(t, signing(t, jwt.HS256)), 0), "GET", "/"); w.Code != 200 || w.Body.String() != `{"keys":[]}`+"\n" {
+	if w := serveRequest(jwt.NewJWKSHandler(keySet(t, signing(t, jwt.HS256)), 0), "GET", "/"); w.Code != 200 ||
+		w.Body.String() != `{"keys":[]}`+"\n" {
 		t.Error(w.Code, w.Body)
 	}
 }
@@ -71,7 +75,8 @@ func TestPublishedKeysAreRead(t *testing.T) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Method = method
 		w := httptest.NewRecorder()
-		if handler.ServeHTTP(w, r); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" || w.Header().Get("Content-Type") != "application/problem+json" {
+		if handler.ServeHTTP(w, r); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" ||
+			w.Header().Get("Content-Type") != "application/problem+json" {
 			t.Error(method, w.Code, w.Header())
 		}
 	}
@@ -85,7 +90,8 @@ func TestPublishedKeysAreRead(t *testing.T) {
 }
 
 func TestKeysThatCannotBeToldAreNotAnEmptySet(t *testing.T) {
-	for sentence, source := range map[string]jwt.KeySource{"an outage": &switching{err: errDown}, "a source that returns nothing": &switching{}} {
+	for sentence, source := range map[string]jwt.KeySource{"an outage": &switching{err: errDown},
+		"a source that returns nothing": &switching{}} {
 		w := serveRequest(jwt.NewJWKSHandler(source, 0), "GET", "/")
 		var problem struct{ Code string }
 		if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil || problem.Code != auth.CodeUnavailable {
@@ -98,13 +104,14 @@ func TestKeysThatCannotBeToldAreNotAnEmptySet(t *testing.T) {
 	}
 }
 
-// Whoever fetches the keys as often as they may be cached has each key before
+// A program that fetches the keys as often as it may cache them has each key before
 // the first token that it signs.
 func TestVerifiersHaveAKeyBeforeItSigns(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const maxAge = 5 * time.Minute
 		ring := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) {
-			c.Algorithms, c.Rotate, c.Publish, c.Keep = []jwt.Algorithm{jwt.EdDSA}, 2*time.Hour, 10*time.Minute, time.Hour
+			c.Algorithms, c.Rotate, c.Publish, c.Keep = []jwt.Algorithm{
+				jwt.EdDSA}, 2*time.Hour, 10*time.Minute, time.Hour
 		})
 		go func() { _ = ring.Run(t.Context()) }()
 		handler := jwt.NewJWKSHandler(ring, maxAge)

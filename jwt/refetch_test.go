@@ -18,8 +18,10 @@ const refetchIssuer = "https://login.example"
 // refetchVerifier checks tokens of refetchIssuer by these keys.
 func refetchVerifier(t *testing.T, keys jwt.KeySource) *jwt.Verifier {
 	t.Helper()
-	v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: refetchIssuer, Audience: []string{"api"},
-		Keys: keys, User: jwt.SubjectUser}}})
+	v,
+		err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: refetchIssuer,
+		Audience: []string{"api"},
+		Keys:     keys, User: jwt.SubjectUser}}})
 	if err != nil {
 		t.Fatal(err)
 	}

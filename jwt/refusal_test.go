@@ -52,7 +52,7 @@ type refusedToken struct {
 }
 
 func TestUnitARefusedTokenSaysWhyToTheLogAndNothingMoreToTheClient(t *testing.T) {
-	other := signing(t, jwt.ES256) // of nobody
+	other := signing(t, jwt.ES256) // of no issuer here
 	typ := func(typ string) string { return ours().sign("ES256", `{"alg":"ES256","typ":"`+typ+`"}`, payload(nil)) }
 	by := func(algorithm, header string) string { return ours().sign(algorithm, header, payload(nil)) }
 	forged := func(changes claims) string {
@@ -69,7 +69,9 @@ func TestUnitARefusedTokenSaysWhyToTheLogAndNothingMoreToTheClient(t *testing.T)
 	for _, row := range []refusedToken{
 		{"another audience", ourToken(claims{"aud": `"other"`}), nil, invalid,
 			`aud is "other", want "https://api.example"; see Issuer.Audience`},
-		{"other audiences", ourToken(claims{"aud": `["a","b"]`}), func(i *jwt.Issuer) { i.Audience = []string{"c", "d"} },
+		{"other audiences", ourToken(claims{"aud": `["a","b"]`}), func(i *jwt.Issuer) {
+			i.Audience = []string{"c", "d"}
+		},
 			invalid,
 			`aud is ["a", "b"], want one of ["c", "d"]; see Issuer.Audience`},
 		{"no audience", ourToken(claims{"aud": ""}), nil, invalid,
@@ -103,7 +105,8 @@ func TestUnitARefusedTokenSaysWhyToTheLogAndNothingMoreToTheClient(t *testing.T)
 		{"no end", ourToken(claims{"exp": ""}), nil, invalid, "exp is missing; see Issuer.AllowNoExpiry"},
 		{"not yet", ourToken(claims{"nbf": in(3650)}), nil, invalid, "nbf is ahead of our clock by 1h0m"},
 		{"of tomorrow", ourToken(claims{"iat": in(86450)}), nil, invalid, "iat is ahead of our clock by 24h0m"},
-		{"nbf of another type", ourToken(claims{"nbf": `"x"`}), nil, invalid, "nbf is not a number of seconds since 1970"},
+		{"nbf of another type", ourToken(claims{"nbf": `"x"`}), nil, invalid,
+			"nbf is not a number of seconds since 1970"},
 		{"a claim of another type", ourToken(claims{"jti": "1"}), func(i *jwt.Issuer) { i.Profile = jwt.Gatewarden() },
 			invalid, "jti is not a string"},
 		{"a claim twice", ourToken(nil, `"sub":"`+marker+`"`), nil, invalid, "the token has a claim twice"},
@@ -141,7 +144,8 @@ func TestUnitARefusedTokenSaysWhyToTheLogAndNothingMoreToTheClient(t *testing.T)
 			`alg of the header is not accepted, want one of ["ES256", "RS256"]; see Issuer.Algorithms`},
 		{"a key in the header", by("ES256", `{"alg":"ES256","jku":"https://`+marker+`"}`), nil, invalid,
 			"the header of the token has jwk, jku, x5u or x5c"},
-		{"crit", by("ES256", `{"alg":"ES256","crit":["`+marker+`"]}`), nil, invalid, "the header of the token has crit"},
+		{"crit", by("ES256", `{"alg":"ES256","crit":["`+marker+`"]}`), nil, invalid,
+			"the header of the token has crit"},
 		{"a signature that is no base64url", ourToken(nil) + "=", nil, invalid,
 			"the signature of the token is not base64url"},
 		{"no JWT", marker, nil, invalid, "the token is not three parts in base64url"},
@@ -168,12 +172,15 @@ func TestUnitARefusedTokenSaysWhyToTheLogAndNothingMoreToTheClient(t *testing.T)
 			func(i *jwt.Issuer) { loads(i); i.Profile = jwt.Gatewarden() }, "",
 			"the user's stamp is another one than when the token was issued"},
 		{"the stamp of a user that has none", ourToken(claims{"stamp": `"x"`}), func(i *jwt.Issuer) {
-			i.User, i.LoadUser = nil, func(contextOf, string) (auth.User, error) { return jwt.Subject{ID: "alice"}, nil }
+			i.User, i.LoadUser = nil, func(contextOf, string) (auth.User, error) {
+				return jwt.Subject{ID: "alice"}, nil
+			}
 			i.Profile = jwt.Gatewarden()
 		}, "", "the user that was loaded has none; see auth.Stamper"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
-			issuer := jwt.Issuer{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: ours().keys, User: jwt.SubjectUser}
+			issuer := jwt.Issuer{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: ours().keys,
+				User: jwt.SubjectUser}
 			if row.issuer != nil {
 				row.issuer(&issuer)
 			}
@@ -195,7 +202,8 @@ func TestUnitTheLogSaysByHowMuchAnInstantIsOff(t *testing.T) {
 			ourToken(claims{"nbf": in(3600)}):  "nbf is ahead of our clock by 1h0m0s; see Issuer.Leeway",
 			ourToken(claims{"iat": in(86400)}): "iat is ahead of our clock by 24h0m0s; see Issuer.Leeway",
 		} {
-			if _, _, err := verifier.VerifyToken(t.Context(), token); err == nil || !strings.Contains(err.Error(), want) {
+			if _, _, err := verifier.VerifyToken(t.Context(), token); err == nil ||
+				!strings.Contains(err.Error(), want) {
 				t.Errorf("want %s, got %v", want, err)
 			}
 		}
@@ -239,7 +247,8 @@ func (row refusedToken) check(t *testing.T, backend interface {
 		t.Errorf("VerifyToken: %v", err)
 	}
 	if row.message != "" {
-		want := `{"code":"token_not_valid","detail":"Given token not valid for any token type","messages":[{"message":"` +
+		want := `{"code":"token_not_valid","detail":"Given token not valid for any token type",` +
+			`"messages":[{"message":"` +
 			row.message +
 			`","token_class":"AccessToken","token_type":"access"}],"status":401,"title":"Unauthorized","type":"about:blank"}` +
 			"\n"
@@ -265,7 +274,8 @@ func TestUnitARefusedTokenOfOursNamesTheSettingsOfConfig(t *testing.T) {
 			`want "https://login.example"; see Config.Issuer`},
 		{"a refresh token", sign("refresh+jwt", nil), nil, wrong,
 			`typ is "refresh+jwt", want one of ["at+jwt", "sliding+jwt"]`},
-		{"typ JWT", sign("JWT", nil), nil, wrong, `typ is "JWT", want one of ["at+jwt", "sliding+jwt"]; see Config.Format`},
+		{"typ JWT", sign("JWT", nil), nil, wrong,
+			`typ is "JWT", want one of ["at+jwt", "sliding+jwt"]; see Config.Format`},
 		{"no session", sign("at+jwt", nil), nil, invalid,
 			"sid is missing: something else made the token; see Config.AllowNoSession"},
 		{"no generation", sign("at+jwt", claims{"sid": `"s"`}), nil, invalid,
@@ -276,13 +286,15 @@ func TestUnitARefusedTokenOfOursNamesTheSettingsOfConfig(t *testing.T) {
 		{"no end", sign("at+jwt", claims{"exp": ""}), nil, invalid, "exp is missing"},
 		{"of a login that the store does not have", sign("at+jwt", claims{"sid": `"s"`, "gen": "0"}), nil,
 			"Token is blacklisted", "the store says that the token is revoked"},
-		{"alg", theirs().sign("RS256", `{"alg":"RS256"}`, payload(nil)), nil, invalid, "no key is for the alg of the header"},
+		{"alg", theirs().sign("RS256", `{"alg":"RS256"}`, payload(nil)), nil, invalid,
+			"no key is for the alg of the header"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) { row.check(t, tokens) })
 	}
 	t.Run("a scope that is not one of ours", func(t *testing.T) {
 		tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-			c.Keys, c.Issuer, c.Audience, c.Scopes = keySet(t, ourKey(t)), ourIssuer, []string{ourAudience}, []string{"write"}
+			c.Keys, c.Issuer, c.Audience, c.Scopes = keySet(t, ourKey(t)), ourIssuer, []string{ourAudience}, []string{
+				"write"}
 		})
 		refusedToken{token: sign("at+jwt", claims{"scope": `"read"`, "sid": `"s"`, "gen": "0"}), message: invalid,
 			cause: `scope "read" is not one of ours; see Config.Scopes`}.check(t, tokens)
@@ -327,7 +339,8 @@ func TestUnitAnUnknownRemoteKeySaysWhereKeysCameFrom(t *testing.T) {
 
 func TestUnitATokenThatIsTooLongNamesTheSetting(t *testing.T) {
 	t.Run("of a verifier", func(t *testing.T) {
-		_, _, err := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser}).VerifyToken(t.Context(), strings.Repeat("x", 9000))
+		_, _, err := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser}).VerifyToken(t.Context(),
+			strings.Repeat("x", 9000))
 		if err == nil || !strings.HasSuffix(err.Error(),
 			"the token is longer than 8192 bytes; see VerifierConfig.MaxLength") {
 			t.Error(err)

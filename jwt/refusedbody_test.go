@@ -10,7 +10,7 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// loggedService is a service whose guard writes to log.
+// loggedService is a service with a guard that writes to log.
 func loggedService(t *testing.T, log *lines, change func(*jwt.Config)) *service {
 	t.Helper()
 	s := &service{t: t}
@@ -89,7 +89,8 @@ func TestUnitARefusedBodySaysWhyToTheLog(t *testing.T) {
 			"no key has the kid of the header; 1 key is known"},
 		{"an access token", "/api/token/refresh/", `{"refresh":"` + access + `"}`, nil, 401, "Token has wrong type",
 			`typ is "at+jwt", want "refresh+jwt"`},
-		{"an access token to end", "/api/token/blacklist/", `{"refresh":"` + access + `"}`, nil, 401, "Token has wrong type",
+		{"an access token to end", "/api/token/blacklist/", `{"refresh":"` + access + `"}`, nil, 401,
+			"Token has wrong type",
 			`typ is "at+jwt", want one of ["refresh+jwt", "sliding+jwt"]`},
 		{"a refresh token as a sliding one", "/api/token/sliding/refresh/", `{"token":"` + refresh + `"}`, nil, 401,
 			"Token has wrong type",
@@ -125,7 +126,8 @@ func TestUnitARefusedBodySaysWhyToTheLog(t *testing.T) {
 			if challenge := got.header.Get("WWW-Authenticate"); (challenge != "") != (row.status == 401) {
 				t.Errorf("a challenge with %d: %q", row.status, challenge)
 			}
-			if accept := got.header.Get("Accept"); (accept == "application/json, application/x-www-form-urlencoded, multipart/form-data") != (row.status == 415) {
+			if accept := got.header.Get("Accept"); (accept == "application/json, application/x-www-form-urlencoded, "+
+				"multipart/form-data") != (row.status == 415) {
 				t.Errorf("Accept is %q", accept)
 			}
 			line := log.taken()

@@ -132,8 +132,10 @@ func TestUnitHandlersAreRegistered(t *testing.T) {
 
 func TestUnitHandlersNeedAWayToLogIn(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
-	for sentence, guard := range map[string]*auth.Guard{"a nil guard": nil, "a guard without Login": guardOf(t, tokens)} {
-		for name, build := range map[string]func(*auth.Guard) (*jwt.Handlers, error){"Handlers": tokens.Handlers, "BrowserHandlers": tokens.BrowserHandlers} {
+	for sentence, guard := range map[string]*auth.Guard{"a nil guard": nil,
+		"a guard without Login": guardOf(t, tokens)} {
+		for name, build := range map[string]func(*auth.Guard) (*jwt.Handlers, error){"Handlers": tokens.Handlers,
+			"BrowserHandlers": tokens.BrowserHandlers} {
 			if h, err := build(guard); h != nil || err == nil || !strings.HasPrefix(err.Error(), "jwt: ") {
 				t.Errorf("%s of %s: %v, want an error of jwt", name, sentence, err)
 			}
@@ -244,8 +246,9 @@ func (ambientBackend) OwnTokens() (_ []auth.TokenClass) { return nil }
 func TestUnitCapabilities(t *testing.T) {
 	key := signing(t, jwt.ES256)
 	tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Keys = keySet(t, key) })
-	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Name: "other", Issuers: []jwt.Issuer{{Issuer: "https://other.example",
-		Audience: []string{serviceIssuer}, Keys: keySet(t, signing(t, jwt.ES256)), LoadUser: people.load}}})
+	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Name: "other",
+		Issuers: []jwt.Issuer{{Issuer: "https://other.example",
+			Audience: []string{serviceIssuer}, Keys: keySet(t, signing(t, jwt.ES256)), LoadUser: people.load}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +270,9 @@ func TestUnitCapabilities(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		handler := guard.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) }))
+		handler := guard.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(204)
+		}))
 		r := []string{"Authorization", "Bearer " + pair.Access.Reveal(), "Sec-Fetch-Site", "cross-site"}
 		if w := serveRequest(handler, "POST", "/", r...); w.Code != 204 {
 			t.Errorf("%d %s, want 204: no browser added the token", w.Code, w.Body)

@@ -41,14 +41,17 @@ func newRemote(t *testing.T, change func(*jwt.RemoteKeysConfig)) *remote {
 // verifier checks the issuer's tokens, at the time it is.
 func (r *remote) verifier() *jwt.Verifier {
 	r.t.Helper()
-	v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: r.issuer.URL(), Audience: []string{"test"}, Keys: r.keys, User: jwt.SubjectUser}}})
+	v, err := jwt.NewVerifier(
+		jwt.VerifierConfig{
+			Issuers: []jwt.Issuer{{Issuer: r.issuer.URL(), Audience: []string{"test"}, Keys: r.keys,
+				User: jwt.SubjectUser}}})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return v
 }
 
-// current is how many keys there are at an instant, -1 if nobody can tell.
+// current is how many keys there are at an instant, -1 if that is not known.
 func (r *remote) current(now time.Time) int {
 	r.t.Helper()
 	set, err := r.keys.Current(r.t.Context(), now)
@@ -99,7 +102,8 @@ func TestRemoteKeysAreFoundByDiscoveryAndByURL(t *testing.T) {
 		if err != nil || user.UserID() != "alice" || credential.(*jwt.Token).Issuer() != r.issuer.URL() {
 			t.Errorf("%s: %v %v", sentence, user, err)
 		}
-		if _, _, err := r.verifier().VerifyToken(t.Context(), r.issuer.Forge(nil)); auth.KindOf(err) != auth.ErrInvalid {
+		if _, _, err := r.verifier().VerifyToken(t.Context(), r.issuer.Forge(nil)); auth.KindOf(
+			err) != auth.ErrInvalid {
 			t.Errorf("%s: forged: %v", sentence, err)
 		}
 		if r.issuer.Fetches() != 1 {
@@ -154,7 +158,8 @@ func TestAnUnknownKeyIsLookedForAfterACoolDownAndMoreAndMoreSeldom(t *testing.T)
 		{80 * time.Second, 5}, {119 * time.Second, 5},
 		{120 * time.Second, 6},
 	} {
-		if _, err := r.keys.Renew(t.Context(), "junk", now.Add(row.after)); err != nil || r.issuer.Fetches() != row.fetches {
+		if _, err := r.keys.Renew(t.Context(), "junk", now.Add(row.after)); err != nil ||
+			r.issuer.Fetches() != row.fetches {
 			t.Errorf("after %v: %d fetches, want %d: %v", row.after, r.issuer.Fetches(), row.fetches, err)
 		}
 	}
@@ -227,13 +232,16 @@ func TestAnUnknownKeyIsKnownOnceAFetchForAnotherFindsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, at := range []time.Duration{10 * time.Second, 20 * time.Second} { // not looked for until 40
-		if set, err := r.keys.Renew(t.Context(), next.ID(), now.Add(at)); err != nil || set.Keys()[0].ID() == next.ID() {
+		if set, err := r.keys.Renew(t.Context(), next.ID(), now.Add(at)); err != nil ||
+			set.Keys()[0].ID() == next.ID() {
 			t.Fatalf("%v %v", set, err)
 		}
 	}
-	r.issuer.SetAnswer("", "", `{"keys":[`+string(text)+`],"issuer":"`+r.issuer.URL()+`","jwks_uri":"`+r.issuer.JWKSURL()+`"}`)
+	r.issuer.SetAnswer(
+		"", "", `{"keys":[`+string(text)+`],"issuer":"`+r.issuer.URL()+`","jwks_uri":"`+r.issuer.JWKSURL()+`"}`)
 	for _, id := range []string{"junk", next.ID()} {
-		if set, err := r.keys.Renew(t.Context(), id, now.Add(30*time.Second)); err != nil || set.Keys()[0].ID() != next.ID() {
+		if set, err := r.keys.Renew(t.Context(), id, now.Add(30*time.Second)); err != nil ||
+			set.Keys()[0].ID() != next.ID() {
 			t.Errorf("%s: %v %v", id, set, err)
 		}
 	}
@@ -274,7 +282,8 @@ func TestAnUnknownKeySoonAfterAFetchIsUnknownAndSoonAfterAFailureIs503(t *testin
 	r := newRemote(t, nil)
 	now := time.Now()
 	r.current(now)
-	if set, err := r.keys.Renew(t.Context(), "junk", now.Add(9*time.Second)); err != nil || len(set.Keys()) != 1 || r.issuer.Fetches() != 1 {
+	if set, err := r.keys.Renew(t.Context(), "junk", now.Add(9*time.Second)); err != nil || len(set.Keys()) != 1 ||
+		r.issuer.Fetches() != 1 {
 		t.Errorf("after a fetch: %v %v", set, err)
 	}
 	known := r.issuer.Keys()[0].ID()
@@ -311,7 +320,8 @@ func TestGarbageFetchesNothing(t *testing.T) {
 		"a key of its own":       r.issuer.MintWith(map[string]any{"kid": "x", "jku": other.JWKSURL()}, nil),
 		"an ID token":            r.issuer.MintWith(map[string]any{"kid": "x", "typ": "JWT"}, nil),
 	} {
-		if _, _, err := v.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid && auth.KindOf(err) != auth.ErrUnrecognized {
+		if _, _, err := v.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid &&
+			auth.KindOf(err) != auth.ErrUnrecognized {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
@@ -343,11 +353,14 @@ func TestAKeyThatWasWithdrawnDuringAPauseIsNotTrustedAfterIt(t *testing.T) {
 	old := r.issuer.Mint(nil)
 	r.issuer.Rotate(jwt.ES256)
 	r.issuer.Retire()
-	set, err := r.keys.Current(t.Context(), now.Add(59*time.Minute)) // nobody came since
+	set, err := r.keys.Current(t.Context(), now.Add(59*time.Minute)) // no request came since
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: r.issuer.URL(), Audience: []string{"test"}, Keys: set, User: jwt.SubjectUser}}})
+	v, err := jwt.NewVerifier(
+		jwt.VerifierConfig{
+			Issuers: []jwt.Issuer{{Issuer: r.issuer.URL(), Audience: []string{"test"}, Keys: set,
+				User: jwt.SubjectUser}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,8 +407,12 @@ func TestStaleKeysServeForTheirTimeAndThenItIs503(t *testing.T) {
 		"HTML": func(i *authtest.Issuer, on bool) {
 			i.SetAnswer(map[bool]string{true: "text/html"}[on], "", map[bool]string{true: "<html>"}[on])
 		},
-		"no JSON":        func(i *authtest.Issuer, on bool) { i.SetAnswer("", "", map[bool]string{true: "<html>"}[on]) },
-		"no keys at all": func(i *authtest.Issuer, on bool) { i.SetAnswer("", "", map[bool]string{true: `{"keys":[]}`}[on]) },
+		"no JSON": func(i *authtest.Issuer, on bool) {
+			i.SetAnswer("", "", map[bool]string{true: "<html>"}[on])
+		},
+		"no keys at all": func(i *authtest.Issuer, on bool) {
+			i.SetAnswer("", "", map[bool]string{true: `{"keys":[]}`}[on])
+		},
 		"2 MiB": func(i *authtest.Issuer, on bool) {
 			i.SetAnswer("", "", map[bool]string{true: strings.Repeat(" ", 2<<20)}[on])
 		},
@@ -448,7 +465,8 @@ func TestAServerThatIsDownAtFirstIs503UntilItIsUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := serveRequest(guard.Require()(http.NotFoundHandler()), "GET", "/", "Authorization", "Bearer "+r.issuer.Mint(nil))
+	w := serveRequest(guard.Require()(http.NotFoundHandler()), "GET", "/", "Authorization",
+		"Bearer "+r.issuer.Mint(nil))
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "127.0.0.1") {
 		t.Error(w.Code, w.Body)
 	}
@@ -504,7 +522,7 @@ func TestOldKeysServeWhileASlowServerIsAsked(t *testing.T) {
 		}
 	}
 	select {
-	case <-first: // and nobody above waited, or this test would
+	case <-first: // and no call above waited, or this test would
 		t.Error("the first did not wait")
 	default:
 	}
@@ -530,7 +548,7 @@ func TestOnceAFetchFailedNobodyWaitsForTheNext(t *testing.T) {
 		t.Error("no keys")
 	}
 	release()
-	for range 1000 { // who had waited would have seen the fetch time out
+	for range 1000 { // a call that had waited would have seen the fetch time out
 		if r.keys.Fetched().Equal(later) {
 			return
 		}
@@ -541,9 +559,13 @@ func TestOnceAFetchFailedNobodyWaitsForTheNext(t *testing.T) {
 
 func TestAShortMaxAgeIsFollowed(t *testing.T) {
 	for caching, due := range map[string]time.Duration{
-		"max-age=60": time.Minute, "public, max-age=\"60\"": time.Minute, "max-age=1": 10 * time.Second, "no-store": 10 * time.Second,
-		"max-age=86400": 5 * time.Minute, "max-age=x": 5 * time.Minute, "private, no-cache": 10 * time.Second, "max-age=120, no-store": 10 * time.Second,
-		"Max-Age=60": time.Minute, "s-maxage=60": 5 * time.Minute, "max-age=-1": 5 * time.Minute, "": 5 * time.Minute, "max-age=99999999999999999999": 5 * time.Minute,
+		"max-age=60": time.Minute, "public, max-age=\"60\"": time.Minute, "max-age=1": 10 * time.Second,
+		"no-store":      10 * time.Second,
+		"max-age=86400": 5 * time.Minute, "max-age=x": 5 * time.Minute, "private, no-cache": 10 * time.Second,
+		"max-age=120, no-store": 10 * time.Second,
+		"Max-Age=60":            time.Minute, "s-maxage=60": 5 * time.Minute, "max-age=-1": 5 * time.Minute,
+		"":                             5 * time.Minute,
+		"max-age=99999999999999999999": 5 * time.Minute,
 	} {
 		r := newRemote(t, nil)
 		r.issuer.SetAnswer("", caching, "")
@@ -590,7 +612,8 @@ func TestKeysAreReplacedWhileManyRequestsAreChecked(t *testing.T) {
 					return
 				default:
 				}
-				if _, _, err := v.VerifyToken(t.Context(), r.issuer.Mint(nil)); err != nil && auth.KindOf(err) != auth.ErrInvalid {
+				if _, _, err := v.VerifyToken(t.Context(), r.issuer.Mint(nil)); err != nil &&
+					auth.KindOf(err) != auth.ErrInvalid {
 					t.Error(err)
 				}
 			}
@@ -606,9 +629,12 @@ func TestKeysAreReplacedWhileManyRequestsAreChecked(t *testing.T) {
 
 func TestWhereKeysMayComeFrom(t *testing.T) {
 	for text, good := range map[string]bool{
-		"https://login.example/keys": true, "https://login.example": true, "http://127.0.0.1:9/keys": true, "http://[::1]/keys": true, "http://localhost:1/": true,
-		"http://login.example/keys": false, "http://127.0.0.1.example/": false, "ftp://login.example/": false, "//login.example": false, "": false,
-		"https://user:secret@login.example/": false, "https://login.example/#x": false, "https://": false, "file:///etc/keys": false, "https://:443/": false, "https://a b/": false,
+		"https://login.example/keys": true, "https://login.example": true, "http://127.0.0.1:9/keys": true,
+		"http://[::1]/keys": true, "http://localhost:1/": true,
+		"http://login.example/keys": false, "http://127.0.0.1.example/": false, "ftp://login.example/": false,
+		"//login.example": false, "": false,
+		"https://user:secret@login.example/": false, "https://login.example/#x": false, "https://": false,
+		"file:///etc/keys": false, "https://:443/": false, "https://a b/": false,
 	} {
 		if _, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{URL: text}); (err == nil) != good {
 			t.Errorf("%q: %v", text, err)
@@ -674,22 +700,30 @@ func TestDiscoveryTakesTheMetadataOfThatIssuerOnly(t *testing.T) {
 		answer func(base string) map[string]string
 		good   bool
 	}{
-		"OpenID": {"", func(b string) map[string]string { return map[string]string{openid: says(b, b+"/keys"), "/keys": set} }, true},
+		"OpenID": {"", func(b string) map[string]string {
+			return map[string]string{openid: says(b, b+"/keys"), "/keys": set}
+		}, true},
 		"OpenID with a path": {"/a", func(b string) map[string]string {
 			return map[string]string{"/a" + openid: says(b+"/a", b+"/keys"), "/keys": set}
 		}, true},
-		"RFC 8414": {"", func(b string) map[string]string { return map[string]string{oauth: says(b, b+"/keys"), "/keys": set} }, true},
+		"RFC 8414": {"", func(b string) map[string]string {
+			return map[string]string{oauth: says(b, b+"/keys"), "/keys": set}
+		}, true},
 		"RFC 8414 with a path": {"/a/b", func(b string) map[string]string {
 			return map[string]string{oauth + "/a/b": says(b+"/a/b", b+"/keys"), "/keys": set}
 		}, true},
-		"keys on another host": {"", func(b string) map[string]string { return map[string]string{openid: says(b, elsewhere.URL+"/keys")} }, true},
+		"keys on another host": {"", func(b string) map[string]string {
+			return map[string]string{openid: says(b, elsewhere.URL+"/keys")}
+		}, true},
 		"a redirect within the host": {"", func(b string) map[string]string {
 			return map[string]string{openid: says(b, b+"/old"), "/old": "redirect /keys", "/keys": set}
 		}, true},
 		"a redirect to another host": {"", func(b string) map[string]string {
 			return map[string]string{openid: says(b, b+"/old"), "/old": "redirect " + elsewhere.URL + "/keys"}
 		}, false},
-		"a redirect without end": {"", func(b string) map[string]string { return map[string]string{openid: "redirect " + openid} }, false},
+		"a redirect without end": {"", func(b string) map[string]string {
+			return map[string]string{openid: "redirect " + openid}
+		}, false},
 		"another issuer": {"", func(b string) map[string]string {
 			return map[string]string{openid: says("https://other.example", b+"/keys"), "/keys": set}
 		}, false},
@@ -699,16 +733,22 @@ func TestDiscoveryTakesTheMetadataOfThatIssuerOnly(t *testing.T) {
 		"no issuer": {"", func(b string) map[string]string {
 			return map[string]string{openid: `{"jwks_uri":"` + b + `/keys"}`, "/keys": set}
 		}, false},
-		"no jwks_uri": {"", func(b string) map[string]string { return map[string]string{openid: `{"issuer":"` + b + `"}`} }, false},
+		"no jwks_uri": {"", func(b string) map[string]string {
+			return map[string]string{openid: `{"issuer":"` + b + `"}`}
+		}, false},
 		"keys over http elsewhere": {"", func(b string) map[string]string {
 			return map[string]string{openid: says(b, "http://login.example/keys")}
 		}, false},
-		"no metadata":                {"", func(string) map[string]string { return nil }, false},
-		"metadata that is no object": {"", func(string) map[string]string { return map[string]string{openid: `[]`} }, false},
+		"no metadata": {"", func(string) map[string]string { return nil }, false},
+		"metadata that is no object": {"", func(string) map[string]string {
+			return map[string]string{openid: `[]`}
+		}, false},
 		"a jwks_uri that is a number": {"", func(b string) map[string]string {
 			return map[string]string{openid: `{"issuer":"` + b + `","jwks_uri":5}`}
 		}, false},
-		"metadata whose keys are gone": {"", func(b string) map[string]string { return map[string]string{openid: says(b, b+"/keys")} }, false},
+		"metadata whose keys are gone": {"", func(b string) map[string]string {
+			return map[string]string{openid: says(b, b+"/keys")}
+		}, false},
 		"an issuer in upper-case paths": {"/A", func(b string) map[string]string {
 			return map[string]string{"/A" + openid: says(b+"/a", b+"/keys"), "/keys": set}
 		}, false},
@@ -725,7 +765,9 @@ func TestDiscoveryTakesTheMetadataOfThatIssuerOnly(t *testing.T) {
 }
 
 func FuzzRemoteKeySet(f *testing.F) {
-	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"1"},{"kty":"oct","k":"AAAA"}]}`))
+	f.Add(
+		[]byte(
+			`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"1"},{"kty":"oct","k":"AAAA"}]}`))
 	f.Add([]byte(`{"keys":null}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		set, err := jwt.ParseJWKS(text)

@@ -20,27 +20,28 @@ import (
 func reusable(c *jwt.Config) { c.AllowRefreshReuse = true }
 
 func TestUnitRefreshReuseOnTheWire(t *testing.T) {
-	t.Run("one refresh token gets access tokens as often as it is sent, and no other refresh token", func(t *testing.T) {
-		s := newService(t, reusable)
-		access, refresh := s.obtain("alice")
-		for range 3 {
-			answer := s.post("/api/token/refresh/", "refresh", refresh)
-			s.want("refresh", answer, 200, "")
-			if got := slices.Collect(maps.Keys(answer.body)); !slices.Equal(got, []string{"access"}) {
-				t.Fatalf("got the members %v, want access alone", got)
+	t.Run("one refresh token gets access tokens as often as it is sent, and no other refresh token",
+		func(t *testing.T) {
+			s := newService(t, reusable)
+			access, refresh := s.obtain("alice")
+			for range 3 {
+				answer := s.post("/api/token/refresh/", "refresh", refresh)
+				s.want("refresh", answer, 200, "")
+				if got := slices.Collect(maps.Keys(answer.body)); !slices.Equal(got, []string{"access"}) {
+					t.Fatalf("got the members %v, want access alone", got)
+				}
+				s.want("the new access token", s.me(answer.member("access")), 200, "")
 			}
-			s.want("the new access token", s.me(answer.member("access")), 200, "")
-		}
-		s.want("the first access token", s.me(access), 200, "")
-		s.want("verify", s.post("/api/token/verify/", "token", refresh), 200, "")
-		if n := s.events.count(auth.EventRefreshed); n != 3 || s.events.count(auth.EventReuse) != 0 {
-			t.Errorf("got %d refreshes and %d reuses, want 3 and none", n, s.events.count(auth.EventReuse))
-		}
-		logins, _, err := s.tokens.List(t.Context(), "alice", backend.Page{})
-		if err != nil || len(logins) != 1 || logins[0].LastUsed.Equal(logins[0].Created) {
-			t.Errorf("got %+v, %v, want one login with its last use", logins, err)
-		}
-	})
+			s.want("the first access token", s.me(access), 200, "")
+			s.want("verify", s.post("/api/token/verify/", "token", refresh), 200, "")
+			if n := s.events.count(auth.EventRefreshed); n != 3 || s.events.count(auth.EventReuse) != 0 {
+				t.Errorf("got %d refreshes and %d reuses, want 3 and none", n, s.events.count(auth.EventReuse))
+			}
+			logins, _, err := s.tokens.List(t.Context(), "alice", backend.Page{})
+			if err != nil || len(logins) != 1 || logins[0].LastUsed.Equal(logins[0].Created) {
+				t.Errorf("got %+v, %v, want one login with its last use", logins, err)
+			}
+		})
 	t.Run("a sliding token stays good beside the one that is got for it", func(t *testing.T) {
 		s := newService(t, reusable)
 		first := s.post("/api/token/sliding/", "username", "alice", "password", "alicealice").member("token")
@@ -146,10 +147,12 @@ func TestUnitRefreshReuseEnds(t *testing.T) {
 				}
 				_, _, err := tokens.VerifyToken(t.Context(), first.Token.Reveal())
 				if want := time.Since(start) < 10*time.Minute; (err == nil) != want {
-					t.Errorf("got %v for the first one after %v, want that it is good: %v", err, time.Since(start), want)
+					t.Errorf("got %v for the first one after %v, want that it is good: %v", err,
+						time.Since(start), want)
 				}
 			}
-			if age := time.Since(start); age < 56*time.Minute || age > 64*time.Minute || auth.KindOf(err) != auth.ErrInvalid {
+			if age := time.Since(start); age < 56*time.Minute || age > 64*time.Minute ||
+				auth.KindOf(err) != auth.ErrInvalid {
 				t.Errorf("got %v after %v, want ErrInvalid about an hour after the login", err, age)
 			}
 		})
@@ -197,7 +200,9 @@ func TestUnitRefreshReuseConfig(t *testing.T) {
 	t.Run("logins go on when the setting is changed, either way", func(t *testing.T) {
 		keys, store := keySet(t, signing(t, jwt.EdDSA)), jwt.NewMemoryStore()
 		with := func(reuse bool) *jwt.Tokens {
-			tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Keys, c.Store, c.AllowRefreshReuse = keys, store, reuse })
+			tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+				c.Keys, c.Store, c.AllowRefreshReuse = keys, store, reuse
+			})
 			return tokens
 		}
 		strict, loose := with(false), with(true)
@@ -336,7 +341,9 @@ func TestUnitRefreshReuseOfOthers(t *testing.T) {
 	})
 	t.Run("it ends at its own end, and starts no other login later", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.AllowRefreshReuse, c.Leeway = true, 5*time.Minute })
+			tokens, _, secret := besideDjango(t, func(c *jwt.Config) {
+				c.AllowRefreshReuse, c.Leeway = true, 5*time.Minute
+			})
 			foreign := django(t, secret, "refresh", nil) // good for an hour
 			pair, err := tokens.Refresh(t.Context(), foreign)
 			if err != nil || pair.RefreshExpires.After(time.Now().Add(time.Hour)) {
@@ -468,7 +475,7 @@ func twinOf(user string) string {
 	}
 }
 
-// unusable is a store whose Use fails.
+// unusable is a store that fails in Use.
 type unusable struct{ jwt.Store }
 
 func (unusable) Use(context.Context, string, time.Time, time.Time) (jwt.Rotation, error) {

@@ -26,12 +26,14 @@ const (
 	rfc7515A4Key = `{"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk",` +
 		`"y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}`
 
-	rfc7515A1 = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." + rfc7515Claims + ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+	rfc7515A1 = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." + rfc7515Claims +
+		".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 	rfc7515A2 = "eyJhbGciOiJSUzI1NiJ9." + rfc7515Claims + "." +
 		"cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQ" +
 		"jbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqt" +
 		"FZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"
-	rfc7515A3 = "eyJhbGciOiJFUzI1NiJ9." + rfc7515Claims + ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
+	rfc7515A3 = "eyJhbGciOiJFUzI1NiJ9." + rfc7515Claims +
+		".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
 	rfc7515A4 = "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA." +
 		"AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn"
 	rfc7515A5 = "eyJhbGciOiJub25lIn0." + rfc7515Claims + "."
@@ -135,7 +137,8 @@ func TestTheSignatureOfRFC8037IsMade(t *testing.T) {
 		t.Error(got)
 	}
 	signature, err := jwt.SignText(key, rfc8037A4[:strings.LastIndexByte(rfc8037A4, '.')])
-	if err != nil || base64.RawURLEncoding.EncodeToString(signature) != rfc8037A4[strings.LastIndexByte(rfc8037A4, '.')+1:] {
+	if err != nil || base64.RawURLEncoding.EncodeToString(signature) != rfc8037A4[strings.LastIndexByte(
+		rfc8037A4, '.')+1:] {
 		t.Errorf("%x, %v", signature, err)
 	}
 }
@@ -145,13 +148,16 @@ func TestTheSignatureOfRFC8037IsMade(t *testing.T) {
 func TestTokensOfRFC7515ByAVerifier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, v := range rfcVectors[:3] {
-			verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: "joe", Keys: keySetOf(t, v.key), User: jwt.SubjectUser,
+			verifier,
+				err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: "joe",
+				Keys: keySetOf(t, v.key), User: jwt.SubjectUser,
 				AllowNoAudience: true, Types: []string{"", "JWT"}}}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			_, _, err = verifier.VerifyToken(t.Context(), v.token)
-			if auth.KindOf(err) != auth.ErrInvalid || !strings.Contains(err.Error(), "no recognizable user identification") {
+			if auth.KindOf(err) != auth.ErrInvalid ||
+				!strings.Contains(err.Error(), "no recognizable user identification") {
 				t.Errorf("%s: %v", v.name, err)
 			}
 			for _, forged := range []string{v.token[:len(v.token)-8] + "AAAAAAAA", rfc7515A5, rfc7515A5 + "AAAA"} {
@@ -169,19 +175,23 @@ func TestWhatIsNoSignedCompactTokenIsRefused(t *testing.T) {
 	a3 := strings.Split(rfc7515A3, ".")
 	for _, c := range []struct{ sentence, token string }{
 		{"RFC 7515 A.5, unsecured", rfc7515A5},
-		{"RFC 7515 A.6, JSON of two signatures", `{"payload":"` + rfc7515Claims + `","signatures":[{"protected":"` + a2[0] +
+		{"RFC 7515 A.6, JSON of two signatures", `{"payload":"` + rfc7515Claims +
+			`","signatures":[{"protected":"` + a2[0] +
 			`","header":{"kid":"2010-12-29"},"signature":"` + a2[2] + `"},{"protected":"` + a3[0] +
 			`","header":{"kid":"e9bc097a-ce51-4036-9562-d2ade882db0d"},"signature":"` + a3[2] + `"}]}`},
 		{"RFC 7515 A.7, JSON of one signature", `{"payload":"` + rfc7515Claims + `","protected":"` + a3[0] +
 			`","header":{"kid":"e9bc097a-ce51-4036-9562-d2ade882db0d"},"signature":"` + a3[2] + `"}`},
 		{"RFC 7515 appendix F, a detached payload", a2[0] + ".." + a2[2]},
-		{"RFC 7515 appendix E, critical and unknown", "eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQogImh0dHA6Ly9leGFtcGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0.RkFJTA."},
+		{"RFC 7515 appendix E, critical and unknown",
+			"eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQogImh0dHA6Ly9leGFtcGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0.RkFJTA."},
 	} {
 		for _, key := range []string{rfc7515A1Key, rfc7515A2Key, rfc7515A3Key} {
 			if _, err := jwt.VerifyBare(keySetOf(t, key), c.token); err == nil {
 				t.Errorf("%s: accepted", c.sentence)
 			}
-			verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{AllowNoIssuer: true, Keys: keySetOf(t, key), User: jwt.SubjectUser,
+			verifier,
+				err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{AllowNoIssuer: true,
+				Keys: keySetOf(t, key), User: jwt.SubjectUser,
 				AllowNoAudience: true, AllowNoExpiry: true, Types: []string{"", "JWT"}}}})
 			if err != nil {
 				t.Fatal(err)
@@ -196,7 +206,8 @@ func TestWhatIsNoSignedCompactTokenIsRefused(t *testing.T) {
 // rfcSecret is that of RFC 7515 A.1.
 func rfcSecret(t testing.TB) []byte {
 	t.Helper()
-	secret, err := base64.RawURLEncoding.DecodeString("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
+	secret, err := base64.RawURLEncoding.DecodeString(
+		"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ type readRights struct {
 	profile  jwt.Profile
 	claims   string
 	want     jwt.Rights
-	fault    string // of the error, or "" if there is none
+	fault    string // of the error, or "" if there is no error
 }
 
 func checkRights(t *testing.T, all []readRights) {

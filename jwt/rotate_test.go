@@ -46,7 +46,7 @@ func TestTwoThatRetriedWithinAGraceAreBothServedOn(t *testing.T) {
 	})
 }
 
-// slow is a loader whose first call waits.
+// slow is a loader that waits in its first call.
 type slow struct {
 	load    auth.UserLoader
 	waiting chan struct{}
@@ -90,7 +90,9 @@ func TestARequestThatCameFirstAndIsServedLastIsWithinTheGrace(t *testing.T) {
 func TestNoRefreshTokenIsUsedUpForAnAccessTokenThatIsTooLong(t *testing.T) {
 	role := "short"
 	tokens, _, events := newTokens(t, func(c *jwt.Config) {
-		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) { return map[string]any{"role": role}, nil }
+		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) {
+			return map[string]any{"role": role}, nil
+		}
 	})
 	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 	if err != nil {
@@ -191,7 +193,8 @@ func TestALoginWhosePasswordChangedElsewhereEndsAtItsRefresh(t *testing.T) {
 	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Fatal(err)
 	}
-	if logins, _, err := tokens.List(t.Context(), "alice", backend.Page{}); len(logins) != 0 || err != nil || events.count(auth.EventRevoked) != 1 {
+	if logins, _, err := tokens.List(t.Context(), "alice", backend.Page{}); len(logins) != 0 || err != nil ||
+		events.count(auth.EventRevoked) != 1 {
 		t.Errorf("%v %v, %d revoked", logins, err, events.count(auth.EventRevoked))
 	}
 	people.change(func() { people.stamps["alice"] = "a1" }) // as where a backup is played back
@@ -206,7 +209,8 @@ type sealing struct {
 	sealed []byte
 }
 
-func (s *sealing) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *jwt.Refresh) (jwt.Rotation, error) {
+func (s *sealing) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *jwt.Refresh) (
+	jwt.Rotation, error) {
 	s.sealed = next.Sealed
 	return s.Store.Rotate(ctx, old, now, grace, next)
 }

@@ -21,8 +21,9 @@ func TestUnitSecretsAreNotPrinted(t *testing.T) {
 	}
 	keys := keySet(t, key)
 	tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Keys = keys })
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Challenges: []auth.Challenge{{Scheme: "Bearer"}},
-		Login: []auth.Authenticator{auth.AuthenticatorFunc(people.passwords)}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens},
+		Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+		Login:      []auth.Authenticator{auth.AuthenticatorFunc(people.passwords)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,15 +37,17 @@ func TestUnitSecretsAreNotPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := jwt.NewMemoryKeyStore()
-	ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: store, Keys: []auth.Secret{hidden}, Algorithms: []jwt.Algorithm{jwt.HS256},
-		Logger: slog.New(slog.DiscardHandler)})
+	ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: store, Keys: []auth.Secret{hidden},
+		Algorithms: []jwt.Algorithm{jwt.HS256},
+		Logger:     slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := ring.Add(t.Context(), key, time.Now(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	remote, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{URL: "https://keys.example/jwks?key=" + strings.ReplaceAll(hidden, " ", "+")})
+	remote, err := jwt.NewRemoteKeys(
+		jwt.RemoteKeysConfig{URL: "https://keys.example/jwks?key=" + strings.ReplaceAll(hidden, " ", "+")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +76,9 @@ func TestUnitSecretsAreNotPrinted(t *testing.T) {
 	})
 	t.Run("a Pair", func(t *testing.T) { leak.Exported(t, secrets, *pair) })
 	t.Run("a Sliding", func(t *testing.T) { leak.Exported(t, secrets, jwt.Sliding{Token: pair.Access}) })
-	t.Run("a KeyringConfig", func(t *testing.T) { leak.Exported(t, secrets, jwt.KeyringConfig{Keys: []auth.Secret{hidden}}) })
+	t.Run("a KeyringConfig", func(t *testing.T) {
+		leak.Exported(t, secrets, jwt.KeyringConfig{Keys: []auth.Secret{hidden}})
+	})
 }
 
 func TestUnitSettingsAreCopied(t *testing.T) {
@@ -85,8 +90,9 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 	})
 	ours := []string{"https://api.example"}
 	algorithms, types, required := []jwt.Algorithm{jwt.ES256}, []string{"at+jwt"}, []string{"jti"}
-	config := jwt.VerifierConfig{Schemes: []string{"Bearer"}, Issuers: []jwt.Issuer{{Issuer: serviceIssuer, Audience: ours, Keys: keys,
-		Algorithms: algorithms, Types: types, Require: required, User: jwt.SubjectUser}}}
+	config := jwt.VerifierConfig{Schemes: []string{"Bearer"},
+		Issuers: []jwt.Issuer{{Issuer: serviceIssuer, Audience: ours, Keys: keys,
+			Algorithms: algorithms, Types: types, Require: required, User: jwt.SubjectUser}}}
 	verifier, err := jwt.NewVerifier(config)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +104,8 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	audience[0], scopes[0], schemes[0], ours[0] = "https://changed.example", "changed", "Changed", "https://changed.example"
+	audience[0], scopes[0], schemes[0], ours[0] = "https://changed.example", "changed", "Changed",
+		"https://changed.example"
 	algorithms[0], types[0], required[0], amr[0] = jwt.RS256, "changed", "changed", "changed"
 	config.Schemes[0], config.Issuers[0].Issuer = "Changed", "https://changed.example"
 	tokens.Challenges()[0].Scheme, verifier.Challenges()[0].Scheme = "Changed", "Changed"
@@ -116,7 +123,8 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 			if !ok {
 				t.Fatalf("refused: %v", err)
 			}
-			if scopes, _ := token.Scopes(); fmt.Sprint(scopes, token.Audience(), token.AuthInfo().AMR) != "[read] [https://api.example] [pwd]" {
+			if scopes, _ := token.Scopes(); fmt.Sprint(scopes, token.Audience(), token.AuthInfo().AMR) != "[read] "+
+				"[https://api.example] [pwd]" {
 				t.Errorf("scopes %q, audience %q, AMR %q", scopes, token.Audience(), token.AuthInfo().AMR)
 			}
 		})
@@ -131,13 +139,15 @@ func TestUnitAllMistakesAreToldAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, says := range []string{"Config.Store is missing", "Config.LoadUser is missing", "Keys is missing", "Grace", `"a b" is not a scope`, "Config.Cookie"} {
+	for _, says := range []string{"Config.Store is missing", "Config.LoadUser is missing", "Keys is missing", "Grace",
+		`"a b" is not a scope`, "Config.Cookie"} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is not told: %v", says, err)
 		}
 	}
 	for _, keys := range []jwt.KeySource{(*jwt.KeySet)(nil), (*jwt.Keyring)(nil)} {
-		if _, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Keys: keys, Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}); err == nil {
+		if _, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Keys: keys, Store: jwt.NewMemoryStore(),
+			LoadUser: newPeople().load}); err == nil {
 			t.Errorf("a nil %T was accepted", keys)
 		}
 	}

@@ -26,7 +26,7 @@ type person struct{ id, stamp string }
 func (p person) UserID() string    { return p.id }
 func (p person) AuthStamp() string { return p.stamp }
 
-// people are an application's users, and who of them may log in.
+// people are an application's users, and which of them may log in.
 type people struct {
 	mu       sync.Mutex
 	stamps   map[string]string
@@ -93,7 +93,8 @@ func (p *people) passwords(r *http.Request) (auth.User, auth.Credential, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return user, proof{Name: "password", IsPrimary: true, Auth: auth.AuthInfo{AuthTime: time.Now(), AMR: []string{"pwd"}}}, nil
+	return user,
+		proof{Name: "password", IsPrimary: true, Auth: auth.AuthInfo{AuthTime: time.Now(), AMR: []string{"pwd"}}}, nil
 }
 
 // events keeps what an observer is told.
@@ -267,7 +268,7 @@ func (s *service) obtain(user string) (access, refresh string) {
 	return answer.member("access"), answer.member("refresh")
 }
 
-// me asks who a token is of, and what the answer says.
+// me asks for the user of a token, and what the answer says.
 func (s *service) me(token string) response {
 	s.t.Helper()
 	return s.do("GET", "/me", "", "Authorization", "Bearer "+token)

@@ -18,25 +18,30 @@ import (
 func TestWrongWiringFailsAtNew(t *testing.T) {
 	public := signing(t, jwt.ES256).Public()
 	for sentence, change := range map[string]func(*jwt.Config){
-		"no Store":                            func(c *jwt.Config) { c.Store = nil },
-		"no LoadUser":                         func(c *jwt.Config) { c.LoadUser = nil },
-		"no Keys":                             func(c *jwt.Config) { c.Keys = nil },
-		"no key that signs":                   func(c *jwt.Config) { c.Keys = keySet(t, nil, public) },
-		"no Issuer":                           func(c *jwt.Config) { c.Issuer = "" },
-		"no Issuer, no Audience":              func(c *jwt.Config) { c.Issuer, c.AllowNoIssuer = "", true },
-		"a negative TTL":                      func(c *jwt.Config) { c.AccessTTL = -1 },
-		"a TTL below a second":                func(c *jwt.Config) { c.AccessTTL = time.Millisecond },
-		"access longer than refresh":          func(c *jwt.Config) { c.AccessTTL = 48 * time.Hour },
-		"refresh longer than the session":     func(c *jwt.Config) { c.RefreshTTL, c.SessionTTL = time.Hour, time.Minute },
-		"a grace of an hour":                  func(c *jwt.Config) { c.Grace = time.Hour },
-		"a leeway of an hour":                 func(c *jwt.Config) { c.Leeway = time.Hour },
-		"a scope that is none":                func(c *jwt.Config) { c.Scopes = []string{"a b"} },
-		"Basic as the scheme of tokens":       func(c *jwt.Config) { c.Schemes = []string{"basic"} },
-		"a cookie that is none":               func(c *jwt.Config) { c.Cookie = "a;b" },
-		"one claim for two things":            func(c *jwt.Config) { c.Format = jwt.Format{UserClaim: "x", IDClaim: "x"} },
+		"no Store":                   func(c *jwt.Config) { c.Store = nil },
+		"no LoadUser":                func(c *jwt.Config) { c.LoadUser = nil },
+		"no Keys":                    func(c *jwt.Config) { c.Keys = nil },
+		"no key that signs":          func(c *jwt.Config) { c.Keys = keySet(t, nil, public) },
+		"no Issuer":                  func(c *jwt.Config) { c.Issuer = "" },
+		"no Issuer, no Audience":     func(c *jwt.Config) { c.Issuer, c.AllowNoIssuer = "", true },
+		"a negative TTL":             func(c *jwt.Config) { c.AccessTTL = -1 },
+		"a TTL below a second":       func(c *jwt.Config) { c.AccessTTL = time.Millisecond },
+		"access longer than refresh": func(c *jwt.Config) { c.AccessTTL = 48 * time.Hour },
+		"refresh longer than the session": func(c *jwt.Config) {
+			c.RefreshTTL, c.SessionTTL = time.Hour, time.Minute
+		},
+		"a grace of an hour":            func(c *jwt.Config) { c.Grace = time.Hour },
+		"a leeway of an hour":           func(c *jwt.Config) { c.Leeway = time.Hour },
+		"a scope that is none":          func(c *jwt.Config) { c.Scopes = []string{"a b"} },
+		"Basic as the scheme of tokens": func(c *jwt.Config) { c.Schemes = []string{"basic"} },
+		"a cookie that is none":         func(c *jwt.Config) { c.Cookie = "a;b" },
+		"one claim for two things": func(c *jwt.Config) {
+			c.Format = jwt.Format{UserClaim: "x", IDClaim: "x"}
+		},
 		"the user in a claim of this package": func(c *jwt.Config) { c.Format = jwt.Format{UserClaim: "sid"} },
 	} {
-		config := jwt.Config{Issuer: serviceIssuer, Keys: keySet(t, signing(t, jwt.ES256)), Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}
+		config := jwt.Config{Issuer: serviceIssuer, Keys: keySet(t, signing(t, jwt.ES256)), Store: jwt.NewMemoryStore(),
+			LoadUser: newPeople().load}
 		if _, err := jwt.New(config); err != nil {
 			t.Fatal(err)
 		}
@@ -70,10 +75,12 @@ func TestLimitedPairsAreLimitedAndOthersAreNotTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 			scopes, limited := credential.(auth.Scoped).Scopes()
-			if !limited || strings.Join(scopes, " ") != strings.Join(options.Scopes, " ") || credential.(*jwt.Token).ClientID() != options.ClientID {
+			if !limited || strings.Join(scopes, " ") != strings.Join(options.Scopes, " ") ||
+				credential.(*jwt.Token).ClientID() != options.ClientID {
 				t.Errorf("%s: %v %v", sentence, scopes, limited)
 			}
-			if pair, err = scoped.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil { // and so is what comes of it
+			// and so is what comes of it
+			if pair, err = scoped.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -143,7 +150,8 @@ func TestClaimsOfTheApplicationAreThoseOfNow(t *testing.T) {
 			t.Errorf("%s can be set", name)
 		}
 	}
-	if _, err := tokens.Issue(t.Context(), "alice", jwt.Options{Claims: map[string]any{"long": strings.Repeat("x", 5000)}}); err == nil {
+	if _, err := tokens.Issue(t.Context(), "alice",
+		jwt.Options{Claims: map[string]any{"long": strings.Repeat("x", 5000)}}); err == nil {
 		t.Error("5000 bytes of claims")
 	}
 }
@@ -179,7 +187,8 @@ func TestATokenDiesWithItsSecond(t *testing.T) {
 func TestTheLoginIsToldInWhatComesOfIt(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
 	login := auth.AuthInfo{AuthTime: time.Unix(1_700_000_000, 0).UTC(), AMR: []string{"pwd", "a b"}, ACR: "high"}
-	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{AuthInfo: login, IP: "192.0.2.1", UserAgent: "curl\x1b/8"})
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{AuthInfo: login, IP: "192.0.2.1",
+		UserAgent: "curl\x1b/8"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,15 +200,19 @@ func TestTheLoginIsToldInWhatComesOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := credential.(*jwt.Token)
-	if got := token.AuthInfo(); !got.AuthTime.Equal(login.AuthTime) || strings.Join(got.AMR, "|") != "pwd|a b" || got.ACR != "high" {
+	if got := token.AuthInfo(); !got.AuthTime.Equal(login.AuthTime) || strings.Join(got.AMR, "|") != "pwd|a b" ||
+		got.ACR != "high" {
 		t.Errorf("%+v", got)
 	}
-	if token.Backend() != "jwt" || token.Subject() != "alice" || token.SessionID() != pair.SessionID || !token.ExpiresAt().Equal(pair.AccessExpires) ||
-		token.ID() == "" || token.Issuer() != serviceIssuer || token.Audience()[0] != serviceIssuer || token.IssuedAt().IsZero() {
+	if token.Backend() != "jwt" || token.Subject() != "alice" || token.SessionID() != pair.SessionID ||
+		!token.ExpiresAt().Equal(pair.AccessExpires) ||
+		token.ID() == "" || token.Issuer() != serviceIssuer || token.Audience()[0] != serviceIssuer ||
+		token.IssuedAt().IsZero() {
 		t.Errorf("%+v", token)
 	}
 	families, _, err := tokens.List(t.Context(), "alice", backend.Page{})
-	if err != nil || len(families) != 1 || families[0].IP != "192.0.2.1" || families[0].UserAgent != "curl/8" || families[0].ID != pair.SessionID {
+	if err != nil || len(families) != 1 || families[0].IP != "192.0.2.1" || families[0].UserAgent != "curl/8" ||
+		families[0].ID != pair.SessionID {
 		t.Errorf("%+v %v", families, err)
 	}
 }
@@ -216,7 +229,8 @@ func TestATokenTooLongForAHeaderIsNotIssued(t *testing.T) {
 }
 
 func TestTokensOfAnotherAlgorithmAreMade(t *testing.T) {
-	for _, algorithm := range []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512, jwt.RS256, jwt.PS256, jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA} {
+	for _, algorithm := range []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512, jwt.RS256, jwt.PS256, jwt.ES256,
+		jwt.ES384, jwt.ES512, jwt.EdDSA} {
 		t.Run(string(algorithm), func(t *testing.T) {
 			t.Parallel()
 			tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Keys = keySet(t, signing(t, algorithm)) })
@@ -270,7 +284,9 @@ func TestUnitIdentifiers(t *testing.T) {
 
 func TestClaimsOfTheApplicationAreNotLookedForInRefreshTokens(t *testing.T) {
 	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) { return map[string]any{"role": "admin"}, nil }
+		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) {
+			return map[string]any{"role": "admin"}, nil
+		}
 		c.Claims = func(payload []byte) (any, error) {
 			if !bytes.Contains(payload, []byte(`"role"`)) {
 				return nil, errors.New("no role")
@@ -300,8 +316,10 @@ func TestClaimsOfTheApplicationAreNotLookedForInRefreshTokens(t *testing.T) {
 
 func TestATokenWithAScopeThatIsNotOursIsRefused(t *testing.T) {
 	tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Scopes = []string{"read", "write"} })
-	for scope, want := range map[string]error{"read": nil, "read write": nil, "": nil, "admin": auth.ErrInvalid, "read admin": auth.ErrInvalid} {
-		if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", map[string]any{"scope": scope})); auth.KindOf(err) != want {
+	for scope, want := range map[string]error{"read": nil, "read write": nil, "": nil, "admin": auth.ErrInvalid,
+		"read admin": auth.ErrInvalid} {
+		if _, _, err := tokens.VerifyToken(t.Context(),
+			django(t, secret, "access", map[string]any{"scope": scope})); auth.KindOf(err) != want {
 			t.Errorf("%q: %v", scope, err)
 		}
 	}
@@ -312,14 +330,17 @@ func TestKeysOfAnotherServiceSignNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Keys: keys, Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}); err == nil {
+	if _, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Keys: keys, Store: jwt.NewMemoryStore(),
+		LoadUser: newPeople().load}); err == nil {
 		t.Error("Tokens whose keys sign nothing")
 	}
 }
 
 func TestARefreshTokenIsForItsIssuerAlone(t *testing.T) {
 	key := signing(t, jwt.EdDSA)
-	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Keys, c.Audience = keySet(t, key), []string{"https://api.example"} })
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+		c.Keys, c.Audience = keySet(t, key), []string{"https://api.example"}
+	})
 	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -358,7 +379,8 @@ func TestATokenOfNoKindIsNoneOfOurs(t *testing.T) {
 		_, verify := tokens.Verify(t.Context(), token)
 		_, refresh := tokens.Refresh(t.Context(), token)
 		_, sliding := tokens.RefreshSliding(t.Context(), token)
-		for call, err := range map[string]error{"bearer": bearer, "verify": verify, "refresh": refresh, "sliding": sliding, "logout": tokens.Logout(t.Context(), token)} {
+		for call, err := range map[string]error{"bearer": bearer, "verify": verify, "refresh": refresh,
+			"sliding": sliding, "logout": tokens.Logout(t.Context(), token)} {
 			if auth.KindOf(err) != auth.ErrInvalid {
 				t.Errorf("%s %q: %v", call, typ, err)
 			}
@@ -371,22 +393,30 @@ func TestLifetimesThatAreLeftOutFitThoseThatAreSet(t *testing.T) {
 		change func(*jwt.Config)
 		good   bool
 	}{
-		"a refresh token of 60 days":              {func(c *jwt.Config) { c.RefreshTTL = 60 * 24 * time.Hour }, true},
-		"a sliding token of two days":             {func(c *jwt.Config) { c.SlidingTTL = 48 * time.Hour }, true},
-		"a sliding token longer than its session": {func(c *jwt.Config) { c.SlidingTTL, c.SlidingSessionTTL = time.Hour, time.Minute }, false},
-		"a sliding token of less than a second":   {func(c *jwt.Config) { c.SlidingTTL = time.Millisecond }, false},
+		"a refresh token of 60 days":  {func(c *jwt.Config) { c.RefreshTTL = 60 * 24 * time.Hour }, true},
+		"a sliding token of two days": {func(c *jwt.Config) { c.SlidingTTL = 48 * time.Hour }, true},
+		"a sliding token longer than its session": {func(c *jwt.Config) {
+			c.SlidingTTL, c.SlidingSessionTTL = time.Hour,
+				time.Minute
+		}, false},
+		"a sliding token of less than a second": {func(c *jwt.Config) { c.SlidingTTL = time.Millisecond }, false},
 		"a refresh token longer than keys are kept": {func(c *jwt.Config) {
-			c.Keys, c.RefreshTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 59 * 24 * time.Hour }), 60*24*time.Hour
+			c.Keys, c.RefreshTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) {
+				k.Keep = 59 * 24 * time.Hour
+			}), 60*24*time.Hour
 		}, false},
 		"a sliding token longer than keys are kept": {func(c *jwt.Config) {
-			c.Keys, c.SlidingTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 47 * time.Hour }), 48*time.Hour
+			c.Keys, c.SlidingTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) {
+				k.Keep = 47 * time.Hour
+			}), 48*time.Hour
 		}, false},
 		"both as long as keys are kept": {func(c *jwt.Config) {
 			c.Keys = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 48 * time.Hour })
 			c.SlidingTTL, c.RefreshTTL = 48*time.Hour, 48*time.Hour
 		}, true},
 	} {
-		config := jwt.Config{Issuer: serviceIssuer, Keys: keySet(t, signing(t, jwt.EdDSA)), Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}
+		config := jwt.Config{Issuer: serviceIssuer, Keys: keySet(t, signing(t, jwt.EdDSA)), Store: jwt.NewMemoryStore(),
+			LoadUser: newPeople().load}
 		row.change(&config)
 		if _, err := jwt.New(config); (err == nil) != row.good {
 			t.Errorf("%s: %v", sentence, err)

@@ -24,7 +24,7 @@ type contextOf = context.Context
 
 var noContext = context.Background()
 
-// published is a source of keys that is neither a KeySet nor a Keyring.
+// published is a source of keys that is not a KeySet or a Keyring.
 type published struct{ keys *jwt.KeySet }
 
 func (p published) Current(context.Context, time.Time) (*jwt.KeySet, error) { return p.keys, nil }
@@ -44,34 +44,49 @@ func TestTimesOfATokenHold(t *testing.T) {
 		all := []presented{
 			{sentence: "a token is good until the second before its exp", token: ourToken(claims{"exp": in(1)})},
 			{sentence: "a token is no good at its exp", token: ourToken(claims{"exp": in(0)}), want: auth.ErrInvalid},
-			{sentence: "with 10 seconds of leeway it is good for 9 after", token: ourToken(claims{"exp": in(-9)}), issuer: leeway(10 * time.Second)},
-			{sentence: "and not for 10", token: ourToken(claims{"exp": in(-10)}), issuer: leeway(10 * time.Second), want: auth.ErrInvalid},
+			{sentence: "with 10 seconds of leeway it is good for 9 after", token: ourToken(claims{"exp": in(-9)}),
+				issuer: leeway(10 * time.Second)},
+			{sentence: "and not for 10", token: ourToken(claims{"exp": in(-10)}), issuer: leeway(10 * time.Second),
+				want: auth.ErrInvalid},
 			{sentence: "exp with a fraction", token: ourToken(claims{"exp": in(10) + ".5"})},
-			{sentence: "a fraction of exp is cut off", token: ourToken(claims{"exp": in(0) + ".9"}), want: auth.ErrInvalid},
+			{sentence: "a fraction of exp is cut off", token: ourToken(claims{"exp": in(0) + ".9"}),
+				want: auth.ErrInvalid},
 			{sentence: "exp with an exponent", token: ourToken(claims{"exp": "9.5e9"})},
-			{sentence: "no exp, where it may be missing", token: ourToken(claims{"exp": ""}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }},
-			{sentence: "exp counts where it may be missing", token: ourToken(claims{"exp": in(0)}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
-			{sentence: "an exp of 1970 counts where it may be missing", token: ourToken(claims{"exp": "0"}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
-			{sentence: "and one before", token: ourToken(claims{"exp": "-1"}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
-			{sentence: "an exp of Go's zero time is none that is missing", token: ourToken(claims{"exp": "-62135596800"}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
+			{sentence: "no exp, where it may be missing", token: ourToken(claims{"exp": ""}),
+				issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }},
+			{sentence: "exp counts where it may be missing", token: ourToken(claims{"exp": in(0)}),
+				issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
+			{sentence: "an exp of 1970 counts where it may be missing", token: ourToken(claims{"exp": "0"}),
+				issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
+			{sentence: "and one before", token: ourToken(claims{"exp": "-1"}),
+				issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
+			{sentence: "an exp of Go's zero time is none that is missing",
+				token: ourToken(claims{"exp": "-62135596800"}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true },
+				want: auth.ErrInvalid},
 
 			{sentence: "nbf is now", token: ourToken(claims{"nbf": in(0)})},
 			{sentence: "nbf is 3 seconds ahead, as of a clock that is", token: ourToken(claims{"nbf": in(3)})},
 			{sentence: "nbf is 5 seconds ahead", token: ourToken(claims{"nbf": in(5)})},
 			{sentence: "nbf is 6 seconds ahead", token: ourToken(claims{"nbf": in(6)}), want: auth.ErrInvalid},
-			{sentence: "nbf is 60 seconds ahead, with a minute of leeway", token: ourToken(claims{"nbf": in(60)}), issuer: leeway(time.Minute)},
-			{sentence: "nbf is 61 seconds ahead, with a minute of leeway", token: ourToken(claims{"nbf": in(61)}), issuer: leeway(time.Minute), want: auth.ErrInvalid},
-			{sentence: "nbf is 2 seconds ahead, with one of leeway", token: ourToken(claims{"nbf": in(2)}), issuer: leeway(time.Second), want: auth.ErrInvalid},
+			{sentence: "nbf is 60 seconds ahead, with a minute of leeway", token: ourToken(claims{"nbf": in(60)}),
+				issuer: leeway(time.Minute)},
+			{sentence: "nbf is 61 seconds ahead, with a minute of leeway", token: ourToken(claims{"nbf": in(61)}),
+				issuer: leeway(time.Minute), want: auth.ErrInvalid},
+			{sentence: "nbf is 2 seconds ahead, with one of leeway", token: ourToken(claims{"nbf": in(2)}),
+				issuer: leeway(time.Second), want: auth.ErrInvalid},
 			{sentence: "nbf is long ago", token: ourToken(claims{"nbf": "0"})},
 			{sentence: "nbf is before 1970", token: ourToken(claims{"nbf": "-1"})},
 			{sentence: "iat is 3 seconds ahead, as of a clock that is", token: ourToken(claims{"iat": in(3)})},
 			{sentence: "iat is 5 seconds ahead", token: ourToken(claims{"iat": in(5)})},
 			{sentence: "iat is 6 seconds ahead", token: ourToken(claims{"iat": in(6)}), want: auth.ErrInvalid},
-			{sentence: "iat is 61 seconds ahead, with a minute of leeway", token: ourToken(claims{"iat": in(61)}), issuer: leeway(time.Minute), want: auth.ErrInvalid},
-			{sentence: "iat is 60 seconds ahead, with a minute of leeway", token: ourToken(claims{"iat": in(60)}), issuer: leeway(time.Minute)},
+			{sentence: "iat is 61 seconds ahead, with a minute of leeway", token: ourToken(claims{"iat": in(61)}),
+				issuer: leeway(time.Minute), want: auth.ErrInvalid},
+			{sentence: "iat is 60 seconds ahead, with a minute of leeway", token: ourToken(claims{"iat": in(60)}),
+				issuer: leeway(time.Minute)},
 			{sentence: "no iat", token: ourToken(claims{"iat": ""})},
 		}
-		for _, bad := range []string{`"` + in(300) + `"`, "null", "true", "{}", "[" + in(300) + "]", "1e20", "1e999", "-1e20", "9007199254740993",
+		for _, bad := range []string{`"` + in(300) + `"`, "null", "true", "{}", "[" + in(300) + "]", "1e20", "1e999",
+			"-1e20", "9007199254740993",
 			"18446744073709551616", in(300) + "000", "-62135596800"} {
 			for _, name := range []string{"exp", "nbf", "iat", "auth_time"} {
 				want := auth.ErrInvalid
@@ -81,11 +96,13 @@ func TestTimesOfATokenHold(t *testing.T) {
 				if name == "auth_time" || bad == "null" && name != "exp" {
 					want = nil // absent
 				}
-				all = append(all, presented{sentence: name + " is " + bad, token: ourToken(claims{name: bad}), want: want})
+				all = append(all, presented{sentence: name + " is " + bad, token: ourToken(claims{name: bad}),
+					want: want})
 			}
 		}
 		for _, past := range []string{"0", "-1", "-0", "1", "1.5e3", in(-300)} {
-			all = append(all, presented{sentence: "exp is " + past, token: ourToken(claims{"exp": past}), want: auth.ErrInvalid})
+			all = append(all, presented{sentence: "exp is " + past, token: ourToken(claims{"exp": past}),
+				want: auth.ErrInvalid})
 		}
 		check(t, all)
 	})
@@ -110,27 +127,40 @@ func TestClaimsOfATokenHold(t *testing.T) {
 			{sentence: "typ refresh+jwt", token: typ("refresh+jwt"), want: auth.ErrInvalid},
 			{sentence: "typ at+jwt and a space", token: typ("at+jwt "), want: auth.ErrInvalid},
 			{sentence: "typ text/at+jwt", token: typ("text/at+jwt"), want: auth.ErrInvalid},
-			{sentence: "typ application/application/at+jwt", token: typ("application/application/at+jwt"), want: auth.ErrInvalid},
+			{sentence: "typ application/application/at+jwt", token: typ("application/application/at+jwt"),
+				want: auth.ErrInvalid},
 			{sentence: "typ dpop+jwt", token: typ("dpop+jwt"), want: auth.ErrInvalid},
 			{sentence: "typ logout+jwt", token: typ("logout+jwt"), want: auth.ErrInvalid},
 			{sentence: "an empty typ", token: typ(""), want: auth.ErrInvalid},
-			{sentence: "an ID token of the same issuer for us", token: ours().sign("ES256", `{"alg":"ES256","typ":"JWT"}`, payload(nil, `"nonce":"n"`)), want: auth.ErrInvalid},
+			{sentence: "an ID token of the same issuer for us",
+				token: ours().sign("ES256", `{"alg":"ES256","typ":"JWT"}`, payload(nil, `"nonce":"n"`)),
+				want:  auth.ErrInvalid},
 			{sentence: "typ JWT, which is listed", token: typ("JWT"), issuer: types("JWT")},
 			{sentence: "typ jwt, which is listed in capitals", token: typ("jwt"), issuer: types("application/JWT")},
-			{sentence: "typ at+jwt, where only JWT is listed", token: typ("at+jwt"), issuer: types("JWT"), want: auth.ErrInvalid},
+			{sentence: "typ at+jwt, where only JWT is listed", token: typ("at+jwt"), issuer: types("JWT"),
+				want: auth.ErrInvalid},
 			{sentence: "no typ, where only JWT is listed", token: without, issuer: types("JWT"), want: auth.ErrInvalid},
 			{sentence: "no typ, which is listed", token: without, issuer: types("")},
-			{sentence: "typ JWT, where only none is listed", token: typ("JWT"), issuer: types(""), want: auth.ErrInvalid},
-			{sentence: "a type with a slash is not shortened (RFC 7515 §4.1.9)", token: typ("application/example/jwt"), issuer: types("example/jwt"), want: auth.ErrInvalid},
+			{sentence: "typ JWT, where only none is listed", token: typ("JWT"), issuer: types(""),
+				want: auth.ErrInvalid},
+			{sentence: "a type with a slash is not shortened (RFC 7515 §4.1.9)", token: typ("application/example/jwt"),
+				issuer: types("example/jwt"), want: auth.ErrInvalid},
 			{sentence: "a list of no types", token: typ("at+jwt"), issuer: types([]string{}...)},
 
-			{sentence: "another issuer", token: ourToken(claims{"iss": `"https://other.example"`}), want: auth.ErrUnrecognized},
-			{sentence: "iss with a slash at its end", token: ourToken(claims{"iss": `"` + ourIssuer + `/"`}), want: auth.ErrUnrecognized},
-			{sentence: "iss in capitals", token: ourToken(claims{"iss": `"` + strings.ToUpper(ourIssuer) + `"`}), want: auth.ErrUnrecognized},
-			{sentence: "iss with a port", token: ourToken(claims{"iss": `"` + ourIssuer + `:443"`}), want: auth.ErrUnrecognized},
-			{sentence: "iss and a space", token: ourToken(claims{"iss": `"` + ourIssuer + ` "`}), want: auth.ErrUnrecognized},
-			{sentence: "iss and NUL", token: ourToken(claims{"iss": `"` + ourIssuer + `\u0000"`}), want: auth.ErrUnrecognized},
-			{sentence: "iss in an array", token: ourToken(claims{"iss": `["` + ourIssuer + `"]`}), want: auth.ErrUnrecognized},
+			{sentence: "another issuer", token: ourToken(claims{"iss": `"https://other.example"`}),
+				want: auth.ErrUnrecognized},
+			{sentence: "iss with a slash at its end", token: ourToken(claims{"iss": `"` + ourIssuer + `/"`}),
+				want: auth.ErrUnrecognized},
+			{sentence: "iss in capitals", token: ourToken(claims{"iss": `"` + strings.ToUpper(ourIssuer) + `"`}),
+				want: auth.ErrUnrecognized},
+			{sentence: "iss with a port", token: ourToken(claims{"iss": `"` + ourIssuer + `:443"`}),
+				want: auth.ErrUnrecognized},
+			{sentence: "iss and a space", token: ourToken(claims{"iss": `"` + ourIssuer + ` "`}),
+				want: auth.ErrUnrecognized},
+			{sentence: "iss and NUL", token: ourToken(claims{"iss": `"` + ourIssuer + `\u0000"`}),
+				want: auth.ErrUnrecognized},
+			{sentence: "iss in an array", token: ourToken(claims{"iss": `["` + ourIssuer + `"]`}),
+				want: auth.ErrUnrecognized},
 			{sentence: "iss is a number", token: ourToken(claims{"iss": `1`}), want: auth.ErrUnrecognized},
 			{sentence: "iss is null", token: ourToken(claims{"iss": `null`}), want: auth.ErrUnrecognized},
 			{sentence: "iss is empty", token: ourToken(claims{"iss": `""`}), want: auth.ErrUnrecognized},
@@ -138,50 +168,74 @@ func TestClaimsOfATokenHold(t *testing.T) {
 			{sentence: "iss with escapes is iss", token: ourToken(claims{"iss": `"https:\/\/login\u002eexample"`})},
 			{sentence: "no iss, where it may be missing", token: ourToken(claims{"iss": ""}), issuer: noIssuer},
 			{sentence: "iss, where it may be missing", token: ourToken(nil), issuer: noIssuer},
-			{sentence: "an empty iss, where it may be missing", token: ourToken(claims{"iss": `""`}), issuer: noIssuer, want: auth.ErrUnrecognized},
-			{sentence: "iss is null, where it may be missing", token: ourToken(claims{"iss": `null`}), issuer: noIssuer},
-			{sentence: "another iss, where it may be missing", token: ourToken(claims{"iss": `"https://other.example"`}), issuer: noIssuer, want: auth.ErrUnrecognized},
+			{sentence: "an empty iss, where it may be missing", token: ourToken(claims{"iss": `""`}), issuer: noIssuer,
+				want: auth.ErrUnrecognized},
+			{sentence: "iss is null, where it may be missing", token: ourToken(claims{"iss": `null`}),
+				issuer: noIssuer},
+			{sentence: "another iss, where it may be missing",
+				token: ourToken(claims{"iss": `"https://other.example"`}), issuer: noIssuer,
+				want: auth.ErrUnrecognized},
 
 			{sentence: "aud is us", token: ourToken(nil)},
 			{sentence: "aud has us", token: ourToken(claims{"aud": `["https://other.example","` + ourAudience + `"]`})},
-			{sentence: "aud has others", token: ourToken(claims{"aud": `["https://other.example"]`}), want: auth.ErrInvalid},
-			{sentence: "aud is a beginning of us", token: ourToken(claims{"aud": `"https://api.exampl"`}), want: auth.ErrInvalid},
-			{sentence: "aud begins like us", token: ourToken(claims{"aud": `"` + ourAudience + `.evil"`}), want: auth.ErrInvalid},
-			{sentence: "aud has a slash at its end", token: ourToken(claims{"aud": `"` + ourAudience + `/"`}), want: auth.ErrInvalid},
-			{sentence: "aud is us in capitals", token: ourToken(claims{"aud": `"` + strings.ToUpper(ourAudience) + `"`}), want: auth.ErrInvalid},
-			{sentence: "aud names us among others, with spaces", token: ourToken(claims{"aud": `"x ` + ourAudience + `"`}), want: auth.ErrInvalid},
+			{sentence: "aud has others", token: ourToken(claims{"aud": `["https://other.example"]`}),
+				want: auth.ErrInvalid},
+			{sentence: "aud is a beginning of us", token: ourToken(claims{"aud": `"https://api.exampl"`}),
+				want: auth.ErrInvalid},
+			{sentence: "aud begins like us", token: ourToken(claims{"aud": `"` + ourAudience + `.evil"`}),
+				want: auth.ErrInvalid},
+			{sentence: "aud has a slash at its end", token: ourToken(claims{"aud": `"` + ourAudience + `/"`}),
+				want: auth.ErrInvalid},
+			{sentence: "aud is us in capitals",
+				token: ourToken(claims{"aud": `"` + strings.ToUpper(ourAudience) + `"`}), want: auth.ErrInvalid},
+			{sentence: "aud names us among others, with spaces",
+				token: ourToken(claims{"aud": `"x ` + ourAudience + `"`}), want: auth.ErrInvalid},
 			{sentence: "aud is an empty array", token: ourToken(claims{"aud": `[]`}), want: auth.ErrInvalid},
 			{sentence: "aud is empty", token: ourToken(claims{"aud": `""`}), want: auth.ErrInvalid},
 			{sentence: "no aud", token: ourToken(claims{"aud": ""}), want: auth.ErrInvalid},
 			{sentence: "aud is null", token: ourToken(claims{"aud": `null`}), want: auth.ErrInvalid},
 			{sentence: "aud is a number", token: ourToken(claims{"aud": `1`}), want: auth.ErrInvalid},
-			{sentence: "aud is an object", token: ourToken(claims{"aud": `{"` + ourAudience + `":1}`}), want: auth.ErrInvalid},
-			{sentence: "aud has us and a number", token: ourToken(claims{"aud": `["` + ourAudience + `",1]`}), want: auth.ErrInvalid},
-			{sentence: "aud has us and null", token: ourToken(claims{"aud": `["` + ourAudience + `",null]`}), want: auth.ErrInvalid},
-			{sentence: "aud has us, deeper", token: ourToken(claims{"aud": `[["` + ourAudience + `"]]`}), want: auth.ErrInvalid},
+			{sentence: "aud is an object", token: ourToken(claims{"aud": `{"` + ourAudience + `":1}`}),
+				want: auth.ErrInvalid},
+			{sentence: "aud has us and a number", token: ourToken(claims{"aud": `["` + ourAudience + `",1]`}),
+				want: auth.ErrInvalid},
+			{sentence: "aud has us and null", token: ourToken(claims{"aud": `["` + ourAudience + `",null]`}),
+				want: auth.ErrInvalid},
+			{sentence: "aud has us, deeper", token: ourToken(claims{"aud": `[["` + ourAudience + `"]]`}),
+				want: auth.ErrInvalid},
 			{sentence: "no aud, where it may be missing", token: ourToken(claims{"aud": ""}), issuer: noAudience},
-			{sentence: "another aud, where it may be missing", token: ourToken(claims{"aud": `"https://other.example"`}), issuer: noAudience, want: auth.ErrInvalid},
-			{sentence: "aud is an empty array, where it may be missing", token: ourToken(claims{"aud": `[]`}), issuer: noAudience, want: auth.ErrInvalid},
-			{sentence: "no aud, where it may be missing and none is ours", token: ourToken(claims{"aud": ""}), issuer: func(i *jwt.Issuer) { i.AllowNoAudience, i.Audience = true, nil }},
-			{sentence: "some aud, where it may be missing and none is ours", token: ourToken(nil), issuer: func(i *jwt.Issuer) { i.AllowNoAudience, i.Audience = true, nil }, want: auth.ErrInvalid},
+			{sentence: "another aud, where it may be missing",
+				token: ourToken(claims{"aud": `"https://other.example"`}), issuer: noAudience, want: auth.ErrInvalid},
+			{sentence: "aud is an empty array, where it may be missing", token: ourToken(claims{"aud": `[]`}),
+				issuer: noAudience, want: auth.ErrInvalid},
+			{sentence: "no aud, where it may be missing and none is ours", token: ourToken(claims{"aud": ""}),
+				issuer: func(i *jwt.Issuer) { i.AllowNoAudience, i.Audience = true, nil }},
+			{sentence: "some aud, where it may be missing and none is ours", token: ourToken(nil),
+				issuer: func(i *jwt.Issuer) { i.AllowNoAudience, i.Audience = true, nil }, want: auth.ErrInvalid},
 
 			{sentence: "exp twice", token: ourToken(nil, `"exp":`+in(900)), want: auth.ErrInvalid},
 			{sentence: "iss twice", token: ourToken(nil, `"iss":"`+ourIssuer+`"`), want: auth.ErrInvalid},
-			{sentence: "iss twice, first of others", token: ours().sign("ES256", es256, `{"iss":"x",`+payload(nil)[1:]), want: auth.ErrUnrecognized},
+			{sentence: "iss twice, first of others", token: ours().sign("ES256", es256, `{"iss":"x",`+payload(nil)[1:]),
+				want: auth.ErrUnrecognized},
 			{sentence: "an unknown name twice", token: ourToken(nil, `"x":1`, `"x":1`), want: auth.ErrInvalid},
-			{sentence: "exp twice, once with an escape", token: ourToken(nil, `"\u0065xp":`+in(900)), want: auth.ErrInvalid},
+			{sentence: "exp twice, once with an escape", token: ourToken(nil, `"\u0065xp":`+in(900)),
+				want: auth.ErrInvalid},
 			{sentence: "exp of another case besides", token: ourToken(nil, `"EXP":1`, `"Exp":"x"`)},
-			{sentence: "exp of another case instead", token: ourToken(claims{"exp": ""}, `"EXP":`+in(300)), want: auth.ErrInvalid},
-			{sentence: "sub of another case instead", token: ourToken(claims{"sub": ""}, `"Sub":"alice"`), want: auth.ErrInvalid},
+			{sentence: "exp of another case instead", token: ourToken(claims{"exp": ""}, `"EXP":`+in(300)),
+				want: auth.ErrInvalid},
+			{sentence: "sub of another case instead", token: ourToken(claims{"sub": ""}, `"Sub":"alice"`),
+				want: auth.ErrInvalid},
 			{sentence: "aud with a long s", token: ourToken(claims{"sub": ""}, `"ſub":"alice"`), want: auth.ErrInvalid},
 
 			{sentence: "sub is a whole number", token: ourToken(claims{"sub": "17"}), user: "17"},
 			{sentence: "no sub", token: ourToken(claims{"sub": ""}), want: auth.ErrInvalid},
 			{sentence: "sub is empty", token: ourToken(claims{"sub": `""`}), want: auth.ErrInvalid},
 			{sentence: "sub with NUL", token: ourToken(claims{"sub": `"alice\u0000"`}), want: auth.ErrInvalid},
-			{sentence: "sub with half a surrogate pair", token: ourToken(claims{"sub": `"alice\udc00"`}), want: auth.ErrInvalid},
+			{sentence: "sub with half a surrogate pair", token: ourToken(claims{"sub": `"alice\udc00"`}),
+				want: auth.ErrInvalid},
 			{sentence: "sub of a client", token: ourToken(claims{"sub": `"client:x"`}), want: auth.ErrInvalid},
-			{sentence: "sub of a client, with an escape", token: ourToken(claims{"sub": `"\u0063lient:"`}), want: auth.ErrInvalid},
+			{sentence: "sub of a client, with an escape", token: ourToken(claims{"sub": `"\u0063lient:"`}),
+				want: auth.ErrInvalid},
 			{sentence: "sub that begins with client", token: ourToken(claims{"sub": `"client"`}), user: "client"},
 
 			{sentence: "scope", token: ourToken(claims{"scope": `"read"`})},
@@ -197,16 +251,24 @@ func TestClaimsOfATokenHold(t *testing.T) {
 			{sentence: "a token bound to a key, which is allowed", token: ourToken(claims{"cnf": `{"jkt":"x"}`}),
 				issuer: func(i *jwt.Issuer) { i.AllowBoundTokens = true }},
 
-			{sentence: "a payload that is an array", token: ours().sign("ES256", es256, `[`+payload(nil)+`]`), want: auth.ErrUnrecognized},
-			{sentence: "a payload that is a string", token: ours().sign("ES256", es256, `"x"`), want: auth.ErrUnrecognized},
-			{sentence: "a payload that is null", token: ours().sign("ES256", es256, `null`), want: auth.ErrUnrecognized},
+			{sentence: "a payload that is an array", token: ours().sign("ES256", es256, `[`+payload(nil)+`]`),
+				want: auth.ErrUnrecognized},
+			{sentence: "a payload that is a string", token: ours().sign("ES256", es256, `"x"`),
+				want: auth.ErrUnrecognized},
+			{sentence: "a payload that is null", token: ours().sign("ES256", es256, `null`),
+				want: auth.ErrUnrecognized},
 			{sentence: "a payload of no claims", token: ours().sign("ES256", es256, `{}`), want: auth.ErrUnrecognized},
-			{sentence: "a payload of two objects", token: ours().sign("ES256", es256, payload(nil)+payload(nil)), want: auth.ErrUnrecognized},
-			{sentence: "a payload with a byte order mark", token: ours().sign("ES256", es256, "\ufeff"+payload(nil)), want: auth.ErrUnrecognized},
-			{sentence: "a payload that is not UTF-8", token: ours().sign("ES256", es256, payload(nil, "\"x\":\"\xff\"")), want: auth.ErrUnrecognized},
-			{sentence: "a payload with much white space", token: ours().sign("ES256", es256, " \r\n"+strings.ReplaceAll(payload(nil), ",", " ,\n")+"\t")},
+			{sentence: "a payload of two objects", token: ours().sign("ES256", es256, payload(nil)+payload(nil)),
+				want: auth.ErrUnrecognized},
+			{sentence: "a payload with a byte order mark", token: ours().sign("ES256", es256, "\ufeff"+payload(nil)),
+				want: auth.ErrUnrecognized},
+			{sentence: "a payload that is not UTF-8",
+				token: ours().sign("ES256", es256, payload(nil, "\"x\":\"\xff\"")), want: auth.ErrUnrecognized},
+			{sentence: "a payload with much white space",
+				token: ours().sign("ES256", es256, " \r\n"+strings.ReplaceAll(payload(nil), ",", " ,\n")+"\t")},
 			{sentence: "a payload with 100 more claims", token: ourToken(nil, many(100)...)},
-			{sentence: "a token in a token", token: ours().sign("ES256", es256, ourToken(nil)), want: auth.ErrUnrecognized},
+			{sentence: "a token in a token", token: ours().sign("ES256", es256, ourToken(nil)),
+				want: auth.ErrUnrecognized},
 		}
 		for _, name := range []string{"jti", "sid", "stamp", "acr"} {
 			for _, bad := range []string{"1", "null", "true", `["x"]`, `{}`, `"\u0000"`, `"\ud800"`} {
@@ -215,7 +277,8 @@ func TestClaimsOfATokenHold(t *testing.T) {
 					want = nil // absent
 				}
 				all = append(all,
-					presented{sentence: name + " is " + bad, token: ourToken(claims{name: bad}), issuer: own, want: want},
+					presented{sentence: name + " is " + bad, token: ourToken(claims{name: bad}), issuer: own,
+						want: want},
 					presented{sentence: name + " of others is " + bad, token: ourToken(claims{name: bad})})
 			}
 		}
@@ -224,12 +287,15 @@ func TestClaimsOfATokenHold(t *testing.T) {
 		}
 		require := func(i *jwt.Issuer) { i.Require = []string{"client_id", "iat", "jti"} }
 		complete := claims{"client_id": `"c1"`}
-		all = append(all, presented{sentence: "all claims of RFC 9068 §2.2", token: ourToken(complete), issuer: require})
-		for name, want := range map[string]error{"iss": auth.ErrUnrecognized, "exp": auth.ErrInvalid, "aud": auth.ErrInvalid, "sub": auth.ErrInvalid,
+		all = append(all, presented{sentence: "all claims of RFC 9068 §2.2", token: ourToken(complete),
+			issuer: require})
+		for name, want := range map[string]error{"iss": auth.ErrUnrecognized, "exp": auth.ErrInvalid,
+			"aud": auth.ErrInvalid, "sub": auth.ErrInvalid,
 			"client_id": auth.ErrInvalid, "iat": auth.ErrInvalid, "jti": auth.ErrInvalid} {
 			changes := claims{"client_id": `"c1"`}
 			changes[name] = ""
-			all = append(all, presented{sentence: "without " + name, token: ourToken(changes), issuer: require, want: want})
+			all = append(all, presented{sentence: "without " + name, token: ourToken(changes), issuer: require,
+				want: want})
 		}
 		check(t, all)
 	})
@@ -259,20 +325,27 @@ func TestTokensInTheFormatOfSimpleJWT(t *testing.T) {
 			{sentence: "an access token", token: token(nil)},
 			{sentence: "user_id is a number, as before 5.5.1", token: token(claims{"user_id": "17"}), user: "17"},
 			{sentence: "user_id is a string of digits", token: token(claims{"user_id": `"17"`}), user: "17"},
-			{sentence: "typ of RFC 9068", token: ours().sign("HS256", `{"alg":"HS256","typ":"at+jwt"}`, payload(claims{"user_id": `"alice"`, "token_type": `"access"`}))},
+			{sentence: "typ of RFC 9068", token: ours().sign("HS256", `{"alg":"HS256","typ":"at+jwt"}`,
+				payload(claims{"user_id": `"alice"`, "token_type": `"access"`}))},
 			{sentence: "a refresh token", token: token(claims{"token_type": `"refresh"`}), want: auth.ErrInvalid},
 			{sentence: "a sliding token", token: token(claims{"token_type": `"sliding"`}), want: auth.ErrInvalid},
 			{sentence: "no token_type", token: token(claims{"token_type": ""}), want: auth.ErrInvalid},
-			{sentence: "no token_type, but typ of an access token", token: ours().sign("HS256", `{"alg":"HS256","typ":"at+jwt"}`, payload(claims{"user_id": `"alice"`})), want: auth.ErrInvalid},
+			{sentence: "no token_type, but typ of an access token",
+				token: ours().sign("HS256", `{"alg":"HS256","typ":"at+jwt"}`, payload(claims{"user_id": `"alice"`})),
+				want:  auth.ErrInvalid},
 			{sentence: "token_type Access", token: token(claims{"token_type": `"Access"`}), want: auth.ErrInvalid},
 			{sentence: "token_type is empty", token: token(claims{"token_type": `""`}), want: auth.ErrInvalid},
-			{sentence: "token_type is an array", token: token(claims{"token_type": `["access"]`}), want: auth.ErrInvalid},
+			{sentence: "token_type is an array", token: token(claims{"token_type": `["access"]`}),
+				want: auth.ErrInvalid},
 			{sentence: "token_type is null", token: token(claims{"token_type": `null`}), want: auth.ErrInvalid},
-			{sentence: "sub instead of user_id", token: token(claims{"user_id": "", "sub": `"alice"`}), want: auth.ErrInvalid},
+			{sentence: "sub instead of user_id", token: token(claims{"user_id": "", "sub": `"alice"`}),
+				want: auth.ErrInvalid},
 			{sentence: "sub besides user_id", token: token(claims{"sub": `"bob"`})},
 		}
-		for _, bad := range []string{"true", "{}", "[17]", "1.5", "1.0", "17e0", "null", `""`, `"client:x"`, `"\u0000"`, "100000000000000000000000000"} {
-			all = append(all, presented{sentence: "user_id is " + bad, token: token(claims{"user_id": bad}), want: auth.ErrInvalid})
+		for _, bad := range []string{"true", "{}", "[17]", "1.5", "1.0", "17e0", "null", `""`, `"client:x"`, `"\u0000"`,
+			"100000000000000000000000000"} {
+			all = append(all, presented{sentence: "user_id is " + bad, token: token(claims{"user_id": bad}),
+				want: auth.ErrInvalid})
 		}
 		for i := range all {
 			all[i].issuer = django
@@ -284,7 +357,8 @@ func TestTokensInTheFormatOfSimpleJWT(t *testing.T) {
 func TestATokenLimitedByItsScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser})
-		for value, want := range map[string][]string{`"read write"`: {"read", "write"}, `""`: nil, `["read","write"]`: {"read", "write"}} {
+		for value, want := range map[string][]string{`"read write"`: {"read", "write"}, `""`: nil,
+			`["read","write"]`: {"read", "write"}} {
 			_, credential, err := verifier.VerifyToken(t.Context(), ourToken(claims{"scope": value}))
 			if err != nil {
 				t.Fatal(err)
@@ -294,7 +368,8 @@ func TestATokenLimitedByItsScopes(t *testing.T) {
 			}
 		}
 		_, credential, err := verifier.VerifyToken(t.Context(), ourToken(claims{"client_id": `"c1"`}))
-		if scopes, limited := credential.(auth.Scoped).Scopes(); err != nil || !limited || len(scopes) != 0 || credential.(*jwt.Token).ClientID() != "c1" {
+		if scopes, limited := credential.(auth.Scoped).Scopes(); err != nil || !limited || len(scopes) != 0 ||
+			credential.(*jwt.Token).ClientID() != "c1" {
 			t.Errorf("client_id alone: %q, %v, %v", scopes, limited, err)
 		}
 		for sentence, issuer := range map[string]jwt.Issuer{"of ours": {Profile: jwt.Gatewarden()},
@@ -316,17 +391,22 @@ func TestATokenTellsWhatItSays(t *testing.T) {
 			Role string `json:"role"`
 		}
 		verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, Claims: jwt.ClaimsAs[ours]})
-		user, credential, err := verifier.VerifyToken(t.Context(), ourToken(claims{"aud": `["x","` + ourAudience + `"]`, "sid": `"s1"`, "auth_time": in(-60), "amr": `["pwd","otp"]`, "acr": `"2"`, "role": `"admin"`}))
+		user, credential, err := verifier.VerifyToken(t.Context(),
+			ourToken(claims{"aud": `["x","` + ourAudience + `"]`, "sid": `"s1"`, "auth_time": in(-60),
+				"amr": `["pwd","otp"]`, "acr": `"2"`, "role": `"admin"`}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		token := credential.(*jwt.Token)
 		now := time.Now().UTC()
 		login := token.AuthInfo()
-		if user != (jwt.Subject{ID: "alice"}) || token.Backend() != "jwt" || token.ID() != "5f5f" || token.Issuer() != ourIssuer || token.Subject() != "alice" ||
-			!slices.Equal(token.Audience(), []string{"x", ourAudience}) || token.SessionID() != "s1" || token.ClientID() != "" ||
+		if user != (jwt.Subject{ID: "alice"}) || token.Backend() != "jwt" || token.ID() != "5f5f" ||
+			token.Issuer() != ourIssuer || token.Subject() != "alice" ||
+			!slices.Equal(token.Audience(), []string{"x", ourAudience}) || token.SessionID() != "s1" ||
+			token.ClientID() != "" ||
 			!token.IssuedAt().Equal(now) || !token.ExpiresAt().Equal(now.Add(300*time.Second)) ||
-			!login.AuthTime.Equal(now.Add(-time.Minute)) || !slices.Equal(login.AMR, []string{"pwd", "otp"}) || login.ACR != "2" {
+			!login.AuthTime.Equal(now.Add(-time.Minute)) || !slices.Equal(login.AMR, []string{"pwd", "otp"}) ||
+			login.ACR != "2" {
 			t.Errorf("%+v, %+v", user, token)
 		}
 		if claims, ok := jwt.ClaimsOf[*ours](token); !ok || claims.Role != "admin" {
@@ -421,7 +501,8 @@ func TestATokenWithoutKidIsNotTriedWithManyPublicKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier := verifierOf(t, jwt.Issuer{Keys: keys, User: jwt.SubjectUser})
 		for id, want := range map[string]error{one.ID(): nil, "": auth.ErrInvalid, other.ID(): auth.ErrInvalid} {
-			token, err := jwt.Sign(one.WithID(id), "at+jwt", map[string]any{"iss": ourIssuer, "aud": ourAudience, "sub": "alice", "exp": time.Now().Unix() + 60})
+			token, err := jwt.Sign(one.WithID(id), "at+jwt", map[string]any{"iss": ourIssuer, "aud": ourAudience,
+				"sub": "alice", "exp": time.Now().Unix() + 60})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -452,9 +533,12 @@ func TestGarbageCostsNothing(t *testing.T) {
 		{"8,000 dots after a header", header + strings.Repeat(".", 7_000) + "a", 0, auth.ErrUnrecognized},
 		{"8,000 parts", strings.Repeat("a.", 4_000) + "a", 0, auth.ErrUnrecognized},
 		{"8 KiB without a dot", strings.Repeat("a", 8<<10), 0, auth.ErrUnrecognized},
-		{"a header of 8 KiB of letters", strings.Repeat("a", 8000) + "." + body[:100] + ".a", 16 << 10, auth.ErrUnrecognized},
-		{"a payload of 8 KiB of letters", header + "." + strings.Repeat("a", 8000) + ".a", 16 << 10, auth.ErrUnrecognized},
-		{"a header of nothing but names", encode(`{`+strings.Repeat(`"":0,`, 1150)) + "." + body[:100] + ".a", 160 << 10, auth.ErrUnrecognized},
+		{"a header of 8 KiB of letters", strings.Repeat("a", 8000) + "." + body[:100] + ".a", 16 << 10,
+			auth.ErrUnrecognized},
+		{"a payload of 8 KiB of letters", header + "." + strings.Repeat("a", 8000) + ".a", 16 << 10,
+			auth.ErrUnrecognized},
+		{"a header of nothing but names", encode(`{`+strings.Repeat(`"":0,`, 1150)) + "." + body[:100] + ".a",
+			160 << 10, auth.ErrUnrecognized},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			if _, _, err := verifier.VerifyToken(t.Context(), c.token); auth.KindOf(err) != c.want {
@@ -481,8 +565,10 @@ func TestGarbageCostsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := guard.Require()(http.NotFoundHandler())
-	for value, want := range map[string]int{"Bearer " + strings.Repeat("a", 1<<20): 400, "Bearer " + strings.Repeat(".", 100_000): 400, "Bearer " + strings.Repeat(".", 8000): 401,
-		"Bearer": 400, "Bearer ": 400, "Bearer a b": 400, "Bearer \xff": 400, "Bearer a,b": 400, "Basic YTpi": 401, "": 401} {
+	for value, want := range map[string]int{"Bearer " + strings.Repeat("a", 1<<20): 400,
+		"Bearer " + strings.Repeat(".", 100_000): 400, "Bearer " + strings.Repeat(".", 8000): 401,
+		"Bearer": 400, "Bearer ": 400, "Bearer a b": 400, "Bearer \xff": 400, "Bearer a,b": 400,
+		"Basic YTpi": 401, "": 401} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header["Authorization"] = []string{value}
 		w := httptest.NewRecorder()
@@ -537,13 +623,19 @@ func TestKeysAreRenewedOnlyForATokenThatIsElseGood(t *testing.T) {
 			{"no kid", ourToken(nil), 0},
 			{"an unknown kid", ours().sign("ES256", header("new"), payload(nil)), 1},
 			{"an unknown kid of another issuer", ours().sign("ES256", header("new"), payload(claims{"iss": `"x"`})), 0},
-			{"an unknown kid of an expired token", ours().sign("ES256", header("new"), payload(claims{"exp": in(0)})), 0},
-			{"an unknown kid of a token for others", ours().sign("ES256", header("new"), payload(claims{"aud": `"x"`})), 0},
+			{"an unknown kid of an expired token", ours().sign("ES256", header("new"), payload(claims{"exp": in(0)})),
+				0},
+			{"an unknown kid of a token for others", ours().sign("ES256", header("new"), payload(claims{"aud": `"x"`})),
+				0},
 			{"an unknown kid of another type", ours().sign("ES256", `{"alg":"ES256","kid":"new"}`, payload(nil)), 0},
-			{"an unknown kid and alg none", ours().sign("ES256", `{"alg":"none","typ":"at+jwt","kid":"new"}`, payload(nil)), 0},
-			{"an unknown kid and an algorithm that is not accepted", ours().sign("HS256", `{"alg":"HS256","typ":"at+jwt","kid":"new"}`, payload(nil)), 0},
-			{"an unknown kid and crit", ours().sign("ES256", `{"alg":"ES256","typ":"at+jwt","kid":"new","crit":["x"]}`, payload(nil)), 0},
-			{"an unknown kid and a signature that is no base64url", encode(header("new")) + "." + encode(payload(nil)) + ".AB", 0},
+			{"an unknown kid and alg none", ours().sign("ES256", `{"alg":"none","typ":"at+jwt","kid":"new"}`,
+				payload(nil)), 0},
+			{"an unknown kid and an algorithm that is not accepted",
+				ours().sign("HS256", `{"alg":"HS256","typ":"at+jwt","kid":"new"}`, payload(nil)), 0},
+			{"an unknown kid and crit", ours().sign("ES256", `{"alg":"ES256","typ":"at+jwt","kid":"new","crit":["x"]}`,
+				payload(nil)), 0},
+			{"an unknown kid and a signature that is no base64url", encode(header("new")) + "." +
+				encode(payload(nil)) + ".AB", 0},
 		} {
 			source := &source{keys: ours().keys}
 			verifier := verifierOf(t, jwt.Issuer{Keys: source, User: jwt.SubjectUser})
@@ -563,7 +655,8 @@ func TestKeysAreRenewedOnlyForATokenThatIsElseGood(t *testing.T) {
 		source := &source{keys: ours().keys, byRenew: keys}
 		verifier := verifierOf(t, jwt.Issuer{Keys: source, User: jwt.SubjectUser})
 		for range 3 {
-			if _, _, err := verifier.VerifyToken(t.Context(), ours().sign("ES256", header("new ES256"), payload(nil))); err != nil || source.renewed.Load() != 1 {
+			if _, _, err := verifier.VerifyToken(t.Context(),
+				ours().sign("ES256", header("new ES256"), payload(nil))); err != nil || source.renewed.Load() != 1 {
 				t.Errorf("a key that is new: %v, %d", err, source.renewed.Load())
 			}
 		}
@@ -576,12 +669,16 @@ func TestWhatCannotBeDecidedIsNoRefusal(t *testing.T) {
 		for sentence, issuer := range map[string]jwt.Issuer{
 			"keys":                 {Keys: &source{err: down}, User: jwt.SubjectUser},
 			"no keys and no error": {Keys: &source{}, User: jwt.SubjectUser},
-			"revocations":          {User: jwt.SubjectUser, Revocations: revocations(func(jwt.Claimed) (bool, error) { return false, down })},
-			"the user":             {LoadUser: auth.UserLoader(func(context.Context, string) (auth.User, error) { return nil, down })},
-			"User":                 {User: func(context.Context, *jwt.Token) (auth.User, error) { return nil, down }},
-			"a store that says it knows the kind": {User: jwt.SubjectUser, Revocations: revocations(func(jwt.Claimed) (bool, error) {
-				return false, fmt.Errorf("%w: %w", auth.ErrInvalid, down)
+			"revocations": {User: jwt.SubjectUser,
+				Revocations: revocations(func(jwt.Claimed) (bool, error) { return false, down })},
+			"the user": {LoadUser: auth.UserLoader(func(context.Context, string) (auth.User, error) {
+				return nil, down
 			})},
+			"User": {User: func(context.Context, *jwt.Token) (auth.User, error) { return nil, down }},
+			"a store that says it knows the kind": {User: jwt.SubjectUser,
+				Revocations: revocations(func(jwt.Claimed) (bool, error) {
+					return false, fmt.Errorf("%w: %w", auth.ErrInvalid, down)
+				})},
 		} {
 			verifier := verifierOf(t, issuer)
 			for range 2 {
@@ -590,17 +687,20 @@ func TestWhatCannotBeDecidedIsNoRefusal(t *testing.T) {
 					t.Errorf("%s: %v, %v, %v", sentence, user, credential, err)
 				}
 			}
-			if _, _, err := verifier.VerifyToken(t.Context(), ourToken(claims{"iss": `"x"`})); auth.KindOf(err) != auth.ErrUnrecognized {
+			if _, _, err := verifier.VerifyToken(t.Context(), ourToken(claims{"iss": `"x"`})); auth.KindOf(
+				err) != auth.ErrUnrecognized {
 				t.Errorf("%s, and a token of others: %v", sentence, err)
 			}
 		}
-		for sentence, refuse := range map[string]error{"not found": auth.ErrUserNotFound, "inactive": auth.ErrUserInactive, "wrapped": fmt.Errorf("17: %w", auth.ErrUserNotFound)} {
+		for sentence, refuse := range map[string]error{"not found": auth.ErrUserNotFound,
+			"inactive": auth.ErrUserInactive, "wrapped": fmt.Errorf("17: %w", auth.ErrUserNotFound)} {
 			for _, issuer := range []jwt.Issuer{
 				{LoadUser: func(context.Context, string) (auth.User, error) { return nil, refuse }},
 				{User: func(context.Context, *jwt.Token) (auth.User, error) { return nil, refuse }},
 				{User: jwt.SubjectUser, Claims: func([]byte) (any, error) { return nil, down }},
 			} {
-				if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), ourToken(nil)); auth.KindOf(err) != auth.ErrInvalid || errors.Is(err, down) {
+				if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), ourToken(nil)); auth.KindOf(
+					err) != auth.ErrInvalid || errors.Is(err, down) {
 					t.Errorf("%s: %v", sentence, err)
 				}
 			}
@@ -623,19 +723,26 @@ func TestNothingIsCalledForAForgedToken(t *testing.T) {
 				calls = append(calls, "LoadUser")
 				return jwt.Subject{ID: "alice"}, nil
 			},
-			Claims:      func([]byte) (any, error) { calls = append(calls, "Claims"); return nil, nil },
-			Revocations: revocations(func(jwt.Claimed) (bool, error) { calls = append(calls, "Revoked"); return false, nil })})
+			Claims: func([]byte) (any, error) { calls = append(calls, "Claims"); return nil, nil },
+			Revocations: revocations(func(jwt.Claimed) (bool, error) {
+				calls = append(calls, "Revoked")
+				return false, nil
+			})})
 		good := ourToken(nil)
 		segments := strings.Split(good, ".")
 		for _, forged := range []string{
-			theirs().sign("ES256", es256, payload(nil)), segments[0] + "." + encode(payload(claims{"sub": `"bob"`})) + "." + segments[2],
-			good[:len(good)-4] + "AAAA", ourToken(claims{"exp": in(0)}), ourToken(claims{"aud": `"x"`}), ourToken(claims{"sub": ""}), ourToken(claims{"sub": `"client:x"`}),
+			theirs().sign("ES256", es256, payload(nil)), segments[0] + "." + encode(payload(claims{"sub": `"bob"`})) +
+				"." + segments[2],
+			good[:len(good)-4] + "AAAA", ourToken(claims{"exp": in(0)}), ourToken(claims{"aud": `"x"`}), ourToken(
+				claims{"sub": ""}), ourToken(claims{"sub": `"client:x"`}),
 		} {
-			if _, _, err := verifier.VerifyToken(t.Context(), forged); auth.KindOf(err) != auth.ErrInvalid || len(calls) > 0 {
+			if _, _, err := verifier.VerifyToken(t.Context(), forged); auth.KindOf(err) != auth.ErrInvalid ||
+				len(calls) > 0 {
 				t.Errorf("%s: %v, %q", forged, err, calls)
 			}
 		}
-		if _, _, err := verifier.VerifyToken(t.Context(), good); err != nil || !slices.Equal(calls, []string{"Claims", "Revoked", "LoadUser"}) {
+		if _, _, err := verifier.VerifyToken(t.Context(), good); err != nil ||
+			!slices.Equal(calls, []string{"Claims", "Revoked", "LoadUser"}) {
 			t.Errorf("%v, %q", err, calls)
 		}
 	})
@@ -656,7 +763,8 @@ func TestRevocationAndUserAreAskedAtEveryRequest(t *testing.T) {
 			},
 			Claims: func([]byte) (any, error) { made++; return made, nil },
 			Revocations: revocations(func(c jwt.Claimed) (bool, error) {
-				if asked++; c.UserID != "alice" || c.Generation >= 0 || c.SessionID != "" || c.Digest != "" || !c.IssuedAt.Equal(issued) {
+				if asked++; c.UserID != "alice" || c.Generation >= 0 || c.SessionID != "" || c.Digest != "" ||
+					!c.IssuedAt.Equal(issued) {
 					t.Errorf("%+v", c)
 				}
 				return revoked, nil
@@ -664,7 +772,8 @@ func TestRevocationAndUserAreAskedAtEveryRequest(t *testing.T) {
 		token := ourToken(claims{"sid": `"of another service"`})
 		for i := range 5 {
 			_, credential, err := verifier.VerifyToken(t.Context(), token)
-			if claims, ok := jwt.ClaimsOf[int](credential.(*jwt.Token)); err != nil || asked != i+1 || loaded != i+1 || made != 1 || !ok || claims != 1 {
+			if claims, ok := jwt.ClaimsOf[int](credential.(*jwt.Token)); err != nil || asked != i+1 || loaded != i+1 ||
+				made != 1 || !ok || claims != 1 {
 				t.Errorf("request %d: %v, asked %d, loaded %d, made %d", i, err, asked, loaded, made)
 			}
 			time.Sleep(time.Second) // the clock of the bubble
@@ -722,8 +831,12 @@ func TestATokenIsRememberedForTheTTLOfTheCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, noExp := range []bool{false, true} {
 			made := 0
-			verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheTTL: time.Minute, Issuers: []jwt.Issuer{{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: ours().keys,
-				User: jwt.SubjectUser, AllowNoExpiry: noExp, Claims: func([]byte) (any, error) { made++; return nil, nil }}}})
+			verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheTTL: time.Minute,
+				Issuers: []jwt.Issuer{{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: ours().keys,
+					User: jwt.SubjectUser, AllowNoExpiry: noExp, Claims: func([]byte) (any, error) {
+						made++
+						return nil, nil
+					}}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -776,12 +889,16 @@ func TestOtherKeysVoidWhatIsRemembered(t *testing.T) {
 func TestTheCacheIsBounded(t *testing.T) {
 	const size, tokens = 64, 400
 	keys := keySetOf(t, rfc7515A1Key) // cheap ones
-	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: size, Issuers: []jwt.Issuer{{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: keys, User: jwt.SubjectUser}}})
+	verifier, err := jwt.NewVerifier(
+		jwt.VerifierConfig{CacheSize: size,
+			Issuers: []jwt.Issuer{{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: keys,
+				User: jwt.SubjectUser}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range tokens {
-		token, err := jwt.Sign(keys.Keys()[0], "at+jwt", map[string]any{"iss": ourIssuer, "aud": ourAudience, "sub": fmt.Sprint(i), "exp": time.Now().Unix() + 60})
+		token, err := jwt.Sign(keys.Keys()[0], "at+jwt", map[string]any{"iss": ourIssuer, "aud": ourAudience,
+			"sub": fmt.Sprint(i), "exp": time.Now().Unix() + 60})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -809,7 +926,8 @@ func TestHeadersAreRememberedOfGoodTokensAndFew(t *testing.T) {
 	verifier := verifierOf(t, jwt.Issuer{Keys: keys, User: jwt.SubjectUser})
 	for i := range 300 {
 		header := fmt.Sprintf(`{"alg":"HS256","typ":"at+jwt","n":%d}`, i)
-		if _, _, err := verifier.VerifyToken(t.Context(), ours().sign("HS256", header, payload(nil))); auth.KindOf(err) != auth.ErrInvalid {
+		if _, _, err := verifier.VerifyToken(t.Context(), ours().sign("HS256", header, payload(nil))); auth.KindOf(
+			err) != auth.ErrInvalid {
 			t.Fatal(err)
 		}
 	}
@@ -825,14 +943,16 @@ func TestHeadersAreRememberedOfGoodTokensAndFew(t *testing.T) {
 			t.Fatalf("%d headers", n)
 		}
 	}
-	long := forge("HS256", rfcSecret(t), `{"alg":"HS256","typ":"at+jwt","n":"`+strings.Repeat("n", 2000)+`"}`, payload(nil))
+	long := forge("HS256", rfcSecret(t), `{"alg":"HS256","typ":"at+jwt","n":"`+strings.Repeat("n", 2000)+`"}`,
+		payload(nil))
 	before := jwt.KnownHeaders(verifier)
-	if _, _, err := verifier.VerifyToken(t.Context(), long); auth.KindOf(err) != auth.ErrUnrecognized || jwt.KnownHeaders(verifier) != before {
+	if _, _, err := verifier.VerifyToken(t.Context(), long); auth.KindOf(err) != auth.ErrUnrecognized ||
+		jwt.KnownHeaders(verifier) != before {
 		t.Error(err, jwt.KnownHeaders(verifier), before)
 	}
 }
 
-// Peer defect 16: nobody who sees the memory of a service gets a token of it.
+// Peer defect 16: a look into the memory of a service gives no token of it.
 func TestNoTokenIsKept(t *testing.T) {
 	verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, Claims: jwt.ClaimsAs[map[string]any]})
 	var tokens []string
@@ -869,8 +989,11 @@ func TestManyAtOnceGetTheirOwnUser(t *testing.T) {
 	}
 	sets := []*jwt.KeySet{ours().keys, other}
 	source := &source{keys: sets[0]}
-	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: 32, Issuers: []jwt.Issuer{{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: source,
-		LoadUser: func(_ context.Context, id string) (auth.User, error) { return person{id, "stamp"}, nil }, Claims: jwt.ClaimsAs[map[string]any]}}})
+	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: 32,
+		Issuers: []jwt.Issuer{{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: source,
+			LoadUser: func(_ context.Context, id string) (auth.User, error) {
+				return person{id, "stamp"}, nil
+			}, Claims: jwt.ClaimsAs[map[string]any]}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -887,14 +1010,17 @@ func TestManyAtOnceGetTheirOwnUser(t *testing.T) {
 				}
 				at := (g*7 + i) % len(tokens)
 				user, credential, err := verifier.VerifyToken(t.Context(), tokens[at])
-				if want := fmt.Sprintf("user %d", at); err != nil || user.UserID() != want || credential.(*jwt.Token).Subject() != want {
+				if want := fmt.Sprintf("user %d", at); err != nil || user.UserID() != want ||
+					credential.(*jwt.Token).Subject() != want {
 					t.Errorf("%v, %v, want %s", user, err, want)
 					return
 				}
-				if claims, _ := jwt.ClaimsOf[*map[string]any](credential.(*jwt.Token)); (*claims)["sub"] != user.UserID() {
+				claims, _ := jwt.ClaimsOf[*map[string]any](credential.(*jwt.Token))
+				if (*claims)["sub"] != user.UserID() {
 					t.Errorf("%v has claims of %v", user, (*claims)["sub"])
 				}
-				if _, _, err := verifier.VerifyToken(t.Context(), tokens[at][:len(tokens[at])-4]+"AAAA"); auth.KindOf(err) != auth.ErrInvalid {
+				if _, _, err := verifier.VerifyToken(t.Context(), tokens[at][:len(tokens[at])-4]+"AAAA"); auth.KindOf(
+					err) != auth.ErrInvalid {
 					t.Errorf("forged: %v", err)
 				}
 			}
@@ -909,20 +1035,26 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	}
 	loader := auth.UserLoader(func(context.Context, string) (auth.User, error) { return nil, nil })
 	for sentence, change := range map[string]func(*jwt.Issuer){
-		"no issuer":                          func(i *jwt.Issuer) { i.Issuer = "" },
-		"no audience":                        func(i *jwt.Issuer) { i.Audience = nil },
-		"an empty audience":                  func(i *jwt.Issuer) { i.Audience = []string{ourAudience, ""} },
-		"an empty audience, though allowed":  func(i *jwt.Issuer) { i.Audience, i.AllowNoAudience = []string{""}, true },
-		"no keys":                            func(i *jwt.Issuer) { i.Keys = nil },
-		"no user":                            func(i *jwt.Issuer) { i.User = nil },
-		"two ways to the user":               func(i *jwt.Issuer) { i.LoadUser = loader },
-		"negative leeway":                    func(i *jwt.Issuer) { i.Leeway = -1 },
-		"leeway of more than 5 minutes":      func(i *jwt.Issuer) { i.Leeway = 5*time.Minute + 1 },
-		"alg none":                           func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{"none"} },
-		"an empty algorithm":                 func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{""} },
-		"an unknown algorithm":               func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{"ES256K"} },
-		"a symmetric one of published keys":  func(i *jwt.Issuer) { i.Keys, i.Algorithms = published{ours().keys}, []jwt.Algorithm{jwt.HS256} },
-		"one claim for user and type":        func(i *jwt.Issuer) { i.Format = jwt.Format{UserClaim: "u", TypeClaim: "u"} },
+		"no issuer":         func(i *jwt.Issuer) { i.Issuer = "" },
+		"no audience":       func(i *jwt.Issuer) { i.Audience = nil },
+		"an empty audience": func(i *jwt.Issuer) { i.Audience = []string{ourAudience, ""} },
+		"an empty audience, though allowed": func(i *jwt.Issuer) {
+			i.Audience, i.AllowNoAudience = []string{""}, true
+		},
+		"no keys":                       func(i *jwt.Issuer) { i.Keys = nil },
+		"no user":                       func(i *jwt.Issuer) { i.User = nil },
+		"two ways to the user":          func(i *jwt.Issuer) { i.LoadUser = loader },
+		"negative leeway":               func(i *jwt.Issuer) { i.Leeway = -1 },
+		"leeway of more than 5 minutes": func(i *jwt.Issuer) { i.Leeway = 5*time.Minute + 1 },
+		"alg none":                      func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{"none"} },
+		"an empty algorithm":            func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{""} },
+		"an unknown algorithm":          func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{"ES256K"} },
+		"a symmetric one of published keys": func(i *jwt.Issuer) {
+			i.Keys, i.Algorithms = published{ours().keys}, []jwt.Algorithm{jwt.HS256}
+		},
+		"one claim for user and type": func(i *jwt.Issuer) {
+			i.Format = jwt.Format{UserClaim: "u", TypeClaim: "u"}
+		},
 		"the user in exp":                    func(i *jwt.Issuer) { i.Format = jwt.Format{UserClaim: "exp"} },
 		"the type in iss":                    func(i *jwt.Issuer) { i.Format = jwt.Format{TypeClaim: "iss"} },
 		"the identifier in sub, as the user": func(i *jwt.Issuer) { i.Format = jwt.Format{IDClaim: "sub"} },
@@ -930,35 +1062,39 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	} {
 		issuer := good()
 		change(&issuer)
-		if v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer}}); err == nil || v != nil || !strings.HasPrefix(err.Error(), "jwt: ") {
+		if v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer}}); err == nil || v != nil ||
+			!strings.HasPrefix(err.Error(), "jwt: ") {
 			t.Errorf("%s: %v, %v", sentence, v, err)
 		}
 	}
 	allow, other := good(), good()
 	allow.AllowNoIssuer, other.AllowNoIssuer, other.Issuer = true, true, "https://other.example"
 	for sentence, config := range map[string]jwt.VerifierConfig{
-		"no issuers":                         {},
-		"an issuer twice":                    {Issuers: []jwt.Issuer{good(), good()}},
-		"two issuers of tokens without iss":  {Issuers: []jwt.Issuer{allow, other}},
-		"a scheme that carries passwords":    {Issuers: []jwt.Issuer{good()}, Schemes: []string{"Bearer", "basic"}},
-		"an empty scheme":                    {Issuers: []jwt.Issuer{good()}, Schemes: []string{""}},
-		"a negative TTL":                     {Issuers: []jwt.Issuer{good()}, CacheTTL: -1},
-		"a negative length":                  {Issuers: []jwt.Issuer{good()}, MaxLength: -1},
-		"a length beyond all":                {Issuers: []jwt.Issuer{good()}, MaxLength: 1<<20 + 1},
-		"a good issuer and one without keys": {Issuers: []jwt.Issuer{good(), {Issuer: "x", Audience: []string{"x"}, User: jwt.SubjectUser}}},
+		"no issuers":                        {},
+		"an issuer twice":                   {Issuers: []jwt.Issuer{good(), good()}},
+		"two issuers of tokens without iss": {Issuers: []jwt.Issuer{allow, other}},
+		"a scheme that carries passwords":   {Issuers: []jwt.Issuer{good()}, Schemes: []string{"Bearer", "basic"}},
+		"an empty scheme":                   {Issuers: []jwt.Issuer{good()}, Schemes: []string{""}},
+		"a negative TTL":                    {Issuers: []jwt.Issuer{good()}, CacheTTL: -1},
+		"a negative length":                 {Issuers: []jwt.Issuer{good()}, MaxLength: -1},
+		"a length beyond all":               {Issuers: []jwt.Issuer{good()}, MaxLength: 1<<20 + 1},
+		"a good issuer and one without keys": {
+			Issuers: []jwt.Issuer{good(), {Issuer: "x", Audience: []string{"x"}, User: jwt.SubjectUser}}},
 	} {
 		if v, err := jwt.NewVerifier(config); err == nil || v != nil {
 			t.Errorf("%s: accepted", sentence)
 		}
 	}
 	for sentence, change := range map[string]func(*jwt.Issuer){
-		"as it is":                      func(*jwt.Issuer) {},
-		"no issuer, where it may be":    func(i *jwt.Issuer) { i.Issuer, i.AllowNoIssuer = "", true },
-		"no audience, where it may be":  func(i *jwt.Issuer) { i.Audience, i.AllowNoAudience = nil, true },
-		"5 minutes of leeway":           func(i *jwt.Issuer) { i.Leeway = 5 * time.Minute },
-		"a loader instead":              func(i *jwt.Issuer) { i.User, i.LoadUser = nil, loader },
-		"symmetric of one's own keys":   func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{jwt.HS256} },
-		"asymmetric of published keys":  func(i *jwt.Issuer) { i.Keys, i.Algorithms = published{ours().keys}, []jwt.Algorithm{jwt.ES256} },
+		"as it is":                     func(*jwt.Issuer) {},
+		"no issuer, where it may be":   func(i *jwt.Issuer) { i.Issuer, i.AllowNoIssuer = "", true },
+		"no audience, where it may be": func(i *jwt.Issuer) { i.Audience, i.AllowNoAudience = nil, true },
+		"5 minutes of leeway":          func(i *jwt.Issuer) { i.Leeway = 5 * time.Minute },
+		"a loader instead":             func(i *jwt.Issuer) { i.User, i.LoadUser = nil, loader },
+		"symmetric of one's own keys":  func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{jwt.HS256} },
+		"asymmetric of published keys": func(i *jwt.Issuer) {
+			i.Keys, i.Algorithms = published{ours().keys}, []jwt.Algorithm{jwt.ES256}
+		},
 		"the user in email":             func(i *jwt.Issuer) { i.Format = jwt.Format{UserClaim: "email"} },
 		"the user in jti, the id other": func(i *jwt.Issuer) { i.Format = jwt.Format{UserClaim: "jti", IDClaim: "id"} },
 	} {
@@ -973,14 +1109,16 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 // What is changed in a configuration after New changes nothing.
 func TestAConfigurationIsCopied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		issuer := jwt.Issuer{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: ours().keys, User: jwt.SubjectUser,
+		issuer := jwt.Issuer{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: ours().keys,
+			User:       jwt.SubjectUser,
 			Algorithms: []jwt.Algorithm{jwt.ES256}, Types: []string{"at+jwt"}, Require: []string{"jti"}}
 		config := jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer}, Schemes: []string{"Bearer"}}
 		verifier, err := jwt.NewVerifier(config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		issuer.Audience[0], issuer.Algorithms[0], issuer.Types[0], issuer.Require[0], config.Schemes[0], config.Issuers[0].Issuer = "x", "EdDSA", "x", "x", "x", "x"
+		issuer.Audience[0], issuer.Algorithms[0], issuer.Types[0], issuer.Require[0], config.Schemes[0],
+			config.Issuers[0].Issuer = "x", "EdDSA", "x", "x", "x", "x"
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Authorization", "bearer "+ourToken(nil))
 		if _, _, err := verifier.Authenticate(r); err != nil {
@@ -991,7 +1129,8 @@ func TestAConfigurationIsCopied(t *testing.T) {
 
 func TestAClaimThatIsRequiredIsNotNull(t *testing.T) {
 	key := signing(t, jwt.EdDSA)
-	verifier := verifierOf(t, jwt.Issuer{Issuer: "https://a.example", Audience: []string{"us"}, Keys: keySet(t, nil, key.Public()),
+	verifier := verifierOf(t, jwt.Issuer{Issuer: "https://a.example", Audience: []string{"us"},
+		Keys: keySet(t, nil, key.Public()),
 		User: jwt.SubjectUser, Require: []string{"tenant"}})
 	for value, want := range map[any]error{nil: auth.ErrInvalid, "": nil, false: nil} {
 		token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": "https://a.example", "aud": "us", "sub": "alice",
@@ -1007,7 +1146,8 @@ func TestAClaimThatIsRequiredIsNotNull(t *testing.T) {
 
 func TestNoHookTurnsATokenThatWasPresentedIntoAnAbsentOne(t *testing.T) {
 	key := signing(t, jwt.EdDSA)
-	token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": serviceIssuer, "aud": "us", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix()})
+	token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": serviceIssuer, "aud": "us", "sub": "alice",
+		"exp": time.Now().Add(time.Hour).Unix()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1024,12 +1164,15 @@ func TestNoHookTurnsATokenThatWasPresentedIntoAnAbsentOne(t *testing.T) {
 		"inactive":     {auth.ErrUserInactive, 401},
 		"invalid":      {auth.ErrInvalid, 401},
 	} {
-		verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: serviceIssuer, Audience: []string{"us"}, Keys: keySet(t, nil, key.Public()),
+		verifier,
+			err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: serviceIssuer,
+			Audience: []string{"us"}, Keys: keySet(t, nil, key.Public()),
 			User: func(context.Context, *jwt.Token) (auth.User, error) { return nil, row.err }}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{verifier}, Logger: slog.New(slog.DiscardHandler)})
+		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{verifier},
+			Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -1059,15 +1202,17 @@ func TestNoHookTurnsATokenThatWasPresentedIntoAnAbsentOne(t *testing.T) {
 func TestATokenWhoseSubjectIsItsClientIsOfNoUser(t *testing.T) {
 	key := signing(t, jwt.EdDSA)
 	people := newPeople()
-	for sentence, issuer := range map[string]jwt.Issuer{"loaded": {LoadUser: people.load}, "from claims": {User: jwt.SubjectUser}} {
+	for sentence, issuer := range map[string]jwt.Issuer{"loaded": {LoadUser: people.load},
+		"from claims": {User: jwt.SubjectUser}} {
 		issuer.Issuer, issuer.Audience, issuer.Keys = serviceIssuer, []string{"us"}, keySet(t, nil, key.Public())
 		verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for client, want := range map[string]string{"alice": "client:alice", "app": "alice"} {
-			token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": serviceIssuer, "aud": "us", "sub": "alice", "client_id": client,
-				"scope": "read", "exp": time.Now().Add(time.Hour).Unix()})
+			token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": serviceIssuer, "aud": "us", "sub": "alice",
+				"client_id": client,
+				"scope":     "read", "exp": time.Now().Add(time.Hour).Unix()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -1090,16 +1235,20 @@ func TestATokenWhoseSubjectIsItsClientIsOfNoUser(t *testing.T) {
 func TestATokenOutsideOfAHeaderMayBeLonger(t *testing.T) {
 	key := signing(t, jwt.ES256)
 	token := signText(t, key, `{"alg":"ES256","typ":"at+jwt","kid":"`+key.ID()+`"}`,
-		fmt.Sprintf(`{"iss":"https://login.example","sub":"alice","aud":"us","exp":%d,"groups":%q}`, time.Now().Add(time.Hour).Unix(), strings.Repeat("x", 20_000)))
-	for length, kind := range map[int]error{0: auth.ErrMalformed, len(token) - 1: auth.ErrMalformed, len(token): nil, 1 << 20: nil} {
+		fmt.Sprintf(`{"iss":"https://login.example","sub":"alice","aud":"us","exp":%d,"groups":%q}`,
+			time.Now().Add(time.Hour).Unix(), strings.Repeat("x", 20_000)))
+	for length, kind := range map[int]error{0: auth.ErrMalformed, len(token) - 1: auth.ErrMalformed, len(token): nil,
+		1 << 20: nil} {
 		for _, cache := range []int{-1, 10} {
-			verifier, err := jwt.NewVerifier(jwt.VerifierConfig{MaxLength: length, CacheSize: cache, Issuers: []jwt.Issuer{{Issuer: "https://login.example", Audience: []string{"us"},
-				Keys: keySet(t, nil, key.Public()), User: jwt.SubjectUser}}})
+			verifier, err := jwt.NewVerifier(jwt.VerifierConfig{MaxLength: length, CacheSize: cache,
+				Issuers: []jwt.Issuer{{Issuer: "https://login.example", Audience: []string{"us"},
+					Keys: keySet(t, nil, key.Public()), User: jwt.SubjectUser}}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for range 2 { // the second may be remembered
-				if _, _, err := verifier.VerifyToken(t.Context(), token); auth.KindOf(err) != kind || (err == nil) != (kind == nil) {
+				if _, _, err := verifier.VerifyToken(t.Context(), token); auth.KindOf(err) != kind ||
+					(err == nil) != (kind == nil) {
 					t.Errorf("%d: %v", length, err)
 				}
 			}

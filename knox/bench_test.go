@@ -16,7 +16,7 @@ import (
 // nothing answers without doing anything.
 var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-// discard is a ResponseWriter whose header is used again, as no server's is.
+// discard is a ResponseWriter with a header that is used again, as no server's is.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }

@@ -40,7 +40,8 @@ func TestHandlersAskTheDecoratorOfTheGuard(t *testing.T) {
 	handlers.Register(mux, "/auth")
 	s.handler = mux
 	alice, bob := issue(t, s, "alice"), issue(t, s, "bob")
-	for _, endpoint := range [][2]string{{"GET", "/auth/tokens/"}, {"GET", "/auth/tokens/ended/"}, {"POST", "/auth/tokens/"}, {"POST", "/auth/logoutall/"},
+	for _, endpoint := range [][2]string{{"GET", "/auth/tokens/"}, {"GET", "/auth/tokens/ended/"},
+		{"POST", "/auth/tokens/"}, {"POST", "/auth/logoutall/"},
 		{"DELETE", "/auth/tokens/" + alice.ID() + "/"}, {"POST", "/auth/logout/"}} {
 		body := ""
 		if endpoint[1] == "/auth/tokens/" && endpoint[0] == "POST" {
@@ -59,7 +60,8 @@ func TestHandlersAskTheDecoratorOfTheGuard(t *testing.T) {
 	if rows := len(s.rows("alice")) + len(s.rows("bob")); rows != 2 {
 		t.Errorf("%d tokens are left, want 2", rows)
 	}
-	if a := s.do("POST", "/auth/logout/", "Token "+bob.Secret.Reveal(), ""); a.status != 204 || len(s.rows("bob")) != 0 {
+	if a := s.do("POST", "/auth/logout/", "Token "+bob.Secret.Reveal(), ""); a.status != 204 ||
+		len(s.rows("bob")) != 0 {
 		t.Errorf("bob, logout: %d %s", a.status, a.text)
 	}
 }
@@ -87,7 +89,8 @@ func TestRefusalsHaveTheChallengesOfTheirEndpoint(t *testing.T) {
 			t.Errorf("logout has the challenge %s", challenge)
 		}
 	}
-	if vary := s.do("DELETE", "/auth/tokens/unknown/", "Token "+token, "").header.Values("Vary"); len(vary) != 1 || vary[0] != "Authorization" {
+	if vary := s.do("DELETE", "/auth/tokens/unknown/", "Token "+token, "").header.Values("Vary"); len(vary) != 1 ||
+		vary[0] != "Authorization" {
 		t.Errorf("Vary: %q", vary)
 	}
 }

@@ -69,8 +69,9 @@ func TestAnEndedTokenIsListedWithWhyItEnded(t *testing.T) {
 			if strings.Contains(row.sentence, "logout") { // for which it was used
 				used = now
 			}
-			for name, want := range map[string]any{"id": record.ID, "name": "phone", "scopes": nil, "created": created, "last_used": used,
-				"ended": now, "reason": row.reason, "ip": "192.0.2.1", "user_agent": "phone/1"} {
+			for name, want := range map[string]any{"id": record.ID, "name": "phone", "scopes": nil, "created": created,
+				"last_used": used,
+				"ended":     now, "reason": row.reason, "ip": "192.0.2.1", "user_agent": "phone/1"} {
 				if items[0][name] != want {
 					t.Errorf("%s: %s is %v, want %v", row.sentence, name, items[0][name], want)
 				}
@@ -96,7 +97,8 @@ func TestAnExpiredTokenIsListedOncePurgedAsEndedWhenItExpired(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		items := s.ended(basicOf("alice"))
-		if len(items) != 1 || items[0]["reason"] != "expired" || items[0]["ended"] != expires || items[0]["last_used"] != nil {
+		if len(items) != 1 || items[0]["reason"] != "expired" || items[0]["ended"] != expires ||
+			items[0]["last_used"] != nil {
 			t.Errorf("%v, expired %s", items, expires)
 		}
 	})
@@ -115,7 +117,8 @@ func TestEndedTokensAreKeptForAsLongAsConfigured(t *testing.T) {
 		token := s.login("alice")
 		s.do("POST", "/auth/logout/", "Token "+token, "")
 		time.Sleep(24*time.Hour - time.Microsecond)
-		if n, err := s.tokens.Purge(t.Context(), 500); n != 0 || err != nil || len(s.ended(basicOf("alice"))) != 1 || kept() != 1 {
+		if n, err := s.tokens.Purge(t.Context(), 500); n != 0 || err != nil || len(s.ended(basicOf("alice"))) != 1 ||
+			kept() != 1 {
 			t.Errorf("just before: %d, %v, listed %v, kept %d", n, err, s.ended(basicOf("alice")), kept())
 		}
 		time.Sleep(time.Microsecond)

@@ -16,7 +16,7 @@ type member string
 
 func (m member) UserID() string { return string(m) }
 
-// A service whose users log in by HTTP Basic and then use tokens.
+// A service with users that log in by HTTP Basic and then use tokens.
 func Example() {
 	loadUser := func(_ context.Context, id string) (auth.User, error) {
 		if id != "alice" {

@@ -12,7 +12,8 @@ import (
 func FuzzAuthorization(f *testing.F) {
 	s := start(f, nil)
 	token := s.login("alice")
-	for _, seed := range []string{"", "Token", "Token a b", "Token \xff", "Bearer " + token, "token " + token[:39], "Digest x", "Basic =a="} {
+	for _, seed := range []string{"", "Token", "Token a b", "Token \xff", "Bearer " + token, "token " + token[:39],
+		"Digest x", "Basic =a="} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, authorization string) {

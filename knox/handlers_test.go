@@ -89,9 +89,11 @@ func TestADeviceIsRevokedByItsIdentifierByItsOwnerOnly(t *testing.T) {
 func TestAPersonalTokenIsNamedScopedAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(c *knox.Config) { c.Scopes = []string{"reports:read", "reports:write"} })
-		got := s.do("POST", "/auth/tokens/", basicOf("alice"), `{"name": "ci", "scopes": ["reports:read", "reports:read"], "expires_in": 60}`)
+		got := s.do("POST", "/auth/tokens/", basicOf("alice"),
+			`{"name": "ci", "scopes": ["reports:read", "reports:read"], "expires_in": 60}`)
 		body := got.json(t)
-		if got.status != 201 || body["name"] != "ci" || body["expiry"] != time.Now().Add(time.Minute).UTC().Format("2006-01-02T15:04:05.000000Z") {
+		if got.status != 201 || body["name"] != "ci" || body["expiry"] != time.Now().Add(time.Minute).UTC().Format(
+			"2006-01-02T15:04:05.000000Z") {
 			t.Fatalf("%d %s", got.status, got.text)
 		}
 		if scopes, _ := json.Marshal(body["scopes"]); string(scopes) != `["reports:read"]` {
@@ -114,7 +116,8 @@ func TestAPersonalTokenIsNamedScopedAndEnds(t *testing.T) {
 				t.Errorf("%s: %d %s", row.sentence, got.status, got.text)
 			}
 		}
-		body = s.do("POST", "/auth/tokens/", basicOf("alice"), `{"name": "ci", "scopes": ["reports:read"], "expires_in": 60}`).json(t)
+		body = s.do("POST", "/auth/tokens/", basicOf("alice"),
+			`{"name": "ci", "scopes": ["reports:read"], "expires_in": 60}`).json(t)
 		time.Sleep(time.Minute)
 		if got := s.do("GET", "/reports", "Token "+body["token"].(string), ""); got.status != 401 {
 			t.Errorf("after it ended: %d", got.status)
@@ -165,13 +168,16 @@ func TestABadPersonalTokenBodyIs400AndWritesNothing(t *testing.T) {
 		"expires_in a fraction":  `{"name":"a","scopes":["reports:read"],"expires_in":1.5}`,
 		"9 KiB":                  `{"name":"a","scopes":["reports:read"],"x":"` + strings.Repeat("a", 9<<10) + `"}`,
 	} {
-		if got := s.do("POST", "/auth/tokens/", basicOf("alice"), body); got.status != 400 || got.json(t)["code"] != "invalid_request" {
+		if got := s.do("POST", "/auth/tokens/", basicOf("alice"), body); got.status != 400 ||
+			got.json(t)["code"] != "invalid_request" {
 			t.Errorf("%s: %d %s", sentence, got.status, got.text)
 		}
 	}
-	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"} {
+	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded",
+		"application/json; charset=latin1"} {
 		got := s.do("POST", "/auth/tokens/", basicOf("alice"), `name=a`, "Content-Type", kind)
-		if got.status != 415 || got.json(t)["code"] != "unsupported_media_type" || got.header.Get("Accept") != "application/json" ||
+		if got.status != 415 || got.json(t)["code"] != "unsupported_media_type" ||
+			got.header.Get("Accept") != "application/json" ||
 			got.header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: %d %s %v", kind, got.status, got.text, got.header)
 		}
@@ -184,7 +190,8 @@ func TestABadPersonalTokenBodyIs400AndWritesNothing(t *testing.T) {
 func TestATokenMakesNoTokenUnlessAllowed(t *testing.T) {
 	s := start(t, nil)
 	token := s.login("alice")
-	if got := s.do("POST", "/auth/tokens/", "Token "+token, `{"name":"a","scopes":["x"]}`); got.status != 403 || len(s.rows("alice")) != 1 {
+	if got := s.do("POST", "/auth/tokens/", "Token "+token, `{"name":"a","scopes":["x"]}`); got.status != 403 ||
+		len(s.rows("alice")) != 1 {
 		t.Errorf("%d %s", got.status, got.text)
 	}
 }
@@ -198,13 +205,15 @@ func TestWhatATokenMakesNeverOutlivesIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		got := s.do("POST", "/auth/tokens/", "Token "+parent.Secret.Reveal(), `{"name":"a","scopes":["x"],"expires_in":7200}`)
+		got := s.do("POST", "/auth/tokens/", "Token "+parent.Secret.Reveal(),
+			`{"name":"a","scopes":["x"],"expires_in":7200}`)
 		if got.status != 201 {
 			t.Fatalf("%d %s", got.status, got.text)
 		}
 		child := s.rows("alice")[0]
 		if !child.ExpiresAt.Equal(parent.Expiry()) || !child.AuthInfo.AuthTime.Equal(parent.AuthInfo().AuthTime) {
-			t.Errorf("child ends %v, parent %v; auth_time %v", child.ExpiresAt, parent.Expiry(), child.AuthInfo.AuthTime)
+			t.Errorf("child ends %v, parent %v; auth_time %v", child.ExpiresAt, parent.Expiry(),
+				child.AuthInfo.AuthTime)
 		}
 	})
 }
@@ -213,12 +222,14 @@ func TestUnitHandlersOfAGuardWhoseOnlyLoginIsTheTokens(t *testing.T) {
 	for name, allowed := range map[string]bool{"a token makes no other one": false, "a token may": true} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, func(c *knox.Config) { c.AllowIssueFromToken = allowed })
-			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens}, Login: []auth.Authenticator{s.tokens}})
+			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens},
+				Login: []auth.Authenticator{s.tokens}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			_, err = s.tokens.Handlers(guard)
-			if allowed != (err == nil) || err != nil && (!errors.Is(err, auth.ErrNoLogin) || !strings.Contains(err.Error(), "Config.AllowIssueFromToken")) {
+			if allowed != (err == nil) || err != nil &&
+				(!errors.Is(err, auth.ErrNoLogin) || !strings.Contains(err.Error(), "Config.AllowIssueFromToken")) {
 				t.Errorf("allowed %v: %v", allowed, err)
 			}
 		})
@@ -235,7 +246,8 @@ func TestAVetoRefusesBeforeAnythingIsWritten(t *testing.T) {
 			return nil
 		}
 	})
-	if got := s.do("POST", "/auth/login/", basicOf("bob"), ""); got.status != 403 || got.json(t)["detail"] != "Not on Sundays." || len(s.rows("bob")) != 0 {
+	if got := s.do("POST", "/auth/login/", basicOf("bob"), ""); got.status != 403 ||
+		got.json(t)["detail"] != "Not on Sundays." || len(s.rows("bob")) != 0 {
 		t.Errorf("veto: %d %s", got.status, got.text)
 	}
 	s.login("alice")
@@ -253,7 +265,8 @@ func TestAPageOfAnotherOriginCannotLogInOrOut(t *testing.T) {
 			if path == "/auth/login/" {
 				authorization = basicOf("alice")
 			}
-			if got := s.do("POST", path, authorization, "", forged...); got.status != 403 || got.json(t)["code"] != "cross_origin" {
+			if got := s.do("POST", path, authorization, "", forged...); got.status != 403 ||
+				got.json(t)["code"] != "cross_origin" {
 				t.Errorf("%s: %d %s", path, got.status, got.text)
 			}
 		}
@@ -265,7 +278,8 @@ func TestAPageOfAnotherOriginCannotLogInOrOut(t *testing.T) {
 
 func TestPreflightIsAnsweredWithoutAuthentication(t *testing.T) {
 	s := start(t, nil)
-	got := s.do("OPTIONS", "/auth/login/", "", "", "Origin", "https://app.example", "Access-Control-Request-Method", "POST")
+	got := s.do("OPTIONS", "/auth/login/", "", "", "Origin", "https://app.example",
+		"Access-Control-Request-Method", "POST")
 	if got.status != 204 || got.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("%d %v", got.status, got.header)
 	}
@@ -325,9 +339,14 @@ func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 	} {
 		for path, body := range map[string]string{"/auth/login/": "", "/auth/tokens/": `{"name":"ci","scopes":["a"]}`} {
 			s := start(t, func(c *knox.Config) {
-				c.LoadUser = func(context.Context, string) (auth.User, error) { return &person{"alice", row.after}, nil }
+				c.LoadUser = func(context.Context, string) (auth.User, error) {
+					return &person{"alice", row.after}, nil
+				}
 				// What a hook does to the options is no way around it.
-				c.BeforeIssue = func(_ *http.Request, _ auth.User, o *knox.Options) error { *o = knox.Options{}; return nil }
+				c.BeforeIssue = func(_ *http.Request, _ auth.User, o *knox.Options) error {
+					*o = knox.Options{}
+					return nil
+				}
 			})
 			s.people.set(func() { s.people.stamps["alice"] = row.before }) // what the login finds
 			got := s.do("POST", path, basicOf("alice"), body)
@@ -337,10 +356,12 @@ func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 				}
 				continue
 			}
-			if got.status != 401 || got.json(t)["detail"] != "Incorrect authentication credentials." || got.header.Get("WWW-Authenticate") == "" {
+			if got.status != 401 || got.json(t)["detail"] != "Incorrect authentication credentials." ||
+				got.header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s, %s: %d %s", row.sentence, path, got.status, got.text)
 			}
-			if len(s.rows("alice")) != 0 || s.events.count(auth.EventIssued) != 0 || s.events.count(auth.EventLogin) != 0 {
+			if len(s.rows("alice")) != 0 || s.events.count(auth.EventIssued) != 0 ||
+				s.events.count(auth.EventLogin) != 0 {
 				t.Errorf("%s, %s: something was written: %+v", row.sentence, path, s.events.seen)
 			}
 		}

@@ -85,7 +85,8 @@ func verdict(user auth.User, credential auth.Credential, err error) string {
 		return err.Error()
 	}
 	token, _ := auth.As[*knox.Token](credential)
-	return fmt.Sprintf("user %s, backend %s, token %s %s", user.UserID(), credential.Backend(), token.Name(), token.ID())
+	return fmt.Sprintf("user %s, backend %s, token %s %s", user.UserID(), credential.Backend(),
+		token.Name(), token.ID())
 }
 
 // checkByDigest checks a request as Tokens did before there was a look-up by hash: it reads the
@@ -131,7 +132,8 @@ func FuzzUnitAuthenticateByHash(f *testing.F) {
 	for _, token := range s.tokens {
 		for _, line := range []string{
 			"Token " + token, "bearer\t" + token + "  ", "Token: " + token, "Bearer=" + token, "Token " + token + "=",
-			"Token " + token + " x", "Token " + token[1:], "Token " + token + "\x00", "Token acme_" + token, "Basic " + token,
+			"Token " + token + " x", "Token " + token[1:], "Token " + token + "\x00", "Token acme_" + token,
+			"Basic " + token,
 		} {
 			f.Add(line)
 		}
@@ -157,7 +159,8 @@ func TestUnitAStoreThatEmbedsOneInMemoryIsAskedByItsOwnFind(t *testing.T) {
 		t.Errorf("its Find was asked %d times, want 2", store.asked)
 	}
 	t.Run("a store in memory answers for itself only", func(t *testing.T) {
-		if store.HashFinder(store) != nil || store.HashFinder(nil) != nil || store.HashFinder(store.MemoryStore) == nil {
+		if store.HashFinder(store) != nil || store.HashFinder(nil) != nil ||
+			store.HashFinder(store.MemoryStore) == nil {
 			t.Error("it looks up by hash for another store, or not for itself")
 		}
 	})
@@ -165,7 +168,7 @@ func TestUnitAStoreThatEmbedsOneInMemoryIsAskedByItsOwnFind(t *testing.T) {
 
 var errLost = errors.New("the index is lost")
 
-// lostIndex is a store whose look-up by hash fails.
+// lostIndex is a store that fails to look up a hash.
 type lostIndex struct{ knox.Store }
 
 func (lostIndex) HashFinder(knox.Store) knox.FindHash {

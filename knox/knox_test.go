@@ -37,7 +37,8 @@ func TestLoginAnswersExpiryAndToken(t *testing.T) {
 		got := s.do("POST", "/auth/login/", basicOf("alice"), `{"this": "is ignored"}`)
 		body := got.json(t)
 		want := time.Now().Add(10 * time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z")
-		if got.status != 200 || len(body) != 2 || body["expiry"] != want || got.header.Get("Cache-Control") != "no-store" {
+		if got.status != 200 || len(body) != 2 || body["expiry"] != want ||
+			got.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%d %s, want expiry %s", got.status, got.text, want)
 		}
 		// prefix, shard, at least 160 bits in base62, CRC-32
@@ -64,8 +65,10 @@ func TestUserInfoAndExpiryFormatAreHonoured(t *testing.T) {
 			}
 		})
 		got := s.do("POST", "/auth/login/", basicOf("alice"), "")
-		want := fmt.Sprintf(`{"expiry":%q,"token":"T","user":{"username":"alice"}}`, time.Now().Add(10*time.Hour).UTC().Format(time.DateOnly))
-		if text := regexp.MustCompile(`"token":"[^"]+"`).ReplaceAllString(strings.TrimSpace(got.text), `"token":"T"`); text != want {
+		want := fmt.Sprintf(`{"expiry":%q,"token":"T","user":{"username":"alice"}}`,
+			time.Now().Add(10*time.Hour).UTC().Format(time.DateOnly))
+		if text := regexp.MustCompile(`"token":"[^"]+"`).ReplaceAllString(strings.TrimSpace(got.text),
+			`"token":"T"`); text != want {
 			t.Errorf("%s, want %s", text, want)
 		}
 	})
@@ -102,7 +105,8 @@ func TestLogoutEndsOneTokenAndLogoutAllOnesOwn(t *testing.T) {
 	if s.me(laptop) != 401 || s.me(third) != 401 || s.me(bobs) != 200 {
 		t.Error("logoutall ended the wrong tokens")
 	}
-	if s.events.count(auth.EventLogout) != 2 || s.events.count(auth.EventRevoked) != 3 || s.events.count(auth.EventLogin) != 4 {
+	if s.events.count(auth.EventLogout) != 2 || s.events.count(auth.EventRevoked) != 3 ||
+		s.events.count(auth.EventLogin) != 4 {
 		t.Errorf("events %+v", s.events.seen)
 	}
 }
@@ -120,7 +124,8 @@ func TestOtherMethodsAre405(t *testing.T) {
 	s := start(t, nil)
 	for _, path := range []string{"/auth/login/", "/auth/logout/", "/auth/logoutall/"} {
 		got := s.do("GET", path, "", "")
-		if got.status != 405 || got.json(t)["detail"] != `Method "GET" not allowed.` || got.header.Get("Allow") != "POST, OPTIONS" {
+		if got.status != 405 || got.json(t)["detail"] != `Method "GET" not allowed.` ||
+			got.header.Get("Allow") != "POST, OPTIONS" {
 			t.Errorf("%s: %d %s %v", path, got.status, got.text, got.header)
 		}
 	}
@@ -165,12 +170,15 @@ func TestHeadersThatAreNoTokenAreRefusedAsClientsKnow(t *testing.T) {
 			"The Authorization header has no scheme that is accepted here. See WWW-Authenticate."},
 		{"a colon behind Token", "Token: " + good, 401, "Invalid token header. A space must follow the scheme."},
 		{"a colon behind Bearer", "Bearer: " + good, 400, "Invalid token header. A space must follow the scheme."},
-		{"an equals sign behind Bearer", "Bearer=" + good, 400, "Invalid token header. A space must follow the scheme."},
+		{"an equals sign behind Bearer", "Bearer=" + good, 400,
+			"Invalid token header. A space must follow the scheme."},
 		{"the scheme alone", "Token", 401, "Invalid token header. No credentials provided."},
 		{"spaces in the token", "Token a b", 401, "Invalid token header. Token string should not contain spaces."},
-		{"bytes that are no UTF-8", "Token \xff\xfe", 401, "Invalid token header. Token string should not contain invalid characters."},
+		{"bytes that are no UTF-8", "Token \xff\xfe", 401, "Invalid token header. Token string should not contain " +
+			"invalid characters."},
 		{"Bearer alone", "Bearer", 400, "Invalid token header. No credentials provided."},
-		{"junk after a Bearer token", "Bearer " + good + " junk", 400, "Invalid token header. Token string should not contain spaces."},
+		{"junk after a Bearer token", "Bearer " + good + " junk", 400,
+			"Invalid token header. Token string should not contain spaces."},
 		{"a token of 14 characters", "Token " + good[:14], 401, "Invalid token."},
 		{"a token with one character more", "Token " + good + "0", 401, "Invalid token."},
 		{"a token with one character less", "Token " + good[:len(good)-1], 401, "Invalid token."},
@@ -280,7 +288,8 @@ func TestATokenOfADisabledUserNeitherWorksNorSlides(t *testing.T) {
 		if got.status != 401 || got.json(t)["detail"] != "User inactive or deleted." {
 			t.Errorf("%d %s", got.status, got.text)
 		}
-		if after := *s.rows("alice")[0]; !after.ExpiresAt.Equal(before.ExpiresAt) || !after.LastUsed.Equal(before.LastUsed) {
+		if after := *s.rows("alice")[0]; !after.ExpiresAt.Equal(before.ExpiresAt) ||
+			!after.LastUsed.Equal(before.LastUsed) {
 			t.Error("its use was written")
 		}
 	})
@@ -325,7 +334,7 @@ func TestTheLimitCountsLiveTokens(t *testing.T) {
 		if got := s.do("POST", "/auth/login/", basicOf("bob"), ""); got.status != 200 {
 			t.Errorf("another user: %d", got.status)
 		}
-		time.Sleep(time.Hour) // five have expired, and nobody purged them
+		time.Sleep(time.Hour) // five have expired, and were not purged
 		for i := range 6 {
 			if got := s.do("POST", "/auth/login/", basicOf("alice"), ""); (got.status == 200) != (i < 5) {
 				t.Errorf("login %d after five expired: %d", i, got.status)
@@ -378,7 +387,9 @@ func TestEarlierPrefixesStayGoodIfNamed(t *testing.T) {
 	store := knox.NewMemoryStore()
 	bare := start(t, func(c *knox.Config) { c.Store = store }).login("alice")
 	old := start(t, func(c *knox.Config) { c.Store, c.Prefix = store, "old_" }).login("alice")
-	named := start(t, func(c *knox.Config) { c.Store, c.Prefix, c.AcceptPrefixes = store, "new_", []string{"old_", ""} })
+	named := start(t, func(c *knox.Config) {
+		c.Store, c.Prefix, c.AcceptPrefixes = store, "new_", []string{"old_", ""}
+	})
 	unnamed := start(t, func(c *knox.Config) { c.Store, c.Prefix = store, "new_" })
 	if named.me(bare) != 200 || named.me(old) != 200 || named.me(named.login("alice")) != 200 {
 		t.Error("a named prefix is refused")
@@ -396,7 +407,8 @@ func TestATokenIsItsOwnBackendsInWhateverOrderTheyAreAsked(t *testing.T) {
 	var backends []*knox.Tokens
 	var secrets []string
 	for i, prefix := range prefixes {
-		tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: (&people{}).load, Name: fmt.Sprint(i), Prefix: prefix})
+		tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: (&people{}).load,
+			Name: fmt.Sprint(i), Prefix: prefix})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -486,7 +498,8 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 
 func TestTwoOfOneKindNeedDifferentTokens(t *testing.T) {
 	build := func(name, prefix string) *knox.Tokens {
-		tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: (&people{}).load, Name: name, Prefix: prefix})
+		tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: (&people{}).load, Name: name,
+			Prefix: prefix})
 		if err != nil {
 			t.Fatal(err)
 		}

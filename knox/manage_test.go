@@ -141,7 +141,7 @@ func TestTokensThatDiedWithAPasswordAreNeitherListedNorCounted(t *testing.T) {
 	s := start(t, func(c *knox.Config) { c.Limit = 2 })
 	s.login("alice")
 	s.login("alice")
-	s.changePassword("alice", "new") // and nobody revokes
+	s.changePassword("alice", "new") // and no token is revoked
 	if items := s.list(basicOf("alice")); len(items) != 0 {
 		t.Errorf("listed %v", items)
 	}
@@ -159,11 +159,13 @@ func TestTokensOfAUserWhoMayNotLogInAreNotListed(t *testing.T) {
 	s := start(t, nil)
 	s.login("alice")
 	s.people.set(func() { s.people.inactive["alice"] = true })
-	if tokens, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); !errors.Is(err, auth.ErrUserInactive) || tokens != nil {
+	if tokens, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); !errors.Is(err, auth.ErrUserInactive) ||
+		tokens != nil {
 		t.Errorf("%v, %v", tokens, err)
 	}
 	s.people.set(func() { s.people.inactive["alice"] = false })
-	if tokens, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); err != nil || len(tokens) != 1 || time.Until(tokens[0].Expiry()) <= 0 {
+	if tokens, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); err != nil || len(tokens) != 1 ||
+		time.Until(tokens[0].Expiry()) <= 0 {
 		t.Errorf("%v, %v", tokens, err)
 	}
 }

@@ -34,7 +34,8 @@ func TestUnitMemoryPurge(t *testing.T) {
 		fill(t, s, noon, 50_000)
 		purge(t, s, noon, 0)
 		for i := range 5_000 {
-			if _, err := s.RevokeAll(t.Context(), fmt.Sprint(i), "", "", knox.Ending{At: noon, Keep: i < 2_500}); err != nil {
+			if _, err := s.RevokeAll(t.Context(), fmt.Sprint(i), "", "",
+				knox.Ending{At: noon, Keep: i < 2_500}); err != nil {
 				t.Fatal(err)
 			}
 			if i < 2_500 {
@@ -68,7 +69,8 @@ func TestUnitMemoryPurge(t *testing.T) {
 	t.Run("a token that slid is purged at its new expiry", func(t *testing.T) {
 		s := knox.NewMemoryStore()
 		fill(t, s, noon, 2)
-		if err := s.Touch(t.Context(), knox.Touch{Digest: "1", Used: noon, ExpiresAt: noon.Add(2 * time.Hour)}); err != nil {
+		if err := s.Touch(t.Context(),
+			knox.Touch{Digest: "1", Used: noon, ExpiresAt: noon.Add(2 * time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 		purge(t, s, noon.Add(time.Hour), 1)

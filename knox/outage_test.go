@@ -17,7 +17,8 @@ import (
 )
 
 // errDown wraps what a careless driver might: it must not be believed.
-var errDown = fmt.Errorf("dial tcp 10.0.0.7:5432: password authentication failed for user admin: %w", auth.ErrNoCredentials)
+var errDown = fmt.Errorf("dial tcp 10.0.0.7:5432: password authentication failed for user admin: %w",
+	auth.ErrNoCredentials)
 
 // faulty is a store that fails at its nth call, or at every one if all is set.
 type faulty struct {
@@ -29,7 +30,8 @@ type faulty struct {
 
 func (f *faulty) fails() bool { return f.calls.Add(1) == f.nth || f.all.Load() }
 
-func (f *faulty) Add(ctx context.Context, r *knox.Record, limit int, evict bool, ending knox.Ending) (knox.Added, error) {
+func (f *faulty) Add(ctx context.Context, r *knox.Record, limit int, evict bool, ending knox.Ending) (
+	knox.Added, error) {
 	if f.fails() {
 		return knox.Added{}, errDown
 	}
@@ -178,7 +180,8 @@ func TestGarbageAsksNoStore(t *testing.T) {
 	s := start(t, func(c *knox.Config) { c.Store = store })
 	token := s.login("alice")
 	store.calls.Store(0)
-	for _, garbage := range []string{"abc", strings.Repeat("a", 40), token[:39] + "!", token[:39] + string(token[39]^1), "eyJhbGciOiJub25lIn0.e30."} {
+	for _, garbage := range []string{"abc", strings.Repeat("a", 40), token[:39] + "!", token[:39] + string(token[39]^1),
+		"eyJhbGciOiJub25lIn0.e30."} {
 		s.me(garbage)
 	}
 	if n := store.calls.Load(); n != 0 {

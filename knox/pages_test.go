@@ -56,7 +56,7 @@ func get(t *testing.T, server *httptest.Server, path, token string) (rows []list
 	return rows, next
 }
 
-// TestUnitPages reads the list of one user who has 5,000 tokens.
+// TestUnitPages reads the list of one user with 5,000 tokens.
 func TestUnitPages(t *testing.T) {
 	const n = 5_000
 	s := start(t, func(c *knox.Config) { c.Limit = knox.NoLimit })
@@ -98,7 +98,8 @@ func TestUnitPages(t *testing.T) {
 			}
 		}
 		if len(seen) != n || pages != n/100 || current != 1 {
-			t.Errorf("got %d tokens on %d pages and %d current ones, want %d, %d and 1", len(seen), pages, current, n, n/100)
+			t.Errorf("got %d tokens on %d pages and %d current ones, want %d, %d and 1", len(seen), pages,
+				current, n, n/100)
 		}
 	})
 	t.Run("a page costs a page of memory", func(t *testing.T) {
@@ -116,7 +117,8 @@ func TestUnitPages(t *testing.T) {
 			t.Errorf("got %v, then %q", one, next)
 		}
 		id := one[1].ID
-		for _, query := range []string{"limit=0", "limit=-1", "limit=101", "limit=1000", "limit=", "limit=x", "limit=1&limit=2",
+		for _, query := range []string{"limit=0", "limit=-1", "limit=101", "limit=1000", "limit=", "limit=x",
+			"limit=1&limit=2",
 			"cursor=", "cursor=x", "cursor=" + strings.ToUpper(id), "cursor={" + id + "}", "cursor=urn:uuid:" + id,
 			"cursor=" + id + "&cursor=" + id, "cursor=9b2fd2ba-6c0d-4ad5-8f36-1a9a8e9d7f12", "cursor=%00"} {
 			got := s.do("GET", "/auth/tokens/?"+query, "Bearer "+token, "")
@@ -133,14 +135,15 @@ func TestUnitPages(t *testing.T) {
 			}
 		}
 		for _, page := range []backend.Page{{Limit: -1}, {Limit: 1001}, {After: "x"}} {
-			if tokens, next, err := s.tokens.List(t.Context(), "alice", page); auth.KindOf(err) != auth.ErrMalformed || tokens != nil || next != "" {
+			if tokens, next, err := s.tokens.List(t.Context(), "alice", page); auth.KindOf(err) != auth.ErrMalformed ||
+				tokens != nil || next != "" {
 				t.Errorf("%+v: got %d tokens, %q, %v", page, len(tokens), next, err)
 			}
 		}
 	})
 }
 
-// TestUnitPagesOfDeadTokens has a user whose stamp changed behind the tokens.
+// TestUnitPagesOfDeadTokens has a user with a stamp that changed behind the tokens.
 func TestUnitPagesOfDeadTokens(t *testing.T) {
 	s := start(t, nil)
 	s.login("alice")

@@ -13,7 +13,7 @@ import (
 )
 
 // TestAChangeOfPasswordThroughTheWholeStack has the one thing that the tests of
-// neither package have: password.Change, with Tokens as its Revoker.
+// no single package has: password.Change, with Tokens as its Revoker.
 func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
@@ -33,7 +33,8 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logins, err := password.New(password.Config{Hasher: hasher, Account: func(ctx context.Context, username string) (auth.User, string, error) {
+	logins, err := password.New(password.Config{Hasher: hasher, Account: func(ctx context.Context, username string) (
+		auth.User, string, error) {
 		user, err := load(ctx, username)
 		return user, user.(*person).stamp, err
 	}})
@@ -74,7 +75,8 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	if s.me(current) != 200 || s.me(other) != 200 {
 		t.Fatal("no login")
 	}
-	got := s.do("POST", "/auth/password/", "Token "+current, `{"old": "correct horse battery", "new": "a quite different one"}`)
+	got := s.do("POST", "/auth/password/", "Token "+current,
+		`{"old": "correct horse battery", "new": "a quite different one"}`)
 	if got.status != 204 {
 		t.Fatalf("%d %s", got.status, got.text)
 	}
@@ -84,7 +86,8 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	if logIn("correct horse battery").status != 401 || logIn("a quite different one").status != 200 {
 		t.Error("the password was not changed")
 	}
-	if items := s.ended("Token " + current); len(items) != 1 || items[0]["reason"] != "revoked_all" || items[0]["name"] != "phone" {
+	if items := s.ended("Token " + current); len(items) != 1 || items[0]["reason"] != "revoked_all" ||
+		items[0]["name"] != "phone" {
 		t.Errorf("%v", items)
 	}
 }

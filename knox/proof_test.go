@@ -73,7 +73,9 @@ func TestUnitACheckInMemoryAllocatesNothing(t *testing.T) {
 		s := start(t, func(c *knox.Config) { c.LoadUser = crowd.load })
 		token := must(s.tokens.Issue(t.Context(), "alice", knox.Options{})).Secret.Reveal()
 		for change, set := range map[string]func(){
-			"another stamp": func() { crowd.stamps["alice"] = "new" }, "inactive": func() { crowd.inactive["alice"] = true },
+			"another stamp": func() { crowd.stamps["alice"] = "new" }, "inactive": func() {
+				crowd.inactive["alice"] = true
+			},
 		} {
 			crowd.set(set)
 			n := testing.AllocsPerRun(200, func() { _, _, _ = s.tokens.VerifyToken(t.Context(), token) })
@@ -184,7 +186,8 @@ func TestUnitWhatIsKeptWithARecordDoesNotCountForACopyOfIt(t *testing.T) {
 func TestRaceARecordIsSharedByAllChecks(t *testing.T) {
 	store, crowd := knox.NewMemoryStore(), &people{stamps: map[string]string{"alice": "a"}}
 	make := func(name string) *knox.Tokens {
-		return must(knox.New(knox.Config{Store: store, LoadUser: crowd.load, Name: name, TouchInterval: time.Nanosecond}))
+		return must(
+			knox.New(knox.Config{Store: store, LoadUser: crowd.load, Name: name, TouchInterval: time.Nanosecond}))
 	}
 	one, two := make("one"), make("two")
 	token := must(one.Issue(t.Context(), "alice", knox.Options{})).Secret.Reveal()
@@ -203,7 +206,8 @@ func TestRaceARecordIsSharedByAllChecks(t *testing.T) {
 				switch {
 				case err != nil && auth.KindOf(err) != auth.ErrInvalid:
 					t.Error(err)
-				case err == nil && (credential.Backend() != tokens.Backend() || credential.(*knox.Token).UserID() != "alice"):
+				case err == nil && (credential.Backend() != tokens.Backend() ||
+					credential.(*knox.Token).UserID() != "alice"):
 					t.Errorf("got a credential of %s from %s", credential.Backend(), tokens.Backend())
 				}
 			}
@@ -218,7 +222,8 @@ func TestRaceARecordIsSharedByAllChecks(t *testing.T) {
 		}
 	})
 	wg.Wait()
-	if _, _, err := one.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid { // the last one written is b
+	// the last one written is b
+	if _, _, err := one.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("a stamp that matched before: got %v, want ErrInvalid", err)
 	}
 	for stamp, tokens := range loaders {

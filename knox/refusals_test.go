@@ -23,8 +23,10 @@ func TestRefusals(t *testing.T) {
 		detail   string
 		cause    string // "ID" is the identifier of the token
 	}{
-		{"a mistyped token", func(_ *service, i *knox.Issued) string { return i.Secret.Reveal() + "x" }, "Invalid token.",
-			"the token starts with Config.Prefix or one of AcceptPrefixes, and its length, characters or checksum are wrong"},
+		{"a mistyped token", func(_ *service, i *knox.Issued) string { return i.Secret.Reveal() + "x" },
+			"Invalid token.",
+			"the token starts with Config.Prefix or one of AcceptPrefixes, and its length, characters or checksum " +
+				"are wrong"},
 		{"a token of another prefix", func(*service, *knox.Issued) string { return "other_abc" }, "Invalid token.",
 			"the token does not start with the prefix acme_ (see Config.Prefix and AcceptPrefixes)"},
 		{"a revoked token", func(s *service, i *knox.Issued) string {
@@ -62,14 +64,16 @@ func TestRefusals(t *testing.T) {
 				w := httptest.NewRecorder()
 				guard.Require()(http.NotFoundHandler()).ServeHTTP(w, r)
 				var body map[string]any
-				if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != 401 || body["detail"] != row.detail {
+				if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != 401 ||
+					body["detail"] != row.detail {
 					t.Errorf("the client got %d %s", w.Code, w.Body)
 				}
 				want := strings.ReplaceAll(row.cause, "ID", issued.ID())
 				if told == nil || !strings.Contains(told.Error(), want) {
 					t.Errorf("the operator got %v, want %q", told, want)
 				}
-				if bytes.Contains(w.Body.Bytes(), []byte(issued.ID())) || strings.Contains(told.Error(), issued.Secret.Reveal()) {
+				if bytes.Contains(w.Body.Bytes(), []byte(issued.ID())) ||
+					strings.Contains(told.Error(), issued.Secret.Reveal()) {
 					t.Errorf("too much was told: %s, %v", w.Body, told)
 				}
 			})
@@ -77,7 +81,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A flood of tokens that nobody issued allocates nothing for the refusal.
+// A flood of tokens that were not issued allocates nothing for the refusal.
 func TestRefusalsOfUnknownTokensDoNotAllocate(t *testing.T) {
 	s := start(t, func(c *knox.Config) { c.Prefix = "acme_" })
 	for _, token := range []string{"other_abc", "acme_abc"} {

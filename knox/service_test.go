@@ -63,7 +63,8 @@ type service struct {
 func start(t testing.TB, change func(*knox.Config)) *service {
 	t.Helper()
 	s := &service{t: t, people: &people{inactive: map[string]bool{}, stamps: map[string]string{}}, events: &events{}}
-	config := knox.Config{Store: knox.NewMemoryStore(), LoadUser: s.people.load, Observer: s.events, Schemes: []string{"Token", "Bearer"}}
+	config := knox.Config{Store: knox.NewMemoryStore(), LoadUser: s.people.load, Observer: s.events,
+		Schemes: []string{"Token", "Bearer"}}
 	if change != nil {
 		change(&config)
 	}
@@ -73,16 +74,18 @@ func start(t testing.TB, change func(*knox.Config)) *service {
 		t.Fatal(err)
 	}
 	// Every password is the user's name and "-secret".
-	basic, err := header.NewBasic(header.BasicConfig{Remember: -1, Check: func(r *http.Request, username, password string) (auth.User, error) {
-		if password != username+"-secret" {
-			return nil, auth.ErrInvalid
-		}
-		return auth.UserLoader(s.people.load).Load(r.Context(), username)
-	}})
+	basic, err := header.NewBasic(header.BasicConfig{Remember: -1,
+		Check: func(r *http.Request, username, password string) (auth.User, error) {
+			if password != username+"-secret" {
+				return nil, auth.ErrInvalid
+			}
+			return auth.UserLoader(s.people.load).Load(r.Context(), username)
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens, basic}, Login: []auth.Authenticator{basic}, Observer: s.events})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens, basic},
+		Login: []auth.Authenticator{basic}, Observer: s.events})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +99,8 @@ func start(t testing.TB, change func(*knox.Config)) *service {
 		user, _ := auth.UserFrom[*person](r.Context())
 		w.Write([]byte(user.name))
 	})))
-	mux.Handle("/reports", guard.Require(auth.Scopes("reports:read"))(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	mux.Handle("/reports", guard.Require(auth.Scopes("reports:read"))(
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 	s.handler = mux
 	return s
 }

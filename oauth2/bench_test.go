@@ -14,14 +14,14 @@ import (
 	"github.com/gatewarden/auth/oauth2"
 )
 
-// discard is a ResponseWriter whose header is used again, as no server's is.
+// discard is a ResponseWriter with a header that is used again, as no server's is.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(int)             {}
 
-// BenchmarkCached is a request whose token is remembered, through the Guard, against
+// BenchmarkCached is a request with a token that is remembered, through the Guard, against
 // the least that it could be: see package floor.
 func BenchmarkCached(b *testing.B) {
 	issuer := authtest.NewIssuer(b)
@@ -32,7 +32,8 @@ func BenchmarkCached(b *testing.B) {
 	})
 	login := httptest.NewServer(mux)
 	defer login.Close()
-	introspection, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: login.URL + "/introspect", ClientID: "api", ClientSecret: "x", TTL: time.Hour})
+	introspection, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: login.URL + "/introspect",
+		ClientID: "api", ClientSecret: "x", TTL: time.Hour})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -63,7 +64,8 @@ func BenchmarkCached(b *testing.B) {
 		})
 		b.Run(row.name, func(b *testing.B) {
 			alice := auth.User(person("alice"))
-			a, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{row.source}, LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }})
+			a, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{row.source},
+				LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -101,7 +101,8 @@ func TestUnitATokenOfAnotherAPIIsNoReasonForAnAudience(t *testing.T) {
 	log := &lines{}
 	a := loggedAPI(t, log, oauth2.Config{Sources: []oauth2.Source{tokens()}})
 	a.refused(log, "other", `aud is "https://other.example/", want "`+resource+`"; see Config.Resource and `+
-		"Config.Audience, which is for names of this same API only. Another API needs a Resource and a guard of its own")
+		"Config.Audience, which is for names of this same API only. "+
+		"Another API needs a Resource and a guard of its own")
 }
 
 func TestUnitTwoResourcesOfOnePathOnARouter(t *testing.T) {

@@ -17,14 +17,17 @@ func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if r.FormValue("token") == "alices" {
-			fmt.Fprint(w, `{"active":true,"sub":"alice","client_id":"shop","scope":"reports:read","aud":"https://api.example/"}`)
+			fmt.Fprint(
+				w,
+				`{"active":true,"sub":"alice","client_id":"shop","scope":"reports:read","aud":"https://api.example/"}`)
 			return
 		}
 		fmt.Fprint(w, `{"active":false}`)
 	}))
 	defer server.Close()
 
-	tokens, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: server.URL, ClientID: "api", ClientSecret: "secret"})
+	tokens, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: server.URL, ClientID: "api",
+		ClientSecret: "secret"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -43,10 +46,11 @@ func Example() {
 	}
 	mux := http.NewServeMux()
 	api.Register(mux)
-	mux.Handle("GET /reports", guard.Require(auth.Scopes("reports:read"))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, _ := auth.UserFrom[auth.User](r.Context())
-		fmt.Fprintf(w, "reports of %s", user.UserID())
-	})))
+	mux.Handle("GET /reports",
+		guard.Require(auth.Scopes("reports:read"))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			user, _ := auth.UserFrom[auth.User](r.Context())
+			fmt.Fprintf(w, "reports of %s", user.UserID())
+		})))
 
 	for _, authorization := range []string{"Bearer alices", "Bearer forged", ""} {
 		r := httptest.NewRequest("GET", "https://api.example/reports", nil)
@@ -61,7 +65,7 @@ func Example() {
 	// 401 [Bearer realm="api", resource_metadata="https://api.example/.well-known/oauth-protected-resource"]
 }
 
-// Everything in one call, for an API whose server issues JWTs (RFC 9068).
+// Everything in one call, for an API with a server that issues JWTs (RFC 9068).
 func ExampleRequireBearerToken() {
 	protect, err := oauth2.RequireBearerToken("https://login.example", "https://api.example/mcp", "files:read")
 	if err != nil {
@@ -80,10 +84,11 @@ func ExampleRequireBearerToken() {
 	// Bearer realm="api", resource_metadata="https://api.example/.well-known/oauth-protected-resource/mcp", scope="files:read"
 }
 
-// A source of one's own: tokens of a system that nobody else knows.
+// A source of one's own: tokens of a system of one's own.
 func ExampleSource() {
 	var _ oauth2.Source = legacy{}
-	api, err := oauth2.New(oauth2.Config{Resource: "https://api.example/", Sources: []oauth2.Source{legacy{}}, User: oauth2.SubjectUser})
+	api, err := oauth2.New(oauth2.Config{Resource: "https://api.example/", Sources: []oauth2.Source{legacy{}},
+		User: oauth2.SubjectUser})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -64,7 +64,8 @@ func (l *login) says(status int, kind, body string) {
 
 // active is an answer about a good token, changed by members.
 func (l *login) active(changes ...any) string {
-	m := map[string]any{"active": true, "sub": "alice", "client_id": "web", "scope": "read write", "aud": resource, "iss": l.URL, "exp": time.Now().Add(time.Hour).Unix(), "username": "Alice"}
+	m := map[string]any{"active": true, "sub": "alice", "client_id": "web", "scope": "read write", "aud": resource,
+		"iss": l.URL, "exp": time.Now().Add(time.Hour).Unix(), "username": "Alice"}
 	for i := 0; i+1 < len(changes); i += 2 {
 		if changes[i+1] == nil {
 			delete(m, changes[i].(string))
@@ -78,7 +79,8 @@ func (l *login) active(changes ...any) string {
 
 func (l *login) source(change func(*oauth2.IntrospectionConfig)) *oauth2.Introspection {
 	l.Helper()
-	c := oauth2.IntrospectionConfig{Issuer: l.URL, ClientID: "api", ClientSecret: "s:e c", Logger: slog.New(slog.DiscardHandler)}
+	c := oauth2.IntrospectionConfig{Issuer: l.URL, ClientID: "api", ClientSecret: "s:e c",
+		Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&c)
 	}
@@ -91,18 +93,23 @@ func (l *login) source(change func(*oauth2.IntrospectionConfig)) *oauth2.Introsp
 
 func TestAskingTheServerAboutAToken(t *testing.T) {
 	l := newLogin(t)
-	l.says(200, "application/json;charset=utf-8", l.active("iat", 100.5, "auth_time", 200, "amr", []string{"pwd"}, "acr", "high", "jti", "x", "aud", []string{"a", resource}, "extra", map[string]any{"a": 1}))
+	l.says(200, "application/json;charset=utf-8", l.active("iat", 100.5, "auth_time", 200, "amr", []string{"pwd"},
+		"acr", "high", "jti", "x", "aud", []string{"a", resource}, "extra", map[string]any{"a": 1}))
 	token, err := l.source(nil).Inspect(t.Context(), "tok+en/=")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if token.Subject != "alice" || token.ClientID != "web" || fmt.Sprint(token.Scope) != "[read write]" || fmt.Sprint(token.Audience) != "[a "+resource+"]" || token.Username != "Alice" || token.ID != "x" ||
-		token.IssuedAt.Unix() != 100 || token.Auth.AuthTime.Unix() != 200 || token.Auth.ACR != "high" || token.Claims["extra"] == nil || token.Issuer != l.URL {
+	if token.Subject != "alice" || token.ClientID != "web" || fmt.Sprint(token.Scope) != "[read write]" ||
+		fmt.Sprint(token.Audience) != "[a "+resource+"]" || token.Username != "Alice" || token.ID != "x" ||
+		token.IssuedAt.Unix() != 100 || token.Auth.AuthTime.Unix() != 200 || token.Auth.ACR != "high" ||
+		token.Claims["extra"] == nil || token.Issuer != l.URL {
 		t.Errorf("%+v", token)
 	}
 	form, header := <-l.forms, <-l.headers
 	r := &http.Request{Header: header}
-	if id, secret, _ := r.BasicAuth(); form.Get("token") != "tok+en/=" || form.Get("token_type_hint") != "access_token" || id != "api" || secret != "s%3Ae+c" || form.Get("client_secret") != "" {
+	if id, secret, _ := r.BasicAuth(); form.Get("token") != "tok+en/=" ||
+		form.Get("token_type_hint") != "access_token" || id != "api" || secret != "s%3Ae+c" ||
+		form.Get("client_secret") != "" {
 		t.Errorf("%v %v", form, header)
 	}
 }
@@ -130,8 +137,10 @@ func TestAskingWithAKey(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal(claims, &c)
 	}
-	if err != nil || c.Iss != "api" || c.Sub != "api" || c.Aud != l.URL || c.Jti == "" || c.Exp-c.Iat != 60 || header.Get("Authorization") != "" ||
-		form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" || form.Get("client_id") != "api" {
+	if err != nil || c.Iss != "api" || c.Sub != "api" || c.Aud != l.URL || c.Jti == "" || c.Exp-c.Iat != 60 ||
+		header.Get("Authorization") != "" ||
+		form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" ||
+		form.Get("client_id") != "api" {
 		t.Errorf("%s %v %v %v", claims, err, form, header)
 	}
 }
@@ -172,7 +181,7 @@ func TestAnAnswerOfYesIsRememberedUntilTheTokenExpires(t *testing.T) {
 	}
 }
 
-// expired is a source whose tokens have just expired.
+// expired is a source of tokens that have just expired.
 type expired struct{ oauth2.Source }
 
 func (e expired) Inspect(ctx context.Context, token string) (*oauth2.Token, error) {
@@ -200,7 +209,8 @@ func TestAnAnswerOfNoIsRememberedToo(t *testing.T) {
 	if l.asked.Load() != 3 {
 		t.Errorf("asked %d times", l.asked.Load())
 	}
-	if _, err := source.Inspect(t.Context(), strings.Repeat("x", 9000)); auth.KindOf(err) != auth.ErrUnrecognized || l.asked.Load() != 3 {
+	if _, err := source.Inspect(t.Context(), strings.Repeat("x", 9000)); auth.KindOf(err) != auth.ErrUnrecognized ||
+		l.asked.Load() != 3 {
 		t.Errorf("a very long token: %v", err)
 	}
 	ours := l.source(func(c *oauth2.IntrospectionConfig) {
@@ -244,12 +254,14 @@ func TestTheNameOfAMemberIsExact(t *testing.T) {
 func TestALeewayIsOfTheWholeCheck(t *testing.T) {
 	issuer := authtest.NewIssuer(t)
 	for leeway, want := range map[time.Duration]int{0: 401, time.Minute: 200} {
-		source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: issuer.URL(), Audience: []string{resource}, Leeway: leeway})
+		source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: issuer.URL(), Audience: []string{resource},
+			Leeway: leeway})
 		if err != nil {
 			t.Fatal(err)
 		}
 		a := serve(t, oauth2.Config{Sources: []oauth2.Source{source}})
-		token := issuer.MintWith(map[string]any{"typ": "at+jwt"}, map[string]any{"aud": resource, "client_id": "web", "exp": time.Now().Add(-10 * time.Second).Unix()})
+		token := issuer.MintWith(map[string]any{"typ": "at+jwt"}, map[string]any{"aud": resource, "client_id": "web",
+			"exp": time.Now().Add(-10 * time.Second).Unix()})
 		if got := a.ask("GET", "/", "", "Authorization", "Bearer "+token); got.status != want {
 			t.Errorf("%v: %d", leeway, got.status)
 		}
@@ -329,7 +341,9 @@ func TestRequestsWithOneTokenWaitForOneAnswer(t *testing.T) {
 }
 
 func TestASecretIsNotSentElsewhere(t *testing.T) {
-	evil := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Error("asked elsewhere", r.Header) }))
+	evil := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Error("asked elsewhere", r.Header)
+	}))
 	defer evil.Close()
 	l := newLogin(t)
 	answer := func(w http.ResponseWriter, r *http.Request) {
@@ -339,7 +353,8 @@ func TestASecretIsNotSentElsewhere(t *testing.T) {
 	if _, err := l.source(nil).Inspect(t.Context(), "x"); err == nil || auth.KindOf(err) != nil {
 		t.Error(err)
 	}
-	if text := fmt.Sprintf("%+v", oauth2.IntrospectionConfig{ClientSecret: "s3cret"}); strings.Contains(text, "s3cret") {
+	if text := fmt.Sprintf("%+v", oauth2.IntrospectionConfig{ClientSecret: "s3cret"}); strings.Contains(
+		text, "s3cret") {
 		t.Error(text)
 	}
 }
@@ -355,8 +370,10 @@ func TestAnIntrospectionThatCannotBeRightIsAnError(t *testing.T) {
 		"ClientSecret or Key": {Issuer: "https://login.example", ClientID: "api"},
 		"asymmetric":          {Issuer: "https://login.example", ClientID: "api", Key: secret},
 		"not https":           {Endpoint: "http://login.example/x", ClientID: "api", ClientSecret: "x"},
-		"names the client":    {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", SubjectMember: "azp"},
-		"to everybody":        {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", Profile: jwt.Google()},
+		"names the client": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x",
+			SubjectMember: "azp"},
+		"to everybody": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x",
+			Profile: jwt.Google()},
 		"an empty claim": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x",
 			Profile: jwt.Profile{ScopeClaims: []string{""}}},
 		"Concurrent": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", Concurrent: -1},
@@ -376,7 +393,8 @@ func TestAJWTOfAnIssuer(t *testing.T) {
 	}
 	a := serve(t, oauth2.Config{Sources: []oauth2.Source{source}, AuthorizationServers: []string{issuer.URL()}}, "read")
 	mint := func(changes map[string]any) string {
-		claims := map[string]any{"sub": "alice", "aud": resource, "client_id": "web", "scope": "read", "jti": "1", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
+		claims := map[string]any{"sub": "alice", "aud": resource, "client_id": "web", "scope": "read", "jti": "1",
+			"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
 		maps.Copy(claims, changes) // nil leaves one out
 		return issuer.MintWith(map[string]any{"typ": "at+jwt"}, claims)
 	}
@@ -411,17 +429,20 @@ func TestAJWTOfAnIssuer(t *testing.T) {
 		"an issuer with a slash": {mint(map[string]any{"iss": issuer.URL() + "/"}), 401},
 	} {
 		for range 2 { // the second one is remembered
-			if got := a.ask("GET", "/", "", "Authorization", "Bearer "+row.token); got.status != row.status || row.status == 401 && got.challenge[:6] != "Bearer" {
+			if got := a.ask("GET", "/", "", "Authorization", "Bearer "+row.token); got.status != row.status ||
+				row.status == 401 && got.challenge[:6] != "Bearer" {
 				t.Errorf("%s: %d %s", sentence, got.status, got.body)
 			}
 		}
 	}
 	for subject, want := range map[string]string{"alice": "alice web oauth2 ", "web": "client:web web oauth2 "} {
-		if got := a.ask("GET", "/", "", "Authorization", "Bearer "+mint(map[string]any{"sub": subject})); got.body != want {
+		if got := a.ask("GET", "/", "", "Authorization",
+			"Bearer "+mint(map[string]any{"sub": subject})); got.body != want {
 			t.Errorf("%s: %d %s", subject, got.status, got.body)
 		}
 	}
-	if got := a.ask("GET", "/", "", "Authorization", "Bearer "+mint(map[string]any{"scope": "write"})); got.status != 403 {
+	if got := a.ask("GET", "/", "", "Authorization",
+		"Bearer "+mint(map[string]any{"scope": "write"})); got.status != 403 {
 		t.Errorf("too few scopes: %d", got.status)
 	}
 	if _, err := source.Inspect(t.Context(), "opaque"); auth.KindOf(err) != auth.ErrUnrecognized {
@@ -432,7 +453,8 @@ func TestAJWTOfAnIssuer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fresh.Inspect(t.Context(), mint(nil)); err == nil || auth.KindOf(err) != nil || fresh.Check(t.Context()) == nil {
+	if _, err := fresh.Inspect(t.Context(), mint(nil)); err == nil || auth.KindOf(err) != nil ||
+		fresh.Check(t.Context()) == nil {
 		t.Errorf("keys that cannot be had: %v", err)
 	}
 }
@@ -450,10 +472,13 @@ func TestRequireBearerTokenIsAllInOneCall(t *testing.T) {
 	defer s.Close()
 	a := api{t, s.URL}
 	a.want("no token", a.ask("GET", "/", ""), 401, plain+`, scope="read"`)
-	if got := a.ask("GET", "/.well-known/oauth-protected-resource/mcp", ""); got.status != 200 || !strings.Contains(got.body, issuer.URL()) || !strings.Contains(got.body, `"scopes_supported":["read"]`) {
+	if got := a.ask("GET", "/.well-known/oauth-protected-resource/mcp", ""); got.status != 200 ||
+		!strings.Contains(got.body, issuer.URL()) || !strings.Contains(got.body, `"scopes_supported":["read"]`) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
-	token := issuer.MintWith(map[string]any{"typ": "at+jwt"}, map[string]any{"sub": "alice", "aud": resource, "client_id": "web", "scope": "read", "jti": "1", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()})
+	token := issuer.MintWith(map[string]any{"typ": "at+jwt"}, map[string]any{"sub": "alice", "aud": resource,
+		"client_id": "web", "scope": "read", "jti": "1", "iat": time.Now().Unix(),
+		"exp": time.Now().Add(time.Hour).Unix()})
 	if got := a.ask("GET", "/", "", "Authorization", "Bearer "+token); got.status != 200 || got.body != "alice" {
 		t.Errorf("%d %s", got.status, got.body)
 	}

@@ -37,8 +37,10 @@ func (s *slowServer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (s *slowServer) source(t *testing.T, ttl time.Duration) *oauth2.Introspection {
 	t.Helper()
-	source, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: networkIssuer + "/introspect", ClientID: "api",
-		ClientSecret: "secret", TTL: ttl, NegativeTTL: ttl, Client: &http.Client{Transport: s}, Logger: slog.New(slog.DiscardHandler)})
+	source, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: networkIssuer + "/introspect",
+		ClientID:     "api",
+		ClientSecret: "secret", TTL: ttl, NegativeTTL: ttl, Client: &http.Client{Transport: s},
+		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

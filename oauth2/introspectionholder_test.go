@@ -36,7 +36,8 @@ func newIntrospected(t *testing.T, change func(*oauth2.IntrospectionConfig)) *in
 	return &introspected{T: t, server: server, api: newResource(t, source)}
 }
 
-// holder returns who holds a token about which the server answers so: "alice", "client:job", or the cause of a refusal.
+// holder returns the holder of a token about which the server answers so: "alice", "client:job", or the cause of a
+// refusal.
 func (i *introspected) holder(answer map[string]any) (string, *oauth2.Token) {
 	i.Helper()
 	i.n++

@@ -33,7 +33,8 @@ func TestUnitATokenOfAProviderWorksWithOneLine(t *testing.T) {
 	for _, token := range authtest.ForeignTokens() {
 		t.Run(token.Provider+", "+token.Name, func(t *testing.T) {
 			audience := []string{audienceOf(token)}
-			source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: issuer.URL(), Audience: audience, Profile: token.Profile,
+			source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: issuer.URL(), Audience: audience,
+				Profile:        token.Profile,
 				AllowAnyCaller: true})
 			if err != nil {
 				t.Fatal(err)

@@ -21,7 +21,8 @@ func TestUnitALongTokenIsAskedAboutWhereTheSettingsAllowIt(t *testing.T) {
 		"with that of the Guard alone it is not known": {16 << 10, 0, http.StatusUnauthorized},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			source, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: server.Endpoint(), ClientID: "api",
+			source, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: server.Endpoint(),
+				ClientID:     "api",
 				ClientSecret: "secret", MaxLength: row.token})
 			if err != nil {
 				t.Fatal(err)

@@ -83,7 +83,10 @@ func TestUnitRecall(t *testing.T) {
 		})
 	}
 	t.Run("a source that embeds another one is asked by its own method", func(t *testing.T) {
-		inner := &recalling{inspect: good(), recall: func() (*oauth2.Token, error) { t.Error("recalled"); return nil, nil }}
+		inner := &recalling{inspect: good(), recall: func() (*oauth2.Token, error) {
+			t.Error("recalled")
+			return nil, nil
+		}}
 		if err := present(newResource(t, &wrapping{inner}), "Bearer abc"); err != nil || len(inner.asked) != 1 {
 			t.Errorf("want one question, got %q and %v", inner.asked, err)
 		}
@@ -187,7 +190,8 @@ func TestUnitSharedToken(t *testing.T) {
 		if _, again, _ := other.VerifyToken(t.Context(), "abc"); again != first || again.Backend() != "api" {
 			t.Errorf("want %p of api, got %p of %s", first, again, again.Backend())
 		}
-		if _, own, _ := newResource(t, returns(shared)).VerifyToken(t.Context(), "abc"); own != auth.Credential(shared) {
+		if _, own, _ := newResource(t, returns(shared)).VerifyToken(t.Context(), "abc"); own != auth.Credential(
+			shared) {
 			t.Errorf("want %p, got %p", shared, own)
 		}
 	})
@@ -238,7 +242,8 @@ func TestUnitSharedToken(t *testing.T) {
 			}
 			group.Go(func() {
 				for range 100 {
-					if _, credential, err := a.VerifyToken(t.Context(), "abc"); err != nil || credential.Backend() != a.Backend() {
+					if _, credential, err := a.VerifyToken(t.Context(), "abc"); err != nil ||
+						credential.Backend() != a.Backend() {
 						t.Errorf("want %s, got %v and %v", a.Backend(), credential, err)
 					}
 				}
@@ -321,7 +326,8 @@ func TestUnitALookUpThatTakesAWhileDoesNotStopTheClock(t *testing.T) {
 	})
 	t.Run("a source is asked with the time after the source before", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			first := slowly{&recalling{recall: bad(&auth.Error{Kind: auth.ErrUnrecognized, Cause: errors.New("foreign")})}}
+			first := slowly{
+				&recalling{recall: bad(&auth.Error{Kind: auth.ErrUnrecognized, Cause: errors.New("foreign")})}}
 			start := time.Now()
 			second := &timed{}
 			_, _, _ = newResource(t, first, second).VerifyToken(t.Context(), "abc")

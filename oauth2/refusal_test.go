@@ -45,7 +45,7 @@ func (l *lines) reason() string {
 
 func (l *lines) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
 
-// loggedAPI is an API whose guard writes to log.
+// loggedAPI is an API with a guard that writes to log.
 func loggedAPI(t *testing.T, log *lines, config oauth2.Config) api {
 	t.Helper()
 	config.Resource = resource
@@ -68,7 +68,8 @@ func loggedAPI(t *testing.T, log *lines, config oauth2.Config) api {
 // marker is in every value of a token that must not be logged: it is not proved.
 const marker = "f0rged"
 
-const toldOfAll = `{"code":"invalid_token","detail":"Invalid token.","status":401,"title":"Unauthorized","type":"about:blank"}` + "\n"
+const toldOfAll = `{"code":"invalid_token","detail":"Invalid token.",` +
+	`"status":401,"title":"Unauthorized","type":"about:blank"}` + "\n"
 
 // refused presents a token, and looks for the cause in the log and at what the client is
 // told.
@@ -93,7 +94,8 @@ func TestUnitARefusedTokenOfASourceSaysWhyToTheLog(t *testing.T) {
 	log := &lines{}
 	a := loggedAPI(t, log, oauth2.Config{Sources: []oauth2.Source{known}, Audience: []string{"our-api"}})
 	for token, cause := range map[string]string{
-		"other":    `aud is "https://other.example/", want one of ["https://api.example/mcp", "our-api"]; see Config.Resource and Config.Audience`,
+		"other": `aud is "https://other.example/", want one of ["https://api.example/mcp", "our-api"]; ` +
+			`see Config.Resource and Config.Audience`,
 		"slash":    `aud is "https://api.example/mcp/", want one of`,
 		"nobody":   `aud is [], want one of`,
 		"past":     "exp is past by 1m30s",
@@ -101,11 +103,12 @@ func TestUnitARefusedTokenOfASourceSaysWhyToTheLog(t *testing.T) {
 		"dpop":     `token_type is "DPoP", want "Bearer"`,
 		"forged":   `sub "client:web" starts as the identifier of a client`,
 		"nameless": "the token has neither a subject nor a client_id",
-		"gone":     `sub "gone" is refused as a user; see Config.LoadUser: auth: invalid credential: User inactive or deleted.`,
-		"said":     "the grant was revoked",
-		"stamped":  "the user's stamp is another one than when the token was issued",
-		"revoked":  "invalid credential",
-		"unknown":  "unrecognized credential",
+		"gone": `sub "gone" is refused as a user; see Config.LoadUser: ` +
+			`auth: invalid credential: User inactive or deleted.`,
+		"said":    "the grant was revoked",
+		"stamped": "the user's stamp is another one than when the token was issued",
+		"revoked": "invalid credential",
+		"unknown": "unrecognized credential",
 	} {
 		t.Run(token, func(t *testing.T) { api{t, a.url}.refused(log, token, cause) })
 	}
@@ -212,7 +215,8 @@ func TestUnitARefusalByIntrospectionSaysWhyToTheLog(t *testing.T) {
 			"introspection says that the token is not active: unknown, expired or revoked"},
 		"expired": {l.active("exp", time.Now().Add(-time.Hour).Unix()),
 			"exp of an active token is past, so a clock may be wrong, by 1h0m"},
-		"not yet":  {l.active("nbf", time.Now().Add(time.Hour).Unix()), "nbf of an active token is ahead of our clock by "},
+		"not yet": {l.active("nbf", time.Now().Add(time.Hour).Unix()),
+			"nbf of an active token is ahead of our clock by "},
 		"audience": {l.active("aud", "other"), `aud is "other", want "` + resource + `"; see Config.Resource`},
 		"bound":    {l.active("cnf", map[string]any{"x5t#S256": "x"}), `cnf "x5t#S256" binds the token`},
 		"refresh":  {l.active("token_type", "refresh_token"), `token_type "refresh_token" is not of an access token`},
@@ -220,7 +224,8 @@ func TestUnitARefusalByIntrospectionSaysWhyToTheLog(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			log := &lines{}
 			l.says(200, "application/json", row.answer)
-			loggedAPI(t, log, oauth2.Config{Sources: []oauth2.Source{l.source(nil)}}).refused(log, "at_"+marker, row.cause)
+			loggedAPI(t, log, oauth2.Config{Sources: []oauth2.Source{l.source(nil)}}).refused(
+				log, "at_"+marker, row.cause)
 		})
 	}
 }
@@ -236,15 +241,17 @@ func TestUnitAMalformedTokenSaysWhyToTheLog(t *testing.T) {
 	}{
 		"in the header and the query": {"/?access_token=x", "", []string{"Authorization", "Bearer good"},
 			"the request has a token in two places"},
-		"in the header and a form": {"/", "access_token=good", append([]string{"Authorization", "Bearer good"}, form...),
+		"in the header and a form": {"/", "access_token=good",
+			append([]string{"Authorization", "Bearer good"}, form...),
 			"the request has a token in two places"},
 		"twice in a form": {"/", "access_token=good&access_token=good", form, "twice in its form"},
 		"junk in a form":  {"/", "access_token=a%0Ab", form, "has a character outside b64token"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got := api{t, a.url}.ask("POST", row.path, row.body, row.headers...)
-			if said := log.reason(); got.status != 400 || !strings.Contains(said, row.cause) || strings.Contains(got.body,
-				row.cause) {
+			if said := log.reason(); got.status != 400 || !strings.Contains(said, row.cause) ||
+				strings.Contains(got.body,
+					row.cause) {
 				t.Errorf("%d %s: %s", got.status, got.body, said)
 			}
 		})
@@ -257,11 +264,13 @@ func TestUnitSettingsThatAreTypedNils(t *testing.T) {
 	var store *jwt.MemoryStore
 	for says, make := range map[string]func() error{
 		"Config.Sources[1] is missing": func() error {
-			_, err := oauth2.New(oauth2.Config{Resource: resource, LoadUser: load, Sources: []oauth2.Source{tokens(), none}})
+			_, err := oauth2.New(
+				oauth2.Config{Resource: resource, LoadUser: load, Sources: []oauth2.Source{tokens(), none}})
 			return err
 		},
 		"JWTConfig.Keys is missing": func() error {
-			_, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: "https://login.example", Audience: []string{resource}, Keys: keys})
+			_, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: "https://login.example", Audience: []string{resource},
+				Keys: keys})
 			return err
 		},
 		"JWTConfig.Revocations is missing": func() error {

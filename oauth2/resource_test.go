@@ -30,7 +30,8 @@ func (s source) Inspect(_ context.Context, token string) (*oauth2.Token, error) 
 
 func good(change ...func(*oauth2.Token)) func() (*oauth2.Token, error) {
 	return func() (*oauth2.Token, error) {
-		t := &oauth2.Token{Issuer: "https://login.example", Subject: "alice", ClientID: "web", Audience: []string{resource}, Scope: []string{"read"}, Expiry: time.Now().Add(time.Hour)}
+		t := &oauth2.Token{Issuer: "https://login.example", Subject: "alice", ClientID: "web",
+			Audience: []string{resource}, Scope: []string{"read"}, Expiry: time.Now().Add(time.Hour)}
 		for _, each := range change {
 			each(t)
 		}
@@ -138,16 +139,31 @@ const (
 
 func tokens() source {
 	return source{
-		"good": good(), "machine": good(func(t *oauth2.Token) { t.Subject = "" }), "client": good(func(t *oauth2.Token) { t.Subject = "web" }),
-		"other": good(func(t *oauth2.Token) { t.Audience = []string{"https://other.example/"} }), "prefix": good(func(t *oauth2.Token) { t.Audience = []string{resource[:20]} }),
-		"slash": good(func(t *oauth2.Token) { t.Audience = []string{resource + "/"} }), "nobody": good(func(t *oauth2.Token) { t.Audience = nil }),
-		"both": good(func(t *oauth2.Token) { t.Audience = []string{"https://other.example/", resource} }), "named": good(func(t *oauth2.Token) { t.Audience = []string{"our-api"} }),
-		"expired": good(func(t *oauth2.Token) { t.Expiry = time.Now() }), "forever": good(func(t *oauth2.Token) { t.Expiry = time.Time{} }),
-		"bound": good(func(t *oauth2.Token) { t.Confirmation = map[string]string{"jkt": "x"} }), "dpop": good(func(t *oauth2.Token) { t.Type = "DPoP" }), "bearer": good(func(t *oauth2.Token) { t.Type = "bEARER" }),
-		"forged": good(func(t *oauth2.Token) { t.Subject = "client:web" }), "nameless": good(func(t *oauth2.Token) { t.Subject, t.ClientID = "", "" }),
-		"gone": good(func(t *oauth2.Token) { t.Subject = "gone" }), "down": good(func(t *oauth2.Token) { t.Subject = "down" }), "absent": good(func(t *oauth2.Token) { t.Subject = "absent" }),
+		"good": good(), "machine": good(func(t *oauth2.Token) { t.Subject = "" }),
+		"client":  good(func(t *oauth2.Token) { t.Subject = "web" }),
+		"other":   good(func(t *oauth2.Token) { t.Audience = []string{"https://other.example/"} }),
+		"prefix":  good(func(t *oauth2.Token) { t.Audience = []string{resource[:20]} }),
+		"slash":   good(func(t *oauth2.Token) { t.Audience = []string{resource + "/"} }),
+		"nobody":  good(func(t *oauth2.Token) { t.Audience = nil }),
+		"both":    good(func(t *oauth2.Token) { t.Audience = []string{"https://other.example/", resource} }),
+		"named":   good(func(t *oauth2.Token) { t.Audience = []string{"our-api"} }),
+		"expired": good(func(t *oauth2.Token) { t.Expiry = time.Now() }), "forever": good(func(t *oauth2.Token) {
+			t.Expiry = time.Time{}
+		}),
+		"bound": good(func(t *oauth2.Token) { t.Confirmation = map[string]string{"jkt": "x"} }),
+		"dpop":  good(func(t *oauth2.Token) { t.Type = "DPoP" }), "bearer": good(func(t *oauth2.Token) {
+			t.Type = "bEARER"
+		}),
+		"forged": good(func(t *oauth2.Token) { t.Subject = "client:web" }), "nameless": good(func(t *oauth2.Token) {
+			t.Subject, t.ClientID = "", ""
+		}),
+		"gone": good(func(t *oauth2.Token) { t.Subject = "gone" }),
+		"down": good(func(t *oauth2.Token) { t.Subject = "down" }), "absent": good(func(t *oauth2.Token) {
+			t.Subject = "absent"
+		}),
 		"noscope": good(func(t *oauth2.Token) { t.Scope = nil }),
-		"revoked": bad(fmt.Errorf("\"quoted\"\r\nX: y: %w", auth.ErrInvalid)), "outage": bad(errors.New("no answer")), "silent": bad(nil), "anonymous": bad(auth.ErrNoCredentials),
+		"revoked": bad(fmt.Errorf("\"quoted\"\r\nX: y: %w", auth.ErrInvalid)), "outage": bad(errors.New("no answer")),
+		"silent": bad(nil), "anonymous": bad(auth.ErrNoCredentials),
 	}
 }
 
@@ -156,8 +172,10 @@ func TestWhatARequestWithoutATokenIsTold(t *testing.T) {
 	a.want("nothing", a.ask("GET", "/", ""), 401, plain)
 	a.want("Basic", a.ask("GET", "/", "", "Authorization", "Basic YTpi"), 401, plain)
 	a.want("a token in the query", a.ask("GET", "/?access_token=good", ""), 401, plain)
-	a.want("a token in a form", a.ask("POST", "/", "access_token=good", "Content-Type", "application/x-www-form-urlencoded"), 401, plain)
-	first := serve(t, oauth2.Config{Sources: []oauth2.Source{tokens()}, ChallengeScopes: []string{"read", "write"}}, "write")
+	a.want("a token in a form", a.ask("POST", "/", "access_token=good", "Content-Type",
+		"application/x-www-form-urlencoded"), 401, plain)
+	first := serve(t, oauth2.Config{Sources: []oauth2.Source{tokens()}, ChallengeScopes: []string{"read", "write"}},
+		"write")
 	first.want("what to ask for first", first.ask("GET", "/", ""), 401, plain+`, scope="read write"`)
 }
 
@@ -169,7 +187,8 @@ func TestAGoodTokenInAnyCaseOfTheScheme(t *testing.T) {
 		}
 	}
 	for _, token := range []string{"machine", "client"} {
-		if got := a.ask("GET", "/", "", "Authorization", "Bearer "+token); got.status != 200 || got.body != "client:web web oauth2 " {
+		if got := a.ask("GET", "/", "", "Authorization", "Bearer "+token); got.status != 200 ||
+			got.body != "client:web web oauth2 " {
 			t.Errorf("%s: %d %s", token, got.status, got.body)
 		}
 	}
@@ -178,7 +197,8 @@ func TestAGoodTokenInAnyCaseOfTheScheme(t *testing.T) {
 func TestWhateverIsWrongWithATokenIsOneSentence(t *testing.T) {
 	a := serve(t, oauth2.Config{Sources: []oauth2.Source{tokens()}}, "read")
 	var bodies []string
-	for _, token := range []string{"unknown", "revoked", "other", "prefix", "slash", "nobody", "named", "expired", "bound", "dpop", "forged", "nameless", "gone"} {
+	for _, token := range []string{"unknown", "revoked", "other", "prefix", "slash", "nobody", "named", "expired",
+		"bound", "dpop", "forged", "nameless", "gone"} {
 		got := a.ask("GET", "/", "", "Authorization", "Bearer "+token)
 		a.want(token, got, 401, invalid)
 		bodies = append(bodies, got.body)
@@ -196,12 +216,14 @@ func TestWhatIsMalformedIs400(t *testing.T) {
 		"a strange character": {"Authorization", "Bearer go\"od"},
 		"two headers":         {"Authorization", "Bearer good", "Authorization", "Bearer good"},
 	} {
-		if got := a.ask("GET", "/", "", headers...); got.status != 400 || !strings.HasPrefix(got.challenge, malformed) && sentence != "two headers" {
+		if got := a.ask("GET", "/", "", headers...); got.status != 400 ||
+			!strings.HasPrefix(got.challenge, malformed) && sentence != "two headers" {
 			t.Errorf("%s: %d %s", sentence, got.status, got.challenge)
 		}
 	}
 	for _, query := range []string{"?access_token=good", "?x=1&access_token=", "?access%5Ftoken=x&access_token=y"} {
-		if got := a.ask("GET", "/"+query, "", "Authorization", "Bearer good"); got.status != 400 || !strings.HasPrefix(got.challenge, malformed) {
+		if got := a.ask("GET", "/"+query, "", "Authorization", "Bearer good"); got.status != 400 ||
+			!strings.HasPrefix(got.challenge, malformed) {
 			t.Errorf("%s: %d %s", query, got.status, got.challenge)
 		}
 	}
@@ -214,7 +236,9 @@ func TestTooFewScopesAre403AndWhatIsNeededIsNamed(t *testing.T) {
 	a := serve(t, oauth2.Config{Sources: []oauth2.Source{tokens()}}, "read", "write")
 	for _, token := range []string{"good", "noscope", "machine"} {
 		a.want(token, a.ask("GET", "/", "", "Authorization", "Bearer "+token), 403,
-			plain+`, error="insufficient_scope", error_description="You do not have permission to perform this action.", scope="read write"`)
+			plain+`, error="insufficient_scope", `+
+				`error_description="You do not have permission to perform this action.", `+
+				`scope="read write"`)
 	}
 }
 
@@ -234,8 +258,10 @@ func TestWhatCannotBeDecidedIs503(t *testing.T) {
 		own.want(sentence, own.ask("GET", "/", "", "Authorization", "Bearer good"), 503, "")
 	}
 	own := serve(t, oauth2.Config{Sources: []oauth2.Source{tokens()}, User: oauth2.SubjectUser, Name: "mcp"})
-	own.want("a user with the name of a client", own.ask("GET", "/", "", "Authorization", "Bearer forged"), 401, invalid)
-	if got := own.ask("GET", "/", "", "Authorization", "Bearer gone"); got.status != 200 || got.body != "gone web mcp " {
+	own.want("a user with the name of a client", own.ask("GET", "/", "", "Authorization", "Bearer forged"),
+		401, invalid)
+	if got := own.ask("GET", "/", "", "Authorization", "Bearer gone"); got.status != 200 ||
+		got.body != "gone web mcp " {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
@@ -243,9 +269,11 @@ func TestWhatCannotBeDecidedIs503(t *testing.T) {
 func TestAFormTokenWhereItIsAllowed(t *testing.T) {
 	a := serve(t, oauth2.Config{Sources: []oauth2.Source{tokens()}, AllowFormToken: true}, "read")
 	form := func(body string, more ...string) reply {
-		return a.ask("POST", "/", body, append([]string{"Content-Type", "application/x-www-form-urlencoded"}, more...)...)
+		return a.ask("POST", "/", body, append([]string{"Content-Type", "application/x-www-form-urlencoded"},
+			more...)...)
 	}
-	if got := form("a=b&access_token=good&c=%zz"); got.status != 200 || got.body != "alice web oauth2 a=b&access_token=good&c=%zz" {
+	if got := form("a=b&access_token=good&c=%zz"); got.status != 200 ||
+		got.body != "alice web oauth2 a=b&access_token=good&c=%zz" {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	if got := form("a=b", "Authorization", "Bearer good"); got.status != 200 || got.body != "alice web oauth2 a=b" {
@@ -267,10 +295,11 @@ func TestAFormTokenWhereItIsAllowed(t *testing.T) {
 	}
 	a.want("an unknown one", form("access_token=unknown"), 401, plain)
 	for sentence, got := range map[string]reply{
-		"a GET":     a.ask("GET", "/", "access_token=good", "Content-Type", "application/x-www-form-urlencoded"),
-		"multipart": a.ask("POST", "/", "--x\r\nContent-Disposition: form-data; name=\"access_token\"\r\n\r\ngood\r\n--x--", "Content-Type", "multipart/form-data; boundary=x"),
-		"JSON":      a.ask("POST", "/", `{"access_token":"good"}`, "Content-Type", "application/json"),
-		"no token":  form("a=b"),
+		"a GET": a.ask("GET", "/", "access_token=good", "Content-Type", "application/x-www-form-urlencoded"),
+		"multipart": a.ask("POST", "/", "--x\r\nContent-Disposition: form-data; name=\"access_token\"\r\n\r\ngood\r\n"+
+			"--x--", "Content-Type", "multipart/form-data; boundary=x"),
+		"JSON":     a.ask("POST", "/", `{"access_token":"good"}`, "Content-Type", "application/json"),
+		"no token": form("a=b"),
 	} {
 		a.want(sentence, got, 401, plain)
 	}
@@ -278,26 +307,39 @@ func TestAFormTokenWhereItIsAllowed(t *testing.T) {
 
 func TestMetadata(t *testing.T) {
 	for id, row := range map[string]struct{ path, url string }{
-		"https://h.example/mcp":     {"/.well-known/oauth-protected-resource/mcp", "https://h.example/.well-known/oauth-protected-resource/mcp"},
-		"https://h.example/":        {"/.well-known/oauth-protected-resource", "https://h.example/.well-known/oauth-protected-resource"},
-		"https://h.example":         {"/.well-known/oauth-protected-resource", "https://h.example/.well-known/oauth-protected-resource"},
-		"https://h.example:8443/a/": {"/.well-known/oauth-protected-resource/a/", "https://h.example:8443/.well-known/oauth-protected-resource/a/"},
-		"http://127.0.0.1:9/x?y=z":  {"/.well-known/oauth-protected-resource/x", "http://127.0.0.1:9/.well-known/oauth-protected-resource/x?y=z"},
+		"https://h.example/mcp": {"/.well-known/oauth-protected-resource/mcp",
+			"https://h.example/.well-known/oauth-protected-resource/mcp"},
+		"https://h.example/": {"/.well-known/oauth-protected-resource",
+			"https://h.example/.well-known/oauth-protected-resource"},
+		"https://h.example": {"/.well-known/oauth-protected-resource",
+			"https://h.example/.well-known/oauth-protected-resource"},
+		"https://h.example:8443/a/": {"/.well-known/oauth-protected-resource/a/",
+			"https://h.example:8443/.well-known/oauth-protected-resource/a/"},
+		"http://127.0.0.1:9/x?y=z": {"/.well-known/oauth-protected-resource/x",
+			"http://127.0.0.1:9/.well-known/oauth-protected-resource/x?y=z"},
 	} {
-		a := serve(t, oauth2.Config{Resource: id, Sources: []oauth2.Source{tokens()}, AuthorizationServers: []string{"https://login.example"}, ScopesSupported: []string{"read"}, ResourceName: "Näme"})
-		got := a.ask("GET", row.path, "", "Host", "evil.example", "X-Forwarded-Host", "evil.example", "Origin", "https://spa.example")
+		a := serve(t, oauth2.Config{Resource: id, Sources: []oauth2.Source{tokens()},
+			AuthorizationServers: []string{"https://login.example"}, ScopesSupported: []string{"read"},
+			ResourceName: "Näme"})
+		got := a.ask("GET", row.path, "", "Host", "evil.example", "X-Forwarded-Host", "evil.example", "Origin",
+			"https://spa.example")
 		var m map[string]any
-		if err := json.Unmarshal([]byte(got.body), &m); err != nil || got.status != 200 || got.header.Get("Content-Type") != "application/json" || m["resource"] != id ||
-			fmt.Sprint(m["authorization_servers"]) != "[https://login.example]" || fmt.Sprint(m["bearer_methods_supported"]) != "[header]" || got.header.Get("Access-Control-Allow-Origin") != "*" {
+		if err := json.Unmarshal([]byte(got.body), &m); err != nil || got.status != 200 ||
+			got.header.Get("Content-Type") != "application/json" || m["resource"] != id ||
+			fmt.Sprint(m["authorization_servers"]) != "[https://login.example]" ||
+			fmt.Sprint(m["bearer_methods_supported"]) != "[header]" ||
+			got.header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: %d %s %v", id, got.status, got.body, got.header)
 		}
-		if challenge := a.ask("GET", "/", "", "Host", "evil.example").challenge; challenge != `Bearer realm="api", resource_metadata="`+row.url+`"` {
+		if challenge := a.ask("GET", "/", "", "Host",
+			"evil.example").challenge; challenge != `Bearer realm="api", resource_metadata="`+row.url+`"` {
 			t.Errorf("%s: %s", id, challenge)
 		}
 		if got := a.ask("POST", row.path, "x"); got.status != 405 || got.header.Get("Allow") != "GET, HEAD, OPTIONS" {
 			t.Errorf("%s: %d %v", id, got.status, got.header)
 		}
-		if got := a.ask("OPTIONS", row.path, ""); got.status != 204 || got.header.Get("Access-Control-Allow-Origin") != "*" {
+		if got := a.ask("OPTIONS", row.path, ""); got.status != 204 ||
+			got.header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: %d %v", id, got.status, got.header)
 		}
 		if got := a.ask("HEAD", row.path, ""); got.status != 200 || got.body != "" {
@@ -315,7 +357,8 @@ func TestMetadata(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := api.MetadataURL(), strings.Replace(id, "/mcp", "/.well-known/oauth-protected-resource/mcp", 1); got != want {
+			if got, want := api.MetadataURL(), strings.Replace(id, "/mcp", "/.well-known/oauth-protected-resource/mcp",
+				1); got != want {
 				t.Errorf("MetadataURL %s, want %s", got, want)
 			}
 			api.Register(mux)
@@ -329,7 +372,8 @@ func TestMetadata(t *testing.T) {
 		}
 	})
 	bare := serve(t, oauth2.Config{Sources: []oauth2.Source{tokens()}})
-	if got := bare.ask("GET", "/.well-known/oauth-protected-resource/mcp", ""); got.body != `{"resource":"https://api.example/mcp","bearer_methods_supported":["header"]}`+"\n" {
+	if got := bare.ask("GET", "/.well-known/oauth-protected-resource/mcp",
+		""); got.body != `{"resource":"https://api.example/mcp","bearer_methods_supported":["header"]}`+"\n" {
 		t.Errorf("empty lists: %s", got.body)
 	}
 	mux := http.NewServeMux()
@@ -362,7 +406,9 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 		"is not a scope":          func(c *oauth2.Config) { c.ScopesSupported = []string{"a b"} },
 		"offline_access":          func(c *oauth2.Config) { c.ScopesSupported = []string{"offline_access"} },
 	} {
-		if _, err := oauth2.New(oauth2.Config{Resource: "http://a.example/", InsecureHTTP: true, AuthorizationServers: []string{"http://b.example"}, Sources: []oauth2.Source{tokens()}, LoadUser: load}); err != nil {
+		if _, err := oauth2.New(oauth2.Config{Resource: "http://a.example/", InsecureHTTP: true,
+			AuthorizationServers: []string{"http://b.example"}, Sources: []oauth2.Source{tokens()},
+			LoadUser: load}); err != nil {
 			t.Error(err)
 		}
 		c := oauth2.Config{Resource: resource, Sources: []oauth2.Source{tokens()}, LoadUser: load}
@@ -374,7 +420,9 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 }
 
 func TestTheFirstSourceThatKnowsATokenDecides(t *testing.T) {
-	a, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{source{"a": good(), "b": bad(auth.ErrInvalid)}, source{"b": good(), "c": good()}}, LoadUser: load})
+	a, err := oauth2.New(
+		oauth2.Config{Resource: resource, Sources: []oauth2.Source{source{"a": good(), "b": bad(auth.ErrInvalid)},
+			source{"b": good(), "c": good()}}, LoadUser: load})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -405,7 +453,8 @@ func TestAScopeIsNeverMoreThanTheTokens(t *testing.T) {
 func FuzzBearer(f *testing.F) {
 	f.Add("Bearer good", "access_token=x", "access_token=good")
 	f.Add("bearer", "", "access_token=%zz&access_token=")
-	a, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{tokens()}, LoadUser: load, AllowFormToken: true})
+	a, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{tokens()}, LoadUser: load,
+		AllowFormToken: true})
 	if err != nil {
 		f.Fatal(err)
 	}

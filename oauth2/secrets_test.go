@@ -13,12 +13,14 @@ import (
 
 func TestUnitNothingPrintsASecret(t *testing.T) {
 	const secret = "secret-of-the-client-Zq7"
-	config := oauth2.IntrospectionConfig{Endpoint: "https://login.example/introspect", ClientID: "api", ClientSecret: secret}
+	config := oauth2.IntrospectionConfig{Endpoint: "https://login.example/introspect", ClientID: "api",
+		ClientSecret: secret}
 	asking, err := oauth2.NewIntrospection(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := oauth2.New(oauth2.Config{Resource: "https://api.example", Sources: []oauth2.Source{asking}, User: oauth2.SubjectUser})
+	api, err := oauth2.New(oauth2.Config{Resource: "https://api.example", Sources: []oauth2.Source{asking},
+		User: oauth2.SubjectUser})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +33,8 @@ func loadNobody(context.Context, string) (auth.User, error) { return nil, auth.E
 
 func TestUnitAResourceSharesItsSchemeWithBackendsThatKnowTheirTokens(t *testing.T) {
 	source := func(owns func(string) bool) oauth2.Source {
-		asking, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: "https://a.example", ClientID: "api", ClientSecret: "x", Owns: owns})
+		asking, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: "https://a.example",
+			ClientID: "api", ClientSecret: "x", Owns: owns})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,16 +44,19 @@ func TestUnitAResourceSharesItsSchemeWithBackendsThatKnowTheirTokens(t *testing.
 		source oauth2.Source
 		good   bool
 	}{
-		"a source that knows its tokens":  {legacy{}, true},
-		"an introspection of some tokens": {source(func(token string) bool { return strings.HasPrefix(token, "x_") }), true},
+		"a source that knows its tokens": {legacy{}, true},
+		"an introspection of some tokens": {source(func(token string) bool { return strings.HasPrefix(token, "x_") }),
+			true},
 		"an introspection of every token": {source(nil), false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			api, err := oauth2.New(oauth2.Config{Resource: "https://api.example", Sources: []oauth2.Source{row.source}, User: oauth2.SubjectUser})
+			api, err := oauth2.New(oauth2.Config{Resource: "https://api.example", Sources: []oauth2.Source{row.source},
+				User: oauth2.SubjectUser})
 			if err != nil {
 				t.Fatal(err)
 			}
-			tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: loadNobody, Schemes: []string{"Bearer"}})
+			tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: loadNobody,
+				Schemes: []string{"Bearer"}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -75,7 +75,8 @@ func privateOf(t *testing.T, key *jwt.Key) string {
 
 func TestUnitSettingsAreCopied(t *testing.T) {
 	config := oauth2.Config{Resource: resource, Audience: []string{"https://other.example"}, LoadUser: load,
-		Sources: []oauth2.Source{source{"a": good()}}, ChallengeScopes: []string{"read"}, ScopesSupported: []string{"read"},
+		Sources: []oauth2.Source{source{"a": good()}}, ChallengeScopes: []string{"read"}, ScopesSupported: []string{
+			"read"},
 		AuthorizationServers: []string{"https://login.example"}}
 	api, err := oauth2.New(config)
 	if err != nil {
@@ -99,7 +100,8 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 	before := ask()
 
 	config.Sources[0], config.Audience[0], config.ChallengeScopes[0] = source{}, "changed", "changed"
-	config.ScopesSupported[0], config.AuthorizationServers[0], scopes[0] = "changed", "https://changed.example", "changed"
+	config.ScopesSupported[0], config.AuthorizationServers[0], scopes[0] = "changed",
+		"https://changed.example", "changed"
 	api.Challenges()[0].Scheme, api.Challenges()[0].Params[0].Value, api.Vary()[0] = "Changed", "changed", "Changed"
 
 	if after := ask(); before != 204 || after != 204 {
@@ -121,13 +123,15 @@ func metadataOf(api *oauth2.Resource) string {
 
 func TestUnitCapabilities(t *testing.T) {
 	newAPI := func(name string, known source) *oauth2.Resource {
-		api, err := oauth2.New(oauth2.Config{Name: name, Resource: resource, Sources: []oauth2.Source{known}, LoadUser: load})
+		api, err := oauth2.New(oauth2.Config{Name: name, Resource: resource, Sources: []oauth2.Source{known},
+			LoadUser: load})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return api
 	}
-	one, two := newAPI("one", source{"a": good(), "bad": bad(auth.ErrInvalid)}), newAPI("two", source{"b": good(), "bad": good()})
+	one, two := newAPI("one", source{"a": good(), "bad": bad(auth.ErrInvalid)}), newAPI(
+		"two", source{"b": good(), "bad": good()})
 	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{one, two}})
 	if err != nil {
 		t.Fatalf("two resources of one scheme are refused: %v", err)
@@ -172,7 +176,8 @@ func TestUnitCapabilities(t *testing.T) {
 			t.Errorf("patterns %q", patterns)
 		}
 		w := httptest.NewRecorder()
-		guard.Protect(mux, one.Open()).ServeHTTP(w, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource/mcp", nil))
+		guard.Protect(mux, one.Open()).ServeHTTP(
+			w, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource/mcp", nil))
 		if w.Code != 200 || !bytes.Contains(w.Body.Bytes(), []byte(resource)) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}

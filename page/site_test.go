@@ -80,18 +80,23 @@ func TestLayout(t *testing.T) {
 		not  []string
 	}{
 		"the zero value is a bar with the name of the service": {page.Site{}, request("/", ""),
-			[]string{`<span class="brand">Acme &amp; Co</span>`, "<title>A page · Acme &amp; Co</title>"}, []string{"<nav", "<a "}},
+			[]string{`<span class="brand">Acme &amp; Co</span>`, "<title>A page · Acme &amp; Co</title>"},
+			[]string{"<nav", "<a "}},
 		"a proved request has the user and their links": {site,
 			request("/", "").WithContext(auth.WithIdentity(t.Context(), member("alice"), nil)),
-			[]string{`<a class="brand" href="/">`, "Signed in as <strong>alice</strong>", `<a href="/account">Account</a>`,
-				`<form method="post" action="/logout"><button class="quiet">Sign out</button></form>`}, []string{"Sign in<"}},
+			[]string{`<a class="brand" href="/">`, "Signed in as <strong>alice</strong>",
+				`<a href="/account">Account</a>`,
+				`<form method="post" action="/logout"><button class="quiet">Sign out</button></form>`},
+			[]string{"Sign in<"}},
 		"the guard proves what no middleware has proved": {site, page.WithGuard(request("/", "bob"), guardOf(t, nil)),
 			[]string{"Signed in as <strong>bob</strong>"}, []string{"Not signed in"}},
 		"a stranger has the links of strangers": {site, page.WithGuard(request("/", ""), guardOf(t, nil)),
 			[]string{"Not signed in", `<a href="/login">Sign in</a>`}, nil},
-		"a store that is down shows no navigation": {site, page.WithGuard(request("/", ""), guardOf(t, errors.New("down"))),
+		"a store that is down shows no navigation": {site,
+			page.WithGuard(request("/", ""), guardOf(t, errors.New("down"))),
 			[]string{`<a class="brand" href="/">`}, []string{"<nav", "Not signed in"}},
-		"the page after a logout has no user": {site, page.SignedOut(page.WithGuard(request("/", "bob"), guardOf(t, nil))),
+		"the page after a logout has no user": {site,
+			page.SignedOut(page.WithGuard(request("/", "bob"), guardOf(t, nil))),
 			[]string{"Not signed in"}, []string{"bob"}},
 		"the link of the page itself is marked": {site, page.WithGuard(request("/login", ""), guardOf(t, nil)),
 			[]string{`<a href="/login" aria-current="page">`}, nil},
@@ -134,7 +139,8 @@ func TestStyleSheet(t *testing.T) {
 			}
 			header := http.Header{}
 			site.Secure(header, "")
-			if policy := header.Get("Content-Security-Policy"); !strings.Contains(policy, "style-src "+page.Hash(style)+";") {
+			if policy := header.Get("Content-Security-Policy"); !strings.Contains(
+				policy, "style-src "+page.Hash(style)+";") {
 				t.Errorf("the policy %s does not allow the style of the page", policy)
 			}
 		})

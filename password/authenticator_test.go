@@ -23,8 +23,8 @@ type user string
 
 func (u user) UserID() string { return string(u) }
 
-// find knows alice, whose password is "password", carol, who is inactive and
-// has the same, and nopass, who has none.
+// find knows alice with the password "password", carol, an inactive user that
+// has the same, and nopass without a password.
 func find(_ context.Context, username string) (auth.User, string, error) {
 	switch username {
 	case "alice", "älice":
@@ -39,7 +39,7 @@ func find(_ context.Context, username string) (auth.User, string, error) {
 	return nil, "", auth.ErrUserNotFound
 }
 
-// newLogin returns a Login whose hashes cost nothing, as all users' do.
+// newLogin returns a Login with hashes that cost nothing, as all users' do.
 func newLogin(t testing.TB, change func(*password.Config)) *password.Authenticator {
 	t.Helper()
 	config := password.Config{Hasher: newHasher(t, password.HasherConfig{}), Account: find, Decoy: cheap}
@@ -97,9 +97,12 @@ func TestCarriersOfALogin(t *testing.T) {
 		want error
 	}{
 		{"JSON", post(typeJSON, `{"username":"alice","password":"password"}`), nil},
-		{"JSON with other members", post(typeJSON, `{"name":{"username":"x"},"password":"password","username":"alice","n":[1]}`), nil},
-		{"JSON with a charset", post("Application/JSON; charset=UTF-8", `{"username":"alice","password":"password"}`), nil},
-		{"the charset in the spelling of MySQL and many clients", post(typeJSON+"; charset=utf8", `{"username":"alice","password":"password"}`), nil},
+		{"JSON with other members",
+			post(typeJSON, `{"name":{"username":"x"},"password":"password","username":"alice","n":[1]}`), nil},
+		{"JSON with a charset", post("Application/JSON; charset=UTF-8", `{"username":"alice","password":"password"}`),
+			nil},
+		{"the charset in the spelling of MySQL and many clients",
+			post(typeJSON+"; charset=utf8", `{"username":"alice","password":"password"}`), nil},
 		{"JSON with escapes", post(typeJSON, `{"\u0075sername":"\u00e4lice","password":"p\u0061ssword"}`), nil},
 		{"a form", post(typeForm, "username=%C3%A4lice&password=pass%77ord&next=/"), nil},
 		{"Basic", byBasic("alice", "password"), nil},
@@ -107,14 +110,17 @@ func TestCarriersOfALogin(t *testing.T) {
 		{"Basic before the body", basicFirst, auth.ErrInvalid},
 
 		{"another type", post("text/plain", `{"username":"alice","password":"password"}`), auth.ErrNoCredentials},
-		{"multipart without a part", post("multipart/form-data; boundary=x", "username=alice&password=password"), auth.ErrNoCredentials},
-		{"another charset", post(typeJSON+"; charset=latin1", `{"username":"alice","password":"password"}`), auth.ErrNoCredentials},
+		{"multipart without a part", post("multipart/form-data; boundary=x", "username=alice&password=password"),
+			auth.ErrNoCredentials},
+		{"another charset", post(typeJSON+"; charset=latin1", `{"username":"alice","password":"password"}`),
+			auth.ErrNoCredentials},
 		{"no type", post("", `{"username":"alice","password":"password"}`), auth.ErrNoCredentials},
 		{"two types", twoTypes, auth.ErrNoCredentials},
 		{"a GET", get, auth.ErrNoCredentials},
 		{"no body", post(typeJSON, ""), auth.ErrNoCredentials},
 		{"neither member", post(typeJSON, `{"user":"alice"}`), auth.ErrNoCredentials},
-		{"members in another case are others", post(typeJSON, `{"Username":"alice","PASSWORD":"password"}`), auth.ErrNoCredentials},
+		{"members in another case are others", post(typeJSON, `{"Username":"alice","PASSWORD":"password"}`),
+			auth.ErrNoCredentials},
 		{"neither parameter", post(typeForm, "a=b"), auth.ErrNoCredentials},
 		{"a JSON array", post(typeJSON, `["username","password"]`), auth.ErrNoCredentials},
 
@@ -122,8 +128,10 @@ func TestCarriersOfALogin(t *testing.T) {
 		{"no username", post(typeForm, `password=password`), auth.ErrMalformed},
 		{"a number", post(typeJSON, `{"username":1,"password":"password"}`), auth.ErrMalformed},
 		{"null", post(typeJSON, `{"username":"alice","password":null}`), auth.ErrMalformed},
-		{"a member twice", post(typeJSON, `{"username":"alice","password":"x","password":"password"}`), auth.ErrMalformed},
-		{"a member twice, once escaped", post(typeJSON, `{"username":"bob","\u0075sername":"alice","password":"password"}`), auth.ErrMalformed},
+		{"a member twice", post(typeJSON, `{"username":"alice","password":"x","password":"password"}`),
+			auth.ErrMalformed},
+		{"a member twice, once escaped",
+			post(typeJSON, `{"username":"bob","\u0075sername":"alice","password":"password"}`), auth.ErrMalformed},
 		{"a parameter twice", post(typeForm, "username=bob&username=alice&password=password"), auth.ErrMalformed},
 		{"data after the JSON", post(typeJSON, `{"username":"alice","password":"password"}{}`), auth.ErrMalformed},
 		{"broken JSON", post(typeJSON, `{"username":"alice","password":"password"`), auth.ErrMalformed},
@@ -131,11 +139,14 @@ func TestCarriersOfALogin(t *testing.T) {
 		{"half a character", post(typeJSON, `{"username":"alice","password":"\ud800"}`), auth.ErrMalformed},
 		{"a form that is not UTF-8", post(typeForm, "username=alice&password=%ff"), auth.ErrMalformed},
 		{"a bad escape", post(typeForm, "username=alice&password=%zz"), auth.ErrMalformed},
-		{"a NUL in the username", post(typeJSON, `{"username":"alice\u0000","password":"password"}`), auth.ErrMalformed},
+		{"a NUL in the username", post(typeJSON, `{"username":"alice\u0000","password":"password"}`),
+			auth.ErrMalformed},
 		{"a line break in the username", post(typeForm, "username=alice%0a&password=password"), auth.ErrMalformed},
-		{"a long username", post(typeForm, "username="+strings.Repeat("a", 256)+"&password=password"), auth.ErrMalformed},
+		{"a long username", post(typeForm, "username="+strings.Repeat("a", 256)+"&password=password"),
+			auth.ErrMalformed},
 		{"a long password", post(typeForm, "username=alice&password="+strings.Repeat("a", 4097)), auth.ErrMalformed},
-		{"over 8 KiB", post(typeForm, "username=alice&password=password&x="+strings.Repeat("a", 8192)), auth.ErrMalformed},
+		{"over 8 KiB", post(typeForm, "username=alice&password=password&x="+strings.Repeat("a", 8192)),
+			auth.ErrMalformed},
 		{"two Authorization lines", twoLines, auth.ErrMalformed},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -156,7 +167,8 @@ func TestCarriersOfALogin(t *testing.T) {
 			}
 			credential := c.(*password.Credential)
 			info := credential.AuthInfo()
-			if !credential.Primary() || credential.Backend() != "password" || info.AuthTime.IsZero() || !slices.Equal(info.AMR, []string{"pwd"}) {
+			if !credential.Primary() || credential.Backend() != "password" || info.AuthTime.IsZero() ||
+				!slices.Equal(info.AMR, []string{"pwd"}) {
 				t.Errorf("%+v", credential)
 			}
 			if credential.Ambient() != (row.name == "Basic") {
@@ -179,7 +191,8 @@ func TestMalformedBasicIsAnsweredWith401(t *testing.T) {
 		r.Header.Set("Authorization", value)
 		_, _, err := l.Authenticate(r)
 		var stated *auth.Error
-		if !errors.As(err, &stated) || stated.Kind != auth.ErrMalformed || stated.Status != 401 || stated.Detail != want {
+		if !errors.As(err, &stated) || stated.Kind != auth.ErrMalformed || stated.Status != 401 ||
+			stated.Detail != want {
 			t.Errorf("%q: %v", value, err)
 		}
 	}
@@ -197,15 +210,18 @@ func TestUnknownWrongAndInactiveAreTheSame(t *testing.T) {
 			r     *http.Request
 			cause string
 		}{
-			"unknown":  {byBasic("nobody", "password"), "password: Config.Account knows no user of that name"},
-			"wrong":    {byBasic("alice", "wrong"), "password: user alice: the password is wrong"},
-			"inactive": {byBasic("carol", "password"), "password: Config.Account says that the user of that name may not log in"},
+			"unknown": {byBasic("nobody", "password"), "password: Config.Account knows no user of that name"},
+			"wrong":   {byBasic("alice", "wrong"), "password: user alice: the password is wrong"},
+			"inactive": {byBasic("carol", "password"), "password: Config.Account says that the user of that name may " +
+				"not log in"},
 			"inactive, string withheld": {byBasic("gone", "password"),
 				"password: Config.Account says that the user of that name may not log in"},
 			"no password": {byBasic("nopass", "password"),
-				`password: user nopass: the user has no usable password: the stored string is empty or starts with "!"`},
+				`password: user nopass: the user has no usable password: ` +
+					`the stored string is empty or starts with "!"`},
 			"the unusable string": {byBasic("nopass", "!unusable"),
-				`password: user nopass: the user has no usable password: the stored string is empty or starts with "!"`},
+				`password: user nopass: the user has no usable password: ` +
+					`the stored string is empty or starts with "!"`},
 		} {
 			work = nil
 			u, c, err := l.Authenticate(row.r)
@@ -213,7 +229,8 @@ func TestUnknownWrongAndInactiveAreTheSame(t *testing.T) {
 			if u != nil || c != nil || auth.KindOf(err) != auth.ErrInvalid || !errors.As(err, &stated) {
 				t.Fatalf("%s: %v, %v, %v", name, u, c, err)
 			}
-			if stated.Code != auth.CodeAuthenticationFailed || stated.Detail != "Invalid username/password." || stated.Extensions != nil {
+			if stated.Code != auth.CodeAuthenticationFailed || stated.Detail != "Invalid username/password." ||
+				stated.Extensions != nil {
 				t.Errorf("%s: the client would be told %+v", name, stated)
 			}
 			if stated.Cause == nil || stated.Cause.Error() != row.cause {
@@ -239,7 +256,8 @@ func TestAFinderThatFailsIsAnOutage(t *testing.T) {
 		})
 		for range 50 { // and no outage counts against anybody
 			_, _, err := l.Authenticate(byBasic("alice", "password"))
-			if auth.KindOf(err) != nil || errors.Is(err, auth.ErrNoCredentials) || errors.Is(err, auth.ErrInvalid) || detail(err) != "" {
+			if auth.KindOf(err) != nil || errors.Is(err, auth.ErrNoCredentials) || errors.Is(err, auth.ErrInvalid) ||
+				detail(err) != "" {
 				t.Fatalf("%s: %v", name, err)
 			}
 			if !strings.Contains(err.Error(), fault.Error()) || fault == context.Canceled && !errors.Is(err, fault) {
@@ -247,11 +265,13 @@ func TestAFinderThatFailsIsAnOutage(t *testing.T) {
 			}
 		}
 	}
-	for name, nobody := range map[string]auth.User{"nil": nil, "typed nil": (*pointer)(nil), "a machine's": user("client:x")} {
+	for name, nobody := range map[string]auth.User{"nil": nil, "typed nil": (*pointer)(nil),
+		"a machine's": user("client:x")} {
 		l := newLogin(t, func(c *password.Config) {
 			c.Account = func(context.Context, string) (auth.User, string, error) { return nobody, cheap, nil }
 		})
-		if u, _, err := l.Authenticate(byBasic("alice", "password")); u != nil || err == nil || errors.Is(err, auth.ErrInvalid) {
+		if u, _, err := l.Authenticate(byBasic("alice", "password")); u != nil || err == nil ||
+			errors.Is(err, auth.ErrInvalid) {
 			t.Errorf("%s: %v, %v", name, u, err)
 		}
 	}
@@ -300,7 +320,9 @@ func TestTheUpgradeHook(t *testing.T) {
 	kept, upgrades := cheap, 0
 	l := newLogin(t, func(c *password.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		c.Account = func(context.Context, string) (auth.User, string, error) { return stamped{"alice", kept}, kept, nil }
+		c.Account = func(context.Context, string) (auth.User, string, error) {
+			return stamped{"alice", kept}, kept, nil
+		}
 		c.Upgrade = func(_ context.Context, u auth.User, encoded string) error {
 			upgrades++
 			if fault == nil {
@@ -353,7 +375,9 @@ func TestAnUpgradeThatRacesAChangeOfPasswordGetsNoNewStamp(t *testing.T) {
 func TestAnUpgradeMayStoreDjangosFormat(t *testing.T) {
 	kept := cheap
 	l := newLogin(t, func(c *password.Config) {
-		c.Account = func(context.Context, string) (auth.User, string, error) { return stamped{"alice", kept}, kept, nil }
+		c.Account = func(context.Context, string) (auth.User, string, error) {
+			return stamped{"alice", kept}, kept, nil
+		}
 		c.Upgrade = func(_ context.Context, _ auth.User, encoded string) error { kept = "argon2" + encoded; return nil }
 	})
 	u, _, err := l.Authenticate(byBasic("alice", "password"))
@@ -362,7 +386,7 @@ func TestAnUpgradeMayStoreDjangosFormat(t *testing.T) {
 	}
 }
 
-// stamped is a user whose stamp is their stored password.
+// stamped is a user with the stored password as stamp.
 type stamped struct{ id, stamp string }
 
 func (s stamped) UserID() string    { return s.id }
@@ -376,10 +400,13 @@ func TestNoLogHoldsThePassword(t *testing.T) {
 		l := newLogin(t, func(c *password.Config) {
 			c.Logger = logger
 			if broken {
-				c.Account = func(context.Context, string) (auth.User, string, error) { return nil, "", errors.New("down") }
+				c.Account = func(context.Context, string) (auth.User, string, error) {
+					return nil, "", errors.New("down")
+				}
 			}
 		})
-		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{l}, Logger: logger, Observer: auth.SlogObserver(logger)})
+		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{l}, Logger: logger,
+			Observer: auth.SlogObserver(logger)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -450,7 +477,8 @@ func TestFailuresAreCountedByTheAddressThatTheGuardSees(t *testing.T) {
 		read = string(text)
 	}))
 	try := func(forwarded, username, password string) int {
-		r := httptest.NewRequest("POST", "/", strings.NewReader(`{"username":"`+username+`","password":"`+password+`"}`))
+		r := httptest.NewRequest("POST", "/",
+			strings.NewReader(`{"username":"`+username+`","password":"`+password+`"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("X-Forwarded-For", forwarded)
 		r.RemoteAddr = "10.0.0.1:1"

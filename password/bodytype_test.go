@@ -72,13 +72,15 @@ func TestUnitALoginBodyOfAnotherTypeIs415(t *testing.T) {
 				if got.Code != 415 || got.Header().Get("Accept") != backend.AcceptedTypes {
 					t.Errorf("%q: %d and Accept %q, want 415 and the types", kind, got.Code, got.Header().Get("Accept"))
 				}
-				if !strings.Contains(got.Body.String(), "multipart/form-data") || !strings.Contains(got.Body.String(), "unsupported_media_type") {
+				if !strings.Contains(got.Body.String(), "multipart/form-data") || !strings.Contains(got.Body.String(),
+					"unsupported_media_type") {
 					t.Errorf("%q: the client reads %s, want the accepted types", kind, got.Body)
 				}
 				if got.Header().Get("WWW-Authenticate") != "" {
 					t.Errorf("%q: 415 with a challenge", kind)
 				}
-				if line := log.String(); strings.Count(line, "status=415") != 1 || !strings.Contains(line, "Content-Type") {
+				if line := log.String(); strings.Count(line, "status=415") != 1 ||
+					!strings.Contains(line, "Content-Type") {
 					t.Errorf("%q: the log has %q, want one line with the cause", kind, line)
 				}
 			}
@@ -104,7 +106,8 @@ func TestUnitALoginBodyOfAnotherTypeIs415(t *testing.T) {
 	upload := httptest.NewRequest("POST", "/files", strings.NewReader("bytes"))
 	upload.Header.Set("Content-Type", "application/octet-stream")
 	got := serve(guard.Require()(http.NotFoundHandler()), upload)
-	if got.Code != 401 || got.Header().Get("Accept") != "" || !strings.Contains(got.Body.String(), "were not provided") || log.Len() > 0 {
+	if got.Code != 401 || got.Header().Get("Accept") != "" || !strings.Contains(got.Body.String(),
+		"were not provided") || log.Len() > 0 {
 		t.Errorf("an upload: %d %s, log %q, want 401 and no line", got.Code, got.Body, log)
 	}
 }
@@ -116,11 +119,14 @@ func TestUnitRefusedChangesAreInTheLog(t *testing.T) {
 		r    *http.Request
 		want []string
 	}{
-		"a body that lacks a field": {s.changes(typeJSON, `{"old":"password"}`), []string{"status=400", "lacks old or new"}},
-		"a weak password":           {s.changes(typeJSON, `{"old":"password","new":"short"}`), []string{"status=400", "too short"}},
+		"a body that lacks a field": {s.changes(typeJSON, `{"old":"password"}`),
+			[]string{"status=400", "lacks old or new"}},
+		"a weak password": {s.changes(typeJSON, `{"old":"password","new":"short"}`),
+			[]string{"status=400", "too short"}},
 		"a wrong old password": {s.changes(typeJSON, `{"old":"passwort","new":"`+newOne+`"}`),
 			[]string{"status=400", "the password is wrong"}},
-		"another type": {s.changes("text/plain", changeBody), []string{"status=415", "the Content-Type is", "text/plain"}},
+		"another type": {s.changes("text/plain", changeBody), []string{"status=415", "the Content-Type is",
+			"text/plain"}},
 	} {
 		s.logged.Reset()
 		w := serve(change, row.r)

@@ -96,10 +96,12 @@ func TestChangesThatAreRefused(t *testing.T) {
 		{"broken JSON", s.changes(typeJSON, changeBody[1:]), "400 invalid_request"},
 		{"no old password", s.changes(typeJSON, `{"new":"`+newOne+`"}`), "400 invalid_request"},
 		{"no new password", s.changes(typeForm, `old=password`), "400 invalid_request"},
-		{"two new passwords", s.changes(typeForm, `old=password&new=umbrella+cabinet&new=umbrella+cabinet`), "400 invalid_request"},
+		{"two new passwords", s.changes(typeForm, `old=password&new=umbrella+cabinet&new=umbrella+cabinet`),
+			"400 invalid_request"},
 		{"a number", s.changes(typeJSON, `{"old":"password","new":1}`), "400 invalid_request"},
 		{"not UTF-8", s.changes(typeForm, `old=password&new=%ff`), "400 invalid_request"},
-		{"too long a body", s.changes(typeForm, `old=password&new=umbrella&x=`+strings.Repeat("x", 8192)), "400 invalid_request"},
+		{"too long a body", s.changes(typeForm, `old=password&new=umbrella&x=`+strings.Repeat("x", 8192)),
+			"400 invalid_request"},
 
 		{"the wrong old password", json("passwort", newOne), "400 password_incorrect"},
 		{"an empty old password", json("", newOne), "400 password_incorrect"},
@@ -113,10 +115,12 @@ func TestChangesThatAreRefused(t *testing.T) {
 		if got := code(w); got != row.want {
 			t.Errorf("%s: %s, want %s", row.name, got, row.want)
 		}
-		if challenged := w.Header().Get("WWW-Authenticate") != ""; challenged != (w.Code == 401) && row.name != "a token limited to scopes" {
+		if challenged := w.Header().Get("WWW-Authenticate") != ""; challenged != (w.Code == 401) &&
+			row.name != "a token limited to scopes" {
 			t.Errorf("%s: %v", row.name, w.Header())
 		}
-		if row.want[:3] == "405" && w.Header().Get("Allow") != "OPTIONS, POST" && w.Header().Get("Allow") != "POST, OPTIONS" {
+		if row.want[:3] == "405" && w.Header().Get("Allow") != "OPTIONS, POST" &&
+			w.Header().Get("Allow") != "POST, OPTIONS" {
 			t.Errorf("Allow: %q", w.Header().Get("Allow"))
 		}
 		s.untouched(row.name)
@@ -156,7 +160,8 @@ func TestAllThatIsWrongWithANewPasswordIsTold(t *testing.T) {
 			t.Errorf("%s has no detail", e.Code)
 		}
 	}
-	if want := []string{short, common, numeric, "password_unchanged"}; !slices.Equal(got, want) || body.Code != want[0] || body.Detail != body.Errors[0].Detail {
+	if want := []string{short, common, numeric, "password_unchanged"}; !slices.Equal(got, want) ||
+		body.Code != want[0] || body.Detail != body.Errors[0].Detail {
 		t.Errorf("%+v, want %q", body, want)
 	}
 	if s.render == nil || s.render.Status != 400 || s.render.Extensions["errors"] == nil {
@@ -168,7 +173,8 @@ func TestGuessingTheOldPasswordIsSlowedDown(t *testing.T) {
 	s := newService(t)
 	change := s.change("")
 	for i := range 5 {
-		if w := serve(change, s.changes(typeJSON, `{"old":"wrong","new":"`+newOne+`"}`)); code(w) != "400 password_incorrect" {
+		if w := serve(change, s.changes(typeJSON, `{"old":"wrong","new":"`+newOne+`"}`)); code(
+			w) != "400 password_incorrect" {
 			t.Errorf("try %d: %s", i, code(w))
 		}
 	}
@@ -218,15 +224,24 @@ func TestWhatHoldsIfAChangeFails(t *testing.T) {
 		revoked string // what each revoker was asked
 	}{
 		{"storing", func(s *service) { s.inSet = func() error { return down } }, "503 unavailable", false, ""},
-		{"storing, with a kind that is none of its business", func(s *service) { s.inSet = func() error { return auth.ErrInvalid } }, "503 unavailable", false, ""},
-		{"another change was first", func(s *service) { s.inSet = func() error { return fmt.Errorf("users: %w", password.ErrChanged) } }, "400 password_incorrect", false, ""},
+		{"storing, with a kind that is none of its business", func(s *service) {
+			s.inSet = func() error { return auth.ErrInvalid }
+		}, "503 unavailable", false, ""},
+		{"another change was first", func(s *service) {
+			s.inSet = func() error { return fmt.Errorf("users: %w", password.ErrChanged) }
+		}, "400 password_incorrect", false, ""},
 		{"another change was first, and its error claims more", func(s *service) {
 			s.inSet = func() error { return fmt.Errorf("%w: %w", auth.ErrThrottled, password.ErrChanged) }
 		}, "400 password_incorrect", false, ""},
-		{"loading", func(s *service) { s.inSet = func() error { s.loading = down; return nil } }, "503 unavailable", true, "alice with the old stamp keeps alice's token"},
-		{"the user is disabled meanwhile", func(s *service) { s.inSet = func() error { s.loading = auth.ErrUserInactive; return nil } }, "204", true, "alice with the old stamp keeps alice's token"},
-		{"the first to revoke", func(s *service) { s.others.fault = down }, "503 unavailable", true, "alice with a new stamp keeps alice's token"},
-		{"the last to revoke", func(s *service) { s.more.fault = auth.ErrInvalid }, "503 unavailable", true, "alice with a new stamp keeps alice's token"},
+		{"loading", func(s *service) { s.inSet = func() error { s.loading = down; return nil } }, "503 unavailable",
+			true, "alice with the old stamp keeps alice's token"},
+		{"the user is disabled meanwhile", func(s *service) {
+			s.inSet = func() error { s.loading = auth.ErrUserInactive; return nil }
+		}, "204", true, "alice with the old stamp keeps alice's token"},
+		{"the first to revoke", func(s *service) { s.others.fault = down }, "503 unavailable", true,
+			"alice with a new stamp keeps alice's token"},
+		{"the last to revoke", func(s *service) { s.more.fault = auth.ErrInvalid }, "503 unavailable", true,
+			"alice with a new stamp keeps alice's token"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := newService(t)
@@ -237,7 +252,8 @@ func TestWhatHoldsIfAChangeFails(t *testing.T) {
 			}
 			var body map[string]any
 			_ = json.Unmarshal(w.Body.Bytes(), &body)
-			if told := body["password_changed"] == true || w.Code == 204; told != row.changed || s.is("alice", newOne) != row.changed {
+			if told := body["password_changed"] == true || w.Code == 204; told != row.changed ||
+				s.is("alice", newOne) != row.changed {
 				t.Errorf("told that it was changed: %v; it was: %v", told, s.is("alice", newOne))
 			}
 			for i, revoker := range []*recorder{s.others, s.more} {
@@ -249,7 +265,7 @@ func TestWhatHoldsIfAChangeFails(t *testing.T) {
 	}
 }
 
-// A loader that is mixed up must not have another user's credentials ended, nor
+// A loader that is mixed up must not have another user's credentials ended, or
 // the stamp of another put on the one in use.
 func TestALoaderThatReturnsAnotherUserIsAnOutage(t *testing.T) {
 	s := newService(t)
@@ -275,7 +291,8 @@ func TestAClientThatGoesAwayInterruptsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.inSet = func() error { cancel(); return nil }
 	serve(s.change(""), s.changes(typeJSON, changeBody).WithContext(ctx))
-	if !s.is("alice", newOne) || len(s.others.calls) != 1 || len(s.more.calls) != 1 || s.others.cancelled || s.more.cancelled {
+	if !s.is("alice", newOne) || len(s.others.calls) != 1 || len(s.more.calls) != 1 || s.others.cancelled ||
+		s.more.cancelled {
 		t.Errorf("%+v %+v", s.others, s.more)
 	}
 }
@@ -297,7 +314,8 @@ func TestOfSeveralChangesAtOnceOneSucceeds(t *testing.T) {
 	s.login = login
 	renewal := s.renewal()
 	renewal.Revokers, renewal.AllowNoRevokers = nil, true
-	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Authenticator: login, Username: func(auth.User) string { return "alice@" }})
+	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Authenticator: login,
+		Username: func(auth.User) string { return "alice@" }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -358,7 +376,8 @@ func TestNewChangeRefusesContradictions(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := password.NewChange(nil, password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login}); err == nil {
+	if _, err := password.NewChange(
+		nil, password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login}); err == nil {
 		t.Error("no guard: no error")
 	}
 }

@@ -33,7 +33,7 @@ func newDevices(t testing.TB, config password.DeviceConfig) *password.Devices {
 	return d
 }
 
-// stampedLogin is a login of users who have the password "password" and this stamp.
+// stampedLogin is a login of users with the password "password" and this stamp.
 func stampedLogin(t testing.TB, stamp *string, d *password.Devices) *password.Authenticator {
 	return newLogin(t, func(c *password.Config) {
 		c.Devices = d
@@ -192,7 +192,8 @@ func TestUnitDeviceCookies(t *testing.T) {
 	})
 	t.Run("a new key in front opens the cookies of the old one, and no other key does", func(t *testing.T) {
 		stamp := "1"
-		added, other := auth.Secret("another application key of 32 bytes"), auth.Secret("a third application key of 32 bytes")
+		added, other := auth.Secret("another application key of 32 bytes"), auth.Secret(
+			"a third application key of 32 bytes")
 		old := stampedLogin(t, &stamp, newDevices(t, password.DeviceConfig{}))
 		device := cookieOf(t, old, byForm(home, "alice", "password"))
 		for i, keys := range [][]auth.Secret{{added, deviceKeys[0]}, {other}} {

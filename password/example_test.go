@@ -29,7 +29,8 @@ func ExampleHasher() {
 	fmt.Println(right.OK, wrong.OK)
 
 	// What Django stored is read too.
-	old, _ := hasher.Verify(ctx, "hunter2", "pbkdf2_sha256$260000$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=")
+	old, _ := hasher.Verify(ctx, "hunter2",
+		"pbkdf2_sha256$260000$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=")
 	fmt.Println(old.OK, old.NeedsRehash)
 	// Output:
 	// $argon2id$v=19$m=19456,t=2,p=1$
@@ -203,7 +204,8 @@ func ExampleNewChange() {
 	if err != nil {
 		panic(err)
 	}
-	links, err := password.NewOneTimeTokens(password.OneTimeConfig{Store: password.NewMemoryOneTimeStore(), LoadUser: users.load})
+	links, err := password.NewOneTimeTokens(password.OneTimeConfig{Store: password.NewMemoryOneTimeStore(),
+		LoadUser: users.load})
 	if err != nil {
 		panic(err)
 	}

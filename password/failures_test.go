@@ -19,7 +19,8 @@ func TestAStoredStringOfNoKnownFormat(t *testing.T) {
 		{"Django's MD5, which is not allowed", "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99", "md5$"},
 		{"a scheme of another system", "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd", "$y$"},
 		{"a scheme of LDAP", "{SSHA}DkMTwBl+a/3DQTxCYEApdUtNXGgdUac3", "{SSHA}"},
-		{"no passes", "$argon2id$v=19$m=4194304,t=0,p=1$c2FsdHNhbHQ$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI", "$argon2id$"},
+		{"no passes", "$argon2id$v=19$m=4194304,t=0,p=1$c2FsdHNhbHQ$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI",
+			"$argon2id$"},
 		{"a password in the clear", "correct horse battery staple", "(none)"},
 		{"a password in the clear with a dollar", "hunter2$hunter2", "(none)"},
 		{"a long scheme", "summer-holiday-2024-in-the-alps$0123456789abcdef", "(none)"},
@@ -28,13 +29,16 @@ func TestAStoredStringOfNoKnownFormat(t *testing.T) {
 			var log bytes.Buffer
 			l := newLogin(t, func(c *password.Config) {
 				c.AllowUnthrottled, c.Logger = true, slog.New(slog.NewTextHandler(&log, nil))
-				c.Account = func(context.Context, string) (auth.User, string, error) { return user("alice"), row.stored, nil }
+				c.Account = func(context.Context, string) (auth.User, string, error) {
+					return user("alice"), row.stored, nil
+				}
 			})
 			for range 3 {
 				_, _, err := l.Authenticate(byBasic("alice", "password"))
 				var stated *auth.Error
 				if !errors.As(err, &stated) || stated.Detail != "Invalid username/password." ||
-					!strings.Contains(stated.Cause.Error(), "user alice: the stored string has no format that the Hasher reads") {
+					!strings.Contains(stated.Cause.Error(), "user alice: the stored string has no format that the "+
+						"Hasher reads") {
 					t.Fatalf("%v", err)
 				}
 			}

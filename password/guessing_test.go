@@ -18,7 +18,7 @@ import (
 	"github.com/gatewarden/auth/password"
 )
 
-// guesses counts what an attacker learns in an hour who sends a guess each second.
+// guesses counts what an attacker learns in an hour by a guess each second.
 func guesses(t *testing.T, attacker func(second int) (addr, name string), each func(second int)) (n int) {
 	t.Helper()
 	l := newLogin(t, nil)
@@ -87,7 +87,9 @@ func TestUnitGuessesInAnHour(t *testing.T) {
 		})
 	})
 	run("from one address at any account: 32", 32, func(t *testing.T) int {
-		return guesses(t, func(second int) (string, string) { return "198.51.100.1:1", fmt.Sprint("user", second) }, nil)
+		return guesses(t, func(second int) (string, string) {
+			return "198.51.100.1:1", fmt.Sprint("user", second)
+		}, nil)
 	})
 	run("by three instances with one store: 17, too", 17, func(t *testing.T) int {
 		store := password.NewMemoryThrottle()
@@ -161,19 +163,20 @@ func TestUnitRightPasswordsInParallel(t *testing.T) {
 			t.Errorf("%d were, want 30", right)
 		}
 	})
-	run("of 2,000 at once some wait for too long, and no one is throttled", func(t *testing.T, l *password.Authenticator) {
-		start := time.Now()
-		right, throttled, busy := crowd(t, 2000, func(int) error { return login(l, home, "alice", "password") })
-		if throttled != 0 || right+busy != 2000 || right < 500 || busy == 0 {
-			t.Errorf("%d right, %d throttled, %d busy", right, throttled, busy)
-		}
-		if took := time.Since(start); took > 6*time.Second {
-			t.Errorf("they took %v, more than MaxWait", took)
-		}
-		if err := login(l, home, "alice", "password"); err != nil {
-			t.Errorf("afterwards: %v", err)
-		}
-	})
+	run("of 2,000 at once some wait for too long, and no one is throttled",
+		func(t *testing.T, l *password.Authenticator) {
+			start := time.Now()
+			right, throttled, busy := crowd(t, 2000, func(int) error { return login(l, home, "alice", "password") })
+			if throttled != 0 || right+busy != 2000 || right < 500 || busy == 0 {
+				t.Errorf("%d right, %d throttled, %d busy", right, throttled, busy)
+			}
+			if took := time.Since(start); took > 6*time.Second {
+				t.Errorf("they took %v, more than MaxWait", took)
+			}
+			if err := login(l, home, "alice", "password"); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
 	run("who gives up leaves the queue to others", func(t *testing.T, l *password.Authenticator) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
@@ -359,7 +362,8 @@ func TestUnitAddressesThatShareACounter(t *testing.T) {
 				}
 			}
 			err := try(l, "[2001:db8:1:ffff::1]:1", 100)
-			if wait(err) != time.Second || !strings.Contains(err.Error(), "network (an IPv6 /48) has 100 failed logins") {
+			if wait(err) != time.Second ||
+				!strings.Contains(err.Error(), "network (an IPv6 /48) has 100 failed logins") {
 				t.Errorf("from another /64: %v", err)
 			}
 			if err := try(l, "[2001:db8:2::1]:1", 100); !errors.Is(err, auth.ErrInvalid) {
@@ -418,7 +422,7 @@ func TestUnitAClockThatWasAheadBlocksNoLongerThanMaxDelay(t *testing.T) {
 	})
 }
 
-// ahead is a store whose writer's clock is wrong.
+// ahead is a store of a writer with a wrong clock.
 type ahead struct {
 	password.ThrottleStore
 	by time.Duration

@@ -12,7 +12,10 @@
 //		Hasher:  hasher,
 //		Account: users.FindByName, // (ctx, username) → user, stored hash, error
 //	})
-//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{passwords}})
+//	guard, err := auth.New(auth.Config{
+//		Backends: []auth.Authenticator{tokens},
+//		Login:    []auth.Authenticator{passwords},
+//	})
 //	handlers, err := tokens.Handlers(guard) // knox
 //
 // [Validators] judge new passwords, [Change] and [Reset] are the handlers that set

@@ -48,11 +48,13 @@ func TestAHashIsVerifiedAndNeedsNoRehash(t *testing.T) {
 		t.Errorf("wrong: %+v, %v", got, err)
 	}
 	other := newHasher(t, password.HasherConfig{Memory: 9216, Time: 4})
-	if got, err := other.Verify(t.Context(), "correct horse", one); err != nil || got != (password.Result{OK: true, NeedsRehash: true}) {
+	if got, err := other.Verify(t.Context(), "correct horse", one); err != nil ||
+		got != (password.Result{OK: true, NeedsRehash: true}) {
 		t.Errorf("by a hasher of other parameters: %+v, %v", got, err)
 	}
 	django := "argon2" + one
-	if got, err := h.Verify(t.Context(), "correct horse", django); err != nil || got != (password.Result{OK: true, NeedsRehash: true}) {
+	if got, err := h.Verify(t.Context(), "correct horse", django); err != nil ||
+		got != (password.Result{OK: true, NeedsRehash: true}) {
 		t.Errorf("in Django's format: %+v, %v", got, err)
 	}
 }
@@ -62,11 +64,15 @@ func TestStoredFormatsMatchTheirPassword(t *testing.T) {
 	long := "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored"
 	for _, row := range []struct{ name, password, encoded string }{
 		// Made by Django.
-		{"Django's PBKDF2", "hunter2", "pbkdf2_sha256$260000$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc="},
-		{"Django's argon2", "hunter2", "argon2$argon2id$v=19$m=102400,t=2,p=8$Y2ZISVNjM0pnTXVQaEREVWdtTEtaVQ$AvXVDTwRTW4YCphRtduNhg"},
-		{"Django's bcrypt of SHA-256", "hunter2", "bcrypt_sha256$$2b$12$T4Cev75v3uxqphCq6SpZ3eKbfFimgPracBLCqNg.NSL3PryerQkYe"},
+		{"Django's PBKDF2", "hunter2", "pbkdf2_sha256$260000$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/" +
+			"uhzwXffsDc="},
+		{"Django's argon2", "hunter2",
+			"argon2$argon2id$v=19$m=102400,t=2,p=8$Y2ZISVNjM0pnTXVQaEREVWdtTEtaVQ$AvXVDTwRTW4YCphRtduNhg"},
+		{"Django's bcrypt of SHA-256", "hunter2",
+			"bcrypt_sha256$$2b$12$T4Cev75v3uxqphCq6SpZ3eKbfFimgPracBLCqNg.NSL3PryerQkYe"},
 		{"Django's bcrypt", "hunter2", "bcrypt$$2b$12$LIPb.9Tind8vXQQI6LrCbOWmmv0HC6rfqKDg6Zn1/PCFqfXlq4AB2"},
-		{"Django's scrypt", "hunter2", "scrypt$16384$seasalt$8$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw=="},
+		{"Django's scrypt", "hunter2", "scrypt$16384$seasalt$8$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/" +
+			"GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw=="},
 		// From the reference implementation of argon2, test.c.
 		{"argon2id", "password", cheap},
 		{"argon2i", "password", "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8"},
@@ -112,26 +118,34 @@ var neverMatch = map[string]string{
 	"no key, which all would have": cheap[:strings.LastIndex(cheap, "$")+1],
 	"a key of one byte":            cheap[:strings.LastIndex(cheap, "$")+1] + "nQ",
 	"something after the key":      cheap + "$x",
-	"PBKDF2 without iterations":    "pbkdf2_sha256$0$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=",
-	"PBKDF2 of 2^31 iterations":    "pbkdf2_sha256$2147483648$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=",
-	"PBKDF2 without a key":         "pbkdf2_sha256$1$salt$",
-	"PBKDF2 without a salt":        "pbkdf2_sha256$1$$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=",
-	"bcrypt of cost 31":            "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
-	"bcrypt of cost 3":             "$2b$03$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
-	"bcrypt 2x":                    "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
-	"bcrypt cut off":               "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
-	"bcrypt of other characters":   "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyO=W",
-	"scrypt of 2 GiB":              "scrypt$16777216$seasalt$1$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
-	"scrypt of much work":          "scrypt$1048576$seasalt$8$16$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
-	"scrypt, N no power of 2":      "scrypt$1000$seasalt$8$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
-	"scrypt, r p of 2^30":          "scrypt$2$seasalt$32768$32768$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
-	"scrypt, r of 0":               "scrypt$1024$seasalt$0$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
+	"PBKDF2 without iterations": "pbkdf2_sha256$0$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/" +
+		"uhzwXffsDc=",
+	"PBKDF2 of 2^31 iterations": "pbkdf2_sha256$2147483648$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/" +
+		"uhzwXffsDc=",
+	"PBKDF2 without a key":       "pbkdf2_sha256$1$salt$",
+	"PBKDF2 without a salt":      "pbkdf2_sha256$1$$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=",
+	"bcrypt of cost 31":          "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+	"bcrypt of cost 3":           "$2b$03$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+	"bcrypt 2x":                  "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+	"bcrypt cut off":             "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
+	"bcrypt of other characters": "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyO=W",
+	"scrypt of 2 GiB": "scrypt$16777216$seasalt$1$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/" +
+		"GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
+	"scrypt of much work": "scrypt$1048576$seasalt$8$16$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/" +
+		"GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
+	"scrypt, N no power of 2": "scrypt$1000$seasalt$8$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/" +
+		"GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
+	"scrypt, r p of 2^30": "scrypt$2$seasalt$32768$32768$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/" +
+		"GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
+	"scrypt, r of 0": "scrypt$1024$seasalt$0$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/" +
+		"GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
 	"a line end after the key":     "scrypt$1024$seasalt$8$1" + scryptKey + "\n",
 	"a line end in the key":        cheap[:len(cheap)-2] + "\r\n" + cheap[len(cheap)-2:],
 	"memory with a zero before it": strings.Replace(cheap, "m=256", "m=0256", 1),
 	"bcrypt of cost 00":            "$2b$00$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
-	"PBKDF2 with a zero before it": "pbkdf2_sha256$01$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=",
-	"longer than any format":       cheap + strings.Repeat("A", 512),
+	"PBKDF2 with a zero before it": "pbkdf2_sha256$01$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/" +
+		"uhzwXffsDc=",
+	"longer than any format": cheap + strings.Repeat("A", 512),
 }
 
 func TestWhatIsNoStoredPasswordNeverMatchesAndCostsTheSame(t *testing.T) {
@@ -165,8 +179,10 @@ func TestNewHasherRefusesWeakAndHugeParameters(t *testing.T) {
 		{Memory: 1<<20 + 1}, {Memory: 1 << 20, Time: 5}, {Time: 101}, {Concurrent: -1}, {MaxWait: -1},
 		{Format: "argon2id"}, {Iterations: 1_000_000}, {Format: password.FormatDjangoArgon2, Iterations: 1_000_000},
 		{Format: password.FormatDjangoArgon2, Memory: 7168, Time: 2},
-		{Format: password.FormatDjangoPBKDF2, Iterations: 599_999}, {Format: password.FormatDjangoPBKDF2, Iterations: -1},
-		{Format: password.FormatDjangoPBKDF2, Iterations: 1 << 30}, {Format: password.FormatDjangoPBKDF2, Memory: 19456},
+		{Format: password.FormatDjangoPBKDF2, Iterations: 599_999},
+		{Format: password.FormatDjangoPBKDF2, Iterations: -1},
+		{Format: password.FormatDjangoPBKDF2, Iterations: 1 << 30},
+		{Format: password.FormatDjangoPBKDF2, Memory: 19456},
 		{Format: password.FormatDjangoPBKDF2, Time: 2}, {Format: password.FormatDjangoPBKDF2, Threads: 1},
 		{Limits: password.HashLimits{MaxMemory: 19455}}, {Limits: password.HashLimits{MaxMemory: 1<<20 + 1}},
 		{Limits: password.HashLimits{MaxTime: time.Millisecond}}, {Limits: password.HashLimits{MaxTime: -1}},
@@ -176,7 +192,8 @@ func TestNewHasherRefusesWeakAndHugeParameters(t *testing.T) {
 			t.Errorf("%+v: no error", config)
 		}
 	}
-	for _, config := range []password.HasherConfig{{Memory: 47104, Time: 1}, {Memory: 12288, Time: 3}, {Memory: 65536, Time: 3, Threads: 4},
+	for _, config := range []password.HasherConfig{{Memory: 47104, Time: 1}, {Memory: 12288, Time: 3},
+		{Memory: 65536, Time: 3, Threads: 4},
 		{Memory: 1 << 20, Time: 4}, {Memory: 1 << 20, Time: 1, Concurrent: 5000}} {
 		newHasher(t, config)
 	}
@@ -242,7 +259,8 @@ func FuzzVerify(f *testing.F) {
 	f.Add(cheap)
 	f.Add("$2a$04$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
 	f.Add("pbkdf2_sha256$1$salt$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=")
-	f.Add("scrypt$2$seasalt$1$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==")
+	f.Add("scrypt$2$seasalt$1$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/" +
+		"GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==")
 	var legacy []string
 	for name, strings := range legacyStrings(f) {
 		legacy = append(legacy, name)

@@ -58,7 +58,8 @@ func TestAStoredStringThatIsTooCostly(t *testing.T) {
 	for _, row := range []struct{ sentence, stored, setting string }{
 		{"argon2 of 1 GiB", argon2String(1<<20, 4), "MaxMemory is 131072 KiB"},
 		{"argon2 of 4 TiB", argon2String(1<<32-1, 1), "MaxMemory"},
-		{"argon2 of many passes", argon2String(1<<16, 100), "it takes about 6.25s, and HasherConfig.Limits.MaxTime is 2s"},
+		{"argon2 of many passes", argon2String(1<<16, 100), "it takes about 6.25s, and HasherConfig.Limits.MaxTime " +
+			"is 2s"},
 		{"argon2 of all passes", argon2String(1<<17, 1<<32-1), "MaxTime"},
 		{"Django's argon2 of 1 GiB", "argon2" + argon2String(1<<20, 1), "MaxMemory"},
 		{"scrypt of 1 GiB", "scrypt$1048576$seasalt$8$4" + scryptKey, "MaxMemory"},

@@ -61,10 +61,12 @@ func TestLegacyFormatsMatchWhereTheyAreAllowed(t *testing.T) {
 			allowed := newHasher(t, password.HasherConfig{AllowLegacy: []string{name}})
 			others := newHasher(t, password.HasherConfig{AllowLegacy: rest(name)})
 			for _, encoded := range strings {
-				if got, err := allowed.Verify(t.Context(), "hunter2", encoded); err != nil || got != (password.Result{OK: true, NeedsRehash: true}) {
+				if got, err := allowed.Verify(t.Context(), "hunter2", encoded); err != nil ||
+					got != (password.Result{OK: true, NeedsRehash: true}) {
 					t.Errorf("%s: %+v, %v", encoded, got, err)
 				}
-				if got, err := allowed.Verify(t.Context(), "hunter3", encoded); err != nil || got != (password.Result{}) {
+				if got, err := allowed.Verify(t.Context(), "hunter3", encoded); err != nil ||
+					got != (password.Result{}) {
 					t.Errorf("%s, wrong password: %+v, %v", encoded, got, err)
 				}
 				if got, err := none.Verify(t.Context(), "hunter2", encoded); err != nil || got.OK {
@@ -109,7 +111,8 @@ func TestBrokenLegacyStringsNeverMatch(t *testing.T) {
 		"a space before":                    " " + md5,
 		"PBKDF2 with a key of another size": "pbkdf2_sha1$1$salt$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=",
 		"PBKDF2 without a salt":             "pbkdf2_sha1$1$$+M4RhwmsRGQe3dEQnoRqg6jtEQQ=",
-		"longer than any format":            "md5$" + strings.Repeat("s", 512) + "$" + md5Hex(strings.Repeat("s", 512)+"hunter2"),
+		"longer than any format": "md5$" + strings.Repeat("s", 512) + "$" +
+			md5Hex(strings.Repeat("s", 512)+"hunter2"),
 	} {
 		if got, err := h.Verify(t.Context(), "hunter2", encoded); err != nil || got.OK {
 			t.Errorf("%s: %+v, %v", name, got, err)
@@ -122,7 +125,8 @@ func TestALegacyStringCostsWhatOneOfOurOwnDoes(t *testing.T) {
 	for _, given := range []string{"hunter2", "wrong"} {
 		var work []string
 		password.CountWork(h, func(algorithm string) { work = append(work, algorithm) })
-		if _, err := h.Verify(t.Context(), given, "md5$seasalt$"+md5Hex("seasalthunter2")); err != nil || !slices.Equal(work, []string{"md5", "argon2id"}) {
+		if _, err := h.Verify(t.Context(), given, "md5$seasalt$"+md5Hex("seasalthunter2")); err != nil ||
+			!slices.Equal(work, []string{"md5", "argon2id"}) {
 			t.Errorf("%s: work done: %q, %v", given, work, err)
 		}
 	}
@@ -153,7 +157,8 @@ func TestALegacyStringCostsWhatAnUnknownUserDoes(t *testing.T) {
 		for username, want := range map[string][]string{"alice": row.known, "nobody": row.nobody} {
 			var work []string
 			password.CountWork(h, func(algorithm string) { work = append(work, algorithm) })
-			if _, _, err := l.Authenticate(byBasic(username, "wrong")); !errors.Is(err, auth.ErrInvalid) || !slices.Equal(work, want) {
+			if _, _, err := l.Authenticate(byBasic(username, "wrong")); !errors.Is(err, auth.ErrInvalid) ||
+				!slices.Equal(work, want) {
 				t.Errorf("decoy %s, %s: work done: %q, want %q, %v", name, username, work, want, err)
 			}
 		}
@@ -162,7 +167,8 @@ func TestALegacyStringCostsWhatAnUnknownUserDoes(t *testing.T) {
 
 func TestOnlyAllowedAndKnownFormatsAreConfigured(t *testing.T) {
 	for _, name := range []string{"", "crypt", "MD5", "argon2", "pbkdf2_sha256"} {
-		if _, err := password.NewHasher(password.HasherConfig{AllowLegacy: []string{password.LegacyMD5, name}}); err == nil {
+		if _, err := password.NewHasher(
+			password.HasherConfig{AllowLegacy: []string{password.LegacyMD5, name}}); err == nil {
 			t.Errorf("%q: no error", name)
 		}
 	}

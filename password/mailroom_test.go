@@ -11,7 +11,7 @@ import (
 	"github.com/gatewarden/auth/password"
 )
 
-// people are users with stamps, some of whom cannot be loaded.
+// people are users with stamps. Some of them cannot be loaded.
 type people struct {
 	mu     sync.Mutex
 	stamps map[string]string
@@ -121,7 +121,8 @@ type mailroom struct {
 
 func newMailroom(t testing.TB, change func(*password.OneTimeConfig)) *mailroom {
 	t.Helper()
-	m := &mailroom{t: t, people: newPeople("alice", "bob"), store: &brittle{OneTimeStore: password.NewMemoryOneTimeStore()}, log: &eventLog{}}
+	m := &mailroom{t: t, people: newPeople("alice", "bob"),
+		store: &brittle{OneTimeStore: password.NewMemoryOneTimeStore()}, log: &eventLog{}}
 	config := password.OneTimeConfig{Store: m.store, LoadUser: m.people.load, Observer: m.log}
 	if change != nil {
 		change(&config)

@@ -92,7 +92,8 @@ func TestRequestsForMailsAreSlowedDown(t *testing.T) {
 			}
 		}
 	})
-	if _, err := password.NewMailThrottle(password.MailThrottleConfig{Limits: password.Limits{Forget: time.Minute}}); err == nil {
+	if _, err := password.NewMailThrottle(
+		password.MailThrottleConfig{Limits: password.Limits{Forget: time.Minute}}); err == nil {
 		t.Error("forgets too early: no error")
 	}
 }

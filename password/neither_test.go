@@ -16,9 +16,12 @@ import (
 func TestUnitALoginBodyWithoutUsernameAndPassword(t *testing.T) {
 	_, logins, log := loginsOf(t)
 	for name, row := range map[string]struct{ kind, body, cause string }{
-		"JSON that curl -d sends as a form": {typeForm, `{"username":"alice","password":"password"}`, "looks like JSON and came as a form"},
-		"JSON with other members":           {typeJSON, `{"user":"alice","pass":"password"}`, "no members or fields named username and password"},
-		"a form with other fields":          {typeForm, "login=alice&pwd=password", "no members or fields named username and password"},
+		"JSON that curl -d sends as a form": {typeForm, `{"username":"alice","password":"password"}`,
+			"looks like JSON and came as a form"},
+		"JSON with other members": {typeJSON, `{"user":"alice","pass":"password"}`,
+			"no members or fields named username and password"},
+		"a form with other fields": {typeForm, "login=alice&pwd=password",
+			"no members or fields named username and password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
@@ -35,10 +38,12 @@ func TestUnitALoginBodyWithoutUsernameAndPassword(t *testing.T) {
 
 func TestUnitALoginWithoutABody(t *testing.T) {
 	_, logins, log := loginsOf(t)
-	const absent, address = "Authentication credentials were not provided.", "A password in the address is not accepted."
+	const absent, address = "Authentication credentials were not provided.", "A password in the address is not " +
+		"accepted."
 	for name, row := range map[string]struct{ query, authorization, detail, cause string }{
-		"nothing at all":           {"", "", absent, "neither a body nor an Authorization header"},
-		"the password in a query":  {"?username=alice&password=tell-me-not", "", address, "has its password in the query"},
+		"nothing at all": {"", "", absent, "neither a body nor an Authorization header"},
+		"the password in a query": {"?username=alice&password=tell-me-not", "", address,
+			"has its password in the query"},
 		"a scheme that is unknown": {"", "Bearer x", "The scheme of the Authorization header", "the scheme Bearer"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,8 +70,9 @@ func TestUnitAnAccountFinderThatReturnsTheErrorOfItsDatabase(t *testing.T) {
 		err  error
 		want string
 	}{
-		"no row":  {nil, errors.New("sql: no rows in result set"), "Return auth.ErrUserNotFound"},
-		"no user": {nil, nil, "Config.Account: bug or wrong setting: user loader returned neither user nor error. Return auth.ErrUserNotFound"},
+		"no row": {nil, errors.New("sql: no rows in result set"), "Return auth.ErrUserNotFound"},
+		"no user": {nil, nil, "Config.Account: bug or wrong setting: user loader returned neither user nor error. " +
+			"Return auth.ErrUserNotFound"},
 	} {
 		l := newLogin(t, func(c *password.Config) {
 			c.AllowUnthrottled = true

@@ -39,7 +39,8 @@ func TestAOneTimeTokenIsGoodOnce(t *testing.T) {
 	if _, _, err := m.Check(t.Context(), password.PurposeVerifyEmail, token); !errors.Is(err, auth.ErrInvalid) {
 		t.Error(err)
 	}
-	if u, about, err := m.Redeem(t.Context(), password.PurposeVerifyEmail, token); u != nil || about != "" || !errors.Is(err, auth.ErrInvalid) {
+	if u, about, err := m.Redeem(t.Context(), password.PurposeVerifyEmail, token); u != nil || about != "" ||
+		!errors.Is(err, auth.ErrInvalid) {
 		t.Error(u, about, err)
 	}
 	if got, want := m.log.take(), []string{"issued alice", "reuse alice"}; !slices.Equal(got, want) {
@@ -113,23 +114,33 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 				return r
 			}, token)
 		}, false, "form"},
-		{"of another prefix", func(*mailroom, string) string { return backend.NewToken("knox_", "alice", 40) }, false, "form"},
-		{"with a right checksum and a NUL", func(*mailroom, string) string { return withShard("\x00\xff!") }, false, "form"},
-		{"never issued", func(*mailroom, string) string { return backend.NewToken("gwonce_", "alice", 40) }, true, "no such one-time token"},
+		{"of another prefix", func(*mailroom, string) string { return backend.NewToken("knox_", "alice", 40) },
+			false, "form"},
+		{"with a right checksum and a NUL", func(*mailroom, string) string { return withShard("\x00\xff!") },
+			false, "form"},
+		{"never issued", func(*mailroom, string) string { return backend.NewToken("gwonce_", "alice", 40) }, true,
+			"no such one-time token"},
 		{"used", func(m *mailroom, token string) string {
 			if _, _, err := m.Redeem(context.Background(), password.PurposeReset, token); err != nil {
 				t.Error(err)
 			}
 			return token
 		}, true, "user alice: the one-time token was used before"},
-		{"of another purpose", func(m *mailroom, _ string) string { return m.issue("alice", password.PurposeVerifyEmail, "") }, true, "user alice: the one-time token is of another purpose"},
-		{"the stamp is another", func(m *mailroom, token string) string { m.people.stamps["alice"] = "new"; return token }, true, "user alice: the one-time token was issued before the user's AuthStamp changed"},
-		{"the user is gone", func(m *mailroom, token string) string { delete(m.people.stamps, "alice"); return token }, true, "user alice: auth: invalid"},
+		{"of another purpose", func(m *mailroom, _ string) string {
+			return m.issue("alice", password.PurposeVerifyEmail, "")
+		}, true, "user alice: the one-time token is of another purpose"},
+		{"the stamp is another", func(m *mailroom, token string) string {
+			m.people.stamps["alice"] = "new"
+			return token
+		}, true, "user alice: the one-time token was issued before the user's AuthStamp changed"},
+		{"the user is gone", func(m *mailroom, token string) string { delete(m.people.stamps, "alice"); return token },
+			true, "user alice: auth: invalid"},
 		{"the user is inactive", func(m *mailroom, token string) string {
 			m.people.faults["alice"] = auth.ErrUserInactive
 			return token
 		}, true, "user alice: auth: invalid"},
-		{"it does not apply any more", func(_ *mailroom, token string) string { applies = false; return token }, true, "user alice: OneTimeConfig.Applies"},
+		{"it does not apply any more", func(_ *mailroom, token string) string { applies = false; return token }, true,
+			"user alice: OneTimeConfig.Applies"},
 		{"revoked", func(m *mailroom, token string) string {
 			if n, err := m.RevokeAll(context.Background(), "alice"); n != 1 || err != nil {
 				t.Error(n, err)
@@ -149,7 +160,8 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 			if asked := m.store.asked.Load() > 0; asked != row.asks {
 				t.Errorf("asked the store: %v", asked)
 			}
-			if u != nil || about != "" || auth.KindOf(err) != auth.ErrInvalid || fmt.Sprint(err) != fmt.Sprint(checked) {
+			if u != nil || about != "" || auth.KindOf(err) != auth.ErrInvalid || fmt.Sprint(err) != fmt.Sprint(
+				checked) {
 				t.Fatalf("%v, %q, %v and %v", u, about, err, checked)
 			}
 			if sentence == "" {
@@ -167,7 +179,7 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 	}
 }
 
-// withShard is a token with a right checksum whose shard has other bytes than
+// withShard is a token with a right checksum and a shard of other bytes than
 // ours have: a store might not take them as a key.
 func withShard(shard string) string {
 	token := "gwonce_" + shard + strings.Repeat("0", 31)
@@ -199,7 +211,8 @@ func TestABadTokenIsNotUsedUp(t *testing.T) {
 	down := errors.New("down")
 	for name, fault := range map[string]error{"inactive": auth.ErrUserInactive, "the loader is down": down} {
 		m.people.faults["alice"] = fault
-		if _, _, err := m.Redeem(t.Context(), password.PurposeReset, token); err == nil || errors.Is(err, auth.ErrInvalid) != (fault != down) {
+		if _, _, err := m.Redeem(t.Context(), password.PurposeReset, token); err == nil ||
+			errors.Is(err, auth.ErrInvalid) != (fault != down) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -213,7 +226,8 @@ func TestTokensEndInTime(t *testing.T) {
 	for _, row := range []struct {
 		purpose password.Purpose
 		ttl     time.Duration
-	}{{password.PurposeReset, time.Hour}, {password.PurposeVerifyEmail, 24 * time.Hour}, {"invite", 72 * time.Hour}, {"other", time.Hour}} {
+	}{{password.PurposeReset, time.Hour}, {password.PurposeVerifyEmail, 24 * time.Hour}, {"invite", 72 * time.Hour},
+		{"other", time.Hour}} {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMailroom(t, func(c *password.OneTimeConfig) {
 				c.TTL = map[password.Purpose]time.Duration{"invite": 72 * time.Hour}
@@ -271,7 +285,8 @@ func TestAUserHasFiveLiveTokensOfAPurpose(t *testing.T) {
 func TestAStoreThatIsDownIsAnOutage(t *testing.T) {
 	m := newMailroom(t, nil)
 	token := m.issue("alice", password.PurposeReset, "")
-	for name, fault := range map[string]error{"plain": errors.New("down"), "claims to be else": fmt.Errorf("%w: down", auth.ErrInvalid)} {
+	for name, fault := range map[string]error{"plain": errors.New("down"),
+		"claims to be else": fmt.Errorf("%w: down", auth.ErrInvalid)} {
 		m.store.fault = fault
 		for method, err := range map[string]error{
 			"Issue":     second(m.Issue(t.Context(), "alice", password.PurposeReset, "")),
@@ -326,17 +341,20 @@ func TestIssuingForNobodyWritesNothing(t *testing.T) {
 func TestTokensAreNotKept(t *testing.T) {
 	m := newMailroom(t, nil)
 	token, err := m.Issue(t.Context(), "alice", password.PurposeReset, "")
-	if err != nil || !strings.HasPrefix(token.Reveal(), "gwonce_") || len(token.Reveal()) != 7+backend.DefaultTokenLength {
+	if err != nil || !strings.HasPrefix(token.Reveal(), "gwonce_") ||
+		len(token.Reveal()) != 7+backend.DefaultTokenLength {
 		t.Fatalf("%q, %v", token.Reveal(), err)
 	}
-	if shown := fmt.Sprintf("%v %+v %#v %s %q", token, token, token, token, token); strings.Contains(shown, token.Reveal()) {
+	if shown := fmt.Sprintf("%v %+v %#v %s %q", token, token, token, token, token); strings.Contains(
+		shown, token.Reveal()) {
 		t.Error(shown)
 	}
 	record, err := m.store.Find(t.Context(), backend.TokenDigest(token.Reveal(), "gwonce_"))
 	if err != nil || record == nil {
 		t.Fatal(record, err)
 	}
-	if kept := fmt.Sprintf("%+v", *record); strings.Contains(kept, token.Reveal()[10:30]) || strings.Contains(kept, "stamp of alice") {
+	if kept := fmt.Sprintf("%+v", *record); strings.Contains(kept, token.Reveal()[10:30]) ||
+		strings.Contains(kept, "stamp of alice") {
 		t.Errorf("kept %s", kept)
 	}
 }
@@ -366,8 +384,9 @@ func TestNewOneTimeTokensRefusesContradictions(t *testing.T) {
 		"negative limit":    {Store: store, LoadUser: load, Limit: -1},
 		"long prefix":       {Store: store, LoadUser: load, Prefix: "elevenchars"},
 		"prefix for no URL": {Store: store, LoadUser: load, Prefix: "a/b"},
-		"no time":           {Store: store, LoadUser: load, TTL: map[password.Purpose]time.Duration{password.PurposeReset: 0}},
-		"no purpose":        {Store: store, LoadUser: load, TTL: map[password.Purpose]time.Duration{"": time.Hour}},
+		"no time": {Store: store, LoadUser: load, TTL: map[password.Purpose]time.Duration{
+			password.PurposeReset: 0}},
+		"no purpose": {Store: store, LoadUser: load, TTL: map[password.Purpose]time.Duration{"": time.Hour}},
 	} {
 		if _, err := password.NewOneTimeTokens(config); err == nil {
 			t.Errorf("%s: no error", name)
@@ -381,7 +400,8 @@ func FuzzOneTimeToken(f *testing.F) {
 	f.Add(withShard("\x00\xff!"))
 	f.Add("gwonce_")
 	f.Fuzz(func(t *testing.T, token string) {
-		if _, _, err := m.Check(context.Background(), password.PurposeReset, token); auth.KindOf(err) != auth.ErrInvalid {
+		if _, _, err := m.Check(context.Background(), password.PurposeReset, token); auth.KindOf(
+			err) != auth.ErrInvalid {
 			t.Errorf("%q: %v", token, err)
 		}
 	})

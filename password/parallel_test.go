@@ -31,12 +31,15 @@ func TestUnitLoginsOverHTTP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, err := password.New(password.Config{
 				Hasher: hasher, Decoy: cheap,
-				Account: func(_ context.Context, name string) (auth.User, string, error) { return user(name), stored, nil },
+				Account: func(_ context.Context, name string) (auth.User, string, error) {
+					return user(name), stored, nil
+				},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{l}, Logger: slog.New(slog.DiscardHandler)})
+			guard, err := auth.New(
+				auth.Config{Backends: []auth.Authenticator{l}, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}

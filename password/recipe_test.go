@@ -61,7 +61,8 @@ func TestDjangosOwnStringNeedsNoRehashIfItsParametersAreTheSame(t *testing.T) {
 	// Made by Django 5.2 with its defaults, of "hunter2".
 	const (
 		pbkdf2 = "pbkdf2_sha256$1000000$3V1dtAitUezOiifMCEGx16$zV/sTKgWO8rAlIEbj0hQY2VXMs5ujEXaDN4PGc3hqeE="
-		argon2 = "argon2$argon2id$v=19$m=102400,t=2,p=8$TnZTckFydE5uZ1VEVFRaWWFtMVI5WA$LURSLy0nb0fYw81Oano65UTp8ILgMdTqnT+STmMEMBk"
+		argon2 = "argon2$argon2id$v=19$m=102400,t=2," +
+			"p=8$TnZTckFydE5uZ1VEVFRaWWFtMVI5WA$LURSLy0nb0fYw81Oano65UTp8ILgMdTqnT+STmMEMBk"
 	)
 	for _, row := range []struct {
 		sentence string
@@ -104,7 +105,7 @@ func TestAnUpgradeKeepsTheFormatOfDjango(t *testing.T) {
 	}
 }
 
-// bcrypt looks at 72 bytes. Who knows these logs in, with whatever comes after them. A new
+// bcrypt looks at 72 bytes. A login with these is let in, with whatever comes after them. A new
 // string of all that was typed would lock the user out.
 func TestAPasswordThatBcryptReadInPartIsNotUpgraded(t *testing.T) {
 	long := strings.Repeat("0123456789", 8)
@@ -117,7 +118,8 @@ func TestAPasswordThatBcryptReadInPartIsNotUpgraded(t *testing.T) {
 		{"80 bytes, in Django's form", long, "bcrypt$" + bcryptString(t, long[:72], 4), false},
 		{"73 bytes", long[:73], bcryptString(t, long[:72], 4), false},
 		{"72 bytes", long[:72], bcryptString(t, long[:72], 4), true},
-		{"80 bytes of which Django hashed the SHA-256", long, "bcrypt_sha256$" + bcryptString(t, sha256Hex(long), 4), true},
+		{"80 bytes of which Django hashed the SHA-256", long, "bcrypt_sha256$" + bcryptString(t, sha256Hex(long), 4),
+			true},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
 			kept := row.stored

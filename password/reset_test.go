@@ -31,7 +31,8 @@ func newDesk(t testing.TB) *desk {
 
 func (d *desk) reset(redirect string) *password.Reset {
 	d.t.Helper()
-	h, err := password.NewReset(d.guard, password.ResetConfig{Renewal: d.renewal(), Tokens: d.mail.OneTimeTokens, Redirect: redirect})
+	h, err := password.NewReset(d.guard, password.ResetConfig{Renewal: d.renewal(), Tokens: d.mail.OneTimeTokens,
+		Redirect: redirect})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func TestAResetStoresTheNewPasswordAndEndsEverything(t *testing.T) {
 	if got, want := d.log.take(), []string{"password_reset alice"}; !slices.Equal(got, want) {
 		t.Errorf("events %q, want %q", got, want)
 	}
-	d.stored["alice"] = cheap // and the stamp of before, as for users who have none
+	d.stored["alice"] = cheap // and the stamp of before, as for users without one
 	for _, token := range []string{token, other} {
 		if w := serve(d.reset(""), post(typeJSON, resetBody(token, newOne))); code(w) != "400 invalid_token" {
 			t.Errorf("again: %s", code(w))
@@ -73,7 +74,7 @@ func TestAResetStoresTheNewPasswordAndEndsEverything(t *testing.T) {
 	}
 }
 
-// Whoever is logged in in the browser, well or badly, is nobody here.
+// A user that is logged in in the browser, well or badly, does not count here.
 func TestAResetTakesNoNoticeOfWhoSendsIt(t *testing.T) {
 	for name, prove := range map[string]func(d *desk, r *http.Request){
 		"a good token": func(d *desk, r *http.Request) { d.withToken(r, knox.Options{}) },
@@ -114,12 +115,16 @@ func TestResetsThatAreRefused(t *testing.T) {
 		{"no token", post(typeJSON, `{"new":"`+newOne+`"}`), "400 invalid_request"},
 		{"no new password", post(typeForm, "token="+token), "400 invalid_request"},
 		{"another type", post("text/plain", resetBody(token, newOne)), "415 unsupported_media_type"},
-		{"the token in the query", httptest.NewRequest("POST", "/?token="+token+"&new=umbrella+cabinet+tractor", nil), "400 invalid_request"},
+		{"the token in the query", httptest.NewRequest("POST", "/?token="+token+"&new=umbrella+cabinet+tractor", nil),
+			"400 invalid_request"},
 		{"garbage", post(typeJSON, resetBody("garbage", newOne)), "400 invalid_token"},
 		{"garbage and a weak password", post(typeJSON, resetBody("garbage", "weak")), "400 invalid_token"},
-		{"a token of another purpose", post(typeJSON, resetBody(d.mail.issue("alice", password.PurposeVerifyEmail, ""), newOne)), "400 invalid_token"},
+		{"a token of another purpose",
+			post(typeJSON, resetBody(d.mail.issue("alice", password.PurposeVerifyEmail, ""), newOne)),
+			"400 invalid_token"},
 		{"a weak password", post(typeJSON, resetBody(token, "weak")), "400 password_too_short"},
-		{"a password like the username", post(typeJSON, resetBody(token, "alice.liddell.alice")), "400 password_too_similar"},
+		{"a password like the username", post(typeJSON, resetBody(token, "alice.liddell.alice")),
+			"400 password_too_similar"},
 	} {
 		w := serve(reset, row.r)
 		if got := code(w); got != row.want {
@@ -142,7 +147,8 @@ func TestAPreflightIsTheGuards(t *testing.T) {
 	if w := serve(newDesk(t).reset(""), r); w.Code != 204 {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if w := serve(newDesk(t).reset(""), httptest.NewRequest("OPTIONS", "/", nil)); w.Code != 204 || !strings.Contains(w.Header().Get("Allow"), "POST") {
+	if w := serve(newDesk(t).reset(""), httptest.NewRequest("OPTIONS", "/", nil)); w.Code != 204 ||
+		!strings.Contains(w.Header().Get("Allow"), "POST") {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
 }
@@ -159,8 +165,10 @@ func TestWhatHoldsIfAResetFails(t *testing.T) {
 		{"the store of the tokens", func(d *desk) { d.mail.store.fault = down }, "503 unavailable", false, false},
 		{"loading the user", func(d *desk) { d.loading = down }, "503 unavailable", false, false},
 		{"storing", func(d *desk) { d.inSet = func() error { return down } }, "503 unavailable", false, true},
-		{"a change was first", func(d *desk) { d.inSet = func() error { return password.ErrChanged } }, "400 invalid_token", false, true},
-		{"loading the user after that", func(d *desk) { d.inSet = func() error { d.loading = down; return nil } }, "503 unavailable", true, true},
+		{"a change was first", func(d *desk) { d.inSet = func() error { return password.ErrChanged } },
+			"400 invalid_token", false, true},
+		{"loading the user after that", func(d *desk) { d.inSet = func() error { d.loading = down; return nil } },
+			"503 unavailable", true, true},
 		{"revoking", func(d *desk) { d.others.fault = down }, "503 unavailable", true, true},
 	} {
 		d := newDesk(t)
@@ -170,7 +178,8 @@ func TestWhatHoldsIfAResetFails(t *testing.T) {
 		if got := code(w); got != row.want {
 			t.Errorf("%s: %s, want %s", row.name, got, row.want)
 		}
-		if told := strings.Contains(w.Body.String(), `"password_changed":true`); told != row.changed || d.is("alice", newOne) != row.changed {
+		if told := strings.Contains(w.Body.String(), `"password_changed":true`); told != row.changed ||
+			d.is("alice", newOne) != row.changed {
 			t.Errorf("%s: told that it was changed: %v; it was: %v", row.name, told, d.is("alice", newOne))
 		}
 		d.mail.store.fault, d.loading, d.inSet, d.stored["alice"] = nil, nil, nil, cheap
@@ -180,7 +189,7 @@ func TestWhatHoldsIfAResetFails(t *testing.T) {
 	}
 }
 
-// The loader of the tokens may admit users whom that of the guard refuses. Their
+// The loader of the tokens may admit users that the loader of the guard refuses. Their
 // resets are no outage, or each of them would be one.
 func TestAUserWhoMayNotLogInYetResetsTheirPassword(t *testing.T) {
 	d := newDesk(t)
@@ -242,7 +251,8 @@ func TestNewResetRefusesContradictions(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := password.NewReset(nil, password.ResetConfig{Renewal: d.renewal(), Tokens: d.mail.OneTimeTokens}); err == nil {
+	if _, err := password.NewReset(
+		nil, password.ResetConfig{Renewal: d.renewal(), Tokens: d.mail.OneTimeTokens}); err == nil {
 		t.Error("no guard: no error")
 	}
 }
@@ -266,7 +276,9 @@ func TestNoAnswerOrEventHoldsAPassword(t *testing.T) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	}
-	if events := fmt.Sprintf("%+v %s", d.log.events, &d.logged); !strings.Contains(events, "storing a password: down") || strings.Contains(events, secret) || strings.Contains(events, token) || !strings.Contains(events, "failure") {
+	if events := fmt.Sprintf("%+v %s", d.log.events, &d.logged); !strings.Contains(
+		events, "storing a password: down") || strings.Contains(events, secret) || strings.Contains(events, token) ||
+		!strings.Contains(events, "failure") {
 		t.Errorf("events %s", events)
 	}
 }

@@ -26,12 +26,14 @@ func TestUnitHashesOfClientSecrets(t *testing.T) {
 		}
 	})
 	for encoded, says := range map[string]string{
-		"demo-web-secret": "no format", "": "no format", "!unusable": "no format", "pbkdf2_sha1$1000$a$YQ==": "no format",
+		"demo-web-secret": "no format", "": "no format", "!unusable": "no format",
+		"pbkdf2_sha1$1000$a$YQ==":                            "no format",
 		strings.Replace(encoded, "$1000$", "$900000000$", 1): "HasherConfig.Limits.MaxTime",
 	} {
 		t.Run("a string that is not read is told why, and is not shown: "+encoded, func(t *testing.T) {
 			err := h.CheckHash(encoded)
-			if err == nil || !strings.Contains(err.Error(), says) || encoded != "" && strings.Contains(err.Error(), encoded) {
+			if err == nil || !strings.Contains(err.Error(), says) || encoded != "" &&
+				strings.Contains(err.Error(), encoded) {
 				t.Errorf("want %q, got %v", says, err)
 			}
 			if ok, err := h.VerifySecret(t.Context(), secret, encoded); ok || err != nil {

@@ -22,13 +22,13 @@ const (
 	newOne = "umbrella cabinet tractor"
 )
 
-// service is a service whose users have cheap stored, which is their stamp too,
+// service is a service of users with cheap stored, which is their stamp too,
 // and log in by their id and "@"; bob has the same password as alice.
 type service struct {
 	t      testing.TB
 	hasher *password.Hasher
 	login  *password.Authenticator
-	tokens *knox.Tokens // that prove who sends a change
+	tokens *knox.Tokens // that prove the sender of a change
 	guard  *auth.Guard
 	log    *eventLog
 	render *auth.Problem // the last refusal
@@ -71,7 +71,8 @@ func (c *recorder) RevokeOthers(w http.ResponseWriter, r *http.Request, user aut
 
 func newService(t testing.TB) *service {
 	t.Helper()
-	s := &service{t: t, hasher: newHasher(t, password.HasherConfig{}), log: &eventLog{}, others: &recorder{}, more: &recorder{},
+	s := &service{t: t, hasher: newHasher(t, password.HasherConfig{}), log: &eventLog{}, others: &recorder{},
+		more:   &recorder{},
 		stored: map[string]string{"alice": cheap, "bob": cheap}, names: map[string]string{}}
 	var err error
 	s.login, err = password.New(password.Config{Hasher: s.hasher, Decoy: cheap, Account: s.account})
@@ -149,7 +150,8 @@ func (s *service) set(ctx context.Context, u auth.User, encoded string) error {
 }
 
 func (s *service) renewal() password.Renewal {
-	return password.Renewal{Hasher: s.hasher, Set: s.set, LoadUser: s.load, Revokers: []auth.Revoker{s.others, s.more}, Observer: s.log,
+	return password.Renewal{Hasher: s.hasher, Set: s.set, LoadUser: s.load, Revokers: []auth.Revoker{s.others, s.more},
+		Observer: s.log,
 		Attributes: func(u auth.User) []password.Attribute {
 			return []password.Attribute{{Name: "username", Value: u.UserID() + ".liddell"}}
 		}}
@@ -157,7 +159,8 @@ func (s *service) renewal() password.Renewal {
 
 func (s *service) change(redirect string) *password.Change {
 	s.t.Helper()
-	c, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login, Redirect: redirect,
+	c, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login,
+		Redirect: redirect,
 		Username: func(u auth.User) string { return u.UserID() + "@" }})
 	if err != nil {
 		s.t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/gatewarden/auth/password"
 )
 
-// late is a store whose nth Update may be late: its answer, or the Update itself.
+// late is a store with an nth Update that may be late: its answer, or the Update itself.
 type late struct {
 	password.ThrottleStore
 	n             atomic.Int64

@@ -53,7 +53,8 @@ func TestUnitAStampThatDriftsIsAWarning(t *testing.T) {
 	fatal(err)
 	byJWT, err := pairs.Handlers(guard)
 	fatal(err)
-	for name, login := range map[string]http.Handler{"knox": byKnox.Login, "session": bySession.Login, "jwt": byJWT.Obtain} {
+	for name, login := range map[string]http.Handler{"knox": byKnox.Login, "session": bySession.Login,
+		"jwt": byJWT.Obtain} {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
 			for _, user := range []string{"alice", "alice", "bob", "alice"} {
@@ -62,7 +63,8 @@ func TestUnitAStampThatDriftsIsAWarning(t *testing.T) {
 					t.Errorf("%d %s, want 401 without the reason", got.Code, got.Body)
 				}
 			}
-			if got := strings.Count(log.String(), "level=WARN"); got != 2 || !strings.Contains(log.String(), name+": a login is refused") ||
+			if got := strings.Count(log.String(), "level=WARN"); got != 2 ||
+				!strings.Contains(log.String(), name+": a login is refused") ||
 				!strings.Contains(log.String(), "user=alice") || !strings.Contains(log.String(), "user=bob") {
 				t.Errorf("%d lines, want one for alice and one for bob: %s", got, &log)
 			}

@@ -28,7 +28,8 @@ func from(addr, username, given string) *http.Request {
 }
 
 // throttled runs f with a Login and a clock that only sleeping moves on.
-func throttled(t *testing.T, name string, f func(t *testing.T, login func(addr, username, given string) error, hashes *int)) {
+func throttled(t *testing.T, name string, f func(t *testing.T, login func(addr, username, given string) error,
+	hashes *int)) {
 	t.Run(name, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var mu sync.Mutex
@@ -57,49 +58,53 @@ const home, elsewhere = "192.0.2.1:1234", "198.51.100.7:1234"
 
 func TestGuessingIsSlowedDown(t *testing.T) {
 	type login = func(addr, username, given string) error
-	throttled(t, "the delay of an account doubles after 5 failures, up to 15 minutes", func(t *testing.T, login login, hashes *int) {
-		for i := range 4 {
-			if err := login(home, "alice", "wrong"); !errors.Is(err, auth.ErrInvalid) {
-				t.Fatalf("try %d: %v", i, err)
+	throttled(t, "the delay of an account doubles after 5 failures, up to 15 minutes",
+		func(t *testing.T, login login, hashes *int) {
+			for i := range 4 {
+				if err := login(home, "alice", "wrong"); !errors.Is(err, auth.ErrInvalid) {
+					t.Fatalf("try %d: %v", i, err)
+				}
 			}
-		}
-		for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900} {
-			want *= time.Second
-			if err := login(home, "alice", "wrong"); !errors.Is(err, auth.ErrInvalid) {
-				t.Fatalf("before the delay of %v: %v", want, err)
+			for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900} {
+				want *= time.Second
+				if err := login(home, "alice", "wrong"); !errors.Is(err, auth.ErrInvalid) {
+					t.Fatalf("before the delay of %v: %v", want, err)
+				}
+				before := *hashes
+				err := login(home, "alice", "password") // even the right one
+				if wait(err) != want || *hashes != before {
+					t.Fatalf("%v, want a delay of %v and no hash", err, want)
+				}
+				time.Sleep(want)
 			}
-			before := *hashes
-			err := login(home, "alice", "password") // even the right one
-			if wait(err) != want || *hashes != before {
-				t.Fatalf("%v, want a delay of %v and no hash", err, want)
+			if err := login(home, "alice", "password"); err != nil {
+				t.Error(err)
 			}
-			time.Sleep(want)
-		}
-		if err := login(home, "alice", "password"); err != nil {
-			t.Error(err)
-		}
-	})
-	throttled(t, "unknown users are slowed down like known ones, in any case of letters", func(t *testing.T, login login, _ *int) {
-		for _, name := range []string{"nobody", "NOBODY", "Nobody ", "noBody", "nobodY"} {
-			_ = login(elsewhere, name, "wrong")
-		}
-		if err := login(home, "nobody", "wrong"); wait(err) != time.Second {
-			t.Error(err)
-		}
-	})
-	throttled(t, "an address is slowed down after 20 failures, whatever the accounts", func(t *testing.T, login login, _ *int) {
-		for i := range 20 {
-			if err := login(fmt.Sprintf("[2001:db8:1:2::%x]:1", i), fmt.Sprint("user", i), "wrong"); !errors.Is(err, auth.ErrInvalid) {
-				t.Fatal(err)
+		})
+	throttled(t, "unknown users are slowed down like known ones, in any case of letters",
+		func(t *testing.T, login login, _ *int) {
+			for _, name := range []string{"nobody", "NOBODY", "Nobody ", "noBody", "nobodY"} {
+				_ = login(elsewhere, name, "wrong")
 			}
-		}
-		if err := login("[2001:db8:1:2:ffff::1]:1", "alice", "password"); wait(err) != time.Second {
-			t.Errorf("from the same /64: %v", err)
-		}
-		if err := login("[2001:db8:1:3::1]:1", "alice", "password"); err != nil {
-			t.Errorf("from the next /64: %v", err)
-		}
-	})
+			if err := login(home, "nobody", "wrong"); wait(err) != time.Second {
+				t.Error(err)
+			}
+		})
+	throttled(t, "an address is slowed down after 20 failures, whatever the accounts",
+		func(t *testing.T, login login, _ *int) {
+			for i := range 20 {
+				if err := login(fmt.Sprintf("[2001:db8:1:2::%x]:1", i), fmt.Sprint("user", i), "wrong"); !errors.Is(
+					err, auth.ErrInvalid) {
+					t.Fatal(err)
+				}
+			}
+			if err := login("[2001:db8:1:2:ffff::1]:1", "alice", "password"); wait(err) != time.Second {
+				t.Errorf("from the same /64: %v", err)
+			}
+			if err := login("[2001:db8:1:3::1]:1", "alice", "password"); err != nil {
+				t.Errorf("from the next /64: %v", err)
+			}
+		})
 	throttled(t, "an account of one's own does not clear the address", func(t *testing.T, login login, _ *int) {
 		for i := range 20 {
 			_ = login(home, fmt.Sprint("user", i), "wrong")
@@ -138,39 +143,40 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 			}
 		}
 	})
-	throttled(t, "nobody elsewhere can lock a user out of an address they logged in from", func(t *testing.T, login login, _ *int) {
-		if err := login(home, "alice", "password"); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(29 * 24 * time.Hour)
-		for range 5 {
-			_ = login(elsewhere, "alice", "wrong")
-		}
-		if err := login("203.0.113.9:1", "alice", "password"); wait(err) == 0 {
-			t.Errorf("from an unknown address: %v", err)
-		}
-		for range 4 {
-			if err := login(home, "alice", "wrong"); wait(err) != 0 {
-				t.Errorf("a slip at home: %v", err)
+	throttled(t, "nobody elsewhere can lock a user out of an address they logged in from",
+		func(t *testing.T, login login, _ *int) {
+			if err := login(home, "alice", "password"); err != nil {
+				t.Fatal(err)
 			}
-		}
-		if err := login(home, "alice", "password"); err != nil {
-			t.Errorf("at home: %v", err)
-		}
-		for range 5 {
-			_ = login(home, "alice", "wrong")
-		}
-		if err := login(home, "alice", "password"); wait(err) != time.Second {
-			t.Errorf("guessing at home: %v", err)
-		}
-		time.Sleep(31 * 24 * time.Hour)
-		for range 5 {
-			_ = login(elsewhere, "alice", "wrong")
-		}
-		if err := login(home, "alice", "password"); wait(err) != time.Second {
-			t.Errorf("after a month away: %v", err)
-		}
-	})
+			time.Sleep(29 * 24 * time.Hour)
+			for range 5 {
+				_ = login(elsewhere, "alice", "wrong")
+			}
+			if err := login("203.0.113.9:1", "alice", "password"); wait(err) == 0 {
+				t.Errorf("from an unknown address: %v", err)
+			}
+			for range 4 {
+				if err := login(home, "alice", "wrong"); wait(err) != 0 {
+					t.Errorf("a slip at home: %v", err)
+				}
+			}
+			if err := login(home, "alice", "password"); err != nil {
+				t.Errorf("at home: %v", err)
+			}
+			for range 5 {
+				_ = login(home, "alice", "wrong")
+			}
+			if err := login(home, "alice", "password"); wait(err) != time.Second {
+				t.Errorf("guessing at home: %v", err)
+			}
+			time.Sleep(31 * 24 * time.Hour)
+			for range 5 {
+				_ = login(elsewhere, "alice", "wrong")
+			}
+			if err := login(home, "alice", "password"); wait(err) != time.Second {
+				t.Errorf("after a month away: %v", err)
+			}
+		})
 	throttled(t, "100 guesses at once are 5", func(t *testing.T, login login, hashes *int) {
 		var all sync.WaitGroup
 		for range 100 {
@@ -206,7 +212,8 @@ func TestABusyHasherCountsNoFailure(t *testing.T) {
 		l := newLogin(t, func(c *password.Config) { c.Hasher = h })
 		release := password.Occupy(h)
 		for range 50 {
-			if _, _, err := l.Authenticate(byBasic("alice", "wrong")); !errors.Is(err, password.ErrBusy) || auth.KindOf(err) != nil {
+			if _, _, err := l.Authenticate(byBasic("alice", "wrong")); !errors.Is(err, password.ErrBusy) ||
+				auth.KindOf(err) != nil {
 				t.Fatal(err)
 			}
 		}
@@ -240,7 +247,8 @@ func TestAThrottleStoreThatIsDown(t *testing.T) {
 		_, _, err := l.Authenticate(byBasic("alice", "password"))
 		return hashes, err
 	}
-	if hashes, err := login(0); err == nil || auth.KindOf(err) != nil || errors.Is(err, auth.ErrNoCredentials) || hashes != 0 {
+	if hashes, err := login(0); err == nil || auth.KindOf(err) != nil || errors.Is(err, auth.ErrNoCredentials) ||
+		hashes != 0 {
 		t.Errorf("before the hash: %v after %d hashes, want an outage", err, hashes)
 	}
 	// Or guessing would be free while the store can be read and not written.

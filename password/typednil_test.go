@@ -24,16 +24,24 @@ func TestUnitASettingThatHoldsANilPointerIsRefused(t *testing.T) {
 		loader       auth.UserLoader
 	)
 	for setting, build := range map[string]func() error{
-		"knox: Config.Store":    func() error { return second(knox.New(knox.Config{Store: knoxStore, LoadUser: load})) },
-		"knox: Config.LoadUser": func() error { return second(knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: loader})) },
-		"session: Config.Store": func() error { return second(session.New(session.Config{Store: sessionStore, LoadUser: load})) },
+		"knox: Config.Store": func() error {
+			return second(knox.New(knox.Config{Store: knoxStore, LoadUser: load}))
+		},
+		"knox: Config.LoadUser": func() error {
+			return second(knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: loader}))
+		},
+		"session: Config.Store": func() error {
+			return second(session.New(session.Config{Store: sessionStore, LoadUser: load}))
+		},
 		"session: Config.LoadUser": func() error {
 			return second(session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: loader}))
 		},
 		"header: APIKeyConfig.Verifier": func() error {
 			return second(header.NewAPIKey(header.APIKeyConfig{Header: "X-Api-Key", Verifier: verifier}))
 		},
-		"header: Config.LoadUser":  func() error { return second(header.New(header.Config{Header: "X-User", LoadUser: loader})) },
+		"header: Config.LoadUser": func() error {
+			return second(header.New(header.Config{Header: "X-User", LoadUser: loader}))
+		},
 		"password: Config.Hasher":  func() error { return second(password.New(password.Config{Account: find})) },
 		"password: Config.Account": func() error { return second(password.New(password.Config{Hasher: hasher})) },
 		"password: Config.Throttle": func() error {

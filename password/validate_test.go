@@ -162,7 +162,7 @@ func TestSimilarityIsDjangos(t *testing.T) {
 	}
 }
 
-// Spaces, dots, hyphens and underscores make no difference, on neither side.
+// Spaces, dots, hyphens and underscores make no difference, on both sides.
 func TestSeparatorsMakeNoNameAnother(t *testing.T) {
 	v := password.Validators{password.Similar()}
 	for _, row := range []struct {
@@ -199,7 +199,8 @@ func TestAListOfCommonPasswords(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := password.Validators{list}
-	for given, want := range map[string]bool{"Umbrella Cabinet": true, " tractor": true, "last line": true, "umbrella": false, "": false} {
+	for given, want := range map[string]bool{"Umbrella Cabinet": true, " tractor": true, "last line": true,
+		"umbrella": false, "": false} {
 		if err := v.Validate(t.Context(), given, nil); (err != nil) != want || want && codes(err)[0] != common {
 			t.Errorf("%q: %v", given, err)
 		}
@@ -221,7 +222,8 @@ func TestWhatNoValidatorIsShown(t *testing.T) {
 		t.Error("shown")
 		return nil
 	}}
-	if got := codes(v.Validate(t.Context(), strings.Repeat("x", password.MaxPassword+1), nil)); !slices.Equal(got, []string{"password_too_long"}) {
+	if got := codes(v.Validate(t.Context(), strings.Repeat("x", password.MaxPassword+1), nil)); !slices.Equal(
+		got, []string{"password_too_long"}) {
 		t.Errorf("too long: %q", got)
 	}
 	if got := codes(v.Validate(t.Context(), "\xff", nil)); !slices.Equal(got, []string{"password_not_text"}) {
@@ -240,13 +242,20 @@ func TestValidatorsOfOnesOwn(t *testing.T) {
 	}{
 		{"one that has nothing against it", password.Validators{returns(nil)}, nil, nil},
 		{"its reason is told", password.Validators{returns(own)}, auth.ErrMalformed, []string{"breached"}},
-		{"a wrapped one too", password.Validators{returns(fmt.Errorf("own: %w", own))}, auth.ErrMalformed, []string{"breached"}},
-		{"several in one", password.Validators{returns(&password.WeakError{Reasons: []*auth.Error{own, own}})}, auth.ErrMalformed, []string{"breached", "breached"}},
-		{"several, wrapped", password.Validators{returns(fmt.Errorf("own: %w", &password.WeakError{Reasons: []*auth.Error{own, own}}))}, auth.ErrMalformed, []string{"breached", "breached"}},
+		{"a wrapped one too", password.Validators{returns(fmt.Errorf("own: %w", own))}, auth.ErrMalformed,
+			[]string{"breached"}},
+		{"several in one", password.Validators{returns(&password.WeakError{Reasons: []*auth.Error{own, own}})},
+			auth.ErrMalformed, []string{"breached", "breached"}},
+		{"several, wrapped",
+			password.Validators{returns(fmt.Errorf("own: %w", &password.WeakError{Reasons: []*auth.Error{own, own}}))},
+			auth.ErrMalformed, []string{"breached", "breached"}},
 		{"a weakness without a reason is no consent", password.Validators{returns(&password.WeakError{})}, nil, nil},
 		{"nor is one that is nil", password.Validators{returns((*password.WeakError)(nil))}, nil, nil},
-		{"nor one whose reason is nil", password.Validators{returns(&password.WeakError{Reasons: []*auth.Error{nil}})}, nil, nil},
-		{"nor one whose reason is of another kind", password.Validators{returns(&password.WeakError{Reasons: []*auth.Error{own, {Kind: auth.ErrInvalid}}})}, nil, nil},
+		{"nor one whose reason is nil", password.Validators{returns(&password.WeakError{Reasons: []*auth.Error{nil}})},
+			nil, nil},
+		{"nor one whose reason is of another kind",
+			password.Validators{returns(&password.WeakError{Reasons: []*auth.Error{own, {Kind: auth.ErrInvalid}}})},
+			nil, nil},
 		{"one that cannot tell decides nothing", password.Validators{returns(own), returns(down)}, nil, nil},
 		{"another kind is no statement about a password", password.Validators{returns(auth.ErrInvalid)}, nil, nil},
 		{"a bare kind has no sentence to tell", password.Validators{returns(auth.ErrMalformed)}, nil, nil},
@@ -260,7 +269,8 @@ func TestValidatorsOfOnesOwn(t *testing.T) {
 			t.Errorf("%s: %v", row.sentence, err)
 		}
 	}
-	if got := codes(password.Validators{}.Validate(t.Context(), "password", nil)); !slices.Equal(got, []string{short, common}) {
+	if got := codes(password.Validators{}.Validate(t.Context(), "password", nil)); !slices.Equal(
+		got, []string{short, common}) {
 		t.Errorf("no validators are the default ones, not %q", got)
 	}
 }

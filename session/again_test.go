@@ -14,7 +14,7 @@ import (
 	"github.com/gatewarden/auth/session"
 )
 
-// visitor is a person at a browser whose pages lead to a login.
+// visitor is a person at a browser, with pages that lead to a login.
 type visitor struct {
 	s       *service
 	pages   http.Handler
@@ -41,7 +41,8 @@ func (v *visitor) send(method, path string, headers ...string) int {
 	for _, name := range slices.Sorted(maps.Keys(v.cookies)) {
 		all = append(all, name+"="+v.cookies[name])
 	}
-	headers = append(headers, "Cookie", strings.Join(all, "; "), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin")
+	headers = append(headers, "Cookie", strings.Join(all, "; "), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site",
+		"same-origin")
 	answer := v.s.do(method, path, "", headers...)
 	for _, c := range answer.Cookies() {
 		if v.cookies[c.Name] = c.Value; c.MaxAge < 0 {

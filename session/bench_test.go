@@ -15,7 +15,7 @@ import (
 // nothing answers without doing anything.
 var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-// discard is a ResponseWriter whose header is used again, as no server's is.
+// discard is a ResponseWriter with a header that is used again, as no server's is.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }
@@ -48,9 +48,13 @@ func (benchUser) UserID() string { return "alice" }
 
 func BenchmarkSessionMemory(b *testing.B) { benchSession(b, benchUser{}) }
 
-// BenchmarkSessionMemoryStamp is of a user whose stamp is hashed and compared.
+// BenchmarkSessionMemoryStamp is of a user with a stamp, which is hashed and compared.
 func BenchmarkSessionMemoryStamp(b *testing.B) {
-	benchSession(b, &person{"alice", "argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$QmFzZTY0IG9mIDMyIGJ5dGVzIG9mIGEgaGFzaCBoZXJl"})
+	benchSession(
+		b,
+		&person{
+			"alice",
+			"argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$QmFzZTY0IG9mIDMyIGJ5dGVzIG9mIGEgaGFzaCBoZXJl"})
 }
 
 func benchSession(b *testing.B, alice auth.User) {
@@ -64,7 +68,8 @@ func benchSession(b *testing.B, alice auth.User) {
 		b.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if _, err := sessions.SignIn(w, httptest.NewRequest("POST", "https://app.example/", nil), alice, session.Options{}); err != nil {
+	if _, err := sessions.SignIn(w, httptest.NewRequest("POST", "https://app.example/", nil), alice,
+		session.Options{}); err != nil {
 		b.Fatal(err)
 	}
 	cookie := cookieOf(b, w.Result())

@@ -84,8 +84,9 @@ func TestABrowserForgetsTheCookieThatIsCleared(t *testing.T) {
 		start  func(http.Handler) *httptest.Server
 		name   string
 	}{
-		"over https":                    {session.Config{Remember: monthly}, httptest.NewTLSServer, "__Host-session"},
-		"over http, where that is said": {session.Config{Remember: monthly, InsecureCookie: true}, httptest.NewServer, "session"},
+		"over https": {session.Config{Remember: monthly}, httptest.NewTLSServer, "__Host-session"},
+		"over http, where that is said": {session.Config{Remember: monthly, InsecureCookie: true},
+			httptest.NewServer, "session"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			s := newService(t, row.config)
@@ -130,7 +131,8 @@ func TestACookieThatWasPlantedIsNeverAdopted(t *testing.T) {
 	attacker, victim := newBrowser(t, server), newBrowser(t, server)
 	attacker.send("POST", "/session/login", "", "X-Login", "bob")
 	planted := attacker.cookies()["__Host-session"]
-	victim.Jar.SetCookies(victim.base, []*http.Cookie{{Name: "__Host-session", Value: planted, Path: "/", Secure: true}})
+	victim.Jar.SetCookies(victim.base,
+		[]*http.Cookie{{Name: "__Host-session", Value: planted, Path: "/", Secure: true}})
 	victim.whoami("bob") // the attacker's session in the victim's browser
 	victim.send("POST", "/session/login", "", "X-Login", "alice")
 	if victim.cookies()["__Host-session"] == planted {
@@ -178,16 +180,21 @@ func TestALoginByPasswordInAnyForm(t *testing.T) {
 	}{
 		"a form": {"", form("username", "alice", "password", "open sesame", "next", "/devices", "remember", "on"), nil,
 			303, "/devices", true},
-		"a form without more": {"", form("username", "alice", "password", "open sesame", "next", ""), nil, 303, "/", false},
+		"a form without more": {"", form("username", "alice", "password", "open sesame", "next", ""), nil, 303,
+			"/", false},
 		"JSON": {"", `{"username":"alice","password":"open sesame","next":"/devices","remember":true}`, inJSON,
 			200, "", true},
-		"JSON that remembers no boolean": {"", `{"username":"alice","password":"open sesame","remember":"on","next":7}`, inJSON, 200, "", false},
-		"Basic":                          {"?next=/devices", "", []string{"Authorization", "Basic YWxpY2U6b3BlbiBzZXNhbWU="}, 303, "/devices", false},
-		"a wrong password":               {"", form("username", "alice", "password", "open barley", "next", "/devices"), nil, 401, "", false},
-		"a form with half of it":         {"", form("username", "alice"), nil, 400, "", false},
-		"broken JSON":                    {"", `{"username":"alice"`, inJSON, 400, "", false},
-		"nothing":                        {"", "", nil, 401, "", false},
-		"a body that is too long":        {"", form("username", "alice", "password", "open sesame", "x", strings.Repeat("x", 9000)), nil, 400, "", false},
+		"JSON that remembers no boolean": {"", `{"username":"alice","password":"open sesame","remember":"on","next":7}`,
+			inJSON, 200, "", false},
+		"Basic": {"?next=/devices", "",
+			[]string{"Authorization", "Basic YWxpY2U6b3BlbiBzZXNhbWU="}, 303, "/devices", false},
+		"a wrong password": {"", form("username", "alice", "password", "open barley", "next", "/devices"),
+			nil, 401, "", false},
+		"a form with half of it": {"", form("username", "alice"), nil, 400, "", false},
+		"broken JSON":            {"", `{"username":"alice"`, inJSON, 400, "", false},
+		"nothing":                {"", "", nil, 401, "", false},
+		"a body that is too long": {"", form("username", "alice", "password", "open sesame", "x",
+			strings.Repeat("x", 9000)), nil, 400, "", false},
 	} {
 		b := newBrowser(t, server)
 		status, location, text := b.send("POST", "/session/login"+row.path, row.body, row.headers...)
@@ -202,7 +209,8 @@ func TestALoginByPasswordInAnyForm(t *testing.T) {
 		}
 		b.whoami("alice")
 		list, _, err := s.List(t.Context(), "alice", backend.Page{})
-		if err != nil || len(list) == 0 || list[0].Remembered() != row.remembered || list[0].AuthInfo().AuthTime.IsZero() {
+		if err != nil || len(list) == 0 || list[0].Remembered() != row.remembered ||
+			list[0].AuthInfo().AuthTime.IsZero() {
 			t.Errorf("%s: %v, %v", sentence, list, err)
 		}
 		if _, err := s.RevokeAll(t.Context(), "alice"); err != nil {
@@ -267,7 +275,8 @@ func (k *keeping) note(r *session.Record, texts ...string) {
 	k.seen = append(append(k.seen, texts...), string(text))
 }
 
-func (k *keeping) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool, now time.Time) (session.Added, error) {
+func (k *keeping) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool, now time.Time) (
+	session.Added, error) {
 	k.note(r, replaced)
 	return k.Store.Add(ctx, r, replaced, limit, evict, now)
 }

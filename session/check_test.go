@@ -17,18 +17,20 @@ import (
 func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 	good := session.Config{Store: session.NewMemoryStore(), LoadUser: newService(t, session.Config{}).load}
 	for sentence, change := range map[string]func(*session.Config){
-		"no store":                        func(c *session.Config) { c.Store = nil },
-		"no loader":                       func(c *session.Config) { c.LoadUser = nil },
-		"a negative limit":                func(c *session.Config) { c.Limit = -2 },
-		"eviction without a limit":        func(c *session.Config) { c.Limit, c.EvictOldest = session.NoLimit, true },
-		"an absolute end before the idle": func(c *session.Config) { c.Lifetime = session.Lifetime{Idle: time.Hour, Absolute: time.Minute} },
-		"no idle end":                     func(c *session.Config) { c.Lifetime.Absolute = time.Hour },
-		"a remembered one without idle":   func(c *session.Config) { c.Remember.Absolute = time.Hour },
-		"touches too seldom":              func(c *session.Config) { c.TouchInterval = 31 * time.Minute },
-		"a negative touch interval":       func(c *session.Config) { c.TouchInterval = -1 },
-		"a prefix of one's own":           func(c *session.Config) { c.Cookie = "__Host-x" },
-		"a name that is none":             func(c *session.Config) { c.Cookie = "a b" },
-		"a short key":                     func(c *session.Config) { c.Keys = []auth.Secret{"short"} },
+		"no store":                 func(c *session.Config) { c.Store = nil },
+		"no loader":                func(c *session.Config) { c.LoadUser = nil },
+		"a negative limit":         func(c *session.Config) { c.Limit = -2 },
+		"eviction without a limit": func(c *session.Config) { c.Limit, c.EvictOldest = session.NoLimit, true },
+		"an absolute end before the idle": func(c *session.Config) {
+			c.Lifetime = session.Lifetime{Idle: time.Hour, Absolute: time.Minute}
+		},
+		"no idle end":                   func(c *session.Config) { c.Lifetime.Absolute = time.Hour },
+		"a remembered one without idle": func(c *session.Config) { c.Remember.Absolute = time.Hour },
+		"touches too seldom":            func(c *session.Config) { c.TouchInterval = 31 * time.Minute },
+		"a negative touch interval":     func(c *session.Config) { c.TouchInterval = -1 },
+		"a prefix of one's own":         func(c *session.Config) { c.Cookie = "__Host-x" },
+		"a name that is none":           func(c *session.Config) { c.Cookie = "a b" },
+		"a short key":                   func(c *session.Config) { c.Keys = []auth.Secret{"short"} },
 	} {
 		config := good
 		change(&config)
@@ -52,7 +54,10 @@ func TestAGoodCookieProvesItsUser(t *testing.T) {
 // stale is what a browser may still have, as a function of a good cookie.
 func stale(s *service) map[string]func(cookie string) string {
 	return map[string]func(string) string{
-		"unknown":           func(cookie string) string { s.do("POST", "/session/logoutall", "", "Cookie", cookie); return cookie },
+		"unknown": func(cookie string) string {
+			s.do("POST", "/session/logoutall", "", "Cookie", cookie)
+			return cookie
+		},
 		"mistyped":          func(cookie string) string { return cookie[:len(cookie)-1] + "?" },
 		"empty":             func(string) string { return "__Host-session=" },
 		"without a value":   func(string) string { return "__Host-session" },
@@ -80,7 +85,8 @@ func TestAStaleCookieIsNoCredentialAndIsCleared(t *testing.T) {
 			refused := s.do("GET", "/me", "", "Cookie", cookie)
 			s.want(401, "not_authenticated", refused)
 			s.wantCleared(true, refused)
-			if got := refused.Header["Www-Authenticate"]; len(got) != 2 || got[1] != `Cookie realm="api", cookie-name="__Host-session"` {
+			if got := refused.Header["Www-Authenticate"]; len(got) != 2 ||
+				got[1] != `Cookie realm="api", cookie-name="__Host-session"` {
 				t.Errorf("challenges %q", got)
 			}
 			s.want(200, "tokenuser", s.do("GET", "/public", "", "Cookie", cookie, "Authorization", "Bearer good"))
@@ -91,7 +97,8 @@ func TestAStaleCookieIsNoCredentialAndIsCleared(t *testing.T) {
 
 func TestNoCookieIsNothingToClear(t *testing.T) {
 	s := newService(t, session.Config{})
-	for _, cookie := range []string{"", "session=x", "__Host-session2=x", "x__Host-session=x", "__host-session=x", ";;=;"} {
+	for _, cookie := range []string{"", "session=x", "__Host-session2=x", "x__Host-session=x",
+		"__host-session=x", ";;=;"} {
 		answer := s.do("GET", "/public", "", "Cookie", cookie)
 		s.want(200, "nobody", answer)
 		if answer.Header["Set-Cookie"] != nil {
@@ -150,7 +157,8 @@ func TestAnIdleSessionEndsToTheMicrosecond(t *testing.T) {
 		if err != nil || user.UserID() != "alice" {
 			t.Fatal(err)
 		}
-		if got := time.Until(credential.(*session.Session).Expiry()); got > time.Hour || got < time.Hour-time.Millisecond {
+		if got := time.Until(credential.(*session.Session).Expiry()); got > time.Hour ||
+			got < time.Hour-time.Millisecond {
 			t.Errorf("lives for %v more", got)
 		}
 		time.Sleep(time.Hour)
@@ -205,7 +213,8 @@ func TestAPageOfAnotherOriginCannotUseTheCookie(t *testing.T) {
 	s := newService(t, session.Config{})
 	cookie := s.login("alice")
 	cross := [][]string{
-		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"},
+		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"},
+		{"Origin", "null"},
 	}
 	for _, headers := range cross {
 		for _, path := range []string{"/me", "/public", "/session/logout", "/session/logoutall", "/session/login"} {
@@ -217,10 +226,12 @@ func TestAPageOfAnotherOriginCannotUseTheCookie(t *testing.T) {
 		}
 		s.want(200, "alice", s.do("GET", "/me", "", append(headers, "Cookie", cookie)...))
 	}
-	for _, headers := range [][]string{{"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "none"}, {"Origin", "https://app.example"}, nil} {
+	for _, headers := range [][]string{{"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "none"},
+		{"Origin", "https://app.example"}, nil} {
 		s.want(200, "alice", s.do("POST", "/me", "", append(headers, "Cookie", cookie)...))
 	}
-	s.want(403, "cross_origin", s.do("GET", "/me", "", "Cookie", cookie, "Origin", "https://evil.example", "Upgrade", "websocket"))
+	s.want(403, "cross_origin", s.do("GET", "/me", "", "Cookie", cookie, "Origin", "https://evil.example", "Upgrade",
+		"websocket"))
 }
 
 func withCookie(cookie string) *http.Request {
@@ -256,7 +267,8 @@ func TestARequestUnderWayDoesNotClearTheCookieThatReplacedItsOwn(t *testing.T) {
 		for _, old := range []string{first, second} {
 			s.wantCleared(true, s.do("GET", "/public", "", "Cookie", old))
 		}
-		if n, err := s.Purge(t.Context(), 500); n != 2 || err != nil || len(s.kinds()) != 0 { // marks, which are no sessions
+		// marks, which are no sessions
+		if n, err := s.Purge(t.Context(), 500); n != 2 || err != nil || len(s.kinds()) != 0 {
 			t.Errorf("purged %d records, %v", n, err)
 		}
 	})

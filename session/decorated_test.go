@@ -19,7 +19,8 @@ func TestHandlersAskTheDecoratorOfTheGuard(t *testing.T) {
 		}
 		return u, c, err
 	})
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{decorated}, Login: []auth.Authenticator{bearer{}}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{decorated},
+		Login: []auth.Authenticator{bearer{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,8 @@ func TestHandlersAskTheDecoratorOfTheGuard(t *testing.T) {
 	mux := http.NewServeMux()
 	handlers.Register(mux, "/session")
 	s.handler = mux
-	for _, endpoint := range [][2]string{{"GET", "/session/sessions"}, {"DELETE", "/session/sessions"}, {"POST", "/session/logoutall"}} {
+	for _, endpoint := range [][2]string{{"GET", "/session/sessions"}, {"DELETE", "/session/sessions"},
+		{"POST", "/session/logoutall"}} {
 		if answer := s.do(endpoint[0], endpoint[1], "", "Cookie", alice); answer.StatusCode != 401 {
 			t.Errorf("alice: %v: %s, want 401", endpoint, answer.Status)
 		}

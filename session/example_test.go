@@ -62,7 +62,10 @@ func Example() {
 	mux := http.NewServeMux()
 	handlers.Register(mux, "/session")
 	mux.HandleFunc("GET /session/login", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, `<form method="post"><input name="username"><input name="password" type="password"><button>Sign in</button></form>`)
+		fmt.Fprint(
+			w,
+			`<form method="post"><input name="username">`+
+				`<input name="password" type="password"><button>Sign in</button></form>`)
 	})
 	mux.Handle("GET /account", guard.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _ := auth.UserFrom[account](r.Context())
@@ -87,7 +90,9 @@ func Example() {
 		show(browser.Do(r))
 	}
 	open("/account")
-	show(browser.PostForm(server.URL+"/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"}}))
+	show(
+		browser.PostForm(server.URL+"/session/login",
+			url.Values{"username": {"alice"}, "password": {"correct-horse-battery"}}))
 	show(browser.PostForm(server.URL+"/session/logout", url.Values{"next": {"/session/login"}}))
 	open("/account")
 	// Output:

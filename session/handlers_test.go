@@ -27,12 +27,16 @@ func TestTheCookieIsOneThatBrowsersGuard(t *testing.T) {
 		attributes string
 		name       string
 	}{
-		"by default it ends with the browser": {session.Config{Remember: monthly}, "", "; Path=/; HttpOnly; Secure; SameSite=Lax", "__Host-session"},
+		"by default it ends with the browser": {session.Config{Remember: monthly}, "",
+			"; Path=/; HttpOnly; Secure; SameSite=Lax", "__Host-session"},
 		"remembered it stays to the absolute end": {session.Config{Remember: monthly}, form("remember", "on"),
 			"; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax", "__Host-session"},
-		"nobody is remembered unless configured": {session.Config{}, form("remember", "on"), "; Path=/; HttpOnly; Secure; SameSite=Lax", "__Host-session"},
-		"a name of one's own":                    {session.Config{Cookie: "app-8000"}, "", "; Path=/; HttpOnly; Secure; SameSite=Lax", "__Host-app-8000"},
-		"for plain http":                         {session.Config{InsecureCookie: true}, "", "; Path=/; HttpOnly; SameSite=Lax", "session"},
+		"nobody is remembered unless configured": {session.Config{}, form("remember", "on"),
+			"; Path=/; HttpOnly; Secure; SameSite=Lax", "__Host-session"},
+		"a name of one's own": {session.Config{Cookie: "app-8000"}, "",
+			"; Path=/; HttpOnly; Secure; SameSite=Lax", "__Host-app-8000"},
+		"for plain http": {session.Config{InsecureCookie: true}, "",
+			"; Path=/; HttpOnly; SameSite=Lax", "session"},
 	} {
 		s := newService(t, row.config)
 		lines := s.do("POST", "/session/login", row.body, "X-Login", "alice").Header["Set-Cookie"]
@@ -65,7 +69,8 @@ func TestEveryLoginMakesANewIdentifierAndEndsTheOldOne(t *testing.T) {
 	if first == second || second == third {
 		t.Error("an identifier came twice")
 	}
-	if got, want := s.kinds(), []auth.EventKind{"issued", "login", "revoked", "issued", "login", "revoked", "issued", "login"}; !slices.Equal(got, want) {
+	if got, want := s.kinds(), []auth.EventKind{"issued", "login", "revoked", "issued", "login", "revoked", "issued",
+		"login"}; !slices.Equal(got, want) {
 		t.Errorf("events %v, want %v", got, want)
 	}
 }
@@ -73,22 +78,27 @@ func TestEveryLoginMakesANewIdentifierAndEndsTheOldOne(t *testing.T) {
 func TestWhereALoginLeads(t *testing.T) {
 	s := newService(t, session.Config{})
 	for _, next := range []string{
-		"//evil.example", `/\evil.example`, `\\evil.example`, `\/evil.example`, "https://evil.example", "https:evil.example", "http:/evil.example",
-		"javascript:alert(1)", "data:text/html,x", "/\t/evil.example", "/\n/evil.example", "\t//evil.example", " //evil.example", "/\x00/evil.example",
-		"evil.example", "?x", "#x", "/a b", "/\x7f", "/ä", "/" + strings.Repeat("a", 2000), "/?" + strings.Repeat("a", 6144), "/%zz", "///evil.example", "/\r\nSet-Cookie: a=b", "\u2028//evil.example",
+		"//evil.example", `/\evil.example`, `\\evil.example`, `\/evil.example`, "https://evil.example",
+		"https:evil.example", "http:/evil.example",
+		"javascript:alert(1)", "data:text/html,x", "/\t/evil.example", "/\n/evil.example", "\t//evil.example",
+		" //evil.example", "/\x00/evil.example",
+		"evil.example", "?x", "#x", "/a b", "/\x7f", "/ä", "/" + strings.Repeat("a", 2000),
+		"/?" + strings.Repeat("a", 6144), "/%zz", "///evil.example", "/\r\nSet-Cookie: a=b", "\u2028//evil.example",
 	} {
 		answer := s.do("POST", "/session/login", form("next", next), "X-Login", "alice")
 		if answer.StatusCode != 303 || answer.Header.Get("Location") != "/" {
 			t.Errorf("%q leads to %q", next, answer.Header.Get("Location"))
 		}
 	}
-	for _, next := range []string{"/", "/devices", "/a?next=//b", "/a/../b", "/a#b", "/%2f%2fevil.example", "/a?u=https://b.example"} {
+	for _, next := range []string{"/", "/devices", "/a?next=//b", "/a/../b", "/a#b", "/%2f%2fevil.example",
+		"/a?u=https://b.example"} {
 		answer := s.do("POST", "/session/login", form("next", next), "X-Login", "alice")
 		if got := answer.Header.Get("Location"); got != next {
 			t.Errorf("%q leads to %q", next, got)
 		}
 	}
-	if got := s.do("POST", "/session/login?next=%2Fdevices", "", "X-Login", "alice").Header.Get("Location"); got != "/devices" {
+	if got := s.do("POST", "/session/login?next=%2Fdevices", "", "X-Login", "alice").Header.Get(
+		"Location"); got != "/devices" {
 		t.Errorf("next in the query leads to %q", got)
 	}
 }
@@ -96,13 +106,15 @@ func TestWhereALoginLeads(t *testing.T) {
 func TestALoginLeadsBackToWhereTheBrowserWantedToGo(t *testing.T) {
 	s := newService(t, session.Config{})
 	sent := s.do("GET", "/page?q=1", "", "Accept", "text/html,*/*;q=0.8")
-	if sent.StatusCode != 303 || sent.Header.Get("Location") != "/session/login" || sent.Header["Www-Authenticate"] != nil {
+	if sent.StatusCode != 303 || sent.Header.Get("Location") != "/session/login" ||
+		sent.Header["Www-Authenticate"] != nil {
 		t.Fatalf("%s %v", sent.Status, sent.Header)
 	}
 	var notes string
 	for _, c := range sent.Cookies() {
 		notes = c.Name + "=" + c.Value
-		if c.Name != "__Host-session-notes" || !c.HttpOnly || !c.Secure || c.MaxAge != 1800 || strings.Contains(c.Value, "page") {
+		if c.Name != "__Host-session-notes" || !c.HttpOnly || !c.Secure || c.MaxAge != 1800 ||
+			strings.Contains(c.Value, "page") {
 			t.Errorf("%v", c)
 		}
 	}
@@ -120,19 +132,24 @@ func TestALoginLeadsBackToWhereTheBrowserWantedToGo(t *testing.T) {
 	if got := answer.Header.Get("Location"); got != "/page?q=1" {
 		t.Errorf("leads to %q", got)
 	}
-	if !slices.ContainsFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.Name == "__Host-session-notes" && c.MaxAge < 0 }) {
+	if !slices.ContainsFunc(answer.Cookies(), func(c *http.Cookie) bool {
+		return c.Name == "__Host-session-notes" && c.MaxAge < 0
+	}) {
 		t.Errorf("the way back is kept: %v", answer.Header["Set-Cookie"])
 	}
-	for kind, body := range map[string]string{"application/x-www-form-urlencoded": "next=", "application/json": `{"next":""}`} {
+	for kind, body := range map[string]string{"application/x-www-form-urlencoded": "next=",
+		"application/json": `{"next":""}`} {
 		answer := s.do("POST", "/session/login", body, "X-Login", "alice", "Cookie", notes, "Content-Type", kind)
 		if !strings.Contains(answer.Header.Get("Location")+text(answer), "/page?q=1") {
 			t.Errorf("an empty next in %s leads to %q", kind, answer.Header.Get("Location"))
 		}
 	}
-	if got := s.do("POST", "/session/login", form("next", "//evil.example"), "X-Login", "alice", "Cookie", notes).Header.Get("Location"); got != "/" {
+	if got := s.do("POST", "/session/login", form("next", "//evil.example"), "X-Login", "alice", "Cookie",
+		notes).Header.Get("Location"); got != "/" {
 		t.Errorf("with a hostile next it leads to %q", got)
 	}
-	if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", notes[:len(notes)-2]).Header.Get("Location"); got != "/" {
+	if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", notes[:len(notes)-2]).Header.Get(
+		"Location"); got != "/" {
 		t.Errorf("tampered with it leads to %q", got)
 	}
 }
@@ -160,14 +177,16 @@ func TestALoginPageThatIsGuardedItselfIsNoCircle(t *testing.T) {
 		"below a prefix": {"/app/session/login", "/app"},
 		"with a query":   {"/session/login?from=guard", ""},
 	} {
-		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.Sessions}, Render: s.RedirectToLogin(row.path, nil)})
+		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.Sessions},
+			Render: s.RedirectToLogin(row.path, nil)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		server := httptest.NewServer(http.StripPrefix(row.prefix, guard.Require()(http.HandlerFunc(whoami))))
 		b := newBrowser(t, server)
 		page := []string{"Accept", "text/html"}
-		if status, location, _ := b.send("GET", row.prefix+"/page", "", page...); status != 303 || location != row.path {
+		if status, location, _ := b.send("GET", row.prefix+"/page", "", page...); status != 303 ||
+			location != row.path {
 			t.Errorf("%s: a page is %d, leads to %q", sentence, status, location)
 		}
 		if status, location, _ := b.send("GET", row.path, "", page...); status != 401 || location != "" {
@@ -188,7 +207,8 @@ func TestLoginOfNobodyOrWithWhatIsNoScopeIsAnError(t *testing.T) {
 			t.Errorf("%q is a scope", scope)
 		}
 	}
-	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 0 || w.Header()["Set-Cookie"] != nil {
+	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 0 ||
+		w.Header()["Set-Cookie"] != nil {
 		t.Errorf("%v, %v, %v", list, err, w.Header())
 	}
 }
@@ -201,23 +221,32 @@ func TestWhoIsSentToTheLoginPage(t *testing.T) {
 		status       int
 		back         bool
 	}{
-		"a browser that opens a page":  {"GET", "/page", []string{"Sec-Fetch-Mode", "navigate"}, 303, true},
-		"an old browser":               {"GET", "/page", []string{"Accept", "text/html, application/xhtml+xml, */*;q=0.8"}, 303, true},
-		"a browser that posts a form":  {"POST", "/page", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin"}, 303, false},
-		"a script of a page":           {"GET", "/page", []string{"Sec-Fetch-Mode", "cors", "Accept", "text/html"}, 401, false},
-		"curl":                         {"GET", "/page", []string{"Accept", "*/*"}, 401, false},
-		"a program":                    {"GET", "/page", []string{"Accept", "application/json"}, 401, false},
-		"who likes JSON better":        {"GET", "/page", []string{"Accept", "text/html;q=0.5, application/json"}, 401, false},
-		"who likes pages better":       {"GET", "/page", []string{"Accept", "application/json;q=0.5, text/html;q=0.6"}, 303, true},
-		"who likes both alike":         {"GET", "/page", []string{"Accept", "application/json, text/html"}, 303, true},
-		"who cannot say how much":      {"GET", "/page", []string{"Accept", "text/html;q=much"}, 401, false},
-		"who wants no page":            {"GET", "/page", []string{"Accept", "text/html;q=0"}, 401, false},
-		"who sent a bad token":         {"GET", "/page", []string{"Sec-Fetch-Mode", "navigate", "Authorization", "Bearer bad"}, 401, false},
+		"a browser that opens a page": {"GET", "/page", []string{"Sec-Fetch-Mode", "navigate"}, 303, true},
+		"an old browser": {"GET", "/page",
+			[]string{"Accept", "text/html, application/xhtml+xml, */*;q=0.8"}, 303, true},
+		"a browser that posts a form": {"POST", "/page", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site",
+			"same-origin"}, 303, false},
+		"a script of a page": {"GET", "/page", []string{"Sec-Fetch-Mode", "cors", "Accept", "text/html"},
+			401, false},
+		"curl":      {"GET", "/page", []string{"Accept", "*/*"}, 401, false},
+		"a program": {"GET", "/page", []string{"Accept", "application/json"}, 401, false},
+		"who likes JSON better": {"GET", "/page", []string{"Accept", "text/html;q=0.5, application/json"},
+			401, false},
+		"who likes pages better": {"GET", "/page", []string{"Accept", "application/json;q=0.5, text/html;q=0.6"},
+			303, true},
+		"who likes both alike":    {"GET", "/page", []string{"Accept", "application/json, text/html"}, 303, true},
+		"who cannot say how much": {"GET", "/page", []string{"Accept", "text/html;q=much"}, 401, false},
+		"who wants no page":       {"GET", "/page", []string{"Accept", "text/html;q=0"}, 401, false},
+		"who sent a bad token": {"GET", "/page", []string{"Sec-Fetch-Mode", "navigate", "Authorization",
+			"Bearer bad"}, 401, false},
 		"a guard without the renderer": {"GET", "/me", []string{"Sec-Fetch-Mode", "navigate"}, 401, false},
 	} {
 		answer := s.do(row.method, row.path, "", row.headers...)
-		back := slices.ContainsFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.Name == "__Host-session-notes" })
-		if answer.StatusCode != row.status || back != row.back || (row.status == 401) != (answer.Header["Www-Authenticate"] != nil) ||
+		back := slices.ContainsFunc(answer.Cookies(), func(c *http.Cookie) bool {
+			return c.Name == "__Host-session-notes"
+		})
+		if answer.StatusCode != row.status || back != row.back ||
+			(row.status == 401) != (answer.Header["Www-Authenticate"] != nil) ||
 			row.path == "/page" && !slices.Contains(answer.Header["Vary"], "Accept, Sec-Fetch-Mode") {
 			t.Errorf("%s: %s, way back %v, %v", sentence, answer.Status, back, answer.Header)
 		}
@@ -230,26 +259,31 @@ func TestASessionTellsOfTheLoginItStemsFrom(t *testing.T) {
 	s := newService(t, session.Config{})
 	s.want(200, "alice", s.do("GET", "/fresh", "", "Cookie", s.login("alice")))
 	// A proxy that authenticated may not say when.
-	s.want(401, "insufficient_user_authentication", s.do("GET", "/fresh", "", "Cookie", s.login("alice", "X-Login-Time", "unknown")))
+	s.want(401, "insufficient_user_authentication",
+		s.do("GET", "/fresh", "", "Cookie", s.login("alice", "X-Login-Time", "unknown")))
 	list, _, err := s.List(t.Context(), "alice", backend.Page{})
-	if err != nil || len(list) != 2 || !list[0].AuthInfo().AuthTime.IsZero() || !slices.Equal(list[1].AuthInfo().AMR, []string{"pwd"}) {
+	if err != nil || len(list) != 2 || !list[0].AuthInfo().AuthTime.IsZero() || !slices.Equal(list[1].AuthInfo().AMR,
+		[]string{"pwd"}) {
 		t.Errorf("%v, %v", list, err)
 	}
 }
 
 func TestProgramsLogInWithJSON(t *testing.T) {
 	s := newService(t, session.Config{Remember: monthly})
-	answer := s.do("POST", "/session/login", `{"remember":true,"next":"//evil.example"}`, "X-Login", "alice", "Content-Type", "application/json")
+	answer := s.do("POST", "/session/login", `{"remember":true,"next":"//evil.example"}`, "X-Login", "alice",
+		"Content-Type", "application/json")
 	var body struct {
 		ID, Created, Expiry, Ends, Next string
 		Remembered                      bool
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&body); answer.StatusCode != 200 || err != nil || body.ID == "" || !body.Remembered || body.Next != "/" {
+	if err := json.NewDecoder(answer.Body).Decode(&body); answer.StatusCode != 200 || err != nil || body.ID == "" ||
+		!body.Remembered || body.Next != "/" {
 		t.Errorf("%s %+v, %v", answer.Status, body, err)
 	}
 	cookie := cookieOf(t, answer)
 	list := text(s.do("GET", "/session/sessions", "", "Cookie", cookie))
-	if !strings.Contains(list, body.ID) || !strings.Contains(list, `"current":true`) || strings.Contains(list, cookie[len("__Host-session="):]) {
+	if !strings.Contains(list, body.ID) || !strings.Contains(list, `"current":true`) ||
+		strings.Contains(list, cookie[len("__Host-session="):]) {
 		t.Errorf("list %s", list)
 	}
 	s.want(204, "", s.do("POST", "/session/logout", "{}", "Cookie", cookie, "Content-Type", "application/json"))
@@ -267,24 +301,28 @@ func TestProgramsLogInWithJSON(t *testing.T) {
 }
 
 func TestALoginIsRefused(t *testing.T) {
-	s := newService(t, session.Config{Limit: 1, BeforeLogin: func(r *http.Request, _ auth.User, o *session.Options) error {
-		if r.Header.Get("X-Refuse") != "" {
-			return auth.ErrInsufficient
-		}
-		o.Remember = true
-		return nil
-	}})
+	s := newService(t,
+		session.Config{Limit: 1, BeforeLogin: func(r *http.Request, _ auth.User, o *session.Options) error {
+			if r.Header.Get("X-Refuse") != "" {
+				return auth.ErrInsufficient
+			}
+			o.Remember = true
+			return nil
+		}})
 	for sentence, row := range map[string]struct {
 		status  int
 		body    string
 		headers []string
 	}{
-		"without credentials":                   {401, "not_authenticated", nil},
-		"with a token, which is no proof anew":  {403, "A token cannot be used", []string{"Authorization", "Bearer good"}},
-		"of an unknown user":                    {401, "", []string{"X-Login", "mallory"}},
-		"by the hook":                           {403, "", []string{"X-Login", "alice", "X-Refuse", "1"}},
-		"if the password was changed meanwhile": {401, "authentication_failed", []string{"X-Login", "alice", "X-Login-Stamp", "a0"}},
-		"of a user with a machine's identifier": {500, "internal_error", []string{"X-Login", "client:job", "X-Login-Stamp", "x"}},
+		"without credentials": {401, "not_authenticated", nil},
+		"with a token, which is no proof anew": {403, "A token cannot be used",
+			[]string{"Authorization", "Bearer good"}},
+		"of an unknown user": {401, "", []string{"X-Login", "mallory"}},
+		"by the hook":        {403, "", []string{"X-Login", "alice", "X-Refuse", "1"}},
+		"if the password was changed meanwhile": {401, "authentication_failed",
+			[]string{"X-Login", "alice", "X-Login-Stamp", "a0"}},
+		"of a user with a machine's identifier": {500, "internal_error",
+			[]string{"X-Login", "client:job", "X-Login-Stamp", "x"}},
 	} {
 		answer := s.do("POST", "/session/login", "", row.headers...)
 		if got := text(answer); answer.StatusCode != row.status || !strings.Contains(got, row.body) {
@@ -307,7 +345,8 @@ func TestALoginIsRefused(t *testing.T) {
 		t.Error("a cookie without a session")
 	}
 	answer = s.do("GET", "/session/login", "")
-	if s.want(405, "", answer); answer.Header.Get("Allow") != "OPTIONS, POST" && answer.Header.Get("Allow") != "POST, OPTIONS" {
+	if s.want(405, "", answer); answer.Header.Get("Allow") != "OPTIONS, POST" &&
+		answer.Header.Get("Allow") != "POST, OPTIONS" {
 		t.Error(answer.Header)
 	}
 }
@@ -365,7 +404,8 @@ func TestOneAllAndAllOthersAreEnded(t *testing.T) {
 	other := s.login("alice")
 	s.kinds()
 	answer = s.do("POST", "/session/logoutall", "", "Cookie", fresh)
-	if kinds := s.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventRevoked, auth.EventRevoked, auth.EventLogout}) {
+	if kinds := s.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventRevoked, auth.EventRevoked,
+		auth.EventLogout}) {
 		t.Errorf("events %v", kinds)
 	}
 	s.want(303, "", answer)
@@ -378,7 +418,8 @@ func TestOneAllAndAllOthersAreEnded(t *testing.T) {
 
 func TestNothingInFlightSurvivesALogout(t *testing.T) {
 	for range 8 {
-		s := newService(t, session.Config{Lifetime: session.Lifetime{Idle: time.Minute, Absolute: time.Hour}, TouchInterval: time.Nanosecond})
+		s := newService(t, session.Config{Lifetime: session.Lifetime{Idle: time.Minute, Absolute: time.Hour},
+			TouchInterval: time.Nanosecond})
 		server := httptest.NewServer(s.handler)
 		cookie := s.login("alice")
 		send := func(method, path string) int {
@@ -434,7 +475,8 @@ func TestRevokeOthersKeepsTheOneInUseWithTheNewStamp(t *testing.T) {
 		s.want(401, "", s.do("GET", "/me", "", "Cookie", ended))
 	}
 	after, _, err := s.List(t.Context(), "alice", backend.Page{})
-	if err != nil || len(after) != 1 || after[0].ID() != before[1].ID() || !after[0].Created().Equal(before[1].Created()) || !after[0].ExpiresAt().Equal(before[1].ExpiresAt()) {
+	if err != nil || len(after) != 1 || after[0].ID() != before[1].ID() ||
+		!after[0].Created().Equal(before[1].Created()) || !after[0].ExpiresAt().Equal(before[1].ExpiresAt()) {
 		t.Errorf("left %v, %v", after, err)
 	}
 
@@ -455,18 +497,21 @@ func TestRenewingChangesTheIdentifierAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := cookieOf(t, w.Result())
-	if kinds := s.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventIssued, auth.EventLogin, auth.EventRefreshed}) {
+	if kinds := s.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventIssued, auth.EventLogin,
+		auth.EventRefreshed}) {
 		t.Errorf("events %v", kinds)
 	}
 	after, _, _ := s.List(t.Context(), "alice", backend.Page{})
-	if len(after) != 1 || after[0].ID() != before[0].ID() || !after[0].ExpiresAt().Equal(before[0].ExpiresAt()) || !after[0].AuthInfo().AuthTime.Equal(before[0].AuthInfo().AuthTime) {
+	if len(after) != 1 || after[0].ID() != before[0].ID() || !after[0].ExpiresAt().Equal(before[0].ExpiresAt()) ||
+		!after[0].AuthInfo().AuthTime.Equal(before[0].AuthInfo().AuthTime) {
 		t.Errorf("%+v, was %+v", after, before)
 	}
 	s.want(401, "", s.do("GET", "/me", "", "Cookie", cookie))
 	s.want(200, "alice", s.do("GET", "/me", "", "Cookie", fresh))
 	s.want(303, "", s.do("POST", "/session/logout", "", "Cookie", fresh))
 	w = httptest.NewRecorder()
-	if err := s.Renew(w, withCookie(fresh)); !errors.Is(err, auth.ErrNoCredentials) || w.Result().Header["Set-Cookie"] != nil {
+	if err := s.Renew(w, withCookie(fresh)); !errors.Is(err, auth.ErrNoCredentials) ||
+		w.Result().Header["Set-Cookie"] != nil {
 		t.Errorf("after logout: %v, %v", err, w.Result().Header)
 	}
 }
@@ -499,7 +544,8 @@ func TestBehindAProxyThatEndsTLS(t *testing.T) {
 		if w.Code != row.status || strings.Contains(s.log.text(), "browsers do not keep this cookie") != row.warned {
 			t.Errorf("%s: %d %s\n%s", sentence, w.Code, w.Body, s.log.text())
 		}
-		if list, _, _ := s.List(context.Background(), "alice", backend.Page{}); row.ip != "" && (len(list) != 1 || list[0].IP() != row.ip) {
+		if list, _, _ := s.List(context.Background(), "alice", backend.Page{}); row.ip != "" &&
+			(len(list) != 1 || list[0].IP() != row.ip) {
 			t.Errorf("%s: %v", sentence, list)
 		}
 	}

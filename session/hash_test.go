@@ -128,7 +128,8 @@ func FuzzUnitAuthenticateByHash(f *testing.F) {
 
 func TestUnitAStoreThatEmbedsOneInMemoryIsAskedByItsOwnFind(t *testing.T) {
 	store := &ownFind{MemoryStore: session.NewMemoryStore()}
-	sessions := must(session.New(session.Config{Store: store, LoadUser: func(context.Context, string) (auth.User, error) {
+	sessions := must(session.New(session.Config{Store: store, LoadUser: func(context.Context, string) (
+		auth.User, error) {
 		return &person{"alice", "a1"}, nil
 	}}))
 	cookie := started(t, sessions, &person{"alice", "a1"})
@@ -141,7 +142,8 @@ func TestUnitAStoreThatEmbedsOneInMemoryIsAskedByItsOwnFind(t *testing.T) {
 		t.Errorf("its Find was asked %d times, want 2", store.asked)
 	}
 	t.Run("a store in memory answers for itself only", func(t *testing.T) {
-		if store.HashFinder(store) != nil || store.HashFinder(nil) != nil || store.HashFinder(store.MemoryStore) == nil {
+		if store.HashFinder(store) != nil || store.HashFinder(nil) != nil ||
+			store.HashFinder(store.MemoryStore) == nil {
 			t.Error("it looks up by hash for another store, or not for itself")
 		}
 	})
@@ -177,7 +179,8 @@ func TestUnitAStoreIsAskedOnceForARecordWithoutAProof(t *testing.T) {
 	sessions := must(session.New(session.Config{Store: store, LoadUser: load}))
 	cookie := started(t, sessions, &person{"alice", "a1"})
 	store.byHash, store.byDigest = 0, 0
-	if _, _, err := sessions.Authenticate(withCookies(t, cookie)); err != nil || store.byHash != 1 || store.byDigest != 0 {
+	if _, _, err := sessions.Authenticate(withCookies(t, cookie)); err != nil || store.byHash != 1 ||
+		store.byDigest != 0 {
 		t.Errorf("want one question by hash, got %d, %d by digest and %v", store.byHash, store.byDigest, err)
 	}
 }

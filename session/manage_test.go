@@ -37,16 +37,19 @@ func TestTheListTellsDevicesApart(t *testing.T) {
 			UserAgent  string `json:"user_agent"`
 			Current    bool
 		}
-		if err := json.NewDecoder(answer.Body).Decode(&list); err != nil || len(list) != 2 || answer.Header.Get("Cache-Control") != "no-store" {
+		if err := json.NewDecoder(answer.Body).Decode(&list); err != nil || len(list) != 2 ||
+			answer.Header.Get("Cache-Control") != "no-store" {
 			t.Fatal(list, err, answer.Header)
 		}
 		oldest, newest := list[0], list[1] // the session of the request is first
 		if newest.UserAgent != "Laptop" || newest.Current || !newest.Remembered || newest.IP != "192.0.2.1" ||
 			!newest.Created.Equal(start.Add(time.Minute)) || !newest.LastUsed.Equal(newest.Created) ||
-			!newest.Expiry.Equal(newest.Created.Add(monthly.Idle)) || !newest.Ends.Equal(newest.Created.Add(monthly.Absolute)) {
+			!newest.Expiry.Equal(newest.Created.Add(monthly.Idle)) ||
+			!newest.Ends.Equal(newest.Created.Add(monthly.Absolute)) {
 			t.Errorf("%+v", newest)
 		}
-		if !oldest.Current || oldest.Remembered || oldest.UserAgent != "Phone "+strings.Repeat("x", 194) || oldest.ID == newest.ID ||
+		if !oldest.Current || oldest.Remembered || oldest.UserAgent != "Phone "+strings.Repeat("x", 194) ||
+			oldest.ID == newest.ID ||
 			!oldest.Created.Equal(start) || !oldest.LastUsed.Equal(start.Add(6*time.Minute)) ||
 			!oldest.Expiry.Equal(start.Add(66*time.Minute)) || !oldest.Ends.Equal(start.Add(24*time.Hour)) {
 			t.Errorf("%+v", oldest)
@@ -75,7 +78,8 @@ func TestASessionLimitedToScopesManagesNoOthers(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
-	for _, request := range [][2]string{{"GET", "/session/sessions"}, {"DELETE", "/session/sessions"}, {"DELETE", "/session/sessions/" + list[0].ID()}, {"POST", "/session/logoutall"}} {
+	for _, request := range [][2]string{{"GET", "/session/sessions"}, {"DELETE", "/session/sessions"},
+		{"DELETE", "/session/sessions/" + list[0].ID()}, {"POST", "/session/logoutall"}} {
 		answer := s.do(request[0], request[1], "", "Cookie", limited)
 		s.want(403, "", answer)
 		s.wantCleared(false, answer)
@@ -99,8 +103,11 @@ func TestRevokeOthersKeepsOnlyALiveSessionOfItsOwn(t *testing.T) {
 		meanwhile func(s *service) error // between the proof and the call
 		name      string                 // of the Sessions that are asked
 	}{
-		"the session in use ended meanwhile": {func(s *service) error { _, err := s.RevokeAll(t.Context(), "alice"); return err }, "session"},
-		"it is another package's or name's":  {nil, "admin"},
+		"the session in use ended meanwhile": {func(s *service) error {
+			_, err := s.RevokeAll(t.Context(), "alice")
+			return err
+		}, "session"},
+		"it is another package's or name's": {nil, "admin"},
 	} {
 		s := newService(t, session.Config{})
 		asked := s.Sessions
@@ -139,7 +146,8 @@ func TestTheListOfAUserWhoMayNotLogInIsAnError(t *testing.T) {
 		t.Errorf("%v, %v", list, err)
 	}
 	s.set("alice", &person{"alice", "a1"}, auth.ErrUserInactive)
-	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); auth.KindOf(err) != auth.ErrInvalid || list != nil {
+	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); auth.KindOf(err) != auth.ErrInvalid ||
+		list != nil {
 		t.Errorf("%v, %v", list, err)
 	}
 }
@@ -151,7 +159,8 @@ func TestASessionIsAPrimaryCredentialThatTheBrowserAdds(t *testing.T) {
 		t.Fatal(err)
 	}
 	proof := credential.(*session.Session)
-	if !proof.Primary() || !proof.Ambient() || proof.Backend() != "pages" || proof.UserID() != "alice" || proof.ID() == "" {
+	if !proof.Primary() || !proof.Ambient() || proof.Backend() != "pages" || proof.UserID() != "alice" ||
+		proof.ID() == "" {
 		t.Errorf("%+v", proof)
 	}
 	if scopes, limited := proof.Scopes(); scopes != nil || limited {
@@ -173,7 +182,8 @@ func TestASessionIsWorthNoMoreThanTheProofOfTheLogin(t *testing.T) {
 			o.Scopes = strings.Fields(wanted)
 			return nil
 		}})
-		handlers, err := s.Handlers(s.loginBy(auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+		handlers,
+			err := s.Handlers(s.loginBy(auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
 			return &person{"alice", "a1"}, scoped{}, nil
 		}), bearer{}))
 		if err != nil {
@@ -199,7 +209,8 @@ func TestHandlersNeedALogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, guard := range map[string]*auth.Guard{"no guard": nil, "one without Config.Login": noLogin, "one whose login is the session": s.loginBy(s.Sessions)} {
+	for name, guard := range map[string]*auth.Guard{"no guard": nil, "one without Config.Login": noLogin,
+		"one whose login is the session": s.loginBy(s.Sessions)} {
 		if _, err := s.Handlers(guard); err == nil || !strings.Contains(err.Error(), "session: Handlers: auth: ") {
 			t.Errorf("%s: Handlers returned %v, want an error", name, err)
 		}
@@ -221,7 +232,8 @@ func TestPurgingReportsEachExpiredSessionHoweverManyThereAre(t *testing.T) {
 			t.Errorf("purged %d live ones, %v", n, err)
 		}
 		time.Sleep(time.Hour)
-		if n, err := auth.PurgeAll(t.Context(), s.Sessions); n != 1003 || err != nil { // with the mark, which is no session
+		// with the mark, which is no session
+		if n, err := auth.PurgeAll(t.Context(), s.Sessions); n != 1003 || err != nil {
 			t.Errorf("purged %d, %v", n, err)
 		}
 		counts := map[auth.EventKind]int{}
@@ -236,11 +248,15 @@ func TestPurgingReportsEachExpiredSessionHoweverManyThereAre(t *testing.T) {
 
 func TestNoAnswerToALoginFormRaisesTheBrowsersDialog(t *testing.T) {
 	s := newService(t, session.Config{})
-	basic, err := header.NewBasic(header.BasicConfig{Remember: -1, Check: func(*http.Request, string, string) (auth.User, error) { return nil, auth.ErrInvalid }})
+	basic, err := header.NewBasic(
+		header.BasicConfig{Remember: -1, Check: func(*http.Request, string, string) (auth.User, error) {
+			return nil, auth.ErrInvalid
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{basic, s.Sessions}, Login: []auth.Authenticator{basic},
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{basic, s.Sessions},
+		Login:  []auth.Authenticator{basic},
 		Render: s.RedirectToLogin("/session/login", nil)})
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +270,8 @@ func TestNoAnswerToALoginFormRaisesTheBrowsersDialog(t *testing.T) {
 	mux.Handle("POST /page", guard.Require()(http.HandlerFunc(whoami)))
 	for name, r := range map[string]*http.Request{
 		"a form with nothing in it": httptest.NewRequest("POST", "/session/login", nil),
-		"a form with a password":    httptest.NewRequest("POST", "/session/login", strings.NewReader("username=a&password=b")),
+		"a form with a password": httptest.NewRequest("POST", "/session/login",
+			strings.NewReader("username=a&password=b")),
 		"a logout everywhere":       httptest.NewRequest("POST", "/session/logoutall", nil),
 		"the list":                  httptest.NewRequest("GET", "/session/sessions", nil),
 		"a page's form, signed out": httptest.NewRequest("POST", "/page", nil),

@@ -14,7 +14,8 @@ func TestUnitMemoryPurge(t *testing.T) {
 		t.Helper()
 		s := session.NewMemoryStore()
 		for i := range n {
-			record := &session.Record{Digest: fmt.Sprint(i), ID: fmt.Sprint(i), UserID: fmt.Sprint(i), ExpiresAt: noon.Add(time.Hour)}
+			record := &session.Record{Digest: fmt.Sprint(i), ID: fmt.Sprint(i), UserID: fmt.Sprint(i),
+				ExpiresAt: noon.Add(time.Hour)}
 			if _, err := s.Add(t.Context(), record, "", 0, false, noon); err != nil {
 				t.Fatal(err)
 			}
@@ -44,7 +45,8 @@ func TestUnitMemoryPurge(t *testing.T) {
 	})
 	t.Run("a session that slid and a mark are purged at their new expiry", func(t *testing.T) {
 		s := filled(t, 3)
-		if err := s.Touch(t.Context(), session.Touch{Digest: "1", Used: noon, ExpiresAt: noon.Add(2 * time.Hour)}); err != nil {
+		if err := s.Touch(t.Context(),
+			session.Touch{Digest: "1", Used: noon, ExpiresAt: noon.Add(2 * time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 		next := &session.Record{Digest: "next", ID: "2", UserID: "2", ExpiresAt: noon.Add(3 * time.Hour)}

@@ -57,7 +57,8 @@ func TestAFlashIsShownOnce(t *testing.T) {
 
 func TestAPageWithoutFlashesSetsNoCookie(t *testing.T) {
 	s := newService(t, session.Config{})
-	for _, cookie := range []string{"", "__Host-session-notes=x", "__Host-session-notes=" + s.Seal("/page", time.Now().Add(time.Minute))} {
+	for _, cookie := range []string{"", "__Host-session-notes=x", "__Host-session-notes=" +
+		s.Seal("/page", time.Now().Add(time.Minute))} {
 		w := httptest.NewRecorder()
 		if got := s.Flashes(w, withCookie(cookie)); got != nil || w.Result().Header["Set-Cookie"] != nil {
 			t.Errorf("%.30q: %q, %v", cookie, got, w.Result().Header)
@@ -91,7 +92,9 @@ func TestAnyWayBackFitsIntoACookieBesideFlashes(t *testing.T) {
 	s := newService(t, session.Config{})
 	for _, character := range []string{"a", "&", "<", `"`, "%41"} {
 		path := "/page?" + strings.Repeat(character, 1018/len(character))
-		flash := answerOf(t, "", func(w http.ResponseWriter, r *http.Request) { s.AddFlash(w, r, strings.Repeat("&", 300)) })
+		flash := answerOf(t, "", func(w http.ResponseWriter, r *http.Request) {
+			s.AddFlash(w, r, strings.Repeat("&", 300))
+		})
 		sent := s.do("GET", path, "", "Sec-Fetch-Mode", "navigate", "Cookie", flash)
 		var notes string
 		for _, c := range sent.Cookies() {
@@ -103,7 +106,8 @@ func TestAnyWayBackFitsIntoACookieBesideFlashes(t *testing.T) {
 		// Showing the flash on the login page keeps the way back.
 		var texts []string
 		notes = answerOf(t, notes, func(w http.ResponseWriter, r *http.Request) { texts = s.Flashes(w, r) })
-		if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", notes).Header.Get("Location"); got != path || len(texts) != 1 {
+		if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", notes).Header.Get(
+			"Location"); got != path || len(texts) != 1 {
 			t.Errorf("%s: %d flashes, then leads to %.20q", character, len(texts), got)
 		}
 	}
@@ -125,7 +129,8 @@ func TestNotesOfTwoCookiesOrNoneOfOursAreNone(t *testing.T) {
 		strings.Replace(good, "=", "2=", 1): "/",
 		"__Host-session-notes=" + strings.Repeat("A", 5000): "/",
 	} {
-		if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", cookie).Header.Get("Location"); got != want {
+		if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", cookie).Header.Get(
+			"Location"); got != want {
 			t.Errorf("%.40q leads to %q", cookie, got)
 		}
 	}
@@ -141,7 +146,8 @@ func TestNotesLastHalfAnHour(t *testing.T) {
 				t.Errorf("the browser keeps it for %d s", c.MaxAge)
 			}
 			time.Sleep(wait)
-			if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", c.Name+"="+c.Value).Header.Get("Location"); got != want {
+			if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", c.Name+"="+c.Value).Header.Get(
+				"Location"); got != want {
 				t.Errorf("after %v it leads to %q", wait, got)
 			}
 		}
@@ -209,7 +215,8 @@ func FuzzUnseal(f *testing.F) {
 
 // FuzzLocalPath resolves what is accepted as a browser does (URL Standard §4.4).
 func FuzzLocalPath(f *testing.F) {
-	for _, seed := range []string{"/", "/a?b#c", "//x", `/\x`, "/\t/x", "/.//x", "/..//x", "/a//b", "/%2f%2fx", "/:80", "/@x"} {
+	for _, seed := range []string{"/", "/a?b#c", "//x", `/\x`, "/\t/x", "/.//x", "/..//x", "/a//b", "/%2f%2fx",
+		"/:80", "/@x"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, next string) {
@@ -217,7 +224,8 @@ func FuzzLocalPath(f *testing.F) {
 		if !ok {
 			return
 		}
-		seen := strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(strings.TrimFunc(path, func(r rune) bool { return r <= ' ' }))
+		seen := strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(
+			strings.TrimFunc(path, func(r rune) bool { return r <= ' ' }))
 		if seen != path || path[0] != '/' || strings.HasPrefix(seen, "//") || len(path) > 6144 {
 			t.Errorf("%q", path)
 		}
@@ -266,10 +274,11 @@ func FuzzAuthenticate(f *testing.F) {
 	})
 }
 
-// FuzzWantsPage: only who names a page waits for one, and nothing but the mode
+// FuzzWantsPage: only a request that names a page waits for one, and nothing but the mode
 // of a navigation outweighs a Sec-Fetch-Mode.
 func FuzzWantsPage(f *testing.F) {
-	for _, seed := range []string{"text/html", "*/*", "text/html;q=0.1,application/json;q=0.2", "text/html;q=NaN", "TEXT/HTML;q=1e9", ",;=,"} {
+	for _, seed := range []string{"text/html", "*/*", "text/html;q=0.1,application/json;q=0.2", "text/html;q=NaN",
+		"TEXT/HTML;q=1e9", ",;=,"} {
 		f.Add(seed, "")
 		f.Add(seed, "cors")
 	}
@@ -288,8 +297,10 @@ func FuzzWantsPage(f *testing.F) {
 
 func TestWhatBrowsersTakeForSecure(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "localhost:8000": true, "LOCALHOST.": true, "app.localhost:80": true, "127.0.0.1:8000": true, "127.9.9.9": true,
-		"[::1]:8000": true, "[::1]": true, "example.com": false, "localhost.example.com": false, "10.0.0.1:80": false, "[2001:db8::1]:80": false, "": false,
+		"localhost": true, "localhost:8000": true, "LOCALHOST.": true, "app.localhost:80": true, "127.0.0.1:8000": true,
+		"127.9.9.9":  true,
+		"[::1]:8000": true, "[::1]": true, "example.com": false, "localhost.example.com": false, "10.0.0.1:80": false,
+		"[2001:db8::1]:80": false, "": false,
 	} {
 		if got := session.IsLoopback(host); got != want {
 			t.Errorf("%q: %v", host, got)

@@ -28,7 +28,8 @@ func (f *failing) fault(method string) error {
 	return nil
 }
 
-func (f *failing) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool, now time.Time) (session.Added, error) {
+func (f *failing) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool, now time.Time) (
+	session.Added, error) {
 	if err := f.fault("Add"); err != nil {
 		return session.Added{}, err
 	}
@@ -98,7 +99,8 @@ func TestAStoreThatFailsInTheMiddleIs503AndNobodyIsLoggedOut(t *testing.T) {
 			cookie = cookieOf(t, answer)
 		}
 		s.want(200, "alice", s.do("GET", "/me", "", "Cookie", cookie))
-		if kinds := s.kinds(); slices.Contains(kinds, auth.EventLogout) || slices.Contains(kinds, auth.EventRevoked) || slices.Contains(kinds, auth.EventLogin) {
+		if kinds := s.kinds(); slices.Contains(kinds, auth.EventLogout) || slices.Contains(kinds, auth.EventRevoked) ||
+			slices.Contains(kinds, auth.EventLogin) {
 			t.Errorf("%s: events %v", sentence, kinds)
 		}
 	}
@@ -121,7 +123,8 @@ func TestALogoutNeedsNoLoader(t *testing.T) {
 
 func TestNoCookieThatAnythingInFlightGaveOutlivesALogout(t *testing.T) {
 	for range 8 {
-		s := newService(t, session.Config{Lifetime: session.Lifetime{Idle: time.Minute, Absolute: time.Hour}, TouchInterval: time.Nanosecond})
+		s := newService(t, session.Config{Lifetime: session.Lifetime{Idle: time.Minute, Absolute: time.Hour},
+			TouchInterval: time.Nanosecond})
 		server := httptest.NewServer(s.handler)
 		first := s.login("alice")
 		var mu sync.Mutex
@@ -204,7 +207,8 @@ func TestALoginThatIsOneTooManyEndsTheOldest(t *testing.T) {
 		time.Sleep(time.Second)
 		s.kinds()
 		third := s.login("alice")
-		if got, want := s.kinds(), []auth.EventKind{auth.EventRevoked, auth.EventIssued, auth.EventLogin}; !slices.Equal(got, want) {
+		if got, want := s.kinds(), []auth.EventKind{auth.EventRevoked, auth.EventIssued,
+			auth.EventLogin}; !slices.Equal(got, want) {
 			t.Errorf("events %v, want %v", got, want)
 		}
 		s.want(401, "", s.do("GET", "/me", "", "Cookie", oldest))
@@ -225,7 +229,8 @@ func TestALogoutIsReportedOnceWithItsUser(t *testing.T) {
 	events := s.events
 	s.mu.Unlock()
 	if len(events) != 2 || events[0].Kind != auth.EventRevoked || events[1].Kind != auth.EventLogout ||
-		events[1].UserID != "alice" || events[1].CredentialID == "" || events[1].CredentialID != events[0].CredentialID || !events[1].ClientIP.IsValid() {
+		events[1].UserID != "alice" || events[1].CredentialID == "" ||
+		events[1].CredentialID != events[0].CredentialID || !events[1].ClientIP.IsValid() {
 		t.Errorf("events %+v", events)
 	}
 }

@@ -52,7 +52,8 @@ func TestUnitPages(t *testing.T) {
 	})
 	t.Run("a cursor or limit that cannot be meant is 400", func(t *testing.T) {
 		for _, query := range []string{"cursor=x", "limit=0", "limit=101"} {
-			if answer := s.do("GET", "/session/sessions?"+query, "", "Cookie", cookie, "Accept", "application/json"); answer.StatusCode != 400 {
+			if answer := s.do("GET", "/session/sessions?"+query, "", "Cookie", cookie, "Accept",
+				"application/json"); answer.StatusCode != 400 {
 				t.Errorf("%s: got %d", query, answer.StatusCode)
 			}
 		}

@@ -38,7 +38,8 @@ func TestUnitACheckInMemoryAllocatesNothing(t *testing.T) {
 			good, unknown := started(t, sessions, user), started(t, must(session.New(config)), user)
 			for what, lines := range map[string][]string{
 				"a good cookie": {"theme=dark; " + good + "; lang=en"}, "an unknown one": {unknown},
-				"a broken one": {good[:40]}, "a long one": {good + strings.Repeat("x", 5000)}, "one twice": {good, good},
+				"a broken one": {good[:40]}, "a long one": {good + strings.Repeat("x", 5000)},
+				"one twice":      {good, good},
 				"another cookie": {"theme=dark"}, "no cookie": nil,
 			} {
 				if n := allocs(sessions, lines...); n != 0 {
@@ -103,7 +104,8 @@ func TestUnitARecordsCredentialIsOfTheSessionsThatCheckIt(t *testing.T) {
 			t.Error("got two credentials of one record")
 		}
 		used := backend.StoreTime(time.Now().Add(time.Second))
-		if err := store.Touch(t.Context(), session.Touch{Digest: record().Digest, Used: used, ExpiresAt: record().ExpiresAt}); err != nil {
+		if err := store.Touch(t.Context(), session.Touch{Digest: record().Digest, Used: used,
+			ExpiresAt: record().ExpiresAt}); err != nil {
 			t.Fatal(err)
 		}
 		first, second := prove(one), prove(one)

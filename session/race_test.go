@@ -12,7 +12,8 @@ import (
 
 func TestAPreflightReachesNoHandler(t *testing.T) {
 	s := newService(t, session.Config{})
-	for _, path := range []string{"/session/login", "/session/logout", "/session/logoutall", "/session/sessions", "/session/sessions/x"} {
+	for _, path := range []string{"/session/login", "/session/logout", "/session/logoutall", "/session/sessions",
+		"/session/sessions/x"} {
 		answer := s.do("OPTIONS", path, "", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST")
 		if answer.StatusCode != 204 || answer.Header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s: %s %v", path, answer.Status, answer.Header)
@@ -64,7 +65,9 @@ func TestEndingAllOthersTwiceAtOnceKeepsTheOneInUse(t *testing.T) {
 
 func TestASessionStartsNoOtherOne(t *testing.T) {
 	s := newService(t, session.Config{Remember: monthly})
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{bearer{}, s.Sessions}, Challenges: []auth.Challenge{{Scheme: "X"}}, Login: []auth.Authenticator{auth.AuthenticatorFunc(s.Sessions.Authenticate)}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{bearer{}, s.Sessions},
+		Challenges: []auth.Challenge{{Scheme: "X"}},
+		Login:      []auth.Authenticator{auth.AuthenticatorFunc(s.Sessions.Authenticate)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,8 @@ func TestUnitBeforeLoginKnowsWhereTheLoginLeads(t *testing.T) {
 	}})
 	cookie := "__Host-session-notes=" + s.Seal("/page?q=1", time.Now().Add(time.Minute))
 	for sentence, row := range map[string]struct{ body, cookie, want string }{
-		"to the next of the form":                   {form("next", "/o/authorize/?interaction=x"), "", "/o/authorize/?interaction=x"},
+		"to the next of the form": {form("next", "/o/authorize/?interaction=x"), "",
+			"/o/authorize/?interaction=x"},
 		"to the next rather than to the kept page":  {form("next", "/devices"), cookie, "/devices"},
 		"to the page that RedirectToLogin has kept": {"", cookie, "/page?q=1"},
 		"to the root if nothing is asked for":       {"", "", "/"},

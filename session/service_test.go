@@ -63,7 +63,8 @@ func (s *switchStore) set(down bool) {
 	s.down = down
 }
 
-func (s *switchStore) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool, now time.Time) (session.Added, error) {
+func (s *switchStore) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool,
+	now time.Time) (session.Added, error) {
 	if err := s.fail(); err != nil {
 		return session.Added{}, err
 	}
@@ -88,7 +89,8 @@ func (s *switchStore) HashFinder(session.Store) session.FindHash {
 	}
 }
 
-func (s *switchStore) Replace(ctx context.Context, digest string, successor *session.Record, now time.Time) (bool, error) {
+func (s *switchStore) Replace(ctx context.Context, digest string, successor *session.Record, now time.Time) (
+	bool, error) {
 	if err := s.fail(); err != nil {
 		return false, err
 	}
@@ -119,7 +121,7 @@ func (l *lockedLog) text() string {
 	return l.Builder.String()
 }
 
-// newService returns a service whose login believes the header X-Login, which
+// newService returns a service with a login that believes the header X-Login, which
 // stands for a password.
 func newService(t testing.TB, config session.Config) *service {
 	t.Helper()
@@ -159,7 +161,8 @@ func newServiceBehind(t testing.TB, config session.Config, proxies auth.Proxies)
 		}
 		return user, primary{time.Now()}, err
 	})
-	guardConfig := auth.Config{Backends: []auth.Authenticator{bearer{}, s.Sessions}, Login: []auth.Authenticator{byHeader, bearer{}},
+	guardConfig := auth.Config{Backends: []auth.Authenticator{bearer{}, s.Sessions},
+		Login:   []auth.Authenticator{byHeader, bearer{}},
 		Proxies: proxies, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
 	if s.guard, err = auth.New(guardConfig); err != nil {
 		t.Fatal(err)
@@ -179,7 +182,9 @@ func newServiceBehind(t testing.TB, config session.Config, proxies auth.Proxies)
 	mux.Handle("/public", s.guard.Optional()(http.HandlerFunc(whoami)))
 	mux.Handle("/page", pages.Require()(http.HandlerFunc(whoami)))
 	mux.Handle("/fresh", s.guard.Require(auth.Fresh(time.Hour))(http.HandlerFunc(whoami)))
-	mux.Handle("/admins", pages.Require(func(*http.Request, auth.User, auth.Credential) error { return auth.ErrInsufficient })(http.HandlerFunc(whoami)))
+	mux.Handle("/admins", pages.Require(func(*http.Request, auth.User, auth.Credential) error {
+		return auth.ErrInsufficient
+	})(http.HandlerFunc(whoami)))
 	s.handler = mux
 	return s
 }
@@ -214,7 +219,7 @@ func (b bearer) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 	return &person{"tokenuser", ""}, b, nil
 }
 
-// loginBy returns a guard of the service by whose backends somebody logs in.
+// loginBy returns a guard of the service with the backends of a login.
 func (s *service) loginBy(backends ...auth.Authenticator) *auth.Guard {
 	s.t.Helper()
 	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{bearer{}, s.Sessions}, Login: backends})

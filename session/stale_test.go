@@ -23,7 +23,9 @@ func TestWhyACookieIsStale(t *testing.T) {
 	}{
 		{"garbage", func(_ *people, _ *session.Sessions, value string) string { return value + "x" },
 			"the cookie's value is not one that SignIn makes"},
-		{"twice", func(_ *people, _ *session.Sessions, value string) string { return value + "; __Host-session=" + value },
+		{"twice", func(_ *people, _ *session.Sessions, value string) string {
+			return value + "; __Host-session=" + value
+		},
 			"the cookie came twice"},
 		{"ended", func(_ *people, s *session.Sessions, value string) string {
 			_, _ = s.RevokeAll(t.Context(), "alice")
@@ -49,7 +51,8 @@ func TestWhyACookieIsStale(t *testing.T) {
 					t.Fatal(err)
 				}
 				w := httptest.NewRecorder()
-				started, err := s.SignIn(w, httptest.NewRequest("POST", "https://app.example/", nil), &person{"alice", ""}, session.Options{})
+				started, err := s.SignIn(w, httptest.NewRequest("POST", "https://app.example/", nil),
+					&person{"alice", ""}, session.Options{})
 				if err != nil {
 					t.Fatal(err)
 				}

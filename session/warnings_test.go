@@ -26,10 +26,12 @@ func TestUnitPlainHTTPIsSaidOnce(t *testing.T) {
 					t.Fatalf("the login is answered with %d, want 303", w.Code)
 				}
 			}
-			if got := strings.Count(s.log.text(), "plain http"); row.text == "" && got != 0 || row.text != "" && got != 1 {
+			if got := strings.Count(s.log.text(), "plain http"); row.text == "" && got != 0 ||
+				row.text != "" && got != 1 {
 				t.Errorf("%d lines, want one for three logins: %s", got, s.log.text())
 			}
-			if !strings.Contains(s.log.text(), row.text) || row.level != "" && !strings.Contains(s.log.text(), "level="+row.level) {
+			if !strings.Contains(s.log.text(), row.text) || row.level != "" &&
+				!strings.Contains(s.log.text(), "level="+row.level) {
 				t.Errorf("log %q, want %s %q", s.log.text(), row.level, row.text)
 			}
 		})

@@ -46,15 +46,18 @@ func TestADisabledUserIsOutAtOnce(t *testing.T) {
 
 func TestUsernameHeaderIsBelievedFromTheProxyOnly(t *testing.T) {
 	outside := launch(t, "-db", "memory:")
-	if status, text := outside.do("GET", "/api/public", "", "", "X-Username", "alice"); status != 200 || !strings.Contains(text, `"user":null`) {
+	if status, text := outside.do("GET", "/api/public", "", "", "X-Username", "alice"); status != 200 ||
+		!strings.Contains(text, `"user":null`) {
 		t.Errorf("from elsewhere: %d %s", status, text)
 	}
 	elsewhere := launch(t, "-db", "memory:", "-trust-proxy", "192.0.2.0/24")
-	if status, text := elsewhere.do("GET", "/api/public", "", "", "X-Username", "alice"); status != 200 || !strings.Contains(text, `"user":null`) {
+	if status, text := elsewhere.do("GET", "/api/public", "", "", "X-Username", "alice"); status != 200 ||
+		!strings.Contains(text, `"user":null`) {
 		t.Errorf("from another than the proxy: %d %s", status, text)
 	}
 	behind := launch(t, "-db", "memory:", "-trust-proxy", "127.0.0.0/8")
-	if status, text := behind.do("GET", "/api/me", "", "", "X-Username", "alice"); status != 200 || !strings.Contains(text, `"backend":"header"`) {
+	if status, text := behind.do("GET", "/api/me", "", "", "X-Username", "alice"); status != 200 ||
+		!strings.Contains(text, `"backend":"header"`) {
 		t.Errorf("from the proxy: %d %s", status, text)
 	}
 	behind.want(401, "GET", "/api/me", "", "X-Username", "nobody")
@@ -125,7 +128,8 @@ func TestTheLogAndTheFileHoldNothingUsable(t *testing.T) {
 func TestTheKeyIsThatOfTheFileNamed(t *testing.T) {
 	dir := t.TempDir()
 	given, missing := filepath.Join(dir, "given"), filepath.Join(dir, "missing")
-	if err := os.WriteFile(given, []byte(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))), 0o600); err != nil {
+	if err := os.WriteFile(given, []byte(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	// What seals the way back of one start opens it, or does not, at the next.
@@ -143,10 +147,13 @@ func TestTheKeyIsThatOfTheFileNamed(t *testing.T) {
 		first, second []string
 		to            string
 	}{
-		"given twice it opens what it sealed":       {append(memory, "-key", given), append(memory, "-key", given), "/devices?way=back"},
-		"made by the first start, the second opens": {append(memory, "-key", missing), append(memory, "-key", missing), "/devices?way=back"},
-		"another opens nothing":                     {append(memory, "-key", given), append(memory, "-key", filepath.Join(dir, "another")), "/"},
-		"without one each start has its own":        {memory, memory, "/"},
+		"given twice it opens what it sealed": {append(memory, "-key", given), append(memory, "-key", given),
+			"/devices?way=back"},
+		"made by the first start, the second opens": {append(memory, "-key", missing), append(memory, "-key", missing),
+			"/devices?way=back"},
+		"another opens nothing": {append(memory, "-key", given),
+			append(memory, "-key", filepath.Join(dir, "another")), "/"},
+		"without one each start has its own": {memory, memory, "/"},
 	} {
 		if to := back(c.first, c.second); to != c.to {
 			t.Errorf("%s: the login leads to %q, want %q", name, to, c.to)
@@ -163,7 +170,8 @@ func TestTheKeyIsThatOfTheFileNamed(t *testing.T) {
 		if err := os.WriteFile(malformed, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if says := refuses(t, "-db", "memory:", "-key", malformed); !strings.Contains(says, "-key "+malformed+": want 32 bytes in base64") {
+		if says := refuses(t, "-db", "memory:", "-key", malformed); !strings.Contains(
+			says, "-key "+malformed+": want 32 bytes in base64") {
 			t.Errorf("%s: %s", name, says)
 		}
 		if now, _ := os.ReadFile(malformed); string(now) != text {

@@ -32,8 +32,10 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		}
 		// Not chromedp's own flags: with them the back button works otherwise.
 		options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.WSURLReadTimeout(time.Minute),
-			chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck}
-		for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage"} {
+			chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+			chromedp.NoDefaultBrowserCheck}
+		for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update",
+			"disable-sync", "disable-dev-shm-usage"} {
 			options = append(options, chromedp.Flag(flag, true))
 		}
 		ctx, _ := chromedp.NewExecAllocator(context.Background(), options...)
@@ -76,7 +78,8 @@ func (p *program) browse() *tab {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = target.DisposeBrowserContext(profile).Do(all) })
-	if window, err = target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(all); err != nil {
+	if window, err = target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(
+		all); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithTargetID(window))
@@ -138,7 +141,7 @@ func (b *tab) leads(actions ...chromedp.Action) int64 {
 	_, err := chromedp.RunResponse(b.ctx, actions...)
 	switch {
 	case err != nil && strings.Contains(err.Error(), "net::ERR_INVALID_AUTH_CREDENTIALS"):
-		return 401 // nobody is there to answer the browser's dialog
+		return 401 // no person is there to answer the browser's dialog
 	case err != nil:
 		b.t.Fatal(err)
 	}
@@ -183,7 +186,7 @@ func (b *tab) wantAt(path string) {
 	}
 }
 
-// wantHeader says whose name the header shows; "" is nobody's.
+// wantHeader says which name the header shows, or "" if it shows no name.
 func (b *tab) wantHeader(user string) {
 	b.t.Helper()
 	want := "Not signed in"
@@ -197,7 +200,8 @@ func (b *tab) wantHeader(user string) {
 
 func (b *tab) fill(username, password string) {
 	b.t.Helper()
-	b.do(chromedp.SetValue("#username", username, chromedp.ByQuery), chromedp.SendKeys("#password", password, chromedp.ByQuery))
+	b.do(chromedp.SetValue("#username", username, chromedp.ByQuery),
+		chromedp.SendKeys("#password", password, chromedp.ByQuery))
 }
 
 func (b *tab) signIn(credentials string) {
@@ -237,7 +241,8 @@ func TestAPersonSignsInAndOut(t *testing.T) {
 		t.Error("nothing says why")
 	}
 	var username, password string
-	b.do(chromedp.Value("#username", &username, chromedp.ByQuery), chromedp.Value("#password", &password, chromedp.ByQuery))
+	b.do(chromedp.Value("#username", &username, chromedp.ByQuery),
+		chromedp.Value("#password", &password, chromedp.ByQuery))
 	if username != "alice" || password != "" {
 		t.Errorf("the form has %q and %q", username, password)
 	}
@@ -265,7 +270,8 @@ func TestAPersonSignsInAndOut(t *testing.T) {
 	b.click("header nav form button")
 	b.wantAt("/")
 	b.wantHeader("")
-	b.do(chromedp.Evaluate("setTimeout(() => history.back())", nil), chromedp.WaitVisible("#username", chromedp.ByQuery))
+	b.do(chromedp.Evaluate("setTimeout(() => history.back())", nil),
+		chromedp.WaitVisible("#username", chromedp.ByQuery))
 	b.wantAt("/session/login")
 	b.wantHeader("")
 	if got := b.text("body"); strings.Contains(got, "alice") || strings.Contains(got, "this one") {
@@ -279,7 +285,8 @@ func TestAPersonSignsInAndOut(t *testing.T) {
 
 func TestNextLeadsThePersonThere(t *testing.T) {
 	p := launch(t, "-db", "memory:")
-	for next, want := range map[string]string{"/session/password": "/session/password", "//evil.example/": "/", `/\evil.example`: "/"} {
+	for next, want := range map[string]string{"/session/password": "/session/password", "//evil.example/": "/",
+		`/\evil.example`: "/"} {
 		b := p.browse()
 		b.open("/session/login?next=" + strings.ReplaceAll(next, `\`, "%5C"))
 		b.fill("bob", "staple-tractor-lamp")
@@ -350,9 +357,12 @@ func TestAPersonChangesThePassword(t *testing.T) {
 
 // Where the keyboard goes, and what there is to go to.
 const (
-	focused    = `(e => e === document.body ? "" : e.tagName + " " + (e.name || e.getAttribute("href") || e.innerText))(document.activeElement)`
-	focusable  = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]):not([hidden]), [tabindex]")].map(e => e.tagName + " " + (e.name || e.getAttribute("href") || e.innerText))`
-	visibleNow = `(s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2)(getComputedStyle(document.activeElement))`
+	focused = `(e => e === document.body ? "" : e.tagName + " " +
+		(e.name || e.getAttribute("href") || e.innerText))(document.activeElement)`
+	focusable = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]):not([hidden]), [tabindex]")]
+		.map(e => e.tagName + " " + (e.name || e.getAttribute("href") || e.innerText))`
+	visibleNow = `(s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2)
+		(getComputedStyle(document.activeElement))`
 )
 
 func TestTheKeyboardIsEnough(t *testing.T) {
@@ -368,7 +378,9 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 			t.Fatalf("%s: only %q to reach", path, all)
 		}
 		var misnamed []string
-		b.eval(`[...document.querySelectorAll("button[aria-label]")].filter(e => !e.ariaLabel.includes(e.innerText)).map(e => e.outerHTML)`, &misnamed)
+		b.eval(
+			`[...document.querySelectorAll("button[aria-label]")]
+				.filter(e => !e.ariaLabel.includes(e.innerText)).map(e => e.outerHTML)`, &misnamed)
 		if len(misnamed) > 0 {
 			t.Errorf("%s: spoken to, these are not what they show: %q", path, misnamed)
 		}
@@ -392,7 +404,8 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	walk("/session/login")
 
 	b.open("/session/login")
-	b.do(chromedp.Poll(`document.activeElement.id === "username"`, nil), chromedp.KeyEvent("alice"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("correct-horse-battery"))
+	b.do(chromedp.Poll(`document.activeElement.id === "username"`, nil), chromedp.KeyEvent("alice"),
+		chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("correct-horse-battery"))
 	b.leads(chromedp.KeyEvent(kb.Enter))
 	b.wantAt("/")
 	b.wantHeader("alice")
@@ -416,8 +429,10 @@ func TestAPageOfAnotherOriginCannotAct(t *testing.T) {
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, `<!doctype html><title>evil</title><link rel=icon href="data:,"><form method=post action="%s%s">
-<input name=username value=bob><input name=password value=staple-tractor-lamp><input name=old value=correct-horse-battery>
-<input name=new value="a lamp, a ladder and rain"><input name=kind value=others><button>Win</button></form>`, p.url, r.URL.Path)
+<input name=username value=bob><input name=password value=staple-tractor-lamp>
+	<input name=old value=correct-horse-battery>
+<input name=new value="a lamp, a ladder and rain"><input name=kind value=others>
+	<button>Win</button></form>`, p.url, r.URL.Path)
 	}))
 	t.Cleanup(evil.Close)
 	for name, other := range map[string]struct {
@@ -427,9 +442,11 @@ func TestAPageOfAnotherOriginCannotAct(t *testing.T) {
 		// The cookie is SameSite=Lax: from another site it does not even come
 		// along. Who is nobody is led to the form, or asked who they are.
 		"another site": {strings.Replace(evil.URL, "127.0.0.1", "localhost", 1), map[string]int64{
-			"/session/login": 403, "/session/logout": 403, "/session/password": 403, "/devices": 200, "/api/reports": 401}},
+			"/session/login": 403, "/session/logout": 403, "/session/password": 403, "/devices": 200,
+			"/api/reports": 401}},
 		"another port of the host": {evil.URL, map[string]int64{
-			"/session/login": 403, "/session/logout": 403, "/session/password": 403, "/devices": 403, "/api/reports": 403}},
+			"/session/login": 403, "/session/logout": 403, "/session/password": 403, "/devices": 403,
+			"/api/reports": 403}},
 	} {
 		b, phone := p.browse(), p.browse()
 		b.signIn(alice)
@@ -474,7 +491,8 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	p := launch(t, "-db", "memory:")
 	long := strings.Repeat("Donaudampfschiff", 12)
 	for _, name := range []string{"laptop", "build server", long} {
-		if status, text := p.do("POST", "/auth/login/", "", `{"username":"alice","password":"correct-horse-battery","name":"`+name+`"}`); status != 200 {
+		if status, text := p.do("POST", "/auth/login/", "",
+			`{"username":"alice","password":"correct-horse-battery","name":"`+name+`"}`); status != 200 {
 			t.Fatal(status, text)
 		}
 	}
@@ -494,7 +512,8 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			var title string
 			var scheme bool
 			b.do(b.size(window.width, window.height),
-				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: window.scheme}}),
+				emulation.SetEmulatedMedia().WithFeatures(
+					[]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: window.scheme}}),
 				chromedp.Evaluate("document.scrollingElement.scrollWidth", &overflow), chromedp.Title(&title),
 				chromedp.Evaluate("document.querySelectorAll('h1').length", &headings),
 				chromedp.Evaluate(`parseInt(getComputedStyle(document.body).backgroundColor.slice(4)) < 128`, &scheme))
@@ -512,7 +531,8 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			}
 			var picture []byte
 			b.do(chromedp.FullScreenshot(&picture, 100))
-			if err := os.WriteFile(filepath.Join(dir, "demo-"+name+"-"+window.name+".png"), picture, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "demo-"+name+"-"+window.name+".png"), picture,
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -534,7 +554,8 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	look("devices-ended")
 	b.open("/session/password")
 	look("password")
-	b.do(chromedp.SendKeys("#old", "not-the-password", chromedp.ByQuery), chromedp.SendKeys("#new", "alice123", chromedp.ByQuery))
+	b.do(chromedp.SendKeys("#old", "not-the-password", chromedp.ByQuery),
+		chromedp.SendKeys("#new", "alice123", chromedp.ByQuery))
 	b.click("main form button")
 	look("password-refused")
 	lookAtEverythingElse(p, b, look)

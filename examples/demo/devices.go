@@ -75,7 +75,8 @@ func (a *app) devicesOf(ctx context.Context, userID string, page backend.Page) (
 		all = append(all, tokenDevice(t))
 	}
 	for _, f := range pairs {
-		all = append(all, device{Kind: "login", ID: f.ID, Name: browser(f.UserAgent), IP: f.IP, Created: f.Created, Used: f.LastUsed})
+		all = append(all, device{Kind: "login", ID: f.ID, Name: browser(f.UserAgent), IP: f.IP, Created: f.Created,
+			Used: f.LastUsed})
 	}
 	// Further down than the cursor of one list, that list is not known yet.
 	next = max(nextSession, nextToken, nextPair)
@@ -89,7 +90,8 @@ func (a *app) devicesOf(ctx context.Context, userID string, page backend.Page) (
 }
 
 func sessionDevice(s *session.Session) device {
-	return device{Kind: "session", ID: s.ID(), Name: browser(s.UserAgent()), IP: s.IP(), Created: s.Created(), Used: s.LastUsed()}
+	return device{Kind: "session", ID: s.ID(), Name: browser(s.UserAgent()), IP: s.IP(), Created: s.Created(),
+		Used: s.LastUsed()}
 }
 
 func tokenDevice(t *knox.Token) device {
@@ -106,7 +108,8 @@ func deviceOf(c auth.Credential) (device, bool) {
 		return tokenDevice(t), true
 	}
 	if t, ok := auth.As[*jwt.Token](c); ok && t.SessionID() != "" {
-		return device{Kind: "login", ID: t.SessionID(), Name: "The program that shows this", Created: t.IssuedAt()}, true
+		return device{Kind: "login", ID: t.SessionID(), Name: "The program that shows this", Created: t.IssuedAt()},
+			true
 	}
 	return device{}, false
 }
@@ -170,11 +173,13 @@ func browser(userAgent string) string {
 			break
 		}
 	}
-	name = map[string]string{"Edg": "Edge", "OPR": "Opera"}[name] + strings.NewReplacer("Edg", "", "OPR", "").Replace(name)
+	name = map[string]string{"Edg": "Edge", "OPR": "Opera"}[name] + strings.NewReplacer("Edg", "", "OPR", "").Replace(
+		name)
 	if name == "" {
 		return cmp.Or(userAgent, "A program without a name")
 	}
-	for _, system := range [][2]string{{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"Linux", "Linux"}} {
+	for _, system := range [][2]string{{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"},
+		{"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"Linux", "Linux"}} {
 		if strings.Contains(userAgent, system[0]) {
 			return name + " on " + system[1]
 		}

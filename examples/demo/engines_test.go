@@ -23,7 +23,7 @@ type engine struct {
 	own     func(testing.TB) *testserver.Server
 }
 
-// servers are those with tables, and users who may have some rights on them.
+// servers are those with tables, and users with some rights on them.
 var servers = []engine{
 	{"PostgreSQL", func(t *testing.T) string { return testserver.PostgreSQL(t).Database(t).URL }, testserver.PostgreSQL,
 		testserver.NewPostgreSQL},
@@ -83,7 +83,8 @@ func limitedUser(t *testing.T, address, rights string) string {
 	}
 	database := strings.TrimPrefix(u.Path, "/")
 	user, password := "limited_"+strings.TrimPrefix(database, "test_"), rand.Text()
-	make := []string{"CREATE USER " + user + " PASSWORD '" + password + "'", "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+	make := []string{"CREATE USER " + user + " PASSWORD '" + password + "'",
+		"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
 		"GRANT " + rights + " ON ALL TABLES IN SCHEMA public TO " + user}
 	drop := []string{"DROP OWNED BY " + user, "DROP USER " + user}
 	if u.Scheme == "mysql" {

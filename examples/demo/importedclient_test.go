@@ -19,7 +19,8 @@ func TestUnitAClientOfDjangoKeepsItsSecret(t *testing.T) {
 	file := filepath.Join(dir, "clients.json")
 	args := []string{"-db", "sqlite:" + filepath.Join(dir, "demo.db"), "-clients", file}
 	write := func(members string) {
-		text := `[{"client_id":"shop.example:1","client_secret_hash":"` + djangoHash + `","grant_types":["client_credentials"]` + members + `}]`
+		text := `[{"client_id":"shop.example:1","client_secret_hash":"` + djangoHash +
+			`","grant_types":["client_credentials"]` + members + `}]`
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -33,7 +34,8 @@ func TestUnitAClientOfDjangoKeepsItsSecret(t *testing.T) {
 				got := p.token(200, client, "grant_type", "client_credentials")
 				p.want(200, "GET", "/api/me", "Bearer "+got.Access)
 			}
-			p.token(401, newApplication(client.id, "another-secret-of-32-characters"), "grant_type", "client_credentials")
+			p.token(401, newApplication(client.id, "another-secret-of-32-characters"), "grant_type",
+				"client_credentials")
 			p.stop(syscall.SIGTERM)
 		})
 	}
@@ -42,15 +44,19 @@ func TestUnitAClientOfDjangoKeepsItsSecret(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if said := refuses(t, args...); !strings.Contains(said, `client "x"`) || !strings.Contains(said, "client_secret_hash") {
+		if said := refuses(t, args...); !strings.Contains(said, `client "x"`) ||
+			!strings.Contains(said, "client_secret_hash") {
 			t.Error(said)
 		}
 	})
 	t.Run("a secret of few bytes is an error at the start that names the member", func(t *testing.T) {
-		if err := os.WriteFile(file, []byte(`[{"client_id":"x","client_secret":"short","grant_types":["client_credentials"]}]`), 0o600); err != nil {
+		if err := os.WriteFile(
+			file, []byte(`[{"client_id":"x","client_secret":"short","grant_types":["client_credentials"]}]`),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
-		if said := refuses(t, args...); !strings.Contains(said, `client "x"`) || !strings.Contains(said, "allow_short_secret") {
+		if said := refuses(t, args...); !strings.Contains(said, `client "x"`) ||
+			!strings.Contains(said, "allow_short_secret") {
 			t.Error(said)
 		}
 	})

@@ -40,8 +40,9 @@ func TestUnitTwoDemosBehaveAsOne(t *testing.T) {
 				b.in(t).want(200, "GET", "/api/me", token)
 				again := launch(t, args...)
 				again.want(200, "GET", "/api/me", token)
-				again.want(401, "POST", "/auth/login/", bob) // whose password was changed
-				if engine.name != "SQLite" && strings.Contains(a.log.text()+b.log.text()+again.log.text(), passwordOf(address)) {
+				again.want(401, "POST", "/auth/login/", bob) // his password was changed
+				if engine.name != "SQLite" && strings.Contains(a.log.text()+b.log.text()+again.log.text(),
+					passwordOf(address)) {
 					t.Error("a log has the password of the database")
 				}
 			})

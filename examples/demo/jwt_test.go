@@ -51,7 +51,8 @@ func TestAPairIsObtainedUsedRefreshedAndEnded(t *testing.T) {
 	p := launch(t, "-db", "memory:")
 	first := p.pair(alice)
 	status, text := p.do("GET", "/api/me", "Bearer "+first.access, "")
-	if status != 200 || !strings.Contains(text, `"user":"alice"`) || !strings.Contains(text, `"backend":"jwt"`) || strings.Contains(text, "scopes") {
+	if status != 200 || !strings.Contains(text, `"user":"alice"`) || !strings.Contains(text, `"backend":"jwt"`) ||
+		strings.Contains(text, "scopes") {
 		t.Errorf("%d %s", status, text)
 	}
 	p.want(200, "POST", "/api/reports", "bearer "+first.access)
@@ -62,7 +63,8 @@ func TestAPairIsObtainedUsedRefreshedAndEnded(t *testing.T) {
 	for _, token := range []string{second.access, second.refresh} {
 		p.members(200, "verify/", map[string]string{"token": token})
 	}
-	if answer := p.refresh(401, first.refresh); answer["code"] != "token_not_valid" || answer["detail"] != "Token is blacklisted" {
+	if answer := p.refresh(401, first.refresh); answer["code"] != "token_not_valid" ||
+		answer["detail"] != "Token is blacklisted" {
 		t.Error(answer)
 	}
 	p.refresh(401, second.refresh) // the family is dead
@@ -77,7 +79,8 @@ func TestAPairIsObtainedUsedRefreshedAndEnded(t *testing.T) {
 	p.want(204, "POST", "/api/token/logoutall/", "Bearer "+other.access)
 	p.want(401, "GET", "/api/me", "Bearer "+other.access)
 
-	sliding := p.members(200, "sliding/", map[string]string{"username": "alice", "password": "correct-horse-battery"})["token"].(string)
+	sliding := p.members(200, "sliding/",
+		map[string]string{"username": "alice", "password": "correct-horse-battery"})["token"].(string)
 	p.want(200, "GET", "/api/me", "Bearer "+sliding)
 	next := p.members(200, "sliding/refresh/", map[string]string{"token": sliding})["token"].(string)
 	p.want(200, "GET", "/api/me", "Bearer "+next)
@@ -93,7 +96,8 @@ func TestOf32RefreshesAtOnceOneSucceedsAtMost(t *testing.T) {
 		var group sync.WaitGroup
 		for range 32 {
 			group.Go(func() {
-				switch status, text := p.do("POST", "/api/token/refresh/", "", `{"refresh":"`+login.refresh+`"}`); status {
+				switch status, text := p.do("POST", "/api/token/refresh/", "",
+					`{"refresh":"`+login.refresh+`"}`); status {
 				case 200:
 					good.Add(1)
 				case 401:
@@ -124,7 +128,8 @@ func TestADisabledUsersJWTIsOutAtOnceAndAChangedPasswordEndsOthers(t *testing.T)
 	if rows := browser.devices(); len(rows) != 2 {
 		t.Errorf("%d devices, want the browser and the login", len(rows))
 	}
-	if got := browser.post("/session/password", map[string][]string{"old": {"staple-tractor-lamp"}, "new": {"a lamp, a ladder and rain"}}); got.status != 303 {
+	if got := browser.post("/session/password", map[string][]string{"old": {"staple-tractor-lamp"},
+		"new": {"a lamp, a ladder and rain"}}); got.status != 303 {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	p.want(401, "GET", "/api/me", "Bearer "+login.access)
@@ -237,7 +242,8 @@ func TestNoRequestFailsWhileKeysAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	us := &sqlUsers{db.Reader(), db.Update, database.SQLite}
-	other, err := jwt.New(jwt.Config{Issuer: p.url + "/api/token", Audience: []string{p.url}, Keys: ring, Store: logins, LoadUser: newUsers(us).load})
+	other, err := jwt.New(jwt.Config{Issuer: p.url + "/api/token", Audience: []string{p.url}, Keys: ring, Store: logins,
+		LoadUser: newUsers(us).load})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,8 @@ func prepareLists(t *testing.T, path string) {
 		}
 		g := &server.Grant{ID: id, ClientID: id, UserID: "bob", Type: "authorization_code",
 			Permissions: server.Permissions{
-				{Resource: "http://127.0.0.1:8001/", Scopes: []string{"reports:read", "reports:write"}}}, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour),
+				{Resource: "http://127.0.0.1:8001/", Scopes: []string{"reports:read", "reports:write"}}}, Created: now,
+			LastUsed: now, ExpiresAt: now.Add(time.Hour),
 			MaxExpiresAt: now.Add(time.Hour)}
 		added, err = store.Approve(t.Context(), server.Approval{Grant: g, Code: &server.Code{Digest: id, GrantID: id,
 			ExpiresAt: now.Add(time.Minute)},

@@ -22,12 +22,14 @@ func twoDemos(t *testing.T) (there, here *program) {
 	t.Helper()
 	address := freePort(t)
 	clients := filepath.Join(t.TempDir(), "clients.json")
-	if err := os.WriteFile(clients, []byte(`[{"client_id":"second","client_secret":"second-secret-of-32-characters-xx","client_name":"Second demo",
+	if err := os.WriteFile(clients,
+		[]byte(`[{"client_id":"second","client_secret":"second-secret-of-32-characters-xx","client_name":"Second demo",
 		"redirect_uris":["http://`+address+`/login/other/callback/"],"scope":"openid profile email"}]`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	there = launch(t, "-db", "sqlite:"+filepath.Join(t.TempDir(), "there.db"), "-clients", clients)
-	here = launch(t, "-db", "sqlite:"+filepath.Join(t.TempDir(), "here.db"), "-addr", address, "-provider", "other,"+there.url+",second,second-secret-of-32-characters-xx")
+	here = launch(t, "-db", "sqlite:"+filepath.Join(t.TempDir(), "here.db"), "-addr", address, "-provider",
+		"other,"+there.url+",second,second-secret-of-32-characters-xx")
 	return there, here
 }
 
@@ -98,10 +100,11 @@ func (to *tourist) visit(p *program, path string) (answer, string) {
 func TestADemoIsTheProviderOfAnother(t *testing.T) {
 	there, here := twoDemos(t)
 	to := newTourist(t, there, here)
-	if page, _ := to.visit(here, "/session/login?next=/devices"); !strings.Contains(page.body, `href="/login/other/?next=%2Fdevices"`) {
+	if page, _ := to.visit(here, "/session/login?next=/devices"); !strings.Contains(page.body,
+		`href="/login/other/?next=%2Fdevices"`) {
 		t.Fatalf("no button: %s", page.body)
 	}
-	// Who wanted to see a page comes to it, whatever they sign in with.
+	// A visitor that wanted to see a page comes to it by each way to sign in.
 	wanted := newTourist(t, there, here)
 	if page, _ := wanted.visit(here, "/devices"); !strings.Contains(page.body, `href="/login/other/?next=%2Fdevices"`) {
 		t.Errorf("%s", page.body)
@@ -132,7 +135,9 @@ func TestADemoIsTheProviderOfAnother(t *testing.T) {
 	linking.at[there.url].logIn(alice)
 	linking.at[here.url].logIn(admin)
 	page, at = linking.follow(here.url, linking.at[here.url].post("/login/other/link/", nil))
-	if page.status != 200 || at != here.url+"/account" || !strings.Contains(page.body, "<strong>other</strong> alice") || !strings.Contains(page.body, "alice@example.com") {
+	if page.status != 200 || at != here.url+"/account" ||
+		!strings.Contains(page.body, "<strong>other</strong> alice") ||
+		!strings.Contains(page.body, "alice@example.com") {
 		t.Fatalf("%d at %s: %s", page.status, at, page.body)
 	}
 	linking.at[here.url].want(200, "admin")
@@ -141,7 +146,7 @@ func TestADemoIsTheProviderOfAnother(t *testing.T) {
 	fresh.visit(here, "/login/other/")
 	fresh.at[here.url].want(200, "admin")
 
-	// Who has no password keeps the one way in; who has one can unlink.
+	// A user without a password keeps the one way in. A user with one can unlink.
 	id := regexp.MustCompile(`name="id" value="([^"]*)"`)
 	own := to.at[here.url]
 	account := own.get("/account")
@@ -149,7 +154,8 @@ func TestADemoIsTheProviderOfAnother(t *testing.T) {
 	if last.status != 409 || !strings.Contains(last.body, `data-reason="last_way"`) {
 		t.Errorf("%d %s", last.status, last.body)
 	}
-	if got := linking.at[here.url].post("/login/other/unlink/", url.Values{"id": {id.FindStringSubmatch(page.body)[1]}}); got.status != 303 {
+	if got := linking.at[here.url].post("/login/other/unlink/",
+		url.Values{"id": {id.FindStringSubmatch(page.body)[1]}}); got.status != 303 {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	gone := newTourist(t, there, here)
@@ -159,7 +165,9 @@ func TestADemoIsTheProviderOfAnother(t *testing.T) {
 
 	// A provider that is away is a page with a way back.
 	lost := launch(t, "-db", "memory:", "-provider", "other,http://"+freePort(t)+",x,y")
-	if got := lost.visit().get("/login/other/?next=/devices"); got.status != 503 || !strings.Contains(got.body, `href="/login/other/?next=%2Fdevices"`) || !strings.Contains(got.body, `href="/session/login"`) {
+	if got := lost.visit().get("/login/other/?next=/devices"); got.status != 503 ||
+		!strings.Contains(got.body, `href="/login/other/?next=%2Fdevices"`) ||
+		!strings.Contains(got.body, `href="/session/login"`) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
@@ -169,7 +177,8 @@ func TestAnAppGetsATokenByACode(t *testing.T) {
 	p := launch(t, "-db", "memory:", "-provider", "acme,"+idp.URL()+","+idp.ClientID+","+idp.ClientSecret.Reveal())
 	app := newApplication("", "")
 	start, _ := url.Parse(app.at(""))
-	q := url.Values{"return_to": {p.url + "/callback"}, "code_challenge": {start.Query().Get("code_challenge")}, "code_challenge_method": {"S256"}, "state": {"xyz"}}
+	q := url.Values{"return_to": {p.url + "/callback"}, "code_challenge": {start.Query().Get("code_challenge")},
+		"code_challenge_method": {"S256"}, "state": {"xyz"}}
 	v := p.visit()
 	to := v.get("/login/acme/?" + q.Encode()).header.Get("Location")
 	back := outside(t, to)
@@ -227,7 +236,8 @@ func TestWhatMustNotSignAnybodyIn(t *testing.T) {
 		status int
 		reason string
 	}{
-		"a wrong state": {quirk(authtest.Quirks{Answer: func(v url.Values) { v.Set("state", rand.Text()) }}), 400, "expired"},
+		"a wrong state": {quirk(authtest.Quirks{Answer: func(v url.Values) { v.Set("state", rand.Text()) }}),
+			400, "expired"},
 		"a replayed callback": {func(v *visitor) answer {
 			back := outside(t, v.get("/login/acme/").header.Get("Location"))
 			before := make(map[string]string)
@@ -244,11 +254,14 @@ func TestWhatMustNotSignAnybodyIn(t *testing.T) {
 			back := outside(t, p.visit().get("/login/acme/").header.Get("Location"))
 			return v.get(back)
 		}, 400, "expired"},
-		"a wrong iss":   {quirk(authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://evil.example") }}), 400, "untrusted"},
-		"a wrong nonce": {quirk(authtest.Quirks{IDToken: func(c map[string]any) { c["nonce"] = rand.Text() }}), 400, "untrusted"},
+		"a wrong iss": {quirk(authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://evil.example") }}),
+			400, "untrusted"},
+		"a wrong nonce": {quirk(authtest.Quirks{IDToken: func(c map[string]any) { c["nonce"] = rand.Text() }}), 400,
+			"untrusted"},
 		"an unsigned id_token": {quirk(authtest.Quirks{Sign: func(c map[string]any) string {
 			body, _ := json.Marshal(c)
-			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString(body) + "."
+			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." +
+				base64.RawURLEncoding.EncodeToString(body) + "."
 		}}), 400, "untrusted"},
 		"an unverified e-mail equal to a local one": {func(v *visitor) answer {
 			idp.SignIn(authtest.Person{Subject: "666", Name: "Alice", Email: "alice@example.com", EmailVerified: false})
@@ -260,12 +273,14 @@ func TestWhatMustNotSignAnybodyIn(t *testing.T) {
 		idp.SignIn(authtest.Person{Subject: "1", Name: "Alice"})
 		v := p.visit()
 		got := row.act(v)
-		if got.status != row.status || !strings.Contains(got.body, `data-reason="`+row.reason+`"`) || !strings.Contains(got.body, `href="/session/login"`) {
+		if got.status != row.status || !strings.Contains(got.body, `data-reason="`+row.reason+`"`) ||
+			!strings.Contains(got.body, `href="/session/login"`) {
 			t.Errorf("%s: %d %s", sentence, got.status, got.body)
 		}
 		v.want(401, "")
 	}
-	for _, secret := range []string{idp.ClientSecret.Reveal(), "eyJ", idp.TokenRequests()[0].Form.Get("code"), idp.TokenRequests()[0].Form.Get("code_verifier")} {
+	for _, secret := range []string{idp.ClientSecret.Reveal(), "eyJ", idp.TokenRequests()[0].Form.Get("code"),
+		idp.TokenRequests()[0].Form.Get("code_verifier")} {
 		if strings.Contains(p.log.text(), secret) {
 			t.Errorf("the log has %q", secret)
 		}
@@ -273,8 +288,10 @@ func TestWhatMustNotSignAnybodyIn(t *testing.T) {
 }
 
 func TestAProviderThatCannotBeIsAnError(t *testing.T) {
-	for _, provider := range []string{"acme", "acme,,id,secret", "acme,http://elsewhere.example,id,secret", "a/b,https://login.example,id,secret", "acme,https://login.example,,secret"} {
-		if out := refuses(t, "-db", "memory:", "-provider", provider); !strings.Contains(out, "provider") && !strings.Contains(out, "oauth2/external") {
+	for _, provider := range []string{"acme", "acme,,id,secret", "acme,http://elsewhere.example,id,secret",
+		"a/b,https://login.example,id,secret", "acme,https://login.example,,secret"} {
+		if out := refuses(t, "-db", "memory:", "-provider", provider); !strings.Contains(out, "provider") &&
+			!strings.Contains(out, "oauth2/external") {
 			t.Errorf("%s: %s", provider, out)
 		}
 	}
@@ -331,7 +348,8 @@ func TestInABrowserSomebodySignsInByAnotherDemoAndLinks(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 	b.shot("login-last-way")
-	if status := b.open("/login/other/callback/?code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAA"); status != 400 || !strings.Contains(b.text("[role=alert]"), "another browser") {
+	if status := b.open("/login/other/callback/?code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAA"); status != 400 ||
+		!strings.Contains(b.text("[role=alert]"), "another browser") {
 		t.Errorf("%d %s", status, b.text("main"))
 	}
 	b.shot("login-failed")

@@ -5,11 +5,12 @@
 //
 // Several demos behave as one on one server database, with the same key and the same issuer:
 //
-//	go run ./examples/demo -addr 127.0.0.1:8000 -issuer http://127.0.0.1:9000 -key demo.key -db postgres://demo:PASSWORD@127.0.0.1/demo
-//	go run ./examples/demo -addr 127.0.0.1:8001 -issuer http://127.0.0.1:9000 -key demo.key -db postgres://demo:PASSWORD@127.0.0.1/demo
+//	BOTH='-issuer http://127.0.0.1:9000 -key demo.key -db postgres://demo:PASSWORD@127.0.0.1/demo'
+//	go run ./examples/demo -addr 127.0.0.1:8000 $BOTH
+//	go run ./examples/demo -addr 127.0.0.1:8001 $BOTH
 //
-// The same goes for -db mysql://… and redis://127.0.0.1:6379/0, or redis://127.0.0.1:7000?cluster=true&prefix=demo: for a
-// Redis Cluster.
+// The same goes for -db mysql://… and redis://127.0.0.1:6379/0, or redis://127.0.0.1:7000?cluster=true&prefix=demo: for
+// a Redis Cluster.
 package main
 
 import (
@@ -69,23 +70,27 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.db, "db", "sqlite:gatewarden-demo.db", "`store`: memory:, "+database.Forms)
 	flags.StringVar(&s.cert, "tls-cert", "", "PEM `file` of the certificate, to serve HTTPS")
 	flags.StringVar(&s.certKey, "tls-key", "", "PEM `file` of the certificate's key")
-	flags.StringVar(&s.key, "key", "", "`file` of the application key, which seals cookies; made if it is not there (default: beside the SQLite file; required for a server)")
+	flags.StringVar(&s.key, "key", "", "`file` of the application key, which seals cookies; made if it is not there "+
+		"(default: beside the SQLite file; required for a server)")
 	flags.DurationVar(&s.tokenTTL, "token-ttl", 10*time.Hour, "how long knox tokens live")
 	flags.DurationVar(&s.accessTTL, "jwt-access-ttl", 5*time.Minute, "how long JWT access tokens live")
-	flags.DurationVar(&s.leeway, "jwt-leeway", 0, "how much the clocks of several demos may differ: JWTs live so much longer")
+	flags.DurationVar(&s.leeway, "jwt-leeway", 0, "how much the clocks of several demos may differ: JWTs live so "+
+		"much longer")
 	flags.StringVar(&s.issuer, "issuer", "", "`URL` that the service is known by (default: the address served)")
 	flags.StringVar(&s.clients, "clients", "", "JSON `file` of more OAuth 2 clients, in the names of RFC 7591")
-	flags.Func("provider", "`name,issuer,client_id,client_secret` of a provider that people sign in by; without issuer, google, github, gitlab, facebook or microsoft; may be repeated", func(text string) error {
+	flags.Func("provider", "`name,issuer,client_id,client_secret` of a provider that people sign in by; without "+
+		"issuer, google, github, gitlab, facebook or microsoft; may be repeated", func(text string) error {
 		provider, err := parseProvider(text)
 		s.providers = append(s.providers, provider)
 		s.origins = append(s.origins, providerOrigin(text)...)
 		return err
 	})
-	flags.Func("trust-proxy", "`CIDR` of proxies whose X-Forwarded-For and X-Username are believed; may be repeated", func(text string) error {
-		prefix, err := netip.ParsePrefix(text)
-		s.trusted = append(s.trusted, prefix)
-		return err
-	})
+	flags.Func("trust-proxy", "`CIDR` of proxies whose X-Forwarded-For and X-Username are believed; may be repeated",
+		func(text string) error {
+			prefix, err := netip.ParsePrefix(text)
+			s.trusted = append(s.trusted, prefix)
+			return err
+		})
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
@@ -95,7 +100,8 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	if engine, err := database.EngineOf(s.db); err == nil && engine != database.SQLite && s.key == "" {
 		return s, errors.New("-key is required with a database server: all demos on it share the file")
 	}
-	if u, err := url.Parse(s.issuer); s.issuer != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+	if u, err := url.Parse(s.issuer); s.issuer != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" ||
+		u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
 		return s, fmt.Errorf("-issuer %q: want an http or https URL without query and fragment", s.issuer)
 	}
 	s.issuer = strings.TrimSuffix(s.issuer, "/")
@@ -163,8 +169,8 @@ const (
 	lastWrites  = time.Second // of what the stores keep in memory, such as the last uses of tokens
 )
 
-// end answers the requests that are under way, and closes the stores. It waits for neither if a server of the stores does
-// not answer.
+// end answers the requests that are under way, and closes the stores. It waits for neither if a server of the stores
+// does not answer.
 func (a *app) end(server *http.Server, background *sync.WaitGroup) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastAnswers)
 	defer cancel()
@@ -218,7 +224,8 @@ func originOf(issuer string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// portOf returns the port of a URL. Two demos behind one balancer have the same, so each knows the cookies of the other.
+// portOf returns the port of a URL. Two demos behind one balancer have the same, so each knows the cookies of the
+// other.
 func portOf(issuer string) string {
 	u, err := url.Parse(issuer)
 	if err != nil {

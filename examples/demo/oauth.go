@@ -29,7 +29,8 @@ const passwordACR = "1"
 func (a *app) openOAuth(ctx context.Context) (err error) {
 	s, observer, insecure := a.settings, a.observer, insecureIssuer(a.issuer)
 	if insecure {
-		a.logger.WarnContext(ctx, "the issuer is http, and not this machine: everybody on the way reads tokens", "issuer", s.issuer)
+		a.logger.WarnContext(ctx, "the issuer is http, and not this machine: everybody on the way reads tokens",
+			"issuer", s.issuer)
 	}
 	a.oauth, err = server.New(server.Config{
 		Issuer: s.issuer, InsecureHTTP: insecure, Name: name, Store: a.oauthStore,
@@ -45,14 +46,17 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 		Scopes: scopes,
 		// This API, and two that run elsewhere: see examples/oauth2-resource.
 		Resources: []server.Resource{{ID: s.issuer, Name: name},
-			{ID: "http://127.0.0.1:8001/", Name: "Reports by JWT", JWT: true}, {ID: "http://127.0.0.1:8002/", Name: "Reports by introspection"}},
+			{ID: "http://127.0.0.1:8001/", Name: "Reports by JWT", JWT: true},
+			{ID: "http://127.0.0.1:8002/", Name: "Reports by introspection"}},
 		Prefix: "demo_", Claims: claims,
-		Grace:           server.NoGrace, // what it shows of a refresh token that comes again
-		Discovery:       server.Discovery{Claims: []string{"name", "preferred_username", "email", "email_verified"}, ACRValues: []string{passwordACR}},
-		Username:        func(u auth.User) string { return u.UserID() },
-		SecretHashes:    a.hasher, // of -clients
-		Developers:      auth.FullAccess,
-		DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken, server.GrantClientCredentials},
+		Grace: server.NoGrace, // what it shows of a refresh token that comes again
+		Discovery: server.Discovery{Claims: []string{"name", "preferred_username", "email", "email_verified"},
+			ACRValues: []string{passwordACR}},
+		Username:     func(u auth.User) string { return u.UserID() },
+		SecretHashes: a.hasher, // of -clients
+		Developers:   auth.FullAccess,
+		DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken,
+			server.GrantClientCredentials},
 		DeveloperScopes: server.DeveloperScopes{Machines: []string{"reports:read", "reports:write"}},
 		// Visitors try as many logins and applications as they like.
 		Limit: server.NoLimit, ClientLimit: server.NoLimit, DeveloperLimit: server.NoLimit,
@@ -153,7 +157,9 @@ func (a *app) addClients(ctx context.Context, file string) error {
 // would be left.
 func (a *app) supported(r server.Registration) server.Registration {
 	known := []string{server.GrantAuthorizationCode, server.GrantRefreshToken, server.GrantClientCredentials}
-	grants := slices.DeleteFunc(slices.Clone(r.GrantTypes), func(name string) bool { return !slices.Contains(known, name) })
+	grants := slices.DeleteFunc(slices.Clone(r.GrantTypes), func(name string) bool {
+		return !slices.Contains(known, name)
+	})
 	if len(grants) > 0 && len(grants) < len(r.GrantTypes) {
 		a.logger.Warn("-clients: grants left out", "client", r.ClientID, "has", grants)
 		r.GrantTypes = grants

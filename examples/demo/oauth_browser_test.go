@@ -23,7 +23,7 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	p := launch(t, "-db", "sqlite:"+filepath.Join(t.TempDir(), "demo.db"), "-addr", freePort(t))
 	b := p.browse()
 
-	// Who opens a page of theirs signs in first, and comes to it.
+	// A visitor that opens a page of users signs in first, and comes to it.
 	if status := b.open("/o/applications/register/"); status != 200 {
 		t.Fatalf("%d", status)
 	}
@@ -31,7 +31,8 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	b.click("main form button")
 	b.wantAt("/o/applications/register/")
 	b.shot("oauth-register")
-	b.do(chromedp.SendKeys("#name", "Photo printer", chromedp.ByQuery), chromedp.SendKeys("#redirect_uris", "http://127.0.0.1/callback", chromedp.ByQuery))
+	b.do(chromedp.SendKeys("#name", "Photo printer", chromedp.ByQuery),
+		chromedp.SendKeys("#redirect_uris", "http://127.0.0.1/callback", chromedp.ByQuery))
 	if status := b.click("main form .buttons button"); status != 200 {
 		t.Fatalf("register: %d %s", status, b.text("main"))
 	}
@@ -45,8 +46,10 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 	b.open("/o/applications/register/")
-	b.do(chromedp.SendKeys("#name", "Bad", chromedp.ByQuery), chromedp.SendKeys("#redirect_uris", "http://elsewhere.example/", chromedp.ByQuery))
-	if status := b.click("main form .buttons button"); status != 400 || !strings.Contains(b.text("[role=alert]"), "redirect URI") {
+	b.do(chromedp.SendKeys("#name", "Bad", chromedp.ByQuery),
+		chromedp.SendKeys("#redirect_uris", "http://elsewhere.example/", chromedp.ByQuery))
+	if status := b.click("main form .buttons button"); status != 400 || !strings.Contains(b.text("[role=alert]"),
+		"redirect URI") {
 		t.Errorf("%d %s", status, b.text("main"))
 	}
 	b.shot("oauth-register-fault")
@@ -57,7 +60,8 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	phone.open(app.at("openid profile reports:read reports:write"))
 	phone.fill("alice", "correct-horse-battery")
 	phone.toConsent()
-	if text := phone.text("main"); !strings.Contains(text, "Photo printer") || !strings.Contains(text, "read your reports") || !strings.Contains(text, "127.0.0.1:") {
+	if text := phone.text("main"); !strings.Contains(text, "Photo printer") ||
+		!strings.Contains(text, "read your reports") || !strings.Contains(text, "127.0.0.1:") {
 		t.Errorf("the consent page says %s", text)
 	}
 	phone.shot("oauth-consent-phone")
@@ -65,7 +69,8 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	if phone.eval("document.documentElement.scrollWidth > innerWidth", &wide); wide {
 		t.Error("the consent page is wider than a phone")
 	}
-	if status := phone.click("button[name=deny]"); status != 200 || !strings.Contains(phone.text("main"), "access_denied") {
+	if status := phone.click("button[name=deny]"); status != 200 || !strings.Contains(phone.text("main"),
+		"access_denied") {
 		t.Errorf("deny: %d %s", status, phone.text("main"))
 	}
 	// By keyboard alone.
@@ -91,7 +96,8 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	// She sees what it may do, and ends it.
 	phone.open("/o/authorized_tokens/")
 	phone.shot("oauth-authorized")
-	if text := phone.text(".application"); !strings.Contains(text, "Photo printer") || !strings.Contains(text, "change your reports") {
+	if text := phone.text(".application"); !strings.Contains(text, "Photo printer") ||
+		!strings.Contains(text, "change your reports") {
 		t.Errorf("%s", text)
 	}
 	phone.click(".application button")
@@ -139,7 +145,8 @@ func TestInABrowserAnAnswerByPOSTGoesOnByItself(t *testing.T) {
 	// The page submits itself: what asks in that moment is told that the page is gone.
 	for range 250 {
 		var path string
-		if err := chromedp.Run(b.ctx, chromedp.Evaluate("location.pathname", &path)); err == nil && path == "/callback" {
+		if err := chromedp.Run(b.ctx, chromedp.Evaluate("location.pathname", &path)); err == nil &&
+			path == "/callback" {
 			break
 		}
 		b.do(chromedp.Sleep(20 * time.Millisecond))
@@ -147,7 +154,7 @@ func TestInABrowserAnAnswerByPOSTGoesOnByItself(t *testing.T) {
 	b.wantAt("/callback")
 }
 
-// shot takes a screenshot, for who looks at pages.
+// shot takes a screenshot, for people that look at pages.
 func (b *tab) shot(name string) {
 	b.t.Helper()
 	dir := os.Getenv("GATEWARDEN_SCREENSHOTS")

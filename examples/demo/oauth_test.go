@@ -30,7 +30,8 @@ func newApplication(id, secret string) *application {
 // at is where it sends browsers; pairs are further parameters.
 func (a *application) at(scope string, pairs ...string) string {
 	sum := sha256.Sum256([]byte(a.verifier))
-	query := url.Values{"response_type": {"code"}, "client_id": {a.id}, "redirect_uri": {a.redirect}, "scope": {scope}, "state": {"xyz"},
+	query := url.Values{"response_type": {"code"}, "client_id": {a.id}, "redirect_uri": {a.redirect}, "scope": {scope},
+		"state":          {"xyz"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		query.Set(pairs[i], pairs[i+1])
@@ -87,7 +88,8 @@ func (p *program) token(status int, a *application, pairs ...string) (g granted)
 
 func (p *program) redeem(status int, a *application, code string) granted {
 	p.t.Helper()
-	return p.token(status, a, "grant_type", "authorization_code", "code", code, "redirect_uri", a.redirect, "code_verifier", a.verifier)
+	return p.token(status, a, "grant_type", "authorization_code", "code", code, "redirect_uri", a.redirect,
+		"code_verifier", a.verifier)
 }
 
 func (p *program) renew(status int, a *application, refresh string) granted {
@@ -128,13 +130,15 @@ func TestTheTutorialOfDjangoOAuthToolkitWithAKillBetweenAllSteps(t *testing.T) {
 
 	bob := p.signIn(bob)
 	page := bob.post("/o/applications/register/", url.Values{"name": {"Tutorial"}, "client_type": {"confidential"},
-		"authorization_grant_type": {"authorization-code"}, "redirect_uris": {"http://127.0.0.1/callback http://127.0.0.1:8000/callback"}})
+		"authorization_grant_type": {"authorization-code"},
+		"redirect_uris":            {"http://127.0.0.1/callback http://127.0.0.1:8000/callback"}})
 	app := newApplication(registered(page.body, "client_id"), registered(page.body, "client_secret"))
 	if page.status != 200 || app.id == "" || app.secret == "" {
 		t.Fatalf("register: %d %s", page.status, page.body)
 	}
 	kill()
-	if page := visitorOf(bob).get("/o/applications/" + app.id + "/"); page.status != 200 || strings.Contains(page.body, app.secret) {
+	if page := visitorOf(bob).get("/o/applications/" + app.id + "/"); page.status != 200 ||
+		strings.Contains(page.body, app.secret) {
 		t.Errorf("the secret is shown again: %d", page.status)
 	}
 	alice := p.signIn(alice)
@@ -143,7 +147,9 @@ func TestTheTutorialOfDjangoOAuthToolkitWithAKillBetweenAllSteps(t *testing.T) {
 	kill()
 	first := p.redeem(200, app, code)
 	kill()
-	if status, text := p.do("GET", "/api/me", "Bearer "+first.Access, ""); status != 200 || strings.TrimSpace(text) != `{"user":"alice","backend":"oauth2","scopes":["openid","reports:read"],"client":"`+app.id+`"}` {
+	if status, text := p.do("GET", "/api/me", "Bearer "+first.Access, ""); status != 200 ||
+		strings.TrimSpace(
+			text) != `{"user":"alice","backend":"oauth2","scopes":["openid","reports:read"],"client":"`+app.id+`"}` {
 		t.Errorf("/api/me: %d %s", status, text)
 	}
 	p.want(200, "GET", "/api/reports", "Bearer "+first.Access)
@@ -189,7 +195,8 @@ func TestOf32RedemptionsAtOnceNothingIsLeft(t *testing.T) {
 	p := launch(t, "-db", "sqlite:"+filepath.Join(t.TempDir(), "demo.db"))
 	app := newApplication("demo-web", "demo-web-secret")
 	code := p.signIn(alice).authorize(app, "reports:read")
-	form := url.Values{"client_id": {app.id}, "client_secret": {app.secret}, "grant_type": {"authorization_code"}, "code": {code},
+	form := url.Values{"client_id": {app.id}, "client_secret": {app.secret}, "grant_type": {"authorization_code"},
+		"code":         {code},
 		"redirect_uri": {app.redirect}, "code_verifier": {app.verifier}}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -205,7 +212,8 @@ func TestOf32RedemptionsAtOnceNothingIsLeft(t *testing.T) {
 			}
 			defer answer.Body.Close()
 			var g granted
-			if err := json.NewDecoder(answer.Body).Decode(&g); err != nil || answer.StatusCode != 200 && answer.StatusCode != 400 {
+			if err := json.NewDecoder(answer.Body).Decode(&g); err != nil || answer.StatusCode != 200 &&
+				answer.StatusCode != 400 {
 				t.Errorf("%d %v", answer.StatusCode, err)
 			}
 			if answer.StatusCode == 200 {
@@ -229,7 +237,8 @@ func TestSigningOutEndsWhatWasGrantedInTheSessionButNotOfflineAccess(t *testing.
 	p := launch(t, "-db", "memory:")
 	app := newApplication("demo-web", "demo-web-secret")
 	v := p.signIn(alice)
-	online, offline := p.redeem(200, app, v.authorize(app, "openid reports:read")), p.redeem(200, app, v.authorize(app, "openid offline_access reports:read"))
+	online, offline := p.redeem(200, app, v.authorize(app, "openid reports:read")), p.redeem(200, app,
+		v.authorize(app, "openid offline_access reports:read"))
 	if got := v.post("/session/logout", nil); got.status != 303 {
 		t.Fatalf("logout: %d", got.status)
 	}
@@ -242,7 +251,8 @@ func TestASessionThatIsEndedFromAnotherDeviceTakesWhatWasGrantedInIt(t *testing.
 	p := launch(t, "-db", "memory:")
 	app := newApplication("demo-web", "demo-web-secret")
 	lost, here := p.signIn(alice), p.signIn(alice)
-	gone, kept := p.redeem(200, app, lost.authorize(app, "reports:read")), p.redeem(200, app, here.authorize(app, "reports:read"))
+	gone, kept := p.redeem(200, app, lost.authorize(app, "reports:read")), p.redeem(200, app,
+		here.authorize(app, "reports:read"))
 	for _, row := range here.devices() {
 		if !row.current {
 			here.post("/devices", row.form)
@@ -265,7 +275,8 @@ func TestUnitSessionsTakeTheirGrants(t *testing.T) {
 	app := newApplication("demo-web", "demo-web-secret")
 	t.Run("a session that a program ends by its identifier", func(t *testing.T) {
 		lost, here := p.signIn(bob), p.signIn(bob)
-		gone, kept := p.redeem(200, app, lost.authorize(app, "reports:read")), p.redeem(200, app, here.authorize(app, "reports:read"))
+		gone, kept := p.redeem(200, app, lost.authorize(app, "reports:read")), p.redeem(200, app,
+			here.authorize(app, "reports:read"))
 		ended := 0
 		for _, row := range here.devices() {
 			if !row.current && row.form.Get("kind") == "session" {
@@ -293,7 +304,8 @@ func TestUnitSessionsTakeTheirGrants(t *testing.T) {
 	})
 	t.Run("all others of one user, and no other user's", func(t *testing.T) {
 		here, other, bobs := p.signIn(alice), p.signIn(alice), p.signIn(bob)
-		kept, gone := p.redeem(200, app, here.authorize(app, "reports:read")), p.redeem(200, app, other.authorize(app, "reports:read"))
+		kept, gone := p.redeem(200, app, here.authorize(app, "reports:read")), p.redeem(200, app,
+			other.authorize(app, "reports:read"))
 		others := p.redeem(200, app, bobs.authorize(app, "reports:read"))
 		if got := here.post("/devices", url.Values{"kind": {"others"}}); got.status != 303 {
 			t.Fatalf("got %d", got.status)
@@ -306,7 +318,9 @@ func TestUnitSessionsTakeTheirGrants(t *testing.T) {
 
 func TestAnIssuerOfAnotherMachineByHTTPIsWarnedOf(t *testing.T) {
 	p := launch(t, "-db", "memory:", "-issuer", "http://demo.internal:8000")
-	if _, text := p.do("GET", "/.well-known/oauth-authorization-server", "", ""); !strings.Contains(text, `"token_endpoint":"http://demo.internal:8000/o/token/"`) || !strings.Contains(p.log.text(), "everybody on the way") {
+	if _, text := p.do("GET", "/.well-known/oauth-authorization-server", "", ""); !strings.Contains(
+		text, `"token_endpoint":"http://demo.internal:8000/o/token/"`) ||
+		!strings.Contains(p.log.text(), "everybody on the way") {
 		t.Errorf("%s %s", text, p.log.text())
 	}
 	token := p.token(200, newApplication("demo-job", "demo-job-secret"), "grant_type", "client_credentials")
@@ -319,7 +333,8 @@ func TestUnitARefusedClientOfAFileIsDisabled(t *testing.T) {
 	file := filepath.Join(dir, "clients.json")
 	args := []string{"-db", "sqlite:" + filepath.Join(dir, "demo.db"), "-clients", file}
 	start := func(member string) *program {
-		client := `{"client_id":"x","client_secret":"a-secret-of-24-characters","grant_types":["client_credentials"]` + member + `}`
+		client := `{"client_id":"x","client_secret":"a-secret-of-24-characters","grant_types":["client_credentials"]` +
+			member + `}`
 		if err := os.WriteFile(file, []byte("["+client+"]"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -347,15 +362,20 @@ func TestClientsOfAFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(`[{"client_id": "mine", "client_secret": "a-secret-of-24-characters", "client_name": "Mine", "grant_types": ["client_credentials"], "scope": "reports:read", "token_endpoint_auth_method": "client_secret_post", "software_id": "x"},
+	write(`[{"client_id": "mine", "client_secret": "a-secret-of-24-characters", "client_name": "Mine",
+		"grant_types": ["client_credentials"], "scope": "reports:read", "token_endpoint_auth_method": "client_secret_post",
+		"software_id": "x"},
 		{"client_id": "bare", "redirect_uris": ["http://127.0.0.1/callback"]},
-		{"client_id": "tv", "redirect_uris": ["http://127.0.0.1/callback"], "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]},
+		{"client_id": "tv", "redirect_uris": ["http://127.0.0.1/callback"],
+			"grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]},
 		{"client_id": "bound", "redirect_uris": ["http://127.0.0.1/callback"], "dpop_bound_access_tokens": true},
-		{"client_id": "keyed", "redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}},
+		{"client_id": "keyed", "redirect_uris": ["http://127.0.0.1/callback"],
+			"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}},
 		{"client_id": "pairwise", "redirect_uris": ["http://127.0.0.1/callback"], "subject_type": "pairwise"},
 		{"client_id": "hs", "redirect_uris": ["http://127.0.0.1/callback"], "id_token_signed_response_alg": "HS256"}]`)
 	p := launch(t, "-db", "memory:", "-clients", file)
-	for _, want := range []string{"client=mine members=[software_id]", "The member subject_type is not supported", "id_token_signed_response_alg"} {
+	for _, want := range []string{"client=mine members=[software_id]", "The member subject_type is not supported",
+		"id_token_signed_response_alg"} {
 		if !p.log.has(want) {
 			t.Errorf("log %s, want %q", p.log.text(), want)
 		}
@@ -363,7 +383,8 @@ func TestClientsOfAFile(t *testing.T) {
 	mine := p.token(200, newApplication("mine", "a-secret-of-24-characters"), "grant_type", "client_credentials")
 	p.want(200, "GET", "/api/reports", "Bearer "+mine.Access)
 	p.want(403, "POST", "/api/reports", "Bearer "+mine.Access)
-	if status, text := p.do("GET", "/api/me", "Bearer "+mine.Access, ""); status != 200 || strings.TrimSpace(text) != `{"user":null,"backend":"oauth2","scopes":["reports:read"],"client":"mine"}` {
+	if status, text := p.do("GET", "/api/me", "Bearer "+mine.Access, ""); status != 200 ||
+		strings.TrimSpace(text) != `{"user":null,"backend":"oauth2","scopes":["reports:read"],"client":"mine"}` {
 		t.Errorf("%d %s", status, text)
 	}
 	bare := newApplication("bare", "")
@@ -372,12 +393,14 @@ func TestClientsOfAFile(t *testing.T) {
 	}
 	p.signIn(alice).authorize(newApplication("tv", ""), "reports:read")
 	for _, id := range []string{"bound", "keyed", "pairwise", "hs"} {
-		if got := p.signIn(alice).get(newApplication(id, "").at("reports:read")); got.status != 400 || !strings.Contains(p.log.text(), id) {
+		if got := p.signIn(alice).get(newApplication(id, "").at("reports:read")); got.status != 400 ||
+			!strings.Contains(p.log.text(), id) {
 			t.Errorf("%s: %d", id, got.status)
 		}
 	}
 	write(`[{"client_id": "mine", "redirect_uris": ["javascript:alert(1)"]}]`)
-	if said := refuses(t, "-db", "memory:", "-clients", file); !strings.Contains(said, `client "mine"`) || !strings.Contains(said, "redirect URI") {
+	if said := refuses(t, "-db", "memory:", "-clients", file); !strings.Contains(said, `client "mine"`) ||
+		!strings.Contains(said, "redirect URI") {
 		t.Error(said)
 	}
 	write(`{`)

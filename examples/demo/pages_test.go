@@ -60,21 +60,32 @@ func TestCallback(t *testing.T) {
 		query    url.Values
 		has, not string
 	}{
-		"a code is shown, and the line that redeems it": {url.Values{"code": {code}}, "-d code=" + code + "<", "There is no code"},
-		"a login code, too":                             {url.Values{"login_code": {code}}, "-d login_code=" + code + "<", "There is no code"},
-		"a code that is a command is not shown":         {url.Values{"code": {shell}}, "There is no code", "pwned"},
-		"nor one behind a good code":                    {url.Values{"code": {code + shell}}, "There is no code", "pwned"},
-		"nor one behind a line break":                   {url.Values{"code": {code + "\ntouch pwned"}}, "There is no code", "pwned"},
-		"nor a login code that is one":                  {url.Values{"login_code": {"$(touch pwned)xxxxxxxxxxxxxxxx"}}, "There is no code", "pwned"},
-		"nor a code that is too long":                   {url.Values{"code": {strings.Repeat("y", 129)}}, "There is no code", "yyyy"},
-		"nor a code that is too short":                  {url.Values{"code": {"ls"}}, "There is no code", "ls<"},
-		"nor a sentence in place of an error":           {url.Values{"error": {"call pwned at 555"}}, "There is no code", "pwned"},
-		"nor a sentence in place of a state":            {url.Values{"code": {code}, "state": {"call pwned"}}, code, "pwned"},
-		"an error is shown":                             {url.Values{"error": {"access_denied"}}, "<code>access_denied</code>", "shell"},
-		"a state is shown":                              {url.Values{"code": {code}, "state": {"xyz.-~_1"}}, "<code>xyz.-~_1</code>", "There is no code"},
+		"a code is shown, and the line that redeems it": {url.Values{"code": {code}}, "-d code=" + code + "<",
+			"There is no code"},
+		"a login code, too": {url.Values{"login_code": {code}}, "-d login_code=" + code +
+			"<", "There is no code"},
+		"a code that is a command is not shown": {url.Values{"code": {shell}}, "There is no code", "pwned"},
+		"nor one behind a good code": {url.Values{"code": {code + shell}},
+			"There is no code", "pwned"},
+		"nor one behind a line break": {url.Values{"code": {code + "\ntouch pwned"}},
+			"There is no code", "pwned"},
+		"nor a login code that is one": {url.Values{"login_code": {"$(touch pwned)xxxxxxxxxxxxxxxx"}},
+			"There is no code", "pwned"},
+		"nor a code that is too long": {url.Values{"code": {strings.Repeat("y", 129)}},
+			"There is no code", "yyyy"},
+		"nor a code that is too short": {url.Values{"code": {"ls"}}, "There is no code", "ls<"},
+		"nor a sentence in place of an error": {url.Values{"error": {"call pwned at 555"}},
+			"There is no code", "pwned"},
+		"nor a sentence in place of a state": {url.Values{"code": {code}, "state": {"call pwned"}},
+			code, "pwned"},
+		"an error is shown": {url.Values{"error": {"access_denied"}},
+			"<code>access_denied</code>", "shell"},
+		"a state is shown": {url.Values{"code": {code}, "state": {"xyz.-~_1"}},
+			"<code>xyz.-~_1</code>", "There is no code"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, got := range []answer{p.visit().get("/callback?" + c.query.Encode()), p.visit().post("/callback", c.query)} {
+			for _, got := range []answer{p.visit().get("/callback?" + c.query.Encode()),
+				p.visit().post("/callback", c.query)} {
 				_, main, _ := strings.Cut(got.body, "<main>")
 				if got.status != 200 || !strings.Contains(main, c.has) || strings.Contains(main, c.not) {
 					t.Errorf("%d %s", got.status, main)
@@ -104,7 +115,8 @@ func TestMissingPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := alices.send(c.method, c.path, "", "")
 			if got.status != c.status || !strings.HasPrefix(got.header.Get("Content-Type"), "text/html") ||
-				!strings.Contains(got.body, "Signed in as <strong>alice</strong>") || !strings.Contains(got.body, `href="/">See what there is`) {
+				!strings.Contains(got.body, "Signed in as <strong>alice</strong>") ||
+				!strings.Contains(got.body, `href="/">See what there is`) {
 				t.Errorf("a browser gets %d %v %s", got.status, got.header, got.body)
 			}
 			if c.status == 405 && got.header.Get("Allow") == "" {
@@ -124,7 +136,8 @@ func TestMissingPages(t *testing.T) {
 	})
 	t.Run("a slash too many is told", func(t *testing.T) {
 		for path, want := range map[string]bool{"/session/login/": true, "/no/such/page/": false} {
-			if status, text := p.do("POST", path, "", ""); status != 404 || strings.Contains(text, "without the slash at its end") != want {
+			if status, text := p.do("POST", path, "", ""); status != 404 ||
+				strings.Contains(text, "without the slash at its end") != want {
 				t.Errorf("%s: %d %s", path, status, text)
 			}
 		}
@@ -140,7 +153,8 @@ func TestWelcome(t *testing.T) {
 	p := launch(t, "-db", "memory:")
 	p.stop(syscall.SIGTERM)
 	said := p.log.text()
-	for _, want := range []string{p.url + "/ ", "alice, bob, carol, admin", "README.md", "curl -i " + p.url + "/api/public"} {
+	for _, want := range []string{p.url + "/ ", "alice, bob, carol, admin", "README.md",
+		"curl -i " + p.url + "/api/public"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("at its start it does not say %q:\n%s", want, said)
 		}
@@ -168,12 +182,15 @@ func TestEveryPageHasTheSameBar(t *testing.T) {
 	v := p.signIn(alice)
 	_, style, _ := strings.Cut(v.get("/").body, "<style>")
 	style, _, _ = strings.Cut(style, "</style>")
-	for _, path := range []string{"/", "/account", "/devices", "/session/password", "/session/login", "/callback", "/nowhere",
+	for _, path := range []string{"/", "/account", "/devices", "/session/password", "/session/login",
+		"/callback", "/nowhere",
 		"/o/applications/", "/o/applications/register/", "/o/authorized_tokens/", "/o/authorize/?client_id=nobody"} {
 		t.Run(path, func(t *testing.T) {
 			got := v.get(path)
-			for _, want := range []string{"<style>" + style + "</style>", `<a class="brand" href="/">Gatewarden demo</a>`,
-				"Signed in as <strong>alice</strong>", `<a href="/account"`, `<form method="post" action="/session/logout">`} {
+			for _, want := range []string{"<style>" + style + "</style>",
+				`<a class="brand" href="/">Gatewarden demo</a>`,
+				"Signed in as <strong>alice</strong>", `<a href="/account"`,
+				`<form method="post" action="/session/logout">`} {
 				if !strings.Contains(got.body, want) {
 					t.Errorf("%d, the page lacks %.60s", got.status, want)
 				}
@@ -190,12 +207,14 @@ func TestHomePage(t *testing.T) {
 		}
 	})
 	t.Run("a signed-in user is not", func(t *testing.T) {
-		if got := p.signIn(alice).get("/"); strings.Contains(got.body, "with two browsers") || !strings.Contains(got.body, `href="/account"`) {
+		if got := p.signIn(alice).get("/"); strings.Contains(got.body, "with two browsers") ||
+			!strings.Contains(got.body, `href="/account"`) {
 			t.Errorf("%s", got.body)
 		}
 	})
 	t.Run("over http it says which clients keep Secure cookies to themselves", func(t *testing.T) {
-		if got := p.visit().get("/"); !strings.Contains(got.body, "The cookie is Secure") || !strings.Contains(got.body, "wget") {
+		if got := p.visit().get("/"); !strings.Contains(got.body, "The cookie is Secure") ||
+			!strings.Contains(got.body, "wget") {
 			t.Errorf("%s", got.body)
 		}
 	})
@@ -203,8 +222,10 @@ func TestHomePage(t *testing.T) {
 		b := p.browse()
 		b.open("/")
 		var copied string
-		b.eval(`(() => { const all = document.querySelectorAll("pre"), range = document.createRange(); range.selectNode(all[2]);
-			getSelection().removeAllRanges(); getSelection().addRange(range); return getSelection().toString() })()`, &copied)
+		b.eval(`(() => { const all = document.querySelectorAll("pre"), range = document.createRange();
+			range.selectNode(all[2]);
+			getSelection().removeAllRanges(); getSelection().addRange(range);
+				return getSelection().toString() })()`, &copied)
 		if want := steps[1].Lines(); strings.TrimSpace(copied) != want[0].Text+"\n"+want[1].Text {
 			t.Errorf("copied %q", copied)
 		}

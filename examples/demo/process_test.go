@@ -105,7 +105,8 @@ func begin(t *testing.T, args ...string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t: t, cmd: exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...), log: &lockedBuffer{}}
+	p := &program{t: t, cmd: exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...),
+		log: &lockedBuffer{}}
 	if i := slices.Index(args, "-issuer"); i >= 0 {
 		p.issuer = args[i+1]
 	}

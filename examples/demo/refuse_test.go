@@ -49,7 +49,8 @@ func TestUnitDatabasesThatAreRefused(t *testing.T) {
 		})
 	}
 	t.Run("Redis: no -key", func(t *testing.T) {
-		if text := refuses(t, "-db", "redis://:a-Secret-word@127.0.0.1:1"); !strings.Contains(text, "-key is required") ||
+		if text := refuses(t, "-db", "redis://:a-Secret-word@127.0.0.1:1"); !strings.Contains(
+			text, "-key is required") ||
 			strings.Contains(text, "Secret") {
 			t.Errorf("got %q, want a line about -key", text)
 		}
@@ -79,7 +80,8 @@ func TestUnitDatabasesThatAreRefused(t *testing.T) {
 			}
 			_ = listener.Close()
 			scheme, _, _ := strings.Cut(engine.address(t), "://")
-			want(t, scheme+"://app:a-Secret-word@"+listener.Addr().String()+"/app", "a-Secret-word", "connection refused")
+			want(t, scheme+"://app:a-Secret-word@"+listener.Addr().String()+"/app", "a-Secret-word",
+				"connection refused")
 		})
 		t.Run(engine.name+": a wrong password", func(t *testing.T) {
 			address := engine.address(t)
@@ -169,8 +171,8 @@ func goesAway(t *testing.T, address string, server stoppable) {
 	}
 }
 
-// durable has a server of the tests write each commit before it is acknowledged. It does so later otherwise, and forgets
-// the last commits when it is killed.
+// durable has a server of the tests write each commit before it is acknowledged. It does so later otherwise, and
+// forgets the last commits when it is killed.
 func durable(t *testing.T, address string) {
 	t.Helper()
 	statement := "SET GLOBAL innodb_flush_log_at_trx_commit = 1"

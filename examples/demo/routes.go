@@ -192,7 +192,8 @@ func (a *app) switchUser(active bool) http.Handler {
 			a.logger.ErrorContext(r.Context(), "users", "error", err)
 			http.Error(w, "store does not answer", http.StatusServiceUnavailable)
 		case !found:
-			auth.WriteProblem(w, &auth.Problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is no such user."})
+			auth.WriteProblem(w, &auth.Problem{Status: http.StatusNotFound, Code: "not_found",
+				Detail: "There is no such user."})
 		default:
 			w.WriteHeader(http.StatusNoContent)
 		}

@@ -31,7 +31,8 @@ func TestOneBrowserEndsAnother(t *testing.T) {
 		}
 	}
 	if len(current) != 1 || len(others) != 1 || len(tokens) != 1 {
-		t.Fatalf("%d rows are marked current, %d are other sessions, %d are tokens; want one each", len(current), len(others), len(tokens))
+		t.Fatalf("%d rows are marked current, %d are other sessions, %d are tokens; want one each", len(current),
+			len(others), len(tokens))
 	}
 	if got := stranger.post("/devices", others[0].form); got.status != 303 {
 		t.Errorf("another user's form: %d %s", got.status, got.body)
@@ -88,14 +89,20 @@ func TestChangingThePasswordEndsEverythingElse(t *testing.T) {
 	for name, form := range map[string]struct {
 		old, chosen, says string
 	}{
-		"a wrong old one":                     {"not-the-password", chosen, `"code":"password_incorrect"`},
-		"one that is too short":               {"correct-horse-battery", "horse", `"errors":[{"code":"password_too_short"`},
-		"one that is common":                  {"correct-horse-battery", "iloveyou", `"errors":[{"code":"password_too_common"`},
-		"one of digits, and common":           {"correct-horse-battery", "12345678", `"errors":[{"code":"password_entirely_numeric"`},
-		"the user's own name with a bit more": {"correct-horse-battery", "alice-al", `"errors":[{"code":"password_too_similar"`},
-		"the old one again":                   {"correct-horse-battery", "correct-horse-battery", `"code":"password_unchanged"`},
+		"a wrong old one": {"not-the-password", chosen, `"code":"password_incorrect"`},
+		"one that is too short": {"correct-horse-battery", "horse",
+			`"errors":[{"code":"password_too_short"`},
+		"one that is common": {"correct-horse-battery", "iloveyou",
+			`"errors":[{"code":"password_too_common"`},
+		"one of digits, and common": {"correct-horse-battery", "12345678",
+			`"errors":[{"code":"password_entirely_numeric"`},
+		"the user's own name with a bit more": {"correct-horse-battery", "alice-al",
+			`"errors":[{"code":"password_too_similar"`},
+		"the old one again": {"correct-horse-battery", "correct-horse-battery",
+			`"code":"password_unchanged"`},
 	} {
-		got := here.post("/session/password", url.Values{"old": {form.old}, "new": {form.chosen}}, "Accept", "application/json")
+		got := here.post("/session/password", url.Values{"old": {form.old}, "new": {form.chosen}}, "Accept",
+			"application/json")
 		if got.status != 400 || !strings.Contains(got.body, form.says) {
 			t.Errorf("%s: %d %s, want 400 %s", name, got.status, got.body, form.says)
 		}
@@ -142,12 +149,14 @@ func TestAStaleCookieIsNoCredential(t *testing.T) {
 		body                  string
 		clears                bool
 	}{
-		"alone it is nobody, and forgotten":      {stale, "", 200, `{"user":null}` + "\n", true},
-		"one that never was, too":                {stale[:len(stale)-1] + "x", "", 200, `{"user":null}` + "\n", true},
-		"one of another shape, too":              {"abc", "", 200, `{"user":null}` + "\n", true},
-		"beside a token of Token it is nothing":  {stale, "Token " + token, 200, `{"user":"bob","backend":"knox"}` + "\n", false},
-		"beside a token of Bearer it is nothing": {stale, "Bearer " + token, 200, `{"user":"bob","backend":"knox"}` + "\n", false},
-		"beside a bad token that one counts":     {stale, "Bearer " + token[:len(token)-1], 401, "", false},
+		"alone it is nobody, and forgotten": {stale, "", 200, `{"user":null}` + "\n", true},
+		"one that never was, too":           {stale[:len(stale)-1] + "x", "", 200, `{"user":null}` + "\n", true},
+		"one of another shape, too":         {"abc", "", 200, `{"user":null}` + "\n", true},
+		"beside a token of Token it is nothing": {stale, "Token " + token, 200, `{"user":"bob","backend":"knox"}` +
+			"\n", false},
+		"beside a token of Bearer it is nothing": {stale, "Bearer " + token, 200, `{"user":"bob","backend":"knox"}` +
+			"\n", false},
+		"beside a bad token that one counts": {stale, "Bearer " + token[:len(token)-1], 401, "", false},
 	} {
 		got := v.with(c.cookie).get("/api/public", "Authorization", c.authorization)
 		if got.status != c.status || c.body != "" && got.body != c.body {
@@ -162,7 +171,8 @@ func TestAStaleCookieIsNoCredential(t *testing.T) {
 	}
 	// Explicit comes before ambient, so a token that has ended counts, too.
 	good := p.signIn(alice)
-	if got := good.get("/api/public", "Authorization", "Bearer "+token); got.body != `{"user":"bob","backend":"knox"}`+"\n" {
+	if got := good.get("/api/public", "Authorization",
+		"Bearer "+token); got.body != `{"user":"bob","backend":"knox"}`+"\n" {
 		t.Errorf("a token beside the good cookie of another: %d %s", got.status, got.body)
 	}
 	p.want(204, "POST", "/auth/logout/", "Token "+token)
@@ -184,14 +194,17 @@ func TestAPageOfAnotherSiteCanPostNothing(t *testing.T) {
 	}
 	for path, form := range forms {
 		for name, headers := range map[string][]string{
-			"a page of another site":                       {"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"},
+			"a page of another site": {"Sec-Fetch-Site", "cross-site", "Origin",
+				"https://evil.example"},
 			"a page of another site that hides its origin": {"Sec-Fetch-Site", "cross-site", "Origin", "null"},
-			"a page of another host of the site":           {"Sec-Fetch-Site", "same-site", "Origin", "http://127.0.0.1:1"},
-			"a page in a browser without fetch metadata":   {"Origin", "https://evil.example"},
-			"one that hides its origin in such a browser":  {"Origin", "null"},
+			"a page of another host of the site": {"Sec-Fetch-Site", "same-site", "Origin",
+				"http://127.0.0.1:1"},
+			"a page in a browser without fetch metadata":  {"Origin", "https://evil.example"},
+			"one that hides its origin in such a browser": {"Origin", "null"},
 		} {
 			got := here.post(path, form, append(headers, "Accept", "application/json")...)
-			if got.status != 403 || !strings.Contains(got.body, `"code":"cross_origin"`) || got.cookie(here.name()) != "" {
+			if got.status != 403 || !strings.Contains(got.body, `"code":"cross_origin"`) ||
+				got.cookie(here.name()) != "" {
 				t.Errorf("%s posts to %s: %d %s %q", name, path, got.status, got.body, got.cookie(here.name()))
 			}
 		}
@@ -200,7 +213,8 @@ func TestAPageOfAnotherSiteCanPostNothing(t *testing.T) {
 	phone.want(200, "alice")
 	p.want(200, "GET", "/api/me", alice) // with the password of before
 
-	for _, name := range []string{"/api/reports", "/devices", "/session/password", "/session/login", "/session/logout"} {
+	for _, name := range []string{"/api/reports", "/devices", "/session/password", "/session/login",
+		"/session/logout"} {
 		got := here.post(name, forms[name], "Sec-Fetch-Site", "same-origin", "Origin", p.url)
 		if got.status != 200 && got.status != 303 {
 			t.Errorf("a page of ours posts to %s: %d %s", name, got.status, got.body)
@@ -211,23 +225,29 @@ func TestAPageOfAnotherSiteCanPostNothing(t *testing.T) {
 func TestSigningInLeadsToPathsOfThisServerOnly(t *testing.T) {
 	p := launch(t, "-db", "memory:")
 	for _, next := range []string{
-		"https://evil.example/", "//evil.example/", "///evil.example", `/\evil.example`, `\\evil.example`, "/\t/evil.example", "/\n/evil.example",
-		" //evil.example", "javascript:alert(1)", "data:text/html,x", "http:evil.example", "evil.example", "devices", "?next=/", "/ü", "/a b",
+		"https://evil.example/", "//evil.example/", "///evil.example", `/\evil.example`, `\\evil.example`,
+		"/\t/evil.example", "/\n/evil.example",
+		" //evil.example", "javascript:alert(1)", "data:text/html,x", "http:evil.example", "evil.example", "devices",
+		"?next=/", "/ü", "/a b",
 		"/devices\r\nSet-Cookie: a=b", "/\x00", "/" + strings.Repeat("a", 2000),
 	} {
 		v := p.visit()
-		got := v.post("/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"}, "next": {next}})
+		got := v.post("/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"},
+			"next": {next}})
 		if got.status != 303 || got.header.Get("Location") != "/" {
 			t.Errorf("next=%q: %d to %q, want /", next, got.status, got.header.Get("Location"))
 		}
 	}
-	for _, next := range []string{"/devices", "/devices?changed", "/session/password", "/?a=%2F%2Fevil.example", "/a//b", "/%5Cevil"} {
+	for _, next := range []string{"/devices", "/devices?changed", "/session/password", "/?a=%2F%2Fevil.example",
+		"/a//b", "/%5Cevil"} {
 		v := p.visit()
-		got := v.post("/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"}, "next": {next}})
+		got := v.post("/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"},
+			"next": {next}})
 		if got.status != 303 || got.header.Get("Location") != next {
 			t.Errorf("next=%q: %d to %q", next, got.status, got.header.Get("Location"))
 		}
-		if got := v.post("/session/logout", url.Values{"next": {next}}); got.status != 303 || got.header.Get("Location") != next {
+		if got := v.post("/session/logout", url.Values{"next": {next}}); got.status != 303 ||
+			got.header.Get("Location") != next {
 			t.Errorf("logout, next=%q: %d to %q", next, got.status, got.header.Get("Location"))
 		}
 	}
@@ -310,7 +330,8 @@ func TestADisabledUsersSessionIsNobodysAtOnce(t *testing.T) {
 	p.want(204, "POST", "/api/users/bob/disable", admin)
 	v.want(401, "")
 	session := v.session()
-	if got := v.with(session).get("/api/public"); got.status != 200 || got.body != `{"user":null}`+"\n" || got.cookie(v.name()) != cleared(v.name()) {
+	if got := v.with(session).get("/api/public"); got.status != 200 || got.body != `{"user":null}`+"\n" ||
+		got.cookie(v.name()) != cleared(v.name()) {
 		t.Errorf("/api/public: %d %s, cookie %q", got.status, got.body, got.cookie(v.name()))
 	}
 	if got := v.with(session).get("/devices"); got.status != 303 || got.header.Get("Location") != "/session/login" {
@@ -328,16 +349,21 @@ func TestWhoMustSignInFirstComesBack(t *testing.T) {
 	} {
 		v := p.visit()
 		got := v.get("/devices?a=b&c", accept...)
-		if got.status != 303 || got.header.Get("Location") != "/session/login" || got.header.Get("WWW-Authenticate") != "" {
+		if got.status != 303 || got.header.Get("Location") != "/session/login" ||
+			got.header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: %d to %q", name, got.status, got.header.Get("Location"))
 		}
-		if form := v.get("/session/login", accept...); form.status != 200 || !strings.Contains(form.body, `<form class="card" method="post" action="/session/login">`) {
+		if form := v.get("/session/login", accept...); form.status != 200 ||
+			!strings.Contains(form.body, `<form class="card" method="post" action="/session/login">`) {
 			t.Errorf("%s: the form: %d %s", name, form.status, form.body)
 		}
-		if got := v.logIn("alice:wrong-password", accept...); got.status != 401 || !strings.Contains(got.body, `role="alert"`) || !strings.Contains(got.body, `name="username" value="alice"`) {
+		if got := v.logIn("alice:wrong-password", accept...); got.status != 401 ||
+			!strings.Contains(got.body, `role="alert"`) ||
+			!strings.Contains(got.body, `name="username" value="alice"`) {
 			t.Errorf("%s: the form after a wrong password: %d %s", name, got.status, got.body)
 		} else if got.header.Get("WWW-Authenticate") != "" {
-			t.Errorf("%s: a challenge that makes browsers ask in a dialog: %q", name, got.header.Get("WWW-Authenticate"))
+			t.Errorf("%s: a challenge that makes browsers ask in a dialog: %q", name,
+				got.header.Get("WWW-Authenticate"))
 		}
 		if got := v.logIn(alice, accept...); got.status != 303 || got.header.Get("Location") != "/devices?a=b&c" {
 			t.Errorf("%s comes back to %d %q", name, got.status, got.header.Get("Location"))
@@ -354,13 +380,15 @@ func TestWhoMustSignInFirstComesBack(t *testing.T) {
 	} {
 		got := p.visit().get("/devices", headers...)
 		if got.status != 401 || got.header.Get("WWW-Authenticate") == "" || got.header.Get("Set-Cookie") != "" {
-			t.Errorf("%s: %d, challenge %q, cookie %q", name, got.status, got.header.Get("WWW-Authenticate"), got.header.Get("Set-Cookie"))
+			t.Errorf("%s: %d, challenge %q, cookie %q", name, got.status, got.header.Get("WWW-Authenticate"),
+				got.header.Get("Set-Cookie"))
 		}
 	}
 }
 
 func TestAProxyIsBelievedOnlyWhereItIsTrusted(t *testing.T) {
-	proxied := []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app.example", "Origin", "https://app.example"}
+	proxied := []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app.example", "Origin",
+		"https://app.example"}
 	behind := launch(t, "-db", "memory:", "-trust-proxy", "127.0.0.0/8").visit()
 	if got := behind.logIn(alice, proxied...); got.status != 303 {
 		t.Errorf("from the proxy: %d %s", got.status, got.body)
@@ -374,7 +402,8 @@ func TestAProxyIsBelievedOnlyWhereItIsTrusted(t *testing.T) {
 		t.Errorf("a page of another site, from the proxy: %d %s", got.status, got.body)
 	}
 	for name, args := range map[string][]string{
-		"without a proxy": {"-db", "memory:"}, "from another than the proxy": {"-db", "memory:", "-trust-proxy", "192.0.2.0/24"},
+		"without a proxy": {"-db", "memory:"}, "from another than the proxy": {"-db", "memory:", "-trust-proxy",
+			"192.0.2.0/24"},
 	} {
 		v := launch(t, args...).visit()
 		if got := v.logIn(alice, proxied...); got.status != 403 || v.session() != "" {
@@ -389,7 +418,8 @@ func TestAProxyIsBelievedOnlyWhereItIsTrusted(t *testing.T) {
 func TestWhatOthersWriteIsShownAsText(t *testing.T) {
 	const hostile, shown = `"><script>alert('x')</script>`, `&#34;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;`
 	p := launch(t, "-db", "memory:")
-	if status, text := p.do("POST", "/auth/login/", "", `{"username":"alice","password":"correct-horse-battery","name":"\"><script>alert('x')</script>"}`); status != 200 {
+	if status, text := p.do("POST", "/auth/login/", "",
+		`{"username":"alice","password":"correct-horse-battery","name":"\"><script>alert('x')</script>"}`); status != 200 {
 		t.Fatal(status, text)
 	}
 	v := p.visit()
@@ -398,13 +428,15 @@ func TestWhatOthersWriteIsShownAsText(t *testing.T) {
 	for name, got := range map[string]answer{
 		"a device's name and a browser's": v.get("/devices"),
 		"the username of a failed login":  p.visit().logIn(hostile + ":x"),
-		"the next of a failed login":      p.visit().post("/session/login", url.Values{"username": {"alice"}, "password": {"x"}, "next": {hostile}}),
-		"the next of the form":            p.visit().get("/session/login?next=" + url.QueryEscape(hostile)),
+		"the next of a failed login": p.visit().post("/session/login",
+			url.Values{"username": {"alice"}, "password": {"x"}, "next": {hostile}}),
+		"the next of the form": p.visit().get("/session/login?next=" + url.QueryEscape(hostile)),
 	} {
 		if strings.Contains(got.body, "<script>alert") || !strings.Contains(got.body, shown) {
 			t.Errorf("%s: %s", name, got.body)
 		}
-		if got.header.Get("Content-Type") != "text/html; charset=utf-8" || got.header.Get("X-Content-Type-Options") != "nosniff" ||
+		if got.header.Get("Content-Type") != "text/html; charset=utf-8" ||
+			got.header.Get("X-Content-Type-Options") != "nosniff" ||
 			!strings.HasPrefix(got.header.Get("Content-Security-Policy"), "default-src 'none'; style-src 'sha256-") {
 			t.Errorf("%s: %v", name, got.header)
 		}
@@ -414,7 +446,8 @@ func TestWhatOthersWriteIsShownAsText(t *testing.T) {
 func TestNoCookieIsKeptOfWhoDoesNotSignIn(t *testing.T) {
 	p := launch(t, "-db", "memory:")
 	for path, got := range map[string]answer{
-		"/": p.visit().get("/"), "/session/login": p.visit().get("/session/login"), "/api/public": p.visit().get("/api/public"),
+		"/": p.visit().get("/"), "/session/login": p.visit().get("/session/login"),
+		"/api/public":    p.visit().get("/api/public"),
 		"a failed login": p.visit().logIn("alice:wrong-password"),
 	} {
 		if lines := got.header["Set-Cookie"]; len(lines) > 0 {
@@ -423,11 +456,14 @@ func TestNoCookieIsKeptOfWhoDoesNotSignIn(t *testing.T) {
 	}
 	v := p.visit()
 	got := v.logIn(alice)
-	if line := got.cookie(v.name()); v.session() == "" || line != v.name()+"="+v.session()+"; Path=/; HttpOnly; Secure; SameSite=Lax" {
+	if line := got.cookie(v.name()); v.session() == "" || line != v.name()+"="+v.session()+"; Path=/; HttpOnly; "+
+		"Secure; SameSite=Lax" {
 		t.Errorf("the cookie of a session: %q", line)
 	}
-	remembered := v.post("/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"}, "remember": {"on"}})
-	if line := remembered.cookie(v.name()); !strings.HasSuffix(line, "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax") {
+	remembered := v.post("/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"},
+		"remember": {"on"}})
+	if line := remembered.cookie(v.name()); !strings.HasSuffix(
+		line, "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax") {
 		t.Errorf("the cookie of 30 days: %q", line)
 	}
 }

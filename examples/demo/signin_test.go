@@ -36,7 +36,8 @@ func TestUnitWhatAnApplicationWishesReachesTheLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := v.post("/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"}, "next": {u.Query().Get("next")}}); got.status != 303 {
+	if got := v.post("/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"},
+		"next": {u.Query().Get("next")}}); got.status != 303 {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	got := p.redeem(200, web, v.authorize(web, "openid"))
@@ -56,18 +57,21 @@ func TestUnitWhatAnApplicationWishesReachesTheLogin(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &metadata); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Join(metadata.ACR, " ") != "1" || strings.Join(metadata.Algorithms, " ") != "RS256 ES256" || !strings.Contains(strings.Join(metadata.Claims, " "), "email") {
+		if strings.Join(metadata.ACR, " ") != "1" || strings.Join(metadata.Algorithms, " ") != "RS256 ES256" ||
+			!strings.Contains(strings.Join(metadata.Claims, " "), "email") {
 			t.Errorf("%+v", metadata)
 		}
 	})
 	t.Run("a hint that is not a name is escaped", func(t *testing.T) {
 		away := p.visit().get(web.at("openid", "login_hint", `"><script>alert(1)</script>`))
-		if page := p.visit().get(away.header.Get("Location")); page.status != 200 || strings.Contains(page.body, "<script>alert") {
+		if page := p.visit().get(away.header.Get("Location")); page.status != 200 ||
+			strings.Contains(page.body, "<script>alert") {
 			t.Errorf("%d %s", page.status, page.body)
 		}
 	})
 	t.Run("the page opens as before where no application asks", func(t *testing.T) {
-		if page := p.visit().get("/session/login?next=/devices"); page.status != 200 || !strings.Contains(page.body, `name="username" value=""`) {
+		if page := p.visit().get("/session/login?next=/devices"); page.status != 200 ||
+			!strings.Contains(page.body, `name="username" value=""`) {
 			t.Errorf("%d %s", page.status, page.body)
 		}
 	})

@@ -17,8 +17,8 @@ func (us *sqlUsers) openSignUps(ctx context.Context) error {
 	return us.createTable(ctx, "demo_signups", "id "+text+" PRIMARY KEY, name "+text+" NOT NULL")
 }
 
-// signUp returns the user that was made with this id, or makes one without a password. All of it is one transaction, and
-// the id comes first, so that of two logins at once with one id the second one waits for the user of the first.
+// signUp returns the user that was made with this id, or makes one without a password. All of it is one transaction,
+// and the id comes first, so that of two logins at once with one id the second one waits for the user of the first.
 func (us *sqlUsers) signUp(ctx context.Context, id, wanted string) (auth.User, error) {
 	var name string
 	err := us.update(ctx, func(conn *sql.Conn) error {
@@ -27,7 +27,8 @@ func (us *sqlUsers) signUp(ctx context.Context, id, wanted string) (auth.User, e
 			return err
 		}
 		if !added {
-			return conn.QueryRowContext(ctx, us.engine.SQL("SELECT name FROM demo_signups WHERE id = ?"), id).Scan(&name)
+			return conn.QueryRowContext(ctx, us.engine.SQL("SELECT name FROM demo_signups WHERE id = ?"), id).Scan(
+				&name)
 		}
 		if name, err = us.addFree(ctx, conn, wanted); err != nil {
 			return err

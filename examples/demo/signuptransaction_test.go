@@ -22,7 +22,8 @@ func TestUnitSignUpIsOneTransaction(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = s.close() })
-			if _, err := s.users.userTable.(*sqlUsers).exec(t.Context(), `CREATE TRIGGER down BEFORE UPDATE ON demo_signups
+			if _, err := s.users.userTable.(*sqlUsers).exec(t.Context(),
+				`CREATE TRIGGER down BEFORE UPDATE ON demo_signups
 				BEGIN SELECT RAISE(ABORT, 'down'); END`); err != nil {
 				t.Fatal(err)
 			}

@@ -65,7 +65,8 @@ curl -i -X POST -u admin:only-for-the-demo $URL/api/users/bob/enable → 204
 curl -i -X POST -u carol:closed-account-99 $URL/auth/login/ → 401`},
 	{Title: "Sign in as a browser does",
 		Why: "A cookie, not a token. A page of another site cannot use it, and it is worth nothing after signing out.",
-		OverHTTP: "The cookie is Secure. Browsers and curl send it back over http too, since 127.0.0.1 is this machine. " +
+		OverHTTP: "The cookie is Secure. Browsers and curl send it back over http too, since 127.0.0.1 is this " +
+			"machine. " +
 			"Python, Java, wget and HTTPie do not. Give the demo -tls-cert and -tls-key to use these.",
 		Script: `
 JAR=$(mktemp)

@@ -41,7 +41,8 @@ func (us *redisUsers) open(ctx context.Context, hasher *password.Hasher) error {
 	}
 	for _, u := range first {
 		command := client.B().Set().Key(us.key(u.name)).Value(textOf(u)).Nx().Build()
-		if err := client.Do(ctx, command).Error(); err != nil && !rueidis.IsRedisNil(err) { // nil: another demo was first
+		// nil: another demo was first
+		if err := client.Do(ctx, command).Error(); err != nil && !rueidis.IsRedisNil(err) {
 			return err
 		}
 	}
@@ -122,8 +123,8 @@ func (us *redisUsers) setPassword(ctx context.Context, u auth.User, encoded stri
 	return err
 }
 
-// signUpScript makes a user with an id. It returns the name, or "" if that is taken. A user that the id leads to already
-// is not made again.
+// signUpScript makes a user with an id. It returns the name, or "" if that is taken. A user that the id leads to
+// already is not made again.
 var signUpScript = rueidis.NewLuaScript(`
 local name = redis.call('GET', KEYS[1])
 if name then return name end

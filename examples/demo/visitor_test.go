@@ -21,13 +21,14 @@ type visitor struct {
 	headers http.Header // of every request
 }
 
-// visit is a newcomer whose browser asks for pages.
+// visit is a newcomer with a browser, which asks for pages.
 func (p *program) visit() *visitor {
 	return &visitor{p.t, p, make(map[string]string), http.Header{
-		"Accept": {"text/html,application/xhtml+xml,*/*;q=0.8"}, "User-Agent": {"Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}}}
+		"Accept":     {"text/html,application/xhtml+xml,*/*;q=0.8"},
+		"User-Agent": {"Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}}}
 }
 
-// signIn is a visitor who has filled in the form.
+// signIn is a visitor that has filled in the form.
 func (p *program) signIn(credentials string) *visitor {
 	p.t.Helper()
 	v := p.visit()
@@ -76,7 +77,7 @@ func (v *visitor) send(method, path, contentType, body string, more ...string) a
 	return got
 }
 
-// try sends a request with the cookies, and keeps none: it may run concurrently.
+// try sends a request with the cookies, and keeps no new ones, so it may run concurrently.
 func (v *visitor) try(method, path, contentType, body string, more ...string) (got answer, err error) {
 	r, err := http.NewRequest(method, v.p.url+path, strings.NewReader(body))
 	if err != nil {
@@ -111,7 +112,7 @@ func (v *visitor) post(path string, form url.Values, more ...string) answer {
 	return v.send("POST", path, "application/x-www-form-urlencoded", form.Encode(), more...)
 }
 
-// want asks the API who one is.
+// want asks the API for the user.
 func (v *visitor) want(status int, user string) {
 	v.t.Helper()
 	before := v.with(v.session()) // what the answer clears stays with the visitor

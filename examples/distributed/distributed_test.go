@@ -53,7 +53,7 @@ func TestUnitTheProgramShowsWhatItSays(t *testing.T) {
 		args func(t *testing.T) []string
 	}{
 		{"with a PostgreSQL of its own", func(t *testing.T) []string {
-			testserver.PostgreSQL(t) // skips where there is none
+			testserver.PostgreSQL(t) // skips where there is no server
 			return nil
 		}},
 		{"on PostgreSQL", func(t *testing.T) []string {

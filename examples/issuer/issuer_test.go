@@ -43,7 +43,7 @@ func (s shown) Authenticate(r *http.Request) (auth.User, auth.Credential, error)
 
 var primary = authtest.Credential{IsPrimary: true, Auth: auth.AuthInfo{AMR: []string{"pwd"}}}
 
-// client is a client of a service with the user alice, whose hash is "1".
+// client is a client of a service with the user alice, with the hash "1".
 type client struct {
 	t       *testing.T
 	users   *table

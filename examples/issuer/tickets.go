@@ -98,7 +98,8 @@ func (ts *Tickets) Handlers(guard *auth.Guard) (backend.Routes, error) {
 		ts.mu.Unlock()
 		issued := backend.Issued{Backend: "ticket", UserID: r.User.UserID(), CredentialID: id,
 			Revoke: func(context.Context) error { ts.Revoke(r.User.UserID(), id); return nil }}
-		if err := backend.FinishOrRevoke(r.Context(), r.Credential, issued); err != nil { // the login, now that it has one
+		// the login, now that it has one
+		if err := backend.FinishOrRevoke(r.Context(), r.Credential, issued); err != nil {
 			login.Refuse(w, r.Request, err)
 			return
 		}

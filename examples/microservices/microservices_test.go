@@ -98,7 +98,8 @@ func TestOneServiceIssuesAndAnotherVerifiesThroughRotationAndRestart(t *testing.
 	}
 	// A key signs for four seconds, and is published one second before.
 	run := func(addr string) *process {
-		return start(t, filepath.Join(dir, "login"), "-addr", addr, "-db", filepath.Join(dir, "login.db"), "-rotate", "4s")
+		return start(t, filepath.Join(dir, "login"), "-addr", addr, "-db", filepath.Join(dir, "login.db"),
+			"-rotate", "4s")
 	}
 	login := run("127.0.0.1:0")
 	orders := start(t, filepath.Join(dir, "orders"), "-addr", "127.0.0.1:0", "-issuer", login.url, "-refresh", "300ms")
@@ -106,7 +107,8 @@ func TestOneServiceIssuesAndAnotherVerifiesThroughRotationAndRestart(t *testing.
 	// want is what every request must be answered with.
 	want := func(what, token string) {
 		t.Helper()
-		if status, text := send(t, "GET", orders.url+"/orders", token, ""); status != 200 || text != "orders of alice\n" {
+		if status, text := send(t, "GET", orders.url+"/orders", token, ""); status != 200 ||
+			text != "orders of alice\n" {
 			t.Fatalf("%s: %d %s", what, status, text)
 		}
 	}
@@ -135,7 +137,8 @@ func TestOneServiceIssuesAndAnotherVerifiesThroughRotationAndRestart(t *testing.
 	again, _ := obtain(t, login.url)
 	want("a token of after", again)
 
-	for sentence, token := range map[string]string{"none": "", "forged": first[:len(first)-4] + "AAAA", "no token": "garbage"} {
+	for sentence, token := range map[string]string{"none": "", "forged": first[:len(first)-4] + "AAAA",
+		"no token": "garbage"} {
 		if status, text := send(t, "GET", orders.url+"/orders", token, ""); status != 401 {
 			t.Errorf("%s: %d %s", sentence, status, text)
 		}

@@ -92,14 +92,17 @@ func serve(issuer, resource string, source oauth2.Source) (http.Handler, error) 
 	if err != nil {
 		return nil, err
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{api}, Observer: auth.SlogObserver(slog.Default())})
+	guard, err := auth.New(
+		auth.Config{Backends: []auth.Authenticator{api}, Observer: auth.SlogObserver(slog.Default())})
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	api.Register(mux) // says which server to ask for tokens (RFC 9728)
-	mux.Handle("GET /reports", guard.Require(auth.AllowMachines, auth.Scopes("reports:read"))(http.HandlerFunc(reports)))
-	mux.Handle("POST /reports", guard.Require(auth.AllowMachines, auth.Scopes("reports:write"))(http.HandlerFunc(reports)))
+	mux.Handle("GET /reports", guard.Require(auth.AllowMachines, auth.Scopes("reports:read"))(
+		http.HandlerFunc(reports)))
+	mux.Handle("POST /reports", guard.Require(auth.AllowMachines, auth.Scopes("reports:write"))(
+		http.HandlerFunc(reports)))
 	return mux, nil
 }
 
@@ -108,5 +111,6 @@ func reports(w http.ResponseWriter, r *http.Request) {
 	user, _ := auth.UserFrom[auth.User](r.Context())
 	token, _ := auth.CredentialFrom[*oauth2.Token](r.Context())
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"user": user.UserID(), "client": token.ClientID, "scopes": token.Scope})
+	_ = json.NewEncoder(w).Encode(map[string]any{"user": user.UserID(), "client": token.ClientID,
+		"scopes": token.Scope})
 }

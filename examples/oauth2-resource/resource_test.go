@@ -45,7 +45,9 @@ func build(t *testing.T, folder string) string {
 // token gets an access token of demo-job for a resource.
 func token(t *testing.T, login, resource, scope string) string {
 	t.Helper()
-	r, err := http.NewRequest("POST", login+"/o/token/", strings.NewReader(url.Values{"grant_type": {"client_credentials"}, "resource": {resource}, "scope": {scope}}.Encode()))
+	r, err := http.NewRequest("POST", login+"/o/token/",
+		strings.NewReader(url.Values{"grant_type": {"client_credentials"}, "resource": {resource},
+			"scope": {scope}}.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,27 +96,35 @@ func TestAnAPIInAnotherProcessTakesTheTokensThatAreForIt(t *testing.T) {
 		t.Run(by, func(t *testing.T) {
 			url := start(t, api, "-addr", "127.0.0.1:0", "-issuer", login, "-by", by)
 			status, text, header := ask(t, "GET", url+"/reports", "")
-			if challenge := header.Get("WWW-Authenticate"); status != 401 || challenge != `Bearer realm="api", resource_metadata="`+resource+`.well-known/oauth-protected-resource"` {
+			if challenge := header.Get("WWW-Authenticate"); status != 401 ||
+				challenge != `Bearer realm="api", resource_metadata="`+resource+
+					`.well-known/oauth-protected-resource"` {
 				t.Errorf("without a token: %d %s %s", status, challenge, text)
 			}
-			if status, text, _ := ask(t, "GET", url+"/.well-known/oauth-protected-resource", ""); status != 200 || !strings.Contains(text, `"resource":"`+resource+`","authorization_servers":["`+login+`"]`) {
+			if status, text, _ := ask(t, "GET", url+"/.well-known/oauth-protected-resource", ""); status != 200 ||
+				!strings.Contains(text, `"resource":"`+resource+`","authorization_servers":["`+login+`"]`) {
 				t.Errorf("metadata: %d %s", status, text)
 			}
 			reading := token(t, login, resource, "reports:read")
 			if strings.Contains(reading, ".") != (by == "jwt") {
 				t.Errorf("a token %s", reading)
 			}
-			if status, text, _ := ask(t, "GET", url+"/reports", reading); status != 200 || strings.TrimSpace(text) != `{"client":"demo-job","scopes":["reports:read"],"user":"client:demo-job"}` {
+			if status, text, _ := ask(t, "GET", url+"/reports", reading); status != 200 ||
+				strings.TrimSpace(text) != `{"client":"demo-job","scopes":["reports:read"],"user":"client:demo-job"}` {
 				t.Errorf("%d %s", status, text)
 			}
-			if status, _, header := ask(t, "POST", url+"/reports", reading); status != 403 || !strings.Contains(header.Get("WWW-Authenticate"), `error="insufficient_scope", `) || !strings.Contains(header.Get("WWW-Authenticate"), `scope="reports:write"`) {
+			if status, _, header := ask(t, "POST", url+"/reports", reading); status != 403 ||
+				!strings.Contains(header.Get("WWW-Authenticate"), `error="insufficient_scope", `) ||
+				!strings.Contains(header.Get("WWW-Authenticate"), `scope="reports:write"`) {
 				t.Errorf("too few scopes: %d %v", status, header)
 			}
 			for _, other := range append([]string{login}, resources["jwt"], resources["introspection"]) {
 				if other == resource {
 					continue
 				}
-				if status, _, header := ask(t, "GET", url+"/reports", token(t, login, other, "reports:read")); status != 401 || !strings.Contains(header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+				if status, _, header := ask(t, "GET", url+"/reports",
+					token(t, login, other, "reports:read")); status != 401 ||
+					!strings.Contains(header.Get("WWW-Authenticate"), `error="invalid_token"`) {
 					t.Errorf("a token for %s: %d", other, status)
 				}
 			}

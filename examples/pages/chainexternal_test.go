@@ -15,7 +15,7 @@ import (
 	"github.com/gatewarden/auth/session"
 )
 
-// newExternalProvider starts a provider of accounts whose login is a form. The policy of that page allows forms that
+// newExternalProvider starts a provider of accounts with a form to log in. The policy of that page allows forms that
 // lead to the provider and to the redirect URI of the login program alone, as some providers have it.
 func newExternalProvider(t *testing.T, p *loginProgram) *authtest.Provider {
 	t.Helper()

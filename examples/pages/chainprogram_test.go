@@ -18,7 +18,7 @@ import (
 	"github.com/gatewarden/auth/session"
 )
 
-// loginProgram is an OpenID provider whose login page is the application's own. The policy of that page allows
+// loginProgram is an OpenID provider with the application's own login page. The policy of that page allows
 // forms that lead to this service alone, as many applications have it.
 type loginProgram struct {
 	url      string

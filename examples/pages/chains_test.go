@@ -52,7 +52,8 @@ func (b *chainBrowser) next(c *relyingParty) received {
 	case <-late.C:
 		var at, text string
 		_ = chromedp.Run(b.ctx, chromedp.Location(&at), chromedp.Evaluate("document.body.innerText", &text))
-		b.t.Fatalf("the application got no request; the browser is at %s and complains: %q\n%s", at, b.complaints(), text)
+		b.t.Fatalf("the application got no request; the browser is at %s and complains: %q\n%s", at,
+			b.complaints(), text)
 		return received{}
 	}
 }
@@ -167,7 +168,8 @@ func TestUnitLogoutChainsReachTheClient(t *testing.T) {
 			b.open(p.authorize(c, id))
 			b.logIn()
 			b.receives(c, p, http.MethodGet, "code")
-			b.open(p.url + "/o/logout/?" + fields("client_id", id, "post_logout_redirect_uri", c.origin+"/done").Encode())
+			b.open(p.url + "/o/logout/?" + fields("client_id", id, "post_logout_redirect_uri",
+				c.origin+"/done").Encode())
 			b.press("button[name=allow]")
 			if got := b.next(c); got.path != "/done" {
 				t.Errorf("want /done, got %s", got.path)

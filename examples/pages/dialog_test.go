@@ -85,7 +85,7 @@ func TestUnitLoginPageBehindTheGuardOpensNoDialog(t *testing.T) {
 	})
 }
 
-// signedOut are visits to handlers of the library by somebody who is not signed in.
+// signedOut are visits to handlers of the library by a visitor that is not signed in.
 var signedOut = map[string]visit{
 	"the login form with a wrong password": {"POST", "/session/login",
 		fields("username", "alice", "password", "wrong"), 401, "", false},
@@ -138,7 +138,7 @@ var ended = map[string]visit{
 	"logout everywhere, after the session's end": {"POST", "/session/logoutall", nil, 401, "", true},
 }
 
-// oldPassword are visits by a browser whose dialog was answered on another page, before
+// oldPassword are visits by a browser with a dialog that was answered on another page, before
 // the password was changed.
 var oldPassword = map[string]visit{
 	"the list of applications with access, with an old password": {"GET", "/o/authorized_tokens/", nil, 401, "", false},

@@ -24,7 +24,7 @@ import (
 // waits for any form goes on while the browser is still on its way to the provider.
 const providerForm = `form[action$="/callback/"]`
 
-// newFormPostProvider starts a provider whose page is of another site, and posts its answer when the button is pressed.
+// newFormPostProvider starts a provider with a page of another site, which posts its answer when the button is pressed.
 func newFormPostProvider(t *testing.T) *authtest.Provider {
 	t.Helper()
 	idp := authtest.NewProvider(t)
@@ -122,7 +122,7 @@ func TestUnitAnswersByPOSTInABrowser(t *testing.T) {
 		}
 	})
 	t.Run("a login reaches the page that it was begun for, and ends the session that was there", func(t *testing.T) {
-		b := newTab(t, browser) // whose person is alice by now
+		b := newTab(t, browser) // alice is signed in by now
 		b.open(p.url + "/as/carol")
 		b.open(p.url + "/login/acme/?next=/account")
 		b.press("button")

@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
-// An address that a developer registered is left for by a button, while nobody is signed in.
+// An address that a developer registered is left for by a button, while no user is signed in.
 func TestUnitADevelopersAddressIsLeftForByAButton(t *testing.T) {
 	browser, p := chromium(t), newLoginProgram(t)
 	for i, c := range relyingParties(t) {

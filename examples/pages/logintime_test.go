@@ -17,7 +17,7 @@ import (
 	"github.com/gatewarden/auth/session"
 )
 
-// signsInElsewhere is a login program whose users come from idp, and a client of it.
+// signsInElsewhere is a login program with users from idp, and a client of it.
 func signsInElsewhere(t *testing.T, idp *authtest.Provider, assumed ...string) (*loginProgram, *relyingParty) {
 	t.Helper()
 	p := newLoginProgram(t)

@@ -28,9 +28,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Fprintf(os.Stderr, "Its users are alice and ada, who is an admin. The password is in examples/README.md. Try:\n"+
-		"curl -d 'username=alice&password=…' http://%[1]s/auth/login/\n"+
-		"curl -H 'Authorization: Token …' http://%[1]s/reports/7\n", *addr)
+	fmt.Fprintf(os.Stderr,
+		"Its users are alice and ada, who is an admin. The password is in examples/README.md. Try:\n"+
+			"curl -d 'username=alice&password=…' http://%[1]s/auth/login/\n"+
+			"curl -H 'Authorization: Token …' http://%[1]s/reports/7\n", *addr)
 	server := &http.Server{Addr: *addr, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServe())
 }

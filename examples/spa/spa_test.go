@@ -23,7 +23,8 @@ func browse(t *testing.T) context.Context {
 			continue
 		}
 		ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-			chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WSURLReadTimeout(time.Minute), chromedp.Flag("disable-dev-shm-usage", true))...)
+			chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WSURLReadTimeout(time.Minute),
+			chromedp.Flag("disable-dev-shm-usage", true))...)
 		t.Cleanup(cancel)
 		ctx, cancel = chromedp.NewContext(ctx)
 		t.Cleanup(cancel)
@@ -60,11 +61,13 @@ func TestAPageKeepsNoTokenWhereAScriptOfAnotherFindsIt(t *testing.T) {
 		}
 	}
 	says := func(text string) chromedp.Action {
-		return chromedp.Poll(`document.getElementById('who').textContent === `+"`"+text+"`", nil, chromedp.WithPollingTimeout(20*time.Second))
+		return chromedp.Poll(`document.getElementById('who').textContent === `+"`"+text+"`", nil,
+			chromedp.WithPollingTimeout(20*time.Second))
 	}
 	fill := func(password string) chromedp.Action {
 		return chromedp.Tasks{
-			chromedp.SetValue("[name=username]", "alice"), chromedp.SetValue("[name=password]", password), chromedp.Click("#login button"),
+			chromedp.SetValue("[name=username]", "alice"), chromedp.SetValue("[name=password]",
+				password), chromedp.Click("#login button"),
 		}
 	}
 	do(chromedp.Navigate(server.URL), says("Nobody is signed in"))
@@ -74,16 +77,19 @@ func TestAPageKeepsNoTokenWhereAScriptOfAnotherFindsIt(t *testing.T) {
 
 	var readable string
 	var stored int
-	do(chromedp.Evaluate("document.cookie", &readable), chromedp.Evaluate("localStorage.length + sessionStorage.length", &stored))
+	do(chromedp.Evaluate("document.cookie", &readable),
+		chromedp.Evaluate("localStorage.length + sessionStorage.length", &stored))
 	if readable != "" || stored != 0 {
 		t.Errorf("a script reads %q, and %d things are stored", readable, stored)
 	}
 	do(chromedp.Reload(), says("You are alice")) // by the cookie alone
 
-	// A page of another origin cannot use it: the browser says who asks.
+	// A page of another origin cannot use it: the browser tells the origin.
 	var status string
-	do(chromedp.Navigate(stranger.URL), chromedp.Evaluate(`fetch('`+server.URL+`/token/refresh/', {method: 'POST', credentials: 'include', mode: 'no-cors'}).then(a => a.type, e => 'refused')`,
-		&status, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	do(chromedp.Navigate(stranger.URL),
+		chromedp.Evaluate(`fetch('`+server.URL+`/token/refresh/',
+			{method: 'POST', credentials: 'include', mode: 'no-cors'}).then(a => a.type, e => 'refused')`,
+			&status, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
 	do(chromedp.Navigate(server.URL), says("You are alice")) // nothing was used up
 	if status != "opaque" && status != "refused" {
 		t.Errorf("another origin read %q", status)

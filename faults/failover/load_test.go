@@ -29,7 +29,7 @@ type ledger struct {
 	tokens, refreshes []*credential
 }
 
-// load has users who log in, use their tokens, log out and refresh at several instances, until stop.
+// load has users that log in, use their tokens, log out and refresh at several instances, until stop.
 type load struct {
 	services []*service
 	ledgers  []*ledger
@@ -128,7 +128,7 @@ func pick(all []*credential) *credential {
 	return all[rand.N(len(all))]
 }
 
-// count notes an answer, and reports whether it has a status that is wanted. 503 is neither wanted nor wrong.
+// count notes an answer, and reports whether it has a status that is wanted. 503 does not count at all.
 func (l *load) count(what string, r reply, want ...int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -112,7 +112,7 @@ func TestUnitNotificationsWithAFullQueue(t *testing.T) {
 		room := makeRoom(t, pool)
 		until(t, "revocations go on", func() bool {
 			status := l.revokes.logout(token).status
-			return status == 204 || status == 401 // it may be the one before, whose answer was lost
+			return status == 204 || status == 401 // it may be the one before, and its answer was lost
 		})
 		until(t, "the cache is told", func() bool { return l.caches.check(token).status == 401 })
 		row(t, "pgnotify, full queue of notifications", fmt.Sprintf(

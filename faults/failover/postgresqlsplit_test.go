@@ -132,7 +132,7 @@ func twoServers(t *testing.T) (r *replicated, moved *service, both string, w *th
 	return r, r.one(t, r.standbyHost(t)), both, w
 }
 
-// TestUnitReplicaByMistake has connections go to a standby that nobody promoted, which lags.
+// TestUnitReplicaByMistake has connections go to a standby that was not promoted, and which lags.
 func TestUnitReplicaByMistake(t *testing.T) {
 	t.Parallel()
 	onlyFull(t)

@@ -88,7 +88,7 @@ func redisCaughtUp(t *testing.T) {
 	row(t, "Redis, replica that has caught up", "nothing is lost")
 }
 
-// redisMinReplicas has a master whose replica does not answer.
+// redisMinReplicas has a master with a replica that does not answer.
 func redisMinReplicas(t *testing.T) {
 	t.Parallel()
 	p := newRedisPair(t, testserver.RedisSetting("min-replicas-to-write", "1"),

@@ -43,7 +43,7 @@ type serviceStores struct {
 	touchInterval time.Duration
 }
 
-// faultUser is a user, whose password is "open sesame".
+// faultUser is a user with the password "open sesame".
 type faultUser string
 
 func (u faultUser) UserID() string { return string(u) }
@@ -142,7 +142,7 @@ func (s *service) refresh(token string) reply {
 	return s.send("POST", "/token/refresh/", "", string(body))
 }
 
-// must returns a value whose error is nil.
+// must returns a value without an error.
 func must[V any](t testing.TB) func(value V, err error) V {
 	return func(value V, err error) V {
 		t.Helper()

@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/internal/testserver"
 )
 
-// TestUnitStandby is about internal/testserver, whose module has no driver.
+// TestUnitStandby is about internal/testserver, which has no driver in its module.
 func TestUnitStandby(t *testing.T) {
 	t.Parallel()
 	onlyFull(t)

@@ -111,7 +111,7 @@ func (r *replicated) opened(t testing.TB, address string) (*sqlstore.DB, *servic
 	return db, newService(t, stores, newSigningKey(t), log)
 }
 
-// usesThatWait returns two tokens whose last uses wait in the service while the address is silent. Uses wait for a
+// usesThatWait returns two tokens with last uses that wait in the service while the address is silent. Uses wait for a
 // second, so a busy machine may have written them before the address is silent. Then it tries again.
 func (s *service) usesThatWait(t testing.TB, r *replicated, direct *service) (first, second string) {
 	t.Helper()

@@ -31,7 +31,8 @@ func TestCredentials(t *testing.T) {
 		t.Run(tt.sentence, func(t *testing.T) {
 			username, password, err := basic.Credentials(tt.value)
 			if err != nil || username != tt.username || password != tt.password {
-				t.Errorf("Credentials(%q) = %q, %q, %v; want %q, %q", tt.value, username, password, err, tt.username, tt.password)
+				t.Errorf("Credentials(%q) = %q, %q, %v; want %q, %q", tt.value, username, password, err, tt.username,
+					tt.password)
 			}
 		})
 	}
@@ -76,7 +77,8 @@ func TestMalformedCredentials(t *testing.T) {
 }
 
 func FuzzCredentials(f *testing.F) {
-	for _, seed := range []string{"", "=a=", "QWxhZGRpbjpvcGVuIHNlc2FtZQ==", encode("\xff:\xa3"), encode("a\x00:b"), "Zm9v", "a b", "\xff"} {
+	for _, seed := range []string{"", "=a=", "QWxhZGRpbjpvcGVuIHNlc2FtZQ==", encode("\xff:\xa3"), encode("a\x00:b"),
+		"Zm9v", "a b", "\xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {

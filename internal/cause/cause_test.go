@@ -16,12 +16,14 @@ func TestUnitCheck(t *testing.T) {
 		want     string
 	}{
 		{"one value and one that is accepted",
-			cause.Check{Name: "aud", Came: []string{"other"}, Want: []string{"api"}, Owner: "Issuer", Setting: "Audience"},
+			cause.Check{Name: "aud", Came: []string{"other"}, Want: []string{"api"}, Owner: "Issuer",
+				Setting: "Audience"},
 			`aud is "other", want "api"; see Issuer.Audience`},
 		{"several values", cause.Check{Name: "aud", Came: []string{"a", "b"}, Want: []string{"c", "d"}},
 			`aud is ["a", "b"], want one of ["c", "d"]`},
 		{"an empty list", cause.Check{Name: "aud", Came: []string{}, Want: []string{"c"}}, `aud is [], want "c"`},
-		{"an instant that is off", cause.Check{Name: "exp", Problem: "is past", By: time.Minute}, "exp is past by 1m0s"},
+		{"an instant that is off", cause.Check{Name: "exp", Problem: "is past", By: time.Minute},
+			"exp is past by 1m0s"},
 		{"an error of the application", cause.Check{Name: "claims", Problem: "are refused", Err: errors.New("no role")},
 			"claims are refused: no role"},
 		{"a problem with a value", cause.Check{Name: "scope", Came: []string{"a"}, Problem: "is unknown"},

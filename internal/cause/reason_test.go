@@ -18,10 +18,13 @@ func TestUnitAReasonSaysWhatCameAndWhatWouldHavePassed(t *testing.T) {
 		"a check alone": {cause.Reason{Check: "the code is missing"}, "the code is missing"},
 		"all there is": {cause.Reason{Check: "the redirect_uri is not registered", Came: "https://a.example/",
 			Want: []string{"https://b.example/", "https://c.example/"}, See: "Client.RedirectURIs", Err: broken},
-			`the redirect_uri is not registered: "https://a.example/", want "https://b.example/" or "https://c.example/", ` +
+			`the redirect_uri is not registered: "https://a.example/", ` +
+				`want "https://b.example/" or "https://c.example/", ` +
 				`see Client.RedirectURIs: broken`},
-		"no control characters": {cause.Reason{Check: "x", Came: "a\r\nlevel=ERROR \x1b[31m"}, `x: "a\r\nlevel=ERROR \x1b[31m"`},
-		"a long value":          {cause.Reason{Check: "x", Came: strings.Repeat("x", 201)}, `x: "` + strings.Repeat("x", 200) + `"…`},
+		"no control characters": {cause.Reason{Check: "x", Came: "a\r\nlevel=ERROR \x1b[31m"},
+			`x: "a\r\nlevel=ERROR \x1b[31m"`},
+		"a long value": {cause.Reason{Check: "x", Came: strings.Repeat("x", 201)},
+			`x: "` + strings.Repeat("x", 200) + `"…`},
 		"a long list": {cause.Reason{Check: "x", Want: strings.Split("a b c d e f g h i j k l", " ")},
 			`x, want "a" or "b" or "c" or "d" or "e" or "f" or "g" or "h" or "i" or "j", and 2 more`},
 	} {

@@ -88,18 +88,20 @@ func TestUnitTheFirstDocumentOfTheIssuerDecides(t *testing.T) {
 		documents places
 		asked     int
 	}{
-		"after the issuer":                    {"/a", places{"/a" + openID: ours, oauth + "/a": others}, 1},
-		"between host and path":               {"/a", places{oauth + "/a": ours}, 2},
-		"between them, as OpenID providers":   {"/a", places{openID + "/a": ours}, 3},
-		"an issuer without a path":            {"", places{oauth: ours}, 2},
-		"an issuer with a slash":              {"/", places{openID: ours}, 1},
-		"behind another issuer's document":    {"/a", places{"/a" + openID: others, oauth + "/a": ours}, 2},
-		"behind a page":                       {"/a", places{"/a" + openID: "<html>", oauth + "/a": ours}, 2},
-		"behind a login page elsewhere":       {"/a", places{"/a" + openID: "https://login.example/", oauth + "/a": ours}, 2},
+		"after the issuer":                  {"/a", places{"/a" + openID: ours, oauth + "/a": others}, 1},
+		"between host and path":             {"/a", places{oauth + "/a": ours}, 2},
+		"between them, as OpenID providers": {"/a", places{openID + "/a": ours}, 3},
+		"an issuer without a path":          {"", places{oauth: ours}, 2},
+		"an issuer with a slash":            {"/", places{openID: ours}, 1},
+		"behind another issuer's document":  {"/a", places{"/a" + openID: others, oauth + "/a": ours}, 2},
+		"behind a page":                     {"/a", places{"/a" + openID: "<html>", oauth + "/a": ours}, 2},
+		"behind a login page elsewhere": {"/a", places{"/a" + openID: "https://login.example/",
+			oauth + "/a": ours}, 2},
 		"behind a document without an issuer": {"/a", places{"/a" + openID: `{}`, oauth + "/a": ours}, 2},
 		"behind null":                         {"/a", places{"/a" + openID: `null`, oauth + "/a": ours}, 2},
 		"behind a 403, as a store of files":   {"/a", places{"/a" + openID: "403", oauth + "/a": ours}, 2},
-		"behind a 400 and a 405":              {"/a", places{"/a" + openID: "400", oauth + "/a": "405", openID + "/a": ours}, 3},
+		"behind a 400 and a 405": {"/a", places{"/a" + openID: "400", oauth + "/a": "405",
+			openID + "/a": ours}, 3},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			issuer, asked := issuerWith(t, row.path, row.documents)
@@ -115,7 +117,8 @@ func TestUnitTheFirstDocumentOfTheIssuerDecides(t *testing.T) {
 		_, err := fetch.Discover(t.Context(), fetch.Client(nil), issuer)
 		for _, want := range []string{
 			issuer + openID + `: metadata is of another issuer (RFC 8414 §3.3): it says "https://other.example"`,
-			host + oauth + `/a: the answer is of the type "text/html" and not of a JSON type: metadata is no JSON object`,
+			host + oauth +
+				`/a: the answer is of the type "text/html" and not of a JSON type: metadata is no JSON object`,
 			host + openID + "/a: 404 Not Found",
 		} {
 			if err == nil || !strings.Contains(err.Error(), want) {
@@ -178,7 +181,8 @@ func TestUnitAnOptionalMemberOfMetadataThatIsOddIsAbsent(t *testing.T) {
 		m := read(row.member)
 		url, list, flag := m.OptionalURL("it"), m.List("it"), m.Flag("it")
 		if url != row.url || !slices.Equal(list, row.list) || flag != row.flag || len(m.Ignored()) != row.ignored {
-			t.Errorf("%.50s: want %q %v %v and %d ignored, got %q %v %v and %v", row.member, row.url, row.list, row.flag,
+			t.Errorf("%.50s: want %q %v %v and %d ignored, got %q %v %v and %v", row.member, row.url,
+				row.list, row.flag,
 				row.ignored, url, list, flag, m.Ignored())
 		}
 	}

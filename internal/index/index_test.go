@@ -50,7 +50,8 @@ func TestUnitIndex(t *testing.T) {
 
 	t.Run("a record is found by its digest, and by its ID for its user only", func(t *testing.T) {
 		x := all()
-		if x.Get("p") != phone || x.Get("x") != nil || x.Find("alice", "1") != phone || x.Find("bob", "1") != nil || x.Find("alice", "x") != nil {
+		if x.Get("p") != phone || x.Get("x") != nil || x.Find("alice", "1") != phone || x.Find("bob", "1") != nil ||
+			x.Find("alice", "x") != nil {
 			t.Error("got another record, or one that is not there")
 		}
 	})
@@ -98,7 +99,8 @@ func TestUnitIndex(t *testing.T) {
 		} {
 			surplus, full := x.Surplus("alice", noon, row.limit, row.evict, any)
 			if !slices.Equal(ids(surplus), row.surplus) || full != row.full {
-				t.Errorf("limit %d, evict %v: got %v, %v, want %v, %v", row.limit, row.evict, ids(surplus), full, row.surplus, row.full)
+				t.Errorf("limit %d, evict %v: got %v, %v, want %v, %v", row.limit, row.evict, ids(surplus), full,
+					row.surplus, row.full)
 			}
 		}
 		surplus, _ := x.Surplus("alice", noon, 1, true, func(r *record) bool { return r != laptop })

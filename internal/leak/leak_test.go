@@ -35,12 +35,17 @@ func TestUnitLeaksAreFound(t *testing.T) {
 		check func(testing.TB)
 		leaks bool
 	}{
-		"a string":                    {func(t testing.TB) { leak.Exported(t, secrets, plain{secret}) }, true},
-		"a Secret":                    {func(t testing.TB) { leak.Exported(t, secrets, exported{secret}) }, true}, // by %s of a pointer
-		"bytes":                       {func(t testing.TB) { leak.Exported(t, secrets, struct{ B []byte }{[]byte(secret)}) }, true},
+		"a string": {func(t testing.TB) { leak.Exported(t, secrets, plain{secret}) }, true},
+		// by %s of a pointer
+		"a Secret": {func(t testing.TB) { leak.Exported(t, secrets, exported{secret}) }, true},
+		"bytes": {func(t testing.TB) {
+			leak.Exported(t, secrets, struct{ B []byte }{[]byte(secret)})
+		}, true},
 		"a method Format":             {func(t testing.TB) { leak.Exported(t, secrets, formatted{secret}) }, false},
 		"the same in unexported ones": {func(t testing.TB) { leak.Anywhere(t, secrets, formatted{secret}) }, true},
-		"a closure":                   {func(t testing.TB) { leak.Anywhere(t, secrets, closed{hidden.Of(secret)}) }, false},
+		"a closure": {func(t testing.TB) {
+			leak.Anywhere(t, secrets, closed{hidden.Of(secret)})
+		}, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			r := &recorder{TB: t}

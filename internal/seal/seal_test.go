@@ -54,7 +54,8 @@ func TestTheKeyIsThatOfRFC5869(t *testing.T) {
 }
 
 func TestNoKeyAndAShortOneAreErrors(t *testing.T) {
-	for _, keys := range [][]auth.Secret{nil, {auth.Secret(strings.Repeat("a", 31))}, {auth.Secret(strings.Repeat("a", 32)), ""}} {
+	for _, keys := range [][]auth.Secret{nil, {auth.Secret(strings.Repeat("a", 31))},
+		{auth.Secret(strings.Repeat("a", 32)), ""}} {
 		if _, err := seal.All(keys, "x"); err == nil || strings.Contains(err.Error(), "aaa") {
 			t.Errorf("%d keys: %v", len(keys), err)
 		}
@@ -102,7 +103,8 @@ func TestUnitAKeyIsNotPrinted(t *testing.T) {
 	for _, value := range []any{keys, keys[0], &keys[0], struct{ x any }{keys}, struct{ x []seal.Key }{keys}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			text := strings.ToLower(fmt.Sprintf(verb, value))
-			for _, hidden := range []string{secret, hex.EncodeToString([]byte(secret)), "97 97 97 97", derived, "112 226 156 180"} {
+			for _, hidden := range []string{secret, hex.EncodeToString([]byte(secret)), "97 97 97 97", derived,
+				"112 226 156 180"} {
 				if strings.Contains(text, hidden) {
 					t.Errorf("%s of %T: got %s, want no part of the key", verb, value, text)
 				}

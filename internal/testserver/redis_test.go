@@ -144,7 +144,7 @@ func TestUnitRedisOptions(t *testing.T) {
 		}
 	})
 	t.Run("a setting that Redis does not have fails the test, with what Redis says", func(t *testing.T) {
-		testserver.NewRedis(t) // skips where there is none
+		testserver.NewRedis(t) // skips where there is no Redis
 		o := &outcome{TB: t}
 		testserver.FailRedis(o, testserver.RedisSetting("no-such-setting", "1"))
 		if !strings.Contains(o.failed, "no-such-setting") {

@@ -38,8 +38,9 @@ const (
 	sameToken  = "the token is that of vector 357, which is valid: the vector shows nothing"
 	wrongAlg   = `RFC 7518 §3.1: there is no "ES521"; the vector means ES512`
 	otherAlg   = "RFC 7517 §4.4: the key is for PS256, the token by PS384; vectors 337 to 340 want such to be refused"
-	mixedSet   = "each key has an algorithm of its own, so that symmetric and public ones cannot be taken for each other"
-	roca       = "keys of ROCA (CVE-2017-15361) are not recognized: whoever publishes one must replace it"
+	mixedSet   = "each key has an algorithm of its own, so that symmetric and public ones cannot be taken for each " +
+		"other"
+	roca = "keys of ROCA (CVE-2017-15361) are not recognized: whoever publishes one must replace it"
 )
 
 // different are the outcomes that differ on purpose, by number: accepted where
@@ -107,9 +108,11 @@ func TestVectors(t *testing.T) {
 					case reason != "" && accepted != (v.Result == "valid"):
 						got.differ++
 					case reason != "":
-						t.Errorf("%d %s (%s): as the vector asks for, which %q says it is not", v.TcID, v.Comment, group.Comment, reason)
+						t.Errorf("%d %s (%s): as the vector asks for, which %q says it is not", v.TcID, v.Comment,
+							group.Comment, reason)
 					case accepted != (v.Result == "valid"):
-						t.Errorf("%d %s (%s) %v: is %s, but %v", v.TcID, v.Comment, group.Comment, v.Flags, v.Result, err)
+						t.Errorf("%d %s (%s) %v: is %s, but %v", v.TcID, v.Comment, group.Comment, v.Flags,
+							v.Result, err)
 					case accepted:
 						got.accepted++
 					case keyErr != nil:
@@ -117,7 +120,8 @@ func TestVectors(t *testing.T) {
 					default:
 						got.refused++
 					}
-					if _, err := jwt.VerifyBare(usable, token(v.JWS, v.JWE)); v.JWE != nil && !errors.Is(err, auth.ErrUnrecognized) {
+					if _, err := jwt.VerifyBare(usable, token(v.JWS, v.JWE)); v.JWE != nil &&
+						!errors.Is(err, auth.ErrUnrecognized) {
 						t.Errorf("%d %s: a JWE, but %v", v.TcID, v.Comment, err)
 					}
 				}
@@ -143,7 +147,7 @@ func token(jws, jwe json.RawMessage) string {
 }
 
 // load reads the keys of a group: public ones if there are, and sets with
-// symmetric keys, which nobody may publish, one by one.
+// symmetric keys, which must not be published, one by one.
 func load(public, private json.RawMessage) (*jwt.KeySet, error) {
 	text := public
 	if text == nil {
@@ -193,7 +197,8 @@ func TestPrivateKeys(t *testing.T) {
 			switch {
 			case err != nil:
 				refused[err.Error()]++
-			case publicErr != nil || private.Thumbprint() != public.Thumbprint() || !private.CanSign() || public.CanSign():
+			case publicErr != nil || private.Thumbprint() != public.Thumbprint() || !private.CanSign() ||
+				public.CanSign():
 				t.Errorf("%s: %v and %v, %v", group.Comment, private, public, publicErr)
 			default:
 				read++

@@ -25,7 +25,8 @@ func TestAnAddressAloneLinksNothing(t *testing.T) {
 				return external.Account{User: a.users["alice"], Verified: true}, nil
 			}
 		})
-		a.idp.SignIn(authtest.Person{Subject: "666", Email: "alice@example.com", EmailVerified: verified, Username: "alice"})
+		a.idp.SignIn(authtest.Person{Subject: "666", Email: "alice@example.com", EmailVerified: verified,
+			Username: "alice"})
 		b := a.browser()
 		if b.visit("/login/acme/"); b.who() != "acme-666" || len(a.identities("alice")) != 0 {
 			t.Errorf("%v: signed in as %q", verified, b.who())
@@ -42,8 +43,10 @@ func TestAnAuthoritativeAddressFindsAnAccountThatProvedIt(t *testing.T) {
 		status  int
 		reason  string
 	}{
-		"one that proved it":           {external.Account{User: &user{name: "alice"}, Verified: true}, nil, false, "alice", 200, ""},
-		"one that did not":             {external.Account{User: &user{name: "alice"}}, nil, false, "", 409, "account_exists"},
+		"one that proved it": {external.Account{User: &user{name: "alice"}, Verified: true}, nil, false,
+			"alice", 200, ""},
+		"one that did not": {external.Account{User: &user{name: "alice"}}, nil, false, "", 409,
+			"account_exists"},
 		"one that did not, and is cut": {external.Account{User: &user{name: "alice"}}, nil, true, "acme-1", 200, ""},
 		"none":                         {external.Account{}, auth.ErrUserNotFound, false, "acme-1", 200, ""},
 		"a fault":                      {external.Account{}, nil, false, "", 503, "temporarily_unavailable"},
@@ -69,7 +72,8 @@ func TestAnAuthoritativeAddressFindsAnAccountThatProvedIt(t *testing.T) {
 		})
 		b := a.browser()
 		p := b.visit("/login/acme/")
-		if p.status != row.status || p.reason() != row.reason || b.who() != row.who || row.drop != slices.Equal(dropped, []string{"alice alice@example.com"}) {
+		if p.status != row.status || p.reason() != row.reason || b.who() != row.who ||
+			row.drop != slices.Equal(dropped, []string{"alice alice@example.com"}) {
 			t.Errorf("%s: %d %q, signed in as %q, dropped %v", sentence, p.status, p.reason(), b.who(), dropped)
 		}
 	}
@@ -81,12 +85,16 @@ func TestTheApplicationDecidesAboutStrangers(t *testing.T) {
 		status int
 		reason string
 	}{
-		"nobody new":           {func(c *external.Config) { c.NewUser = nil }, 403, "no_account"},
-		"an account elsewhere": {func(c *external.Config) { c.NewUser = refuse(external.ErrAccountExists) }, 409, "account_exists"},
-		"not this one":         {func(c *external.Config) { c.NewUser = refuse(external.ErrNotAllowed) }, 403, "not_allowed"},
-		"an error of auth":     {func(c *external.Config) { c.NewUser = refuse(auth.ErrInsufficient) }, 403, "not_allowed"},
-		"an outage":            {func(c *external.Config) { c.NewUser = refuse(errDown) }, 503, "temporarily_unavailable"},
-		"neither":              {func(c *external.Config) { c.NewUser = refuse(nil) }, 503, "temporarily_unavailable"},
+		"nobody new": {func(c *external.Config) { c.NewUser = nil }, 403, "no_account"},
+		"an account elsewhere": {func(c *external.Config) { c.NewUser = refuse(external.ErrAccountExists) }, 409,
+			"account_exists"},
+		"not this one": {func(c *external.Config) { c.NewUser = refuse(external.ErrNotAllowed) }, 403,
+			"not_allowed"},
+		"an error of auth": {func(c *external.Config) { c.NewUser = refuse(auth.ErrInsufficient) }, 403,
+			"not_allowed"},
+		"an outage": {func(c *external.Config) { c.NewUser = refuse(errDown) }, 503,
+			"temporarily_unavailable"},
+		"neither": {func(c *external.Config) { c.NewUser = refuse(nil) }, 503, "temporarily_unavailable"},
 		"nobody at all": {func(c *external.Config) {
 			c.Allow = func(_ context.Context, p *external.Profile) error {
 				if p.Subject != "1" || !p.Email.Verified {
@@ -96,13 +104,19 @@ func TestTheApplicationDecidesAboutStrangers(t *testing.T) {
 			}
 		}, 403, "not_allowed"},
 		"somebody who is closed": {func(c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return &user{name: "carol"}, nil }
+			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+				return &user{name: "carol"}, nil
+			}
 		}, 403, "inactive"},
 		"somebody who is not there": {func(c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return &user{name: "ghost"}, nil }
+			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+				return &user{name: "ghost"}, nil
+			}
 		}, 403, "inactive"},
 		"a machine": {func(c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return auth.Machine{ID: "m"}, nil }
+			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+				return auth.Machine{ID: "m"}, nil
+			}
 			c.LoadUser = func(context.Context, string) (auth.User, error) { return auth.Machine{ID: "m"}, nil }
 		}, 403, "inactive"},
 		"a session that is refused": {func(c *external.Config) {
@@ -117,7 +131,8 @@ func TestTheApplicationDecidesAboutStrangers(t *testing.T) {
 		if b.who() != "" {
 			t.Errorf("%s: signed in as %q", sentence, b.who())
 		}
-		if known, err := a.store.Identity(t.Context(), a.idp.URL(), "1"); err != nil || known != nil && sentence != "a session that is refused" {
+		if known, err := a.store.Identity(t.Context(), a.idp.URL(), "1"); err != nil || known != nil &&
+			sentence != "a session that is refused" {
 			t.Errorf("%s: linked: %+v %v", sentence, known, err)
 		}
 	}
@@ -206,12 +221,14 @@ func TestLinkingIsAskedForByWhoIsSignedInAndHasJustBeen(t *testing.T) {
 		t.Error(p.body)
 	}
 	b := a.browser().signedInAs("alice")
-	b.wants("of another site", b.do("POST", "/login/acme/link/", nil, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"), 403, "cross_origin")
+	b.wants("of another site", b.do("POST", "/login/acme/link/", nil, "Sec-Fetch-Site", "cross-site", "Origin",
+		"https://evil.example"), 403, "cross_origin")
 	b.wants("unknown", b.do("POST", "/login/nobody/link/", nil), 404, "no_provider")
 	if p := b.do("GET", "/login/acme/link/", nil); p.status == 303 {
 		t.Error("by GET")
 	}
-	if p := b.follow(b.do("POST", "/login/acme/link/", url.Values{"user": {"bob"}})); p.status != 200 || p.at != a.url+"/account" {
+	if p := b.follow(b.do("POST", "/login/acme/link/", url.Values{"user": {"bob"}})); p.status != 200 ||
+		p.at != a.url+"/account" {
 		t.Fatalf("%d %s %s", p.status, p.at, p.body)
 	}
 	if !slices.Equal(a.identities("alice"), []string{"1"}) || b.who() != "alice" || a.logged() != 0 {
@@ -226,7 +243,7 @@ func TestLinkingIsAskedForByWhoIsSignedInAndHasJustBeen(t *testing.T) {
 	if !slices.Equal(a.identities("alice"), []string{"1"}) || !slices.Equal(a.changes[:1], []string{"alice linked 1"}) {
 		t.Errorf("%v %v", a.identities("alice"), a.changes)
 	}
-	// It is hers, and nobody takes it.
+	// It is hers, and stays hers.
 	d := a.browser().signedInAs("bob")
 	d.wants("taken", d.follow(d.do("POST", "/login/acme/link/", nil)), 409, "taken")
 	if len(a.identities("bob")) != 0 || !slices.Equal(a.identities("alice"), []string{"1"}) {
@@ -263,7 +280,8 @@ func TestALinkIsFinishedByWhoBeganIt(t *testing.T) {
 			b.mu.Unlock()
 			return b.next(back)
 		}, 403, "inactive"},
-		"another browser": {func(b *browser, back page) page { return b.browser().signedInAs("alice").next(back) }, 400, "expired"},
+		"another browser": {func(b *browser, back page) page { return b.browser().signedInAs("alice").next(back) },
+			400, "expired"},
 	} {
 		a := newApp(t, nil)
 		b := a.browser().signedInAs("alice")
@@ -275,10 +293,11 @@ func TestALinkIsFinishedByWhoBeganIt(t *testing.T) {
 	}
 }
 
-func TestAppleLinksToo(t *testing.T) { // whose answer brings no session
+func TestAppleLinksToo(t *testing.T) { // its answer brings no session
 	a := preset(t, "apple", nil)
 	b := a.browser().signedInAs("alice")
-	if p := b.follow(b.do("POST", "/login/apple/link/", nil)); p.status != 200 || !slices.Equal(a.identities("alice"), []string{"1"}) {
+	if p := b.follow(b.do("POST", "/login/apple/link/", nil)); p.status != 200 || !slices.Equal(a.identities("alice"),
+		[]string{"1"}) {
 		t.Errorf("%d %s %s", p.status, p.reason(), a.log)
 	}
 }
@@ -312,7 +331,8 @@ func TestTheLastWayInIsNotUnlinked(t *testing.T) {
 		if len(a.identities("alice")) != 2 {
 			t.Fatal("unlinked by somebody else, or something else")
 		}
-		if p := b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[0].ID}}); p.location != a.url+"/account" || !slices.Equal(a.identities("alice"), []string{"2"}) {
+		if p := b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[0].ID}}); p.location != a.url+"/account" ||
+			!slices.Equal(a.identities("alice"), []string{"2"}) {
 			t.Errorf("%d %v", p.status, a.identities("alice"))
 		}
 		p := b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[1].ID}})
@@ -328,7 +348,8 @@ func TestTheLastWayInIsNotUnlinked(t *testing.T) {
 		if !slices.Contains(a.changes, "alice unlinked 1") {
 			t.Error(a.changes)
 		}
-		b.wants("of another site", b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[1].ID}}, "Sec-Fetch-Site", "cross-site"), 403, "cross_origin")
+		b.wants("of another site", b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[1].ID}}, "Sec-Fetch-Site",
+			"cross-site"), 403, "cross_origin")
 	}
 }
 
@@ -338,11 +359,13 @@ func TestHooksThatFailChangeNothing(t *testing.T) {
 		c.Changed = func(context.Context, auth.User, external.Change, *external.Identity) error { return errDown }
 	})
 	b := a.browser().signedInAs("alice")
-	if p := b.follow(b.do("POST", "/login/acme/link/", nil)); p.status != 200 || !strings.Contains(a.log.String(), "Config.Changed") {
+	if p := b.follow(b.do("POST", "/login/acme/link/", nil)); p.status != 200 ||
+		!strings.Contains(a.log.String(), "Config.Changed") {
 		t.Errorf("a mail that is not sent: %d %s", p.status, a.log)
 	}
 	all, _ := a.logins.Identities(t.Context(), "alice")
-	b.wants("unknown whether there is another way", b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[0].ID}}), 503, "temporarily_unavailable")
+	b.wants("unknown whether there is another way", b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[0].ID}}),
+		503, "temporarily_unavailable")
 	if len(a.identities("alice")) != 1 {
 		t.Error("unlinked")
 	}
@@ -350,7 +373,8 @@ func TestHooksThatFailChangeNothing(t *testing.T) {
 
 const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636 appendix B
 
-const appStart = "/login/acme/?return_to=com.example.app:/done&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&state=xyz"
+const appStart = "/login/acme/?return_to=com.example.app:/done&" +
+	"code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&state=xyz"
 
 func withApp(_ *app, c *external.Config) {
 	c.AppRedirects = []string{"com.example.app:/done", "https://spa.example/done?a=b"}
@@ -358,7 +382,8 @@ func withApp(_ *app, c *external.Config) {
 
 // redeem asks the backend as an issuer's guard would.
 func (a *app) redeem(code, proof string) (auth.User, auth.Credential, error) {
-	r, err := http.NewRequestWithContext(a.Context(), "POST", "/", strings.NewReader(url.Values{"login_code": {code}, "code_verifier": {proof}}.Encode()))
+	r, err := http.NewRequestWithContext(a.Context(), "POST", "/",
+		strings.NewReader(url.Values{"login_code": {code}, "code_verifier": {proof}}.Encode()))
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -388,7 +413,8 @@ func TestAnAppGetsACodeThatIsGoodOnceForWhoHasTheVerifier(t *testing.T) {
 		t.Fatal(u, err)
 	}
 	proof, ok := credential.(*external.Credential)
-	if !ok || !proof.Primary() || proof.Profile.Email.Address != "alice@example.com" || !proof.Profile.Email.Verified || proof.Profile.Claims != nil || !proof.AuthInfo().AuthTime.IsZero() {
+	if !ok || !proof.Primary() || proof.Profile.Email.Address != "alice@example.com" || !proof.Profile.Email.Verified ||
+		proof.Profile.Claims != nil || !proof.AuthInfo().AuthTime.IsZero() {
 		t.Errorf("%+v", credential)
 	}
 	if _, _, err := a.redeem(code, verifier); auth.KindOf(err) != auth.ErrInvalid {
@@ -515,7 +541,9 @@ func TestAnAppIsSentWhereItIsRegisteredOnly(t *testing.T) {
 
 func TestBehindAGuardThatClosesEveryRoute(t *testing.T) {
 	a := newApp(t, nil)
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+	guard,
+		err := auth.New(auth.Config{Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (
+		auth.User, auth.Credential, error) {
 		return nil, nil, auth.ErrNoCredentials
 	})}, Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
 	if err != nil {
@@ -525,7 +553,8 @@ func TestBehindAGuardThatClosesEveryRoute(t *testing.T) {
 	a.handlers().Register(mux)
 	closed := guard.Protect(mux)
 	open := guard.Protect(mux, a.handlers().Open())
-	for request, want := range map[string]int{"GET /login/acme/": 303, "GET /login/acme/callback/": 400, "POST /login/acme/link/": 403, "POST /login/acme/unlink/": 403} {
+	for request, want := range map[string]int{"GET /login/acme/": 303, "GET /login/acme/callback/": 400,
+		"POST /login/acme/link/": 403, "POST /login/acme/unlink/": 403} {
 		method, path, _ := strings.Cut(request, " ")
 		for status, handler := range map[int]http.Handler{want: open, 401: closed} {
 			w := httptest.NewRecorder()

@@ -43,15 +43,19 @@ func TestUnitWhenALoginWas(t *testing.T) {
 		reason   string
 		at       func(info time.Time) bool
 	}{
-		{"what a provider does not tell is not known, and links nothing", "acme", nil, time.Time{}, 403, "age_unknown", time.Time.IsZero},
+		{"what a provider does not tell is not known, and links nothing", "acme", nil, time.Time{}, 403, "age_unknown",
+			time.Time.IsZero},
 		{"without OpenID Connect neither", "github", nil, time.Time{}, 403, "age_unknown", time.Time.IsZero},
-		{"another provider is not named", "github", []string{"acme"}, time.Time{}, 403, "age_unknown", time.Time.IsZero},
+		{"another provider is not named", "github", []string{"acme"}, time.Time{}, 403, "age_unknown",
+			time.Time.IsZero},
 		{"the operator may take it for now", "github", []string{"github"}, time.Time{}, 303, "", isNow},
 		{"with OpenID Connect, too", "acme", []string{"acme"}, time.Time{}, 303, "", isNow},
-		{"what a provider tells counts, whatever the operator takes", "acme", []string{"acme"}, hour, 403, "stale", hour.Equal},
+		{"what a provider tells counts, whatever the operator takes", "acme", []string{"acme"}, hour, 403, "stale",
+			hour.Equal},
 		{"a login of just now links", "acme", nil, time.Now(), 303, "", isNow},
 		{"one a little ahead of our clock is of now", "acme", nil, time.Now().Add(50 * time.Second), 303, "", isNow},
-		{"one far ahead of our clock is not believed", "acme", nil, time.Now().Add(time.Hour), 403, "age_unknown", time.Time.IsZero},
+		{"one far ahead of our clock is not believed", "acme", nil, time.Now().Add(time.Hour), 403, "age_unknown",
+			time.Time.IsZero},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
 			a, infos := timed(t, row.assumed...)
@@ -68,7 +72,8 @@ func TestUnitWhenALoginWas(t *testing.T) {
 			if p.status != row.status || p.reason() != row.reason {
 				t.Errorf("a link: got %d %s, want %d %s", p.status, p.reason(), row.status, row.reason)
 			}
-			if unknown := row.reason == "age_unknown"; unknown != strings.Contains(a.log.String(), "Config.AllowAssumedAuthTime") {
+			if unknown := row.reason == "age_unknown"; unknown != strings.Contains(a.log.String(),
+				"Config.AllowAssumedAuthTime") {
 				t.Errorf("the log must name the setting if it helps, and not otherwise: %s", a.log)
 			}
 		})
@@ -86,7 +91,8 @@ func TestUnitWhenALoginWas(t *testing.T) {
 				names = []string{"acme"}
 			}
 			a, _ := timed(t, names...)
-			code := a.browser().code("/login/acme/?return_to=https://spa.example/&code_challenge_method=S256&state=xyz&code_challenge=" + s256(verifier))
+			code := a.browser().code("/login/acme/?return_to=https://spa.example/&code_challenge_method=S256&" +
+				"state=xyz&code_challenge=" + s256(verifier))
 			back := time.Now()
 			_, credential, err := a.redeem(code, verifier)
 			if err != nil {
@@ -103,7 +109,8 @@ func TestUnitWhenALoginWas(t *testing.T) {
 			a, _ := timed(t, strings.Fields(name)...)
 			b := a.browser()
 			b.visit("/login/acme/")
-			fresh := a.guard.Require(auth.Fresh(time.Hour))(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			fresh := a.guard.Require(auth.Fresh(time.Hour))(
+				http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			r, w := httptest.NewRequest("GET", a.url+"/", nil), httptest.NewRecorder()
 			for _, cookie := range b.client.Jar.Cookies(mustURL(a.url)) {
 				r.AddCookie(cookie)

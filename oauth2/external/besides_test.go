@@ -38,8 +38,9 @@ func TestUnitProvidersBesideEachOther(t *testing.T) {
 		for sentence, providers := range map[string][]external.Provider{
 			"an OAuth2 of the issuer of an OIDC": of(google, forum("https://accounts.google.com")),
 			"the other way around":               of(forum("https://accounts.google.com"), google),
-			"an OAuth2 of an issuer by template": of(common, forum("https://login.microsoftonline.com/"+tenant+"/v2.0")),
-			"two OAuth2 of one issuer":           of(forum("https://forum.example"), second),
+			"an OAuth2 of an issuer by template": of(
+				common, forum("https://login.microsoftonline.com/"+tenant+"/v2.0")),
+			"two OAuth2 of one issuer": of(forum("https://forum.example"), second),
 			"two apps of Facebook": of(external.Facebook{ClientID: "1", ClientSecret: "x"},
 				external.Facebook{Name: "two", ClientID: "2", ClientSecret: "x"}),
 			"two applications of LinkedIn": of(external.LinkedIn{ClientID: "1"},

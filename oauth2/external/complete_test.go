@@ -16,7 +16,7 @@ import (
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
-// factors is an app where alice@example.com is authoritative and finds alice, who has a second factor.
+// factors is an app where alice@example.com is authoritative and finds alice, with a second factor.
 type factors struct {
 	*app
 	guarded sync.Mutex
@@ -114,7 +114,9 @@ func TestUnitSessionsOfLoginsThatFail(t *testing.T) {
 		for sentence, configure := range map[string]func(*app, *external.Config){
 			"the link": func(a *app, c *external.Config) { c.Store = &failing{Store: a.store, method: "LinkFirst"} },
 			"the tokens": func(_ *app, c *external.Config) {
-				c.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error { return errDown }
+				c.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error {
+					return errDown
+				}
 			},
 		} {
 			f := newFactors(t, nil, configure)

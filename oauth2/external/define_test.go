@@ -32,41 +32,45 @@ func strange(t *testing.T, change func(*app, *external.OIDC)) *app {
 }
 
 func TestUnitDefine(t *testing.T) {
-	t.Run("a definition that is missing or has a fault is an error of New, by the name of the type", func(t *testing.T) {
-		fault := errors.New("the fault of Define")
-		uuid := func(string) bool { return true }
-		secret := func(context.Context) (auth.Secret, error) { return "s", nil }
-		for sentence, row := range map[string]struct {
-			given stranger
-			want  string
-		}{
-			"an error":      {stranger{err: fault}, fault.Error()},
-			"no definition": {stranger{}, "external_test.stranger.Define returned no definition"},
-			"no client":     {stranger{define: external.OIDC{Name: "x"}}, "external_test.stranger.ClientID is missing"},
-			"a template without IsTenant": {oidcWith("tid", external.OIDCQuirks{
-				IssuerTemplate: "https://idp.example/{t}"}), "IssuerTemplate needs"},
-			"a template without Tenant": {oidcWith("", external.OIDCQuirks{
-				IssuerTemplate: "https://idp.example/{t}", IsTenant: uuid}), "IssuerTemplate needs"},
-			"a template without braces": {oidcWith("tid", external.OIDCQuirks{
-				IssuerTemplate: "https://idp.example/", IsTenant: uuid}), "one name in braces"},
-			"a template of two names": {oidcWith("tid", external.OIDCQuirks{
-				IssuerTemplate: "https://idp.example/{t}/{u}", IsTenant: uuid}), "one name in braces"},
-			"IsTenant alone": {oidcWith("tid", external.OIDCQuirks{IsTenant: uuid}), "without IssuerTemplate"},
-			"an empty alias": {oidcWith("", external.OIDCQuirks{IssuerAliases: []string{""}}), "IssuerAliases"},
-			"metadata by http": {oidcWith("", external.OIDCQuirks{MetadataURL: "http://idp.example/"}),
-				"Quirks.MetadataURL"},
-			"two kinds of secret": {stranger{define: external.OIDC{Name: "x", Issuer: "https://idp.example", ClientID: "x",
-				ClientSecret: "s", Quirks: external.OIDCQuirks{MakeSecret: secret}}}, "Quirks.MakeSecret beside"},
-		} {
-			_, err := external.New(external.Config{URL: "https://app.example", Store: external.NewMemoryStore(),
-				Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, AppRedirects: []string{"https://app.example/x"},
-				LoadUser:  func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
-				Providers: []external.Provider{row.given}})
-			if err == nil || !strings.Contains(err.Error(), row.want) {
-				t.Errorf("%s: got %v, want %q", sentence, err, row.want)
+	t.Run("a definition that is missing or has a fault is an error of New, by the name of the type",
+		func(t *testing.T) {
+			fault := errors.New("the fault of Define")
+			uuid := func(string) bool { return true }
+			secret := func(context.Context) (auth.Secret, error) { return "s", nil }
+			for sentence, row := range map[string]struct {
+				given stranger
+				want  string
+			}{
+				"an error":      {stranger{err: fault}, fault.Error()},
+				"no definition": {stranger{}, "external_test.stranger.Define returned no definition"},
+				"no client": {stranger{define: external.OIDC{Name: "x"}},
+					"external_test.stranger.ClientID is missing"},
+				"a template without IsTenant": {oidcWith("tid", external.OIDCQuirks{
+					IssuerTemplate: "https://idp.example/{t}"}), "IssuerTemplate needs"},
+				"a template without Tenant": {oidcWith("", external.OIDCQuirks{
+					IssuerTemplate: "https://idp.example/{t}", IsTenant: uuid}), "IssuerTemplate needs"},
+				"a template without braces": {oidcWith("tid", external.OIDCQuirks{
+					IssuerTemplate: "https://idp.example/", IsTenant: uuid}), "one name in braces"},
+				"a template of two names": {oidcWith("tid", external.OIDCQuirks{
+					IssuerTemplate: "https://idp.example/{t}/{u}", IsTenant: uuid}), "one name in braces"},
+				"IsTenant alone": {oidcWith("tid", external.OIDCQuirks{IsTenant: uuid}), "without IssuerTemplate"},
+				"an empty alias": {oidcWith("", external.OIDCQuirks{IssuerAliases: []string{""}}), "IssuerAliases"},
+				"metadata by http": {oidcWith("", external.OIDCQuirks{MetadataURL: "http://idp.example/"}),
+					"Quirks.MetadataURL"},
+				"two kinds of secret": {stranger{define: external.OIDC{Name: "x", Issuer: "https://idp.example",
+					ClientID:     "x",
+					ClientSecret: "s", Quirks: external.OIDCQuirks{MakeSecret: secret}}}, "Quirks.MakeSecret beside"},
+			} {
+				_, err := external.New(external.Config{URL: "https://app.example", Store: external.NewMemoryStore(),
+					Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, AppRedirects: []string{
+						"https://app.example/x"},
+					LoadUser:  func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
+					Providers: []external.Provider{row.given}})
+				if err == nil || !strings.Contains(err.Error(), row.want) {
+					t.Errorf("%s: got %v, want %q", sentence, err, row.want)
+				}
 			}
-		}
-	})
+		})
 }
 
 func oidcWith(tenantClaim string, quirks external.OIDCQuirks) stranger {
@@ -91,7 +95,8 @@ func TestUnitHooksOfAProvider(t *testing.T) {
 		b := a.browser()
 		b.visit("/login/acme/")
 		p := a.last()
-		if p.Subject != "1" || p.Issuer != a.idp.URL() || p.Provider != "acme" || p.AuthInfo.AuthTime.Equal(time.Unix(1, 0)) {
+		if p.Subject != "1" || p.Issuer != a.idp.URL() || p.Provider != "acme" ||
+			p.AuthInfo.AuthTime.Equal(time.Unix(1, 0)) {
 			t.Errorf("got another identity: %+v", p)
 		}
 		if p.Email.Authoritative || p.Email.Source != "acme" || p.Username != "" || p.Claims["more"] != "x" {
@@ -113,7 +118,8 @@ func TestUnitHooksOfAProvider(t *testing.T) {
 	})
 	t.Run("Complete refuses, and its error says how", func(t *testing.T) {
 		for reason, err := range map[string]error{
-			"not_allowed": external.ErrNotAllowed, "untrusted": external.ErrUntrusted, "temporarily_unavailable": errDown,
+			"not_allowed": external.ErrNotAllowed, "untrusted": external.ErrUntrusted,
+			"temporarily_unavailable": errDown,
 		} {
 			a := strange(t, func(_ *app, o *external.OIDC) {
 				o.Quirks.Complete = func(context.Context, *external.API, *external.Profile) error { return err }
@@ -219,7 +225,8 @@ func TestUnitOAuth2Quirks(t *testing.T) {
 	t.Run("codes of the provider's own say what those of the RFC do", func(t *testing.T) {
 		a := newApp(t, func(a *app, c *external.Config) {
 			c.Providers = []external.Provider{plain(a, func(o *external.OAuth2) {
-				o.Quirks.Errors = external.ErrorCodes{InvalidGrant: []string{"stale"}, AccessDenied: []string{"cancelled"}}
+				o.Quirks.Errors = external.ErrorCodes{InvalidGrant: []string{"stale"},
+					AccessDenied: []string{"cancelled"}}
 			})}
 		})
 		b := a.browser()

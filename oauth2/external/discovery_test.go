@@ -44,8 +44,10 @@ func TestUnitDiscovery(t *testing.T) {
 			if n := provider.asked.Load(); n != 1 {
 				t.Errorf("got %d requests to the provider, want one", n)
 			}
-			if err := find(t.Context()); err == nil || errors.Is(err, context.Canceled) || time.Since(start) != time.Minute {
-				t.Errorf("got %v after %v, want the failure of the first request after a minute", err, time.Since(start))
+			if err := find(t.Context()); err == nil || errors.Is(err, context.Canceled) ||
+				time.Since(start) != time.Minute {
+				t.Errorf("got %v after %v, want the failure of the first request after a minute", err,
+					time.Since(start))
 			}
 		})
 	})

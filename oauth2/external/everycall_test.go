@@ -82,7 +82,8 @@ func (c *countdown) TakeCode(ctx context.Context, digest string, now time.Time) 
 }
 
 // everyCall runs a flow with each of its calls of the store failing in turn, and then once without a failure.
-func everyCall(t *testing.T, configure func(*app, *external.Config), flow func(a *app) error, check func(a *app, how string)) {
+func everyCall(t *testing.T, configure func(*app, *external.Config), flow func(a *app) error,
+	check func(a *app, how string)) {
 	t.Helper()
 	for _, after := range []bool{false, true} {
 		for n := 1; ; n++ {

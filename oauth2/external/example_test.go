@@ -21,11 +21,13 @@ func Example() {
 		panic(err)
 	}
 	logins, err := external.New(external.Config{
-		URL: "https://app.example", Keys: []auth.Secret{"32 random bytes from your secrets"}, Store: external.NewMemoryStore(), LoadUser: load,
+		URL: "https://app.example", Keys: []auth.Secret{"32 random bytes from your secrets"},
+		Store: external.NewMemoryStore(), LoadUser: load,
 		Providers: []external.Provider{
 			external.Google{ClientID: "…", ClientSecret: "…"},
 			external.GitHub{ClientID: "…", ClientSecret: "…"},
-			external.OIDC{Name: "acme", Label: "Acme staff", Issuer: "https://login.acme.example", ClientID: "…", ClientSecret: "…", Domains: []string{"acme.example"}},
+			external.OIDC{Name: "acme", Label: "Acme staff", Issuer: "https://login.acme.example", ClientID: "…",
+				ClientSecret: "…", Domains: []string{"acme.example"}},
 		},
 		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) { // your table of users
 			return authtest.User("a new user"), nil
@@ -113,7 +115,7 @@ func ExampleProvider() {
 	// Output: [{forge Forge /login/forge/}] https://app.example/login/forge/callback/
 }
 
-// A provider that has no OpenID Connect says who somebody is by an API of its own.
+// A provider that has no OpenID Connect names the user by an API of its own.
 func ExampleOAuth2() {
 	provider := external.OAuth2{
 		Name: "forge", Label: "Forge", Issuer: "https://forge.example",
@@ -137,7 +139,8 @@ func ExampleOAuth2() {
 func ExampleLogins_Authenticate() {
 	load := func(_ context.Context, id string) (auth.User, error) { return authtest.User(id), nil }
 	logins, err := external.New(external.Config{
-		URL: "https://app.example", Keys: []auth.Secret{"32 random bytes from your secrets"}, Store: external.NewMemoryStore(), LoadUser: load,
+		URL: "https://app.example", Keys: []auth.Secret{"32 random bytes from your secrets"},
+		Store: external.NewMemoryStore(), LoadUser: load,
 		Providers: []external.Provider{external.GitHub{ClientID: "…", ClientSecret: "…"}},
 		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
 			return authtest.User("github-" + p.Subject), nil
@@ -168,7 +171,8 @@ func ExampleLogins_Authenticate() {
 	pages.Register(mux)
 	handlers.Register(mux, "/auth")
 
-	r := httptest.NewRequest("POST", "/auth/login/", strings.NewReader(`{"login_code":"guessed","code_verifier":"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}`))
+	r := httptest.NewRequest("POST", "/auth/login/",
+		strings.NewReader(`{"login_code":"guessed","code_verifier":"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}`))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, r)

@@ -10,7 +10,8 @@ import (
 
 // Discovery returns a function that finds the endpoints of an issuer, as a request does.
 func Discovery(client *http.Client, timeout time.Duration) func(ctx context.Context) error {
-	d := &discovery{environment: environment{client, timeout, slog.Default()}, issuer: "https://idp.example", turn: make(chan struct{}, 1)}
+	d := &discovery{environment: environment{client, timeout, slog.Default()}, issuer: "https://idp.example",
+		turn: make(chan struct{}, 1)}
 	return func(ctx context.Context) error {
 		_, err := d.endpoints(ctx, time.Now())
 		return err

@@ -43,13 +43,14 @@ func applePEM(t testing.TB) auth.Secret {
 func presets(t testing.TB, idp *authtest.Provider) map[string]external.Provider {
 	id, secret, at := idp.ClientID, idp.ClientSecret, idp.URL()
 	return map[string]external.Provider{
-		"acme":      external.OIDC{Name: "acme", Issuer: at, ClientID: id, ClientSecret: secret},
-		"google":    external.Google{ClientID: id, ClientSecret: secret, BaseURL: at},
-		"github":    external.GitHub{ClientID: id, ClientSecret: secret, BaseURL: at},
-		"microsoft": external.Microsoft{ClientID: id, ClientSecret: secret, BaseURL: at, Tenant: "common", AllowTenants: []string{tenant}},
-		"apple":     external.Apple{ClientID: id, TeamID: "team", KeyID: "key", PrivateKey: applePEM(t), BaseURL: at},
-		"facebook":  external.Facebook{ClientID: id, ClientSecret: secret, BaseURL: at},
-		"gitlab":    external.GitLab{ClientID: id, ClientSecret: secret, BaseURL: at},
+		"acme":   external.OIDC{Name: "acme", Issuer: at, ClientID: id, ClientSecret: secret},
+		"google": external.Google{ClientID: id, ClientSecret: secret, BaseURL: at},
+		"github": external.GitHub{ClientID: id, ClientSecret: secret, BaseURL: at},
+		"microsoft": external.Microsoft{ClientID: id, ClientSecret: secret, BaseURL: at, Tenant: "common",
+			AllowTenants: []string{tenant}},
+		"apple":    external.Apple{ClientID: id, TeamID: "team", KeyID: "key", PrivateKey: applePEM(t), BaseURL: at},
+		"facebook": external.Facebook{ClientID: id, ClientSecret: secret, BaseURL: at},
+		"gitlab":   external.GitLab{ClientID: id, ClientSecret: secret, BaseURL: at},
 	}
 }
 
@@ -70,19 +71,28 @@ func preset(t *testing.T, name string, configure func(*app, *external.Config)) *
 
 func TestAPersonIsSignedInByEachProvider(t *testing.T) {
 	for name, want := range map[string]external.Profile{
-		"acme":      {Issuer: "", Subject: "42", Name: "Ada Lovelace", Username: "ada", Email: external.Email{Address: "ada@example.com", Verified: true}},
-		"google":    {Issuer: "", Subject: "42", Name: "Ada Lovelace", Username: "ada", Tenant: tenant, Email: external.Email{Address: "ada@example.com", Verified: true}},
-		"github":    {Issuer: "", Subject: "42", Name: "Ada Lovelace", Username: "ada", Picture: "https://avatars.example/1", Email: external.Email{Address: "ada@example.com", Verified: true}},
-		"microsoft": {Issuer: "/" + tenant + "/v2.0", Subject: "42", Name: "Ada Lovelace", Username: "ada", Tenant: tenant, Email: external.Email{Address: "ada@example.com"}},
-		"apple":     {Issuer: "", Subject: "42", Name: "Ada Lovelace", Email: external.Email{Address: "ada@example.com", Verified: true}},
-		"facebook":  {Issuer: "", Subject: "42", Name: "Ada Lovelace", Email: external.Email{Address: "ada@example.com"}},
-		"gitlab":    {Issuer: "", Subject: "42", Name: "Ada Lovelace", Username: "ada", Email: external.Email{Address: "ada@example.com", Verified: true}},
+		"acme": {Issuer: "", Subject: "42", Name: "Ada Lovelace", Username: "ada",
+			Email: external.Email{Address: "ada@example.com", Verified: true}},
+		"google": {Issuer: "", Subject: "42", Name: "Ada Lovelace", Username: "ada", Tenant: tenant,
+			Email: external.Email{Address: "ada@example.com", Verified: true}},
+		"github": {Issuer: "", Subject: "42", Name: "Ada Lovelace", Username: "ada",
+			Picture: "https://avatars.example/1", Email: external.Email{Address: "ada@example.com", Verified: true}},
+		"microsoft": {Issuer: "/" + tenant + "/v2.0", Subject: "42", Name: "Ada Lovelace", Username: "ada",
+			Tenant: tenant, Email: external.Email{Address: "ada@example.com"}},
+		"apple": {Issuer: "", Subject: "42", Name: "Ada Lovelace", Email: external.Email{Address: "ada@example.com",
+			Verified: true}},
+		"facebook": {Issuer: "", Subject: "42", Name: "Ada Lovelace",
+			Email: external.Email{Address: "ada@example.com"}},
+		"gitlab": {Issuer: "", Subject: "42", Name: "Ada Lovelace", Username: "ada",
+			Email: external.Email{Address: "ada@example.com", Verified: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := preset(t, name, nil)
-			a.idp.SignIn(authtest.Person{Subject: "42", Name: "Ada Lovelace", Username: "ada", Email: "ada@example.com", EmailVerified: true, Tenant: tenant})
+			a.idp.SignIn(authtest.Person{Subject: "42", Name: "Ada Lovelace", Username: "ada", Email: "ada@example.com",
+				EmailVerified: true, Tenant: tenant})
 			b := a.browser()
-			if p := b.visit("/login/" + name + "/?next=/reports%3Fa=b"); p.status != 200 || strings.TrimSuffix(p.at, "#") != a.url+"/reports?a=b" {
+			if p := b.visit("/login/" + name + "/?next=/reports%3Fa=b"); p.status != 200 ||
+				strings.TrimSuffix(p.at, "#") != a.url+"/reports?a=b" {
 				t.Fatalf("%d %s %s", p.status, p.at, p.body)
 			}
 			if b.who() != name+"-42" {
@@ -102,11 +112,14 @@ func TestAPersonIsSignedInByEachProvider(t *testing.T) {
 			c := a.browser()
 			c.visit("/login/" + name + "/")
 			all, err := a.logins.Identities(t.Context(), name+"-42")
-			if err != nil || c.who() != name+"-42" || len(all) != 1 || all[0].EmailVerified || (all[0].Email != "c@example.com") != (name == "github") { // which tells verified ones only
+			// which tells verified ones only
+			if err != nil || c.who() != name+"-42" || len(all) != 1 || all[0].EmailVerified ||
+				(all[0].Email != "c@example.com") != (name == "github") {
 				t.Errorf("%q %+v %v", c.who(), all, err)
 			}
 			// Somebody else is somebody else, by the same address or not.
-			a.idp.SignIn(authtest.Person{Subject: "43", Name: "Countess", Username: "ada", Email: "c@example.com", EmailVerified: true, Tenant: tenant})
+			a.idp.SignIn(authtest.Person{Subject: "43", Name: "Countess", Username: "ada", Email: "c@example.com",
+				EmailVerified: true, Tenant: tenant})
 			d := a.browser()
 			if d.visit("/login/" + name + "/"); d.who() != name+"-43" {
 				t.Errorf("%q", d.who())
@@ -127,8 +140,10 @@ func TestWhatAProviderIsSent(t *testing.T) {
 				t.Fatal(start, err)
 			}
 			q := u.Query()
-			if q.Get("response_type") != "code" || q.Get("client_id") != a.idp.ClientID || q.Get("redirect_uri") != a.url+"/login/"+name+"/callback/" ||
-				len(q.Get("state")) < 26 || q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) != 43 || strings.Contains(u.RawQuery, "+") {
+			if q.Get("response_type") != "code" || q.Get("client_id") != a.idp.ClientID ||
+				q.Get("redirect_uri") != a.url+"/login/"+name+"/callback/" ||
+				len(q.Get("state")) < 26 || q.Get("code_challenge_method") != "S256" ||
+				len(q.Get("code_challenge")) != 43 || strings.Contains(u.RawQuery, "+") {
 				t.Errorf("%v", u)
 			}
 			plain := name == "github" || name == "facebook"
@@ -165,7 +180,8 @@ func TestWhatAProviderIsSent(t *testing.T) {
 				t.Fatalf("%+v", requests)
 			}
 			form := requests[0].Form
-			if s256(form.Get("code_verifier")) != q.Get("code_challenge") || form.Get("redirect_uri") != q.Get("redirect_uri") || form.Get("grant_type") != "authorization_code" {
+			if s256(form.Get("code_verifier")) != q.Get("code_challenge") || form.Get("redirect_uri") != q.Get(
+				"redirect_uri") || form.Get("grant_type") != "authorization_code" {
 				t.Errorf("%v", form)
 			}
 			post := plain || name == "apple"
@@ -198,21 +214,29 @@ func TestEachAttackIsRefusedWithItsPage(t *testing.T) {
 		reason string
 		asked  int // how often the token endpoint was
 	}{
-		"a wrong state":                {answer(func(v url.Values) { v.Set("state", "AAAAAAAAAAAAAAAAAAAAAAAAAA") }), 400, "expired", 0},
-		"a state cut short":            {answer(func(v url.Values) { v.Set("state", v.Get("state")[:20]) }), 400, "expired", 0},
-		"a state whose end is another": {answer(func(v url.Values) { v.Set("state", v.Get("state")[:8]+"AAAAAAAAAAAAAAAAAA") }), 400, "expired", 0},
-		"no state":                     {answer(func(v url.Values) { v.Del("state") }), 400, "invalid_request", 0},
-		"an empty state":               {answer(func(v url.Values) { v.Set("state", "") }), 400, "expired", 0},
-		"two states":                   {answer(func(v url.Values) { v.Add("state", v.Get("state")) }), 400, "invalid_request", 0},
-		"two codes":                    {answer(func(v url.Values) { v.Add("code", v.Get("code")) }), 400, "invalid_request", 0},
-		"no code":                      {answer(func(v url.Values) { v.Del("code") }), 400, "invalid_request", 0},
-		"a huge code":                  {answer(func(v url.Values) { v.Set("code", strings.Repeat("x", 5000)) }), 400, "invalid_request", 0},
-		"another browser's callback":   {func(b *browser) page { return b.browser().next(b.away("/login/acme/")) }, 400, "expired", 0},
+		"a wrong state": {answer(func(v url.Values) { v.Set("state", "AAAAAAAAAAAAAAAAAAAAAAAAAA") }),
+			400, "expired", 0},
+		"a state cut short": {answer(func(v url.Values) { v.Set("state", v.Get("state")[:20]) }), 400,
+			"expired", 0},
+		"a state whose end is another": {answer(func(v url.Values) {
+			v.Set("state", v.Get("state")[:8]+"AAAAAAAAAAAAAAAAAA")
+		}), 400, "expired", 0},
+		"no state":       {answer(func(v url.Values) { v.Del("state") }), 400, "invalid_request", 0},
+		"an empty state": {answer(func(v url.Values) { v.Set("state", "") }), 400, "expired", 0},
+		"two states": {answer(func(v url.Values) { v.Add("state", v.Get("state")) }), 400,
+			"invalid_request", 0},
+		"two codes": {answer(func(v url.Values) { v.Add("code", v.Get("code")) }), 400,
+			"invalid_request", 0},
+		"no code": {answer(func(v url.Values) { v.Del("code") }), 400, "invalid_request", 0},
+		"a huge code": {answer(func(v url.Values) { v.Set("code", strings.Repeat("x", 5000)) }), 400,
+			"invalid_request", 0},
+		"another browser's callback": {func(b *browser) page { return b.browser().next(b.away("/login/acme/")) }, 400,
+			"expired", 0},
 		"a replayed callback": {func(b *browser) page {
 			back := b.away("/login/acme/")
 			cookies := b.client.Jar.Cookies(mustURL(b.url))
 			other := b.browser()
-			other.client.Jar.SetCookies(mustURL(b.url), cookies) // who has stolen even the cookie
+			other.client.Jar.SetCookies(mustURL(b.url), cookies) // which has stolen even the cookie
 			b.next(back)
 			b.profiles = nil
 			return other.next(back)
@@ -224,14 +248,20 @@ func TestEachAttackIsRefusedWithItsPage(t *testing.T) {
 			b.client.Jar, _ = newJar()
 			return b.next(back)
 		}, 400, "expired", 1},
-		"a wrong iss":             {answer(func(v url.Values) { v.Set("iss", "https://evil.example") }), 400, "untrusted", 0},
-		"an empty iss":            {answer(func(v url.Values) { v.Set("iss", "") }), 400, "untrusted", 0},
-		"two iss":                 {answer(func(v url.Values) { v.Add("iss", v.Get("iss")) }), 400, "invalid_request", 0},
+		"a wrong iss": {answer(func(v url.Values) { v.Set("iss", "https://evil.example") }), 400,
+			"untrusted", 0},
+		"an empty iss": {answer(func(v url.Values) { v.Set("iss", "") }), 400, "untrusted", 0},
+		"two iss": {answer(func(v url.Values) { v.Add("iss", v.Get("iss")) }), 400,
+			"invalid_request", 0},
 		"no iss where one is due": {answer(func(v url.Values) { v.Del("iss") }), 400, "untrusted", 0},
-		"an error of another iss": {answer(func(v url.Values) { v.Set("iss", "https://evil.example"); v.Set("error", "access_denied") }), 400, "untrusted", 0},
-		"the person says no":      {quirk(authtest.Quirks{Deny: true}), 403, "access_denied", 0},
-		"an error with markup":    {answer(func(v url.Values) { v.Set("error", "<b>x</b>") }), 400, "refused", 0},
-		"the provider is busy":    {answer(func(v url.Values) { v.Set("error", "temporarily_unavailable") }), 503, "temporarily_unavailable", 0},
+		"an error of another iss": {answer(func(v url.Values) {
+			v.Set("iss", "https://evil.example")
+			v.Set("error", "access_denied")
+		}), 400, "untrusted", 0},
+		"the person says no":   {quirk(authtest.Quirks{Deny: true}), 403, "access_denied", 0},
+		"an error with markup": {answer(func(v url.Values) { v.Set("error", "<b>x</b>") }), 400, "refused", 0},
+		"the provider is busy": {answer(func(v url.Values) { v.Set("error", "temporarily_unavailable") }), 503,
+			"temporarily_unavailable", 0},
 		"a code of somebody else": {answer(func(v url.Values) { v.Set("code", "stolen") }), 400, "refused", 1},
 		"a code of another attempt (injection)": {func(b *browser) page {
 			victim := b.browser().away("/login/acme/") // with another verifier and nonce
@@ -247,7 +277,8 @@ func TestEachAttackIsRefusedWithItsPage(t *testing.T) {
 			back := b.away("/login/acme/")
 			return b.do("POST", back.location, nil)
 		}, 405, "method_not_allowed", 0},
-		"no ID token": {quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "id_token") }}), 400, "untrusted", 1},
+		"no ID token": {quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "id_token") }}), 400,
+			"untrusted", 1},
 		"an unsigned ID token": {quirk(authtest.Quirks{Sign: func(c map[string]any) string {
 			body, _ := json.Marshal(c)
 			return "eyJhbGciOiJub25lIn0." + base64url(body) + "."
@@ -257,10 +288,17 @@ func TestEachAttackIsRefusedWithItsPage(t *testing.T) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.idp.SetQuirks(authtest.Quirks{Sign: func(c map[string]any) string { text, _ := jwt.Sign(secret, "JWT", c); return text }})
+			b.idp.SetQuirks(authtest.Quirks{Sign: func(c map[string]any) string {
+				text, _ := jwt.Sign(secret, "JWT", c)
+				return text
+			}})
 			return b.visit("/login/acme/")
 		}, 400, "untrusted", 1},
-		"an ID token of another key": {quirk(authtest.Quirks{Sign: func(c map[string]any) string { text, _ := jwt.Sign(stranger, "JWT", c); return text }}), 400, "untrusted", 1},
+		"an ID token of another key": {
+			quirk(authtest.Quirks{Sign: func(c map[string]any) string {
+				text, _ := jwt.Sign(stranger, "JWT", c)
+				return text
+			}}), 400, "untrusted", 1},
 		"another key by the name of theirs": {func(b *browser) page {
 			b.idp.SetQuirks(authtest.Quirks{Sign: func(c map[string]any) string {
 				text, _ := jwt.Sign(stranger.WithID(b.idp.Keys()[0].ID()), "JWT", c)
@@ -275,38 +313,55 @@ func TestEachAttackIsRefusedWithItsPage(t *testing.T) {
 			}})
 			return b.visit("/login/acme/")
 		}, 400, "untrusted", 1},
-		"a wrong nonce":                     {set("nonce", "AAAAAAAAAAAAAAAAAAAAAAAAAA"), 400, "untrusted", 1},
-		"no nonce":                          {set("nonce", nil), 400, "untrusted", 1},
-		"a nonce that is no text":           {set("nonce", 7), 400, "untrusted", 1},
-		"for another client":                {set("aud", "other"), 400, "untrusted", 1},
-		"for another client, too":           {claims(func(c map[string]any) { c["aud"] = []any{c["aud"], "other"} }), 400, "untrusted", 1},
-		"made for another party":            {set("azp", "other"), 400, "untrusted", 1},
-		"of another issuer":                 {set("iss", "https://evil.example"), 400, "untrusted", 1},
-		"of the issuer with a slash":        {claims(func(c map[string]any) { c["iss"] = c["iss"].(string) + "/" }), 400, "untrusted", 1},
-		"expired":                           {set("exp", time.Now().Add(-2*time.Minute).Unix()), 400, "untrusted", 1},
-		"without an end":                    {set("exp", nil), 400, "untrusted", 1},
-		"issued in the future":              {set("iat", time.Now().Add(time.Hour).Unix()), 400, "untrusted", 1},
-		"without a subject":                 {set("sub", nil), 400, "untrusted", 1},
-		"an empty subject":                  {set("sub", ""), 400, "untrusted", 1},
-		"a subject with a space":            {set("sub", "1 "), 400, "untrusted", 1},
-		"a subject with a NUL":              {set("sub", "1\x00"), 400, "untrusted", 1},
-		"a subject of 256 bytes":            {set("sub", strings.Repeat("1", 256)), 400, "untrusted", 1},
-		"of another access token":           {set("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"), 400, "untrusted", 1},
-		"userinfo about another":            {quirk(authtest.Quirks{Thin: true, UserInfo: func(c map[string]any) { c["sub"] = "2" }}), 400, "untrusted", 1},
-		"userinfo about nobody":             {quirk(authtest.Quirks{Thin: true, UserInfo: func(c map[string]any) { delete(c, "sub") }}), 400, "untrusted", 1},
-		"no access token":                   {quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "access_token") }}), 400, "untrusted", 1},
-		"an access token with a line break": {quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) { a["access_token"] = "a\r\nX: y" }}), 400, "untrusted", 1},
-		"a token of another type":           {quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) { a["token_type"] = "DPoP" }}), 400, "untrusted", 1},
-		"form answers of OpenID Connect":    {quirk(authtest.Quirks{FormAnswers: true}), 503, "temporarily_unavailable", 1},
-		"an unknown provider":               {func(b *browser) page { return b.do("GET", "/login/nobody/", nil) }, 404, "no_provider", 0},
-		"a callback of an unknown provider": {func(b *browser) page { return b.do("GET", "/login/nobody/callback/?state=x", nil) }, 404, "no_provider", 0},
+		"a wrong nonce":           {set("nonce", "AAAAAAAAAAAAAAAAAAAAAAAAAA"), 400, "untrusted", 1},
+		"no nonce":                {set("nonce", nil), 400, "untrusted", 1},
+		"a nonce that is no text": {set("nonce", 7), 400, "untrusted", 1},
+		"for another client":      {set("aud", "other"), 400, "untrusted", 1},
+		"for another client, too": {claims(func(c map[string]any) { c["aud"] = []any{c["aud"], "other"} }),
+			400, "untrusted", 1},
+		"made for another party": {set("azp", "other"), 400, "untrusted", 1},
+		"of another issuer":      {set("iss", "https://evil.example"), 400, "untrusted", 1},
+		"of the issuer with a slash": {claims(func(c map[string]any) { c["iss"] = c["iss"].(string) + "/" }),
+			400, "untrusted", 1},
+		"expired":                 {set("exp", time.Now().Add(-2*time.Minute).Unix()), 400, "untrusted", 1},
+		"without an end":          {set("exp", nil), 400, "untrusted", 1},
+		"issued in the future":    {set("iat", time.Now().Add(time.Hour).Unix()), 400, "untrusted", 1},
+		"without a subject":       {set("sub", nil), 400, "untrusted", 1},
+		"an empty subject":        {set("sub", ""), 400, "untrusted", 1},
+		"a subject with a space":  {set("sub", "1 "), 400, "untrusted", 1},
+		"a subject with a NUL":    {set("sub", "1\x00"), 400, "untrusted", 1},
+		"a subject of 256 bytes":  {set("sub", strings.Repeat("1", 256)), 400, "untrusted", 1},
+		"of another access token": {set("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"), 400, "untrusted", 1},
+		"userinfo about another": {
+			quirk(authtest.Quirks{Thin: true, UserInfo: func(c map[string]any) { c["sub"] = "2" }}), 400,
+			"untrusted", 1},
+		"userinfo about nobody": {
+			quirk(authtest.Quirks{Thin: true, UserInfo: func(c map[string]any) { delete(c, "sub") }}), 400,
+			"untrusted", 1},
+		"no access token": {
+			quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "access_token") }}), 400,
+			"untrusted", 1},
+		"an access token with a line break": {
+			quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) { a["access_token"] = "a\r\nX: y" }}), 400,
+			"untrusted", 1},
+		"a token of another type": {
+			quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) { a["token_type"] = "DPoP" }}), 400,
+			"untrusted", 1},
+		"form answers of OpenID Connect": {quirk(authtest.Quirks{FormAnswers: true}), 503,
+			"temporarily_unavailable", 1},
+		"an unknown provider": {func(b *browser) page { return b.do("GET", "/login/nobody/", nil) }, 404,
+			"no_provider", 0},
+		"a callback of an unknown provider": {func(b *browser) page {
+			return b.do("GET", "/login/nobody/callback/?state=x", nil)
+		}, 404, "no_provider", 0},
 		"a callback out of nowhere": {func(b *browser) page {
 			return b.do("GET", "/login/acme/callback/?code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAA", nil)
 		}, 400, "expired", 0},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			a := newApp(t, func(a *app, c *external.Config) {
-				c.Providers = []external.Provider{a.acme(), external.GitHub{Name: "other", ClientID: a.idp.ClientID, BaseURL: a.idp.URL() + "/x"}}
+				c.Providers = []external.Provider{a.acme(), external.GitHub{Name: "other", ClientID: a.idp.ClientID,
+					BaseURL: a.idp.URL() + "/x"}}
 			})
 			b := a.browser()
 			p := row.act(b)
@@ -326,7 +381,8 @@ func TestEachAttackIsRefusedWithItsPage(t *testing.T) {
 				}
 			}
 			for _, request := range a.idp.TokenRequests() {
-				if code := request.Form.Get("code"); strings.Contains(a.log.String(), code) || strings.Contains(a.log.String(), request.Form.Get("code_verifier")) {
+				if code := request.Form.Get("code"); strings.Contains(a.log.String(), code) ||
+					strings.Contains(a.log.String(), request.Form.Get("code_verifier")) {
 					t.Errorf("a code or verifier was logged: %s", a.log)
 				}
 			}
@@ -373,11 +429,14 @@ func TestAttemptsInSeveralTabsDoNotEndEachOther(t *testing.T) {
 	for range 20 {
 		b.do("GET", "/login/acme/", nil)
 	}
-	b.client.Jar.SetCookies(mustURL(b.url), []*http.Cookie{{Name: "__Host-login-other-AAAAAAAA", Value: "x", Path: "/", Secure: true}})
+	b.client.Jar.SetCookies(mustURL(b.url),
+		[]*http.Cookie{{Name: "__Host-login-other-AAAAAAAA", Value: "x", Path: "/", Secure: true}})
 	for range 7 {
 		b.do("GET", "/login/acme/", nil)
 	}
-	if !slices.ContainsFunc(b.client.Jar.Cookies(mustURL(b.url)), func(c *http.Cookie) bool { return c.Name == "__Host-login-other-AAAAAAAA" }) {
+	if !slices.ContainsFunc(b.client.Jar.Cookies(mustURL(b.url)), func(c *http.Cookie) bool {
+		return c.Name == "__Host-login-other-AAAAAAAA"
+	}) {
 		t.Error("the cookie of another service of this host is gone")
 	}
 	if n := len(b.client.Jar.Cookies(mustURL(b.url))); n > 8 {
@@ -388,11 +447,13 @@ func TestAttemptsInSeveralTabsDoNotEndEachOther(t *testing.T) {
 func TestAWayBackIsAPathOfThisService(t *testing.T) {
 	a := newApp(t, nil)
 	for next, want := range map[string]string{
-		"/a?b=c": "/a?b=c", "": "/", "https://evil.example/": "/", "//evil.example/": "/", `/\evil.example`: "/", "/\t/evil.example": "/", "javascript:alert(1)": "/", "a": "/",
+		"/a?b=c": "/a?b=c", "": "/", "https://evil.example/": "/", "//evil.example/": "/", `/\evil.example`: "/",
+		"/\t/evil.example": "/", "javascript:alert(1)": "/", "a": "/",
 		"/%0d%0aSet-Cookie:x=y": "/%0d%0aSet-Cookie:x=y",
 	} {
 		b := a.browser()
-		if p := b.next(b.away("/login/acme/?next=" + url.QueryEscape(next))); p.header.Get("Location") != want || p.status != 303 {
+		if p := b.next(b.away("/login/acme/?next=" + url.QueryEscape(next))); p.header.Get("Location") != want ||
+			p.status != 303 {
 			t.Errorf("%q: %q", next, p.header.Get("Location"))
 		}
 	}
@@ -419,9 +480,11 @@ func TestTheSessionIsANewOne(t *testing.T) {
 func TestALoginTellsWhenAndHowThePersonProvedWhoTheyAre(t *testing.T) {
 	a := newApp(t, nil)
 	at := time.Now().Add(-time.Hour).Truncate(time.Second)
-	a.idp.SignIn(authtest.Person{Subject: "1", AuthTime: at, Claims: map[string]any{"amr": []string{"hwk"}, "acr": "high"}})
+	a.idp.SignIn(
+		authtest.Person{Subject: "1", AuthTime: at, Claims: map[string]any{"amr": []string{"hwk"}, "acr": "high"}})
 	a.browser().visit("/login/acme/")
-	if p := a.last(); !p.AuthInfo.AuthTime.Equal(at) || p.AuthInfo.ACR != "high" || !slices.Equal(p.AuthInfo.AMR, []string{"hwk"}) {
+	if p := a.last(); !p.AuthInfo.AuthTime.Equal(at) || p.AuthInfo.ACR != "high" ||
+		!slices.Equal(p.AuthInfo.AMR, []string{"hwk"}) {
 		t.Errorf("%+v", p.AuthInfo)
 	}
 	b := a.browser()
@@ -481,11 +544,15 @@ func TestAProviderThatIsDownIsAPageWithAWayBack(t *testing.T) {
 		"the token 503":     {func(a *app) { a.idp.SetQuirks(authtest.Quirks{TokenStatus: 503}) }, "callback"},
 		"too many requests": {func(a *app) { a.idp.SetQuirks(authtest.Quirks{TokenStatus: 429}) }, "callback"},
 		"the token page":    {func(a *app) { a.idp.SetQuirks(authtest.Quirks{TokenStatus: 400}) }, "callback"},
-		"a slow one":        {func(a *app) { a.idp.SetQuirks(authtest.Quirks{Stall: make(chan struct{})}) }, "callback"},
-		"userinfo":          {func(a *app) { a.idp.SetQuirks(authtest.Quirks{Thin: true, UserInfoStatus: 500}) }, "callback"},
-		"keys":              {func(a *app) { a.idp.SetDown(true) }, "callback"},
+		"a slow one": {func(a *app) { a.idp.SetQuirks(authtest.Quirks{Stall: make(chan struct{})}) },
+			"callback"},
+		"userinfo": {func(a *app) { a.idp.SetQuirks(authtest.Quirks{Thin: true, UserInfoStatus: 500}) },
+			"callback"},
+		"keys": {func(a *app) { a.idp.SetDown(true) }, "callback"},
 		"a huge answer": {func(a *app) {
-			a.idp.SetQuirks(authtest.Quirks{TokenAnswer: func(m map[string]any) { m["x"] = strings.Repeat("x", 2<<20) }})
+			a.idp.SetQuirks(authtest.Quirks{TokenAnswer: func(m map[string]any) {
+				m["x"] = strings.Repeat("x", 2<<20)
+			}})
 		}, "callback"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -501,7 +568,8 @@ func TestAProviderThatIsDownIsAPageWithAWayBack(t *testing.T) {
 				p = b.next(back)
 			}
 			b.wants(sentence, p, 503, "temporarily_unavailable")
-			if p.header.Get("Retry-After") == "" || !strings.Contains(p.body, `href="/login/acme/?next=%2Freports"`) || !strings.Contains(p.body, `href="/sign-in"`) {
+			if p.header.Get("Retry-After") == "" || !strings.Contains(p.body, `href="/login/acme/?next=%2Freports"`) ||
+				!strings.Contains(p.body, `href="/sign-in"`) {
 				t.Errorf("no way back: %s", p.body)
 			}
 			if a.failures[0].Err == nil || auth.KindOf(a.failures[0].Err) != nil {
@@ -515,7 +583,8 @@ func TestAProviderThatIsDownIsAPageWithAWayBack(t *testing.T) {
 }
 
 func TestAStoreThatIsDownSignsNobodyInAndForgetsNobody(t *testing.T) {
-	for _, method := range []string{"PutOnce", "Identity", "Reserve", "Confirm", "Touch", "LoadUser", "SignIn", "NewUser", "Allow", "KeepTokens"} {
+	for _, method := range []string{"PutOnce", "Identity", "Reserve", "Confirm", "Touch", "LoadUser", "SignIn",
+		"NewUser", "Allow", "KeepTokens"} {
 		a := newApp(t, func(a *app, c *external.Config) {
 			c.Store = &failing{Store: a.store, method: method}
 			load, signIn := c.LoadUser, c.SignIn
@@ -538,7 +607,9 @@ func TestAStoreThatIsDownSignsNobodyInAndForgetsNobody(t *testing.T) {
 				c.Allow = func(context.Context, *external.Profile) error { return errDown }
 			}
 			if method == "KeepTokens" {
-				c.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error { return errDown }
+				c.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error {
+					return errDown
+				}
 			}
 		})
 		b := a.browser()
@@ -551,7 +622,8 @@ func TestAStoreThatIsDownSignsNobodyInAndForgetsNobody(t *testing.T) {
 			continue
 		}
 		b.wants(method, p, 503, "temporarily_unavailable")
-		if a.logged() != 0 || b.who() != "" || strings.Contains(p.body, errDown.Error()) || !strings.Contains(a.log.String(), errDown.Error()) {
+		if a.logged() != 0 || b.who() != "" || strings.Contains(p.body, errDown.Error()) ||
+			!strings.Contains(a.log.String(), errDown.Error()) {
 			t.Errorf("%s: %q %s", method, b.who(), a.log)
 		}
 	}
@@ -627,7 +699,8 @@ func (f *failing) TakeCode(ctx context.Context, digest string, now time.Time) (*
 }
 
 func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
-	person := authtest.Person{Subject: "42", Name: "Ada Lovelace", Username: "ada", Email: "ada@example.com", EmailVerified: true, Tenant: tenant}
+	person := authtest.Person{Subject: "42", Name: "Ada Lovelace", Username: "ada", Email: "ada@example.com",
+		EmailVerified: true, Tenant: tenant}
 	visit := func(a *app, name string, person authtest.Person, quirks authtest.Quirks) (*browser, page) {
 		a.idp.SignIn(person)
 		a.idp.SetQuirks(quirks)
@@ -636,22 +709,27 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 	}
 	t.Run("Google leaves out the scheme of its issuer", func(t *testing.T) {
 		a := preset(t, "google", nil)
-		if _, p := visit(a, "google", person, authtest.Quirks{BareIssuer: true}); p.status != 200 || a.last().Issuer != a.idp.URL() {
+		if _, p := visit(a, "google", person, authtest.Quirks{BareIssuer: true}); p.status != 200 ||
+			a.last().Issuer != a.idp.URL() {
 			t.Errorf("%d %s", p.status, a.log)
 		}
-		if b, p := visit(a, "google", person, authtest.Quirks{BareIssuer: true}); b.who() != "google-42" || p.status != 200 {
+		if b, p := visit(a, "google", person, authtest.Quirks{BareIssuer: true}); b.who() != "google-42" ||
+			p.status != 200 {
 			t.Error("another person with it")
 		}
 	})
 	t.Run("Google tells of what organization a person is, and only the claim counts", func(t *testing.T) {
 		a := newApp(t, func(a *app, c *external.Config) {
-			c.Providers = []external.Provider{external.Google{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(), HostedDomain: "acme.example", Offline: true}}
+			c.Providers = []external.Provider{
+				external.Google{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(),
+					HostedDomain: "acme.example", Offline: true}}
 		})
 		q := mustURL(a.browser().do("GET", "/login/google/", nil).location).Query()
 		if q.Get("hd") != "acme.example" || q.Get("access_type") != "offline" || q.Get("prompt") != "consent" {
 			t.Errorf("%v", q)
 		}
-		for hd, status := range map[string]int{"acme.example": 200, "ACME.example": 200, "other.example": 403, "": 403} {
+		for hd, status := range map[string]int{"acme.example": 200, "ACME.example": 200,
+			"other.example": 403, "": 403} {
 			one := person
 			one.Tenant = hd
 			if _, p := visit(a, "google", one, authtest.Quirks{}); p.status != status {
@@ -669,23 +747,38 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		}{
 			"its tenant":                  {tenant, nil, 200, ""},
 			"a tenant that is not listed": {otherTenant, nil, 403, "not_allowed"},
-			"tid of another tenant":       {tenant, func(c map[string]any) { c["tid"] = otherTenant }, 400, "untrusted"},
-			"no tid":                      {tenant, func(c map[string]any) { c["tid"] = nil }, 400, "untrusted"},
-			"the template itself":         {tenant, func(c map[string]any) { c["iss"] = a.idp.URL() + "/{tenantid}/v2.0" }, 400, "untrusted"},
-			"no UUID":                     {tenant, func(c map[string]any) { c["iss"], c["tid"] = a.idp.URL()+"/x/v2.0", "x" }, 400, "untrusted"},
-			"another host":                {tenant, func(c map[string]any) { c["iss"] = "https://evil.example/" + tenant + "/v2.0" }, 400, "untrusted"},
-			"another version":             {tenant, func(c map[string]any) { c["iss"] = a.idp.URL() + "/" + tenant + "/v1.0" }, 400, "untrusted"},
+			"tid of another tenant": {tenant, func(c map[string]any) { c["tid"] = otherTenant }, 400,
+				"untrusted"},
+			"no tid": {tenant, func(c map[string]any) { c["tid"] = nil }, 400, "untrusted"},
+			"the template itself": {tenant, func(c map[string]any) {
+				c["iss"] = a.idp.URL() + "/{tenantid}/v2.0"
+			}, 400, "untrusted"},
+			"no UUID": {tenant, func(c map[string]any) {
+				c["iss"], c["tid"] = a.idp.URL()+"/x/v2.0",
+					"x"
+			}, 400, "untrusted"},
+			"another host": {tenant, func(c map[string]any) {
+				c["iss"] = "https://evil.example/" + tenant + "/v2.0"
+			}, 400, "untrusted"},
+			"another version": {tenant, func(c map[string]any) {
+				c["iss"] = a.idp.URL() + "/" + tenant + "/v1.0"
+			}, 400, "untrusted"},
 		} {
 			one := person
 			one.Tenant = row.tenant
-			if _, p := visit(a, "microsoft", one, authtest.Quirks{IDToken: row.change}); p.status != row.status || p.reason() != row.reason {
+			if _, p := visit(a, "microsoft", one, authtest.Quirks{IDToken: row.change}); p.status != row.status ||
+				p.reason() != row.reason {
 				t.Errorf("%s: %d %s %s", sentence, p.status, p.reason(), a.log)
 			}
 		}
 		// One subject of two tenants is two people.
 		b := newApp(t, func(b *app, c *external.Config) {
-			c.Providers = []external.Provider{external.Microsoft{ClientID: b.idp.ClientID, ClientSecret: b.idp.ClientSecret, BaseURL: b.idp.URL(), Tenant: "organizations", AllowAnyTenant: true}}
-			c.NewUser = func(_ context.Context, p *external.Profile, _ string) (auth.User, error) { return b.add(p.Tenant), nil }
+			c.Providers = []external.Provider{
+				external.Microsoft{ClientID: b.idp.ClientID, ClientSecret: b.idp.ClientSecret, BaseURL: b.idp.URL(),
+					Tenant: "organizations", AllowAnyTenant: true}}
+			c.NewUser = func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
+				return b.add(p.Tenant), nil
+			}
 		})
 		for _, each := range []string{tenant, otherTenant} {
 			one := person
@@ -698,11 +791,14 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 	t.Run("one tenant of Microsoft is one issuer", func(t *testing.T) {
 		for name, id := range map[string]string{tenant: tenant, "consumers": external.MicrosoftConsumers} {
 			a := newApp(t, func(a *app, c *external.Config) {
-				c.Providers = []external.Provider{external.Microsoft{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(), Tenant: name, Domains: []string{"example.com"}}}
+				c.Providers = []external.Provider{
+					external.Microsoft{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(),
+						Tenant: name, Domains: []string{"example.com"}}}
 			})
 			one := person
 			one.Tenant = id
-			if _, p := visit(a, "microsoft", one, authtest.Quirks{}); p.status != 200 || a.last().Email.Verified != (name == tenant) {
+			_, p := visit(a, "microsoft", one, authtest.Quirks{})
+			if p.status != 200 || a.last().Email.Verified != (name == tenant) {
 				t.Errorf("%s: %d %s %s", name, p.status, p.reason(), a.log)
 			}
 			one.Tenant = otherTenant
@@ -714,11 +810,14 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 	t.Run("Apple wants a secret that is signed, and tells a name once", func(t *testing.T) {
 		key := applePEM(t)
 		a := newApp(t, func(a *app, c *external.Config) {
-			c.Providers = []external.Provider{external.Apple{ClientID: a.idp.ClientID, TeamID: "TEAM", KeyID: "KEY", PrivateKey: key, BaseURL: a.idp.URL()}}
+			c.Providers = []external.Provider{external.Apple{ClientID: a.idp.ClientID, TeamID: "TEAM", KeyID: "KEY",
+				PrivateKey: key, BaseURL: a.idp.URL()}}
 		})
 		one := person
 		one.EmailVerified = "true"
-		if _, p := visit(a, "apple", one, authtest.Quirks{IDToken: func(c map[string]any) { delete(c, "name") }}); p.status != 200 {
+		if _, p := visit(a, "apple", one, authtest.Quirks{IDToken: func(c map[string]any) {
+			delete(c, "name")
+		}}); p.status != 200 {
 			t.Fatalf("%d %s", p.status, a.log)
 		}
 		if p := a.last(); p.Name != "Ada Lovelace" || p.Email.Address != "ada@example.com" || !p.Email.Verified {
@@ -739,7 +838,8 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		}
 		_, payload, err := jwt.Open(set, requests[0].Secret)
 		var claims map[string]any
-		if err != nil || json.Unmarshal(payload, &claims) != nil || claims["iss"] != "TEAM" || claims["sub"] != a.idp.ClientID || claims["aud"] != a.idp.URL() ||
+		if err != nil || json.Unmarshal(payload, &claims) != nil || claims["iss"] != "TEAM" ||
+			claims["sub"] != a.idp.ClientID || claims["aud"] != a.idp.URL() ||
 			claims["exp"].(float64)-claims["iat"].(float64) > 15777000 || requests[0].Secret == requests[1].Secret {
 			t.Errorf("%v %v", claims, err)
 		}
@@ -750,12 +850,17 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		if p := a.last(); p.Email.Address != "" || p.Subject != "77" {
 			t.Errorf("%+v", p)
 		}
-		for _, user := range []string{"{", "[]", `{"name":7}`, `{"name":{"firstName":7,"lastName":"<b>"}}`, strings.Repeat("x", 60_000)} {
-			if _, p := visit(a, "apple", one, authtest.Quirks{Answer: func(v url.Values) { v.Set("user", user) }}); p.status != 200 {
+		for _, user := range []string{"{", "[]", `{"name":7}`, `{"name":{"firstName":7,"lastName":"<b>"}}`,
+			strings.Repeat("x", 60_000)} {
+			if _, p := visit(a, "apple", one, authtest.Quirks{Answer: func(v url.Values) {
+				v.Set("user", user)
+			}}); p.status != 200 {
 				t.Errorf("%.20q: %d", user, p.status)
 			}
 		}
-		if _, p := visit(a, "apple", one, authtest.Quirks{Answer: func(v url.Values) { v.Set("user", strings.Repeat("x", 70_000)) }}); p.status != 400 {
+		if _, p := visit(a, "apple", one, authtest.Quirks{Answer: func(v url.Values) {
+			v.Set("user", strings.Repeat("x", 70_000))
+		}}); p.status != 400 {
 			t.Errorf("%d", p.status)
 		}
 	})
@@ -771,9 +876,13 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		}
 		b, p := visit(a, "github", person, authtest.Quirks{Answer: func(v url.Values) { v.Set("code", "used") }})
 		b.wants("a bad code", p, 400, "refused")
-		b, p = visit(a, "github", person, authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://evil.example") }})
+		b, p = visit(a, "github", person, authtest.Quirks{Answer: func(v url.Values) {
+			v.Set("iss", "https://evil.example")
+		}})
 		b.wants("another issuer", p, 400, "untrusted")
-		if b, _ = visit(a, "github", person, authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", a.idp.URL()+"/login/oauth") }}); b.who() != "github-42" {
+		if b, _ = visit(a, "github", person, authtest.Quirks{Answer: func(v url.Values) {
+			v.Set("iss", a.idp.URL()+"/login/oauth")
+		}}); b.who() != "github-42" {
 			t.Errorf("its own issuer: %s", a.log)
 		}
 		for _, id := range []any{nil, "", 1.5, true, []int{1}} {
@@ -797,27 +906,35 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		b.wants("a bad code", p, 400, "refused")
 		none := person
 		none.Email = ""
-		if _, p = visit(a, "facebook", none, authtest.Quirks{}); p.status != 200 || a.last().Email.Address != "" || a.last().Email.Verified {
+		if _, p = visit(a, "facebook", none, authtest.Quirks{}); p.status != 200 || a.last().Email.Address != "" ||
+			a.last().Email.Verified {
 			t.Errorf("%d %+v", p.status, a.last())
 		}
 	})
 	t.Run("a profile may be at the userinfo endpoint, and what is signed counts", func(t *testing.T) {
 		a := newApp(t, nil)
-		if _, p := visit(a, "acme", person, authtest.Quirks{Thin: true}); p.status != 200 || a.last().Email.Address != "ada@example.com" || !a.last().Email.Verified || a.last().Name != "Ada Lovelace" {
+		if _, p := visit(a, "acme", person, authtest.Quirks{Thin: true}); p.status != 200 ||
+			a.last().Email.Address != "ada@example.com" || !a.last().Email.Verified || a.last().Name != "Ada Lovelace" {
 			t.Errorf("%d %+v", p.status, a.last())
 		}
-		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) { c["email_verified"] = nil; c["name"] = nil },
+		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) {
+			c["email_verified"] = nil
+			c["name"] = nil
+		},
 			UserInfo: func(c map[string]any) { c["email"], c["email_verified"] = "other@example.com", true }})
 		if p := a.last(); p.Email.Address != "ada@example.com" || p.Email.Verified || p.Name != "Ada Lovelace" {
 			t.Errorf("%+v", p)
 		}
-		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) { c["email"], c["email_verified"] = nil, true },
+		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) {
+			c["email"], c["email_verified"] = nil, true
+		},
 			UserInfo: func(c map[string]any) { delete(c, "email_verified") }})
 		if p := a.last(); p.Email.Address != "ada@example.com" || p.Email.Verified {
 			t.Errorf("verified by a statement about no address: %+v", p)
 		}
 		list := func(c map[string]any) { c["email"] = []any{"ada@example.com"} }
-		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) { list(c); c["name"] = nil }, UserInfo: list})
+		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) { list(c); c["name"] = nil },
+			UserInfo: list})
 		if p := a.last(); p.Email.Address != "" || p.Email.Verified || p.Name != "Ada Lovelace" {
 			t.Errorf("a list of addresses in both: %+v", p)
 		}
@@ -825,7 +942,9 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 	t.Run("what is no address, or no text, is left out", func(t *testing.T) {
 		a := newApp(t, nil)
 		for _, email := range []any{"alice", "a@b@c", "<a@b.example>", 7, "@example.com", "a@", "a b@example.com"} {
-			visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) { c["email"], c["name"], c["picture"] = email, 7, "javascript:alert(1)" }})
+			visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) {
+				c["email"], c["name"], c["picture"] = email, 7, "javascript:alert(1)"
+			}})
 			if p := a.last(); p.Email.Address != "" || p.Email.Verified || p.Name != "" || p.Picture != "" {
 				t.Errorf("%v: %+v", email, p)
 			}
@@ -865,19 +984,22 @@ func TestAnAddressCountsWhereTheOperatorSaysSo(t *testing.T) {
 
 func oidc(domains ...string) func(*authtest.Provider) external.Provider {
 	return func(idp *authtest.Provider) external.Provider {
-		return external.OIDC{Name: "acme", Issuer: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret, Domains: domains}
+		return external.OIDC{Name: "acme", Issuer: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret,
+			Domains: domains}
 	}
 }
 
 func google(domains ...string) func(*authtest.Provider) external.Provider {
 	return func(idp *authtest.Provider) external.Provider {
-		return external.Google{BaseURL: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret, Domains: domains}
+		return external.Google{BaseURL: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret,
+			Domains: domains}
 	}
 }
 
 func github(domains ...string) func(*authtest.Provider) external.Provider {
 	return func(idp *authtest.Provider) external.Provider {
-		return external.GitHub{BaseURL: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret, Domains: domains}
+		return external.GitHub{BaseURL: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret,
+			Domains: domains}
 	}
 }
 
@@ -901,8 +1023,10 @@ func TestAClientMayProveItselfByAKey(t *testing.T) {
 	for _, request := range a.idp.TokenRequests() {
 		_, payload, err := jwt.Open(set, request.Form.Get("client_assertion"))
 		var claims map[string]any
-		if err != nil || json.Unmarshal(payload, &claims) != nil || claims["iss"] != a.idp.ClientID || claims["sub"] != a.idp.ClientID || claims["aud"] != a.idp.URL()+"/token" ||
-			request.Form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" || request.Form.Has("client_secret") {
+		if err != nil || json.Unmarshal(payload, &claims) != nil || claims["iss"] != a.idp.ClientID ||
+			claims["sub"] != a.idp.ClientID || claims["aud"] != a.idp.URL()+"/token" ||
+			request.Form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" ||
+			request.Form.Has("client_secret") {
 			t.Errorf("%v %v %v", claims, err, request.Form)
 		}
 		seen = append(seen, claims["jti"])
@@ -921,7 +1045,8 @@ func TestTokensAreHandedOverOrDropped(t *testing.T) {
 		}
 	})
 	a.browser().visit("/login/acme/")
-	if len(kept) != 1 || kept[0].Access() == "" || kept[0].Refresh() == "" || kept[0].ID() == "" || !slices.Contains(kept[0].Scopes, "openid") || time.Until(kept[0].ExpiresAt) < 59*time.Minute {
+	if len(kept) != 1 || kept[0].Access() == "" || kept[0].Refresh() == "" || kept[0].ID() == "" ||
+		!slices.Contains(kept[0].Scopes, "openid") || time.Until(kept[0].ExpiresAt) < 59*time.Minute {
 		t.Fatalf("%d", len(kept))
 	}
 	of := a.last().Identity("alice", time.Now())
@@ -939,15 +1064,19 @@ func TestTokensAreHandedOverOrDropped(t *testing.T) {
 		t.Errorf("revoked: %v", err)
 	}
 	a.idp.SetQuirks(authtest.Quirks{TokenStatus: 503})
-	if _, err := a.logins.Refresh(t.Context(), of, fresh.Refresh()); err == nil || errors.Is(err, external.ErrRejected) {
+	if _, err := a.logins.Refresh(t.Context(), of, fresh.Refresh()); err == nil ||
+		errors.Is(err, external.ErrRejected) {
 		t.Errorf("down: %v", err)
 	}
 	at, err := a.logins.EndSessionURL(t.Context(), "acme", kept[0].ID(), a.url+"/")
-	if q := mustURL(at).Query(); err != nil || !strings.HasPrefix(at, a.idp.URL()+"/logout?") || q.Get("id_token_hint") != kept[0].ID().Reveal() || q.Get("post_logout_redirect_uri") != a.url+"/" || q.Get("client_id") != a.idp.ClientID {
+	if q := mustURL(at).Query(); err != nil || !strings.HasPrefix(at, a.idp.URL()+"/logout?") ||
+		q.Get("id_token_hint") != kept[0].ID().Reveal() || q.Get("post_logout_redirect_uri") != a.url+"/" ||
+		q.Get("client_id") != a.idp.ClientID {
 		t.Errorf("%s %v", at, err)
 	}
 	for _, name := range []string{"nobody", ""} {
-		_, e1 := a.logins.Refresh(t.Context(), &external.Identity{Provider: name, Issuer: a.idp.URL(), Subject: "1"}, "x")
+		_, e1 := a.logins.Refresh(t.Context(), &external.Identity{Provider: name, Issuer: a.idp.URL(), Subject: "1"},
+			"x")
 		_, e2 := a.logins.EndSessionURL(t.Context(), name, "", "")
 		if e3 := a.logins.RevokeToken(t.Context(), name, "x"); e1 == nil || e2 == nil || e3 == nil {
 			t.Error(e1, e2, e3)
@@ -957,15 +1086,18 @@ func TestTokensAreHandedOverOrDropped(t *testing.T) {
 
 func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 	good := func() external.Config {
-		return external.Config{URL: "https://app.example", Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: external.NewMemoryStore(),
+		return external.Config{URL: "https://app.example", Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))},
+			Store:     external.NewMemoryStore(),
 			LoadUser:  func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
 			SignIn:    func(http.ResponseWriter, *http.Request, auth.User, *external.Credential) error { return nil },
 			Providers: []external.Provider{external.Google{ClientID: "x", ClientSecret: "y"}}}
 	}
-	if l, err := external.New(good()); err != nil || l.RedirectURI("google") != "https://app.example/login/google/callback/" {
+	if l, err := external.New(good()); err != nil || l.RedirectURI("google") != "https://app.example/login/google/"+
+		"callback/" {
 		t.Fatal(err)
 	}
-	own := external.OAuth2{Name: "own", Issuer: "own", AuthorizeURL: "https://own.example/a", TokenURL: "https://own.example/t", ClientID: "x",
+	own := external.OAuth2{Name: "own", Issuer: "own", AuthorizeURL: "https://own.example/a",
+		TokenURL: "https://own.example/t", ClientID: "x",
 		Profile: func(context.Context, *external.API) (*external.Profile, error) { return nil, nil }}
 	acme := external.OIDC{Name: "acme", Issuer: "https://login.example", ClientID: "x"}
 	for sentence, change := range map[string]func(c *external.Config){
@@ -991,9 +1123,12 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 		"a drop without ByEmail": func(c *external.Config) {
 			c.DropUnverified = func(context.Context, auth.User, *external.Profile) error { return nil }
 		},
-		"two of one name": func(c *external.Config) { c.Providers = append(c.Providers, external.Google{ClientID: "z"}) },
+		"two of one name": func(c *external.Config) {
+			c.Providers = append(c.Providers, external.Google{ClientID: "z"})
+		},
 		"one client of one issuer twice": func(c *external.Config) {
-			c.Providers = []external.Provider{external.Google{ClientID: "z"}, external.Google{Name: "g2", ClientID: "z"}}
+			c.Providers = []external.Provider{external.Google{ClientID: "z"},
+				external.Google{Name: "g2", ClientID: "z"}}
 		},
 		"no client": func(c *external.Config) { c.Providers = []external.Provider{external.Google{}} },
 		"a bad name": func(c *external.Config) {
@@ -1023,17 +1158,39 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 			o.Key = mustKey(t, jwt.HS256)
 			c.Providers = []external.Provider{o}
 		},
-		"a bad method":          func(c *external.Config) { o := acme; o.Method = "none"; c.Providers = []external.Provider{o} },
-		"a bad scope":           func(c *external.Config) { o := acme; o.Scopes = []string{"a b"}; c.Providers = []external.Provider{o} },
-		"a bad domain":          func(c *external.Config) { o := acme; o.Domains = []string{"@x"}; c.Providers = []external.Provider{o} },
-		"OAuth without profile": func(c *external.Config) { o := own; o.Profile = nil; c.Providers = []external.Provider{o} },
-		"OAuth without issuer":  func(c *external.Config) { o := own; o.Issuer = ""; c.Providers = []external.Provider{o} },
+		"a bad method": func(c *external.Config) {
+			o := acme
+			o.Method = "none"
+			c.Providers = []external.Provider{o}
+		},
+		"a bad scope": func(c *external.Config) {
+			o := acme
+			o.Scopes = []string{"a b"}
+			c.Providers = []external.Provider{o}
+		},
+		"a bad domain": func(c *external.Config) {
+			o := acme
+			o.Domains = []string{"@x"}
+			c.Providers = []external.Provider{o}
+		},
+		"OAuth without profile": func(c *external.Config) {
+			o := own
+			o.Profile = nil
+			c.Providers = []external.Provider{o}
+		},
+		"OAuth without issuer": func(c *external.Config) {
+			o := own
+			o.Issuer = ""
+			c.Providers = []external.Provider{o}
+		},
 		"OAuth by http": func(c *external.Config) {
 			o := own
 			o.TokenURL = "http://own.example/t"
 			c.Providers = []external.Provider{o}
 		},
-		"Microsoft, no tenant": func(c *external.Config) { c.Providers = []external.Provider{external.Microsoft{ClientID: "x"}} },
+		"Microsoft, no tenant": func(c *external.Config) {
+			c.Providers = []external.Provider{external.Microsoft{ClientID: "x"}}
+		},
 		"Microsoft, no tenant and any allowed": func(c *external.Config) {
 			c.Providers = []external.Provider{external.Microsoft{ClientID: "x", AllowAnyTenant: true}}
 		},
@@ -1044,7 +1201,8 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 			c.Providers = []external.Provider{external.Microsoft{ClientID: "x", Tenant: "common"}}
 		},
 		"Microsoft, both": func(c *external.Config) {
-			c.Providers = []external.Provider{external.Microsoft{ClientID: "x", Tenant: "common", AllowAnyTenant: true, AllowTenants: []string{tenant}}}
+			c.Providers = []external.Provider{external.Microsoft{ClientID: "x", Tenant: "common", AllowAnyTenant: true,
+				AllowTenants: []string{tenant}}}
 		},
 		"Microsoft, a domain": func(c *external.Config) {
 			c.Providers = []external.Provider{external.Microsoft{ClientID: "x", Tenant: "acme.example"}}
@@ -1055,9 +1213,12 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 		"Apple, a bad key": func(c *external.Config) {
 			c.Providers = []external.Provider{external.Apple{ClientID: "x", TeamID: "t", KeyID: "k", PrivateKey: "x"}}
 		},
-		"Facebook, no secret": func(c *external.Config) { c.Providers = []external.Provider{external.Facebook{ClientID: "x"}} },
+		"Facebook, no secret": func(c *external.Config) {
+			c.Providers = []external.Provider{external.Facebook{ClientID: "x"}}
+		},
 		"an insecure cookie and a form": func(c *external.Config) {
-			c.InsecureCookie, c.Providers = true, []external.Provider{external.Apple{ClientID: "x", TeamID: "t", KeyID: "k", PrivateKey: applePEM(t)}}
+			c.InsecureCookie, c.Providers = true, []external.Provider{
+				external.Apple{ClientID: "x", TeamID: "t", KeyID: "k", PrivateKey: applePEM(t)}}
 		},
 	} {
 		c := good()
@@ -1066,7 +1227,8 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
-	for _, at := range []string{"com.example.app:/signed-in", "http://127.0.0.1/x", "http://localhost:8/", "https://spa.example/"} {
+	for _, at := range []string{"com.example.app:/signed-in", "http://127.0.0.1/x", "http://localhost:8/",
+		"https://spa.example/"} {
 		c := good()
 		c.SignIn, c.AppRedirects = nil, []string{at}
 		if _, err := external.New(c); err != nil {
@@ -1081,8 +1243,9 @@ func TestWhereTheRealProvidersAre(t *testing.T) {
 		provider external.Provider
 		want     string
 	}{
-		"github":   {external.GitHub{ClientID: "x", ClientSecret: "y"}, "https://github.com/login/oauth/authorize?"},
-		"facebook": {external.Facebook{ClientID: "x", ClientSecret: "y"}, "https://www.facebook.com/v24.0/dialog/oauth?"},
+		"github": {external.GitHub{ClientID: "x", ClientSecret: "y"}, "https://github.com/login/oauth/authorize?"},
+		"facebook": {external.Facebook{ClientID: "x", ClientSecret: "y"},
+			"https://www.facebook.com/v24.0/dialog/oauth?"},
 	} {
 		a := newApp(t, only(row.provider))
 		if p := a.browser().do("GET", "/login/"+name+"/", nil); !strings.HasPrefix(p.location, row.want) {
@@ -1095,14 +1258,22 @@ func TestWhereTheRealProvidersAre(t *testing.T) {
 		return nil, errDown
 	})}
 	for want, provider := range map[string]external.Provider{
-		"https://accounts.google.com/.well-known/openid-configuration":                           external.Google{Name: "p", ClientID: "x"},
-		"https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration":         external.Microsoft{Name: "p", ClientID: "x", Tenant: "common", AllowAnyTenant: true},
-		"https://login.microsoftonline.com/" + tenant + "/v2.0/.well-known/openid-configuration": external.Microsoft{Name: "p", ClientID: "x", Tenant: tenant},
-		"https://appleid.apple.com/.well-known/openid-configuration":                             external.Apple{Name: "p", ClientID: "x", TeamID: "t", KeyID: "k", PrivateKey: applePEM(t)},
-		"https://gitlab.com/.well-known/openid-configuration":                                    external.GitLab{Name: "p", ClientID: "x"},
-		"https://gitlab.acme.example/sub/.well-known/openid-configuration":                       external.GitLab{Name: "p", ClientID: "x", BaseURL: "https://gitlab.acme.example/sub/"},
+		"https://accounts.google.com/.well-known/openid-configuration": external.Google{
+			Name: "p", ClientID: "x"},
+		"https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration": external.Microsoft{
+			Name: "p", ClientID: "x", Tenant: "common", AllowAnyTenant: true},
+		"https://login.microsoftonline.com/" + tenant + "/v2.0/.well-known/openid-configuration": external.Microsoft{
+			Name: "p", ClientID: "x", Tenant: tenant},
+		"https://appleid.apple.com/.well-known/openid-configuration": external.Apple{
+			Name: "p", ClientID: "x", TeamID: "t", KeyID: "k", PrivateKey: applePEM(t)},
+		"https://gitlab.com/.well-known/openid-configuration": external.GitLab{
+			Name: "p", ClientID: "x"},
+		"https://gitlab.acme.example/sub/.well-known/openid-configuration": external.GitLab{
+			Name: "p", ClientID: "x", BaseURL: "https://gitlab.acme.example/sub/"},
 	} {
-		a := newApp(t, func(_ *app, c *external.Config) { c.Providers, c.Client = []external.Provider{provider}, client })
+		a := newApp(t, func(_ *app, c *external.Config) {
+			c.Providers, c.Client = []external.Provider{provider}, client
+		})
 		a.browser().do("GET", "/login/p/", nil)
 		if got := <-asked; got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -1143,11 +1314,13 @@ func TestChoicesAreInTheOrderOfTheConfiguration(t *testing.T) {
 		one.Domains = []string{"acme.example"}
 		c.Providers = []external.Provider{external.GitHub{ClientID: "x"}, one, external.Google{ClientID: "x"}}
 	})
-	want := []external.Choice{{"github", "GitHub", "/login/github/?next=%2Fa%3Fb"}, {"acme", "Acme <b>", "/login/acme/?next=%2Fa%3Fb"}, {"google", "Google", "/login/google/?next=%2Fa%3Fb"}}
+	want := []external.Choice{{"github", "GitHub", "/login/github/?next=%2Fa%3Fb"},
+		{"acme", "Acme <b>", "/login/acme/?next=%2Fa%3Fb"}, {"google", "Google", "/login/google/?next=%2Fa%3Fb"}}
 	if got := a.logins.Choices("/a?b"); !slices.Equal(got, want) {
 		t.Errorf("%+v", got)
 	}
-	for address, want := range map[string]string{"bob@acme.example": "acme", "bob@ACME.EXAMPLE": "acme", "bob@other.example": "", "acme.example": "", "": ""} {
+	for address, want := range map[string]string{"bob@acme.example": "acme", "bob@ACME.EXAMPLE": "acme",
+		"bob@other.example": "", "acme.example": "", "": ""} {
 		if got, ok := a.logins.ForEmail(address); got != want || ok != (want != "") {
 			t.Errorf("%q: %q", address, got)
 		}

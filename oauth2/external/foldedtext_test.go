@@ -13,9 +13,10 @@ import (
 func TestUnitTextThatLooksLikeAnother(t *testing.T) {
 	t.Run("an address that lower case or a screen makes another one asks for no account", func(t *testing.T) {
 		for address, want := range map[string]bool{
-			"ada@kelvin.example":                                   true,
-			"Ada@Kelvin.Example":                                   true,
-			"ada@\u212aelvin.example":                              false, // the sign of the unit kelvin, "k" in lower case
+			"ada@kelvin.example": true,
+			"Ada@Kelvin.Example": true,
+			// the sign of the unit kelvin, "k" in lower case
+			"ada@\u212aelvin.example":                              false,
 			"\u212aada@kelvin.example":                             false,
 			"\u0131da@kelvin.example":                              false, // a dotless i
 			"ada@kelvin.\u200fexample":                             false,
@@ -49,12 +50,14 @@ func TestUnitTextThatLooksLikeAnother(t *testing.T) {
 		}
 	})
 	t.Run("an organization that is written like another one is another one", func(t *testing.T) {
-		for tenant, want := range map[string]int{"kelvin.example": 200, "Kelvin.Example": 200, "\u212aelvin.example": 403,
+		for tenant, want := range map[string]int{"kelvin.example": 200, "Kelvin.Example": 200,
+			"\u212aelvin.example":  403,
 			"kelvin.exa\u200bmple": 403, "kelvin.example ": 403} {
-			_, p := signsIn(t, authtest.Person{Subject: "1", Tenant: tenant}, func(idp *authtest.Provider) external.Provider {
-				return external.Google{HostedDomain: "kelvin.example", ClientID: idp.ClientID,
-					ClientSecret: idp.ClientSecret, BaseURL: idp.URL()}
-			})
+			_, p := signsIn(t, authtest.Person{Subject: "1", Tenant: tenant},
+				func(idp *authtest.Provider) external.Provider {
+					return external.Google{HostedDomain: "kelvin.example", ClientID: idp.ClientID,
+						ClientSecret: idp.ClientSecret, BaseURL: idp.URL()}
+				})
 			if p.status != want {
 				t.Errorf("%q: got %d, want %d", tenant, p.status, want)
 			}
@@ -67,7 +70,8 @@ func TestUnitTextThatLooksLikeAnother(t *testing.T) {
 				a := newApp(t, func(a *app, c *external.Config) {
 					id, secret := a.idp.ClientID, a.idp.ClientSecret
 					all := morePresets(a.idp)
-					all["acme"], all["github"] = a.acme(), external.GitHub{ClientID: id, ClientSecret: secret, BaseURL: a.idp.URL()}
+					all["acme"], all["github"] = a.acme(), external.GitHub{ClientID: id, ClientSecret: secret,
+						BaseURL: a.idp.URL()}
 					c.Providers = []external.Provider{all[name]}
 				})
 				a.idp.SignIn(authtest.Person{Subject: "1", Username: username})

@@ -68,39 +68,41 @@ func TestUnitAnswersByPOST(t *testing.T) {
 			t.Errorf("the session of before is still good: %q", old.who())
 		}
 	})
-	t.Run("the address has nothing of the answer that can be read, and is good once and for its browser", func(t *testing.T) {
-		a := newApp(t, byForm)
-		b := a.browser()
-		back := b.away("/login/acme/")
-		relay := b.next(back)
-		code := url.Values{}
-		for _, found := range input.FindAllStringSubmatch(back.body, -1) {
-			code.Set(found[1], found[2])
-		}
-		to := mustURL(relay.location)
-		if relay.status != http.StatusSeeOther || to.Path != "/login/acme/callback/" || len(to.Query()) != 1 ||
-			code.Get("code") == "" || strings.Contains(relay.location, code.Get("code")) ||
-			strings.Contains(relay.location, code.Get("state")) || relay.header.Get("Cache-Control") != "no-store" ||
-			relay.header.Get("Referrer-Policy") != "no-referrer" || len(relay.header["Set-Cookie"]) != 0 {
-			t.Errorf("got %d %s %v", relay.status, relay.location, relay.header)
-		}
-		if n := len(a.idp.TokenRequests()); n != 0 {
-			t.Errorf("the code was sent %d times before the browser came back", n)
-		}
-		twice := b.next(back) // a form that is sent twice
-		other := a.browser()
-		other.away("/login/acme/")
-		other.wants("another browser", other.do("GET", relay.location, nil), 400, "expired")
-		if p := b.follow(relay); p.status != 200 || b.who() != "acme-1" {
-			t.Errorf("got %d %s: %s", p.status, p.reason(), a.log)
-		}
-		for _, again := range []page{relay, twice} {
-			b.wants("again", b.do("GET", again.location, nil), 400, "expired")
-		}
-		if n := len(a.idp.TokenRequests()); n != 1 || a.logged() != 1 {
-			t.Errorf("got %d codes sent, and %d logins, want 1", n, a.logged())
-		}
-	})
+	t.Run("the address has nothing of the answer that can be read, and is good once and for its browser",
+		func(t *testing.T) {
+			a := newApp(t, byForm)
+			b := a.browser()
+			back := b.away("/login/acme/")
+			relay := b.next(back)
+			code := url.Values{}
+			for _, found := range input.FindAllStringSubmatch(back.body, -1) {
+				code.Set(found[1], found[2])
+			}
+			to := mustURL(relay.location)
+			if relay.status != http.StatusSeeOther || to.Path != "/login/acme/callback/" || len(to.Query()) != 1 ||
+				code.Get("code") == "" || strings.Contains(relay.location, code.Get("code")) ||
+				strings.Contains(relay.location, code.Get("state")) ||
+				relay.header.Get("Cache-Control") != "no-store" ||
+				relay.header.Get("Referrer-Policy") != "no-referrer" || len(relay.header["Set-Cookie"]) != 0 {
+				t.Errorf("got %d %s %v", relay.status, relay.location, relay.header)
+			}
+			if n := len(a.idp.TokenRequests()); n != 0 {
+				t.Errorf("the code was sent %d times before the browser came back", n)
+			}
+			twice := b.next(back) // a form that is sent twice
+			other := a.browser()
+			other.away("/login/acme/")
+			other.wants("another browser", other.do("GET", relay.location, nil), 400, "expired")
+			if p := b.follow(relay); p.status != 200 || b.who() != "acme-1" {
+				t.Errorf("got %d %s: %s", p.status, p.reason(), a.log)
+			}
+			for _, again := range []page{relay, twice} {
+				b.wants("again", b.do("GET", again.location, nil), 400, "expired")
+			}
+			if n := len(a.idp.TokenRequests()); n != 1 || a.logged() != 1 {
+				t.Errorf("got %d codes sent, and %d logins, want 1", n, a.logged())
+			}
+		})
 	t.Run("of many GETs with one answer one signs in", func(t *testing.T) {
 		a := newApp(t, byForm)
 		b := a.browser()
@@ -132,12 +134,13 @@ func TestUnitAnswersByPOST(t *testing.T) {
 		b := a.browser()
 		relay := b.next(b.away("/login/acme/"))
 		for sentence, row := range map[string]struct{ method, to, reason, why string }{
-			"none":           {"GET", "/login/acme/callback/", "invalid_request", "FormPost"},
-			"a plain one":    {"GET", "/login/acme/callback/?state=x&code=y", "invalid_request", "FormPost"},
-			"one by GET":     {"GET", "/login/acme/callback/?error=access_denied", "invalid_request", "access_denied"},
-			"a changed one":  {"GET", relay.location + "A", "invalid_request", "cannot be opened"},
-			"two":            {"GET", relay.location + "&answer=x", "invalid_request", "repeated"},
-			"another's":      {"GET", strings.Replace(relay.location, "acme", "other", 1), "invalid_request", "cannot be opened"},
+			"none":          {"GET", "/login/acme/callback/", "invalid_request", "FormPost"},
+			"a plain one":   {"GET", "/login/acme/callback/?state=x&code=y", "invalid_request", "FormPost"},
+			"one by GET":    {"GET", "/login/acme/callback/?error=access_denied", "invalid_request", "access_denied"},
+			"a changed one": {"GET", relay.location + "A", "invalid_request", "cannot be opened"},
+			"two":           {"GET", relay.location + "&answer=x", "invalid_request", "repeated"},
+			"another's": {"GET", strings.Replace(relay.location, "acme", "other", 1), "invalid_request",
+				"cannot be opened"},
 			"a bad query":    {"GET", "/login/acme/callback/?%", "invalid_request", "badly encoded"},
 			"another method": {"PUT", relay.location, "method_not_allowed", "GET, POST"},
 		} {
@@ -154,7 +157,8 @@ func TestUnitAnswersByPOST(t *testing.T) {
 		for name, row := range map[string]struct {
 			bytes  int
 			status int
-		}{"session_state": {60_000, 200}, "user": {60_000, 200}, "error_description": {60_000, 403}, "code": {6_000, 400}} {
+		}{"session_state": {60_000, 200}, "user": {60_000, 200}, "error_description": {60_000, 403},
+			"code": {6_000, 400}} {
 			a := newApp(t, byForm)
 			a.idp.SetQuirks(authtest.Quirks{Deny: name == "error_description", Answer: func(v url.Values) {
 				v.Set(name, strings.Repeat("x", row.bytes))

@@ -33,7 +33,8 @@ func FuzzCallback(f *testing.F) {
 		r.Header["Cookie"] = []string{strings.SplitN(start.Header().Get("Set-Cookie"), ";", 2)[0], cookie}
 		w := httptest.NewRecorder()
 		handlers.Callback.ServeHTTP(w, r)
-		if w.Code != http.StatusBadRequest && w.Code != http.StatusForbidden && w.Code != http.StatusServiceUnavailable || a.logged() != 0 {
+		if w.Code != http.StatusBadRequest && w.Code != http.StatusForbidden &&
+			w.Code != http.StatusServiceUnavailable || a.logged() != 0 {
 			t.Errorf("%q: %d", query, w.Code)
 		}
 		if strings.Contains(w.Body.String(), "<script") || w.Header().Get("Location") != "" {
@@ -42,8 +43,8 @@ func FuzzCallback(f *testing.F) {
 	})
 }
 
-// FuzzAnswerByPOST posts what a page of another site can send beside a good attempt, follows the redirect, and sends the
-// query alone as well: nobody is signed in, and nothing is a crash.
+// FuzzAnswerByPOST posts what a page of another site can send beside a good attempt, follows the redirect, and sends
+// the query alone as well: no user is signed in, and nothing is a crash.
 func FuzzAnswerByPOST(f *testing.F) {
 	f.Add("code=x&state=S&iss=I", "answer=x")
 	f.Add("state=S&user=%7B&session_state="+strings.Repeat("x", 7000), "answer=&answer=")
@@ -57,7 +58,8 @@ func FuzzAnswerByPOST(f *testing.F) {
 		state := mustURL(start.Header().Get("Location")).Query().Get("state")
 		fill, cookie := strings.NewReplacer("S", state, "I", a.idp.URL()), start.Header().Get("Set-Cookie")
 		send := func(method, query, body string) *httptest.ResponseRecorder {
-			r, w := httptest.NewRequest(method, "/login/acme/callback/", strings.NewReader(body)), httptest.NewRecorder()
+			r, w := httptest.NewRequest(method, "/login/acme/callback/", strings.NewReader(body)),
+				httptest.NewRecorder()
 			r.SetPathValue("provider", "acme")
 			r.URL.RawQuery = query
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -116,12 +118,16 @@ func FuzzWhatOthersWrite(f *testing.F) {
 	f.Add("{\"name\":{\"firstName\":\"\u202e\\u0000\"}}")
 	f.Fuzz(func(t *testing.T, text string) {
 		name := external.AppleName(text)
-		if len(name) > 255 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
+		if len(name) > 255 || !utf8.ValidString(name) ||
+			strings.ContainsFunc(name, func(r rune) bool {
+				return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+			}) {
 			t.Errorf("%q", name)
 		}
 		_ = external.UnverifiedIssuer(text)
 		capital := func(r rune) bool { return 'A' <= r && r <= 'Z' }
-		if domain := external.DomainOf(text); strings.ContainsFunc(domain, capital) || strings.ContainsAny(domain, "@<>\" \t") {
+		if domain := external.DomainOf(text); strings.ContainsFunc(domain, capital) ||
+			strings.ContainsAny(domain, "@<>\" \t") {
 			t.Errorf("%q is a domain", domain)
 		}
 	})

@@ -53,7 +53,8 @@ func TestUnitEveryRouterServesTheSame(t *testing.T) {
 			standard, exact := http.NewServeMux(), exactMux{t, map[string]http.Handler{}}
 			a.handlers().Register(standard)
 			a.handlers().Register(exact)
-			for _, path := range []string{"acme/", "acme", "acme/callback/", "acme/callback", "acme/link/", "acme/unlink/",
+			for _, path := range []string{"acme/", "acme", "acme/callback/", "acme/callback", "acme/link/",
+				"acme/unlink/",
 				"acme/unlink/x/", "nobody/", "nobody/link/", ""} {
 				for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS"} {
 					ask := func(handler http.Handler) *httptest.ResponseRecorder {
@@ -66,7 +67,8 @@ func TestUnitEveryRouterServesTheSame(t *testing.T) {
 						continue // only ServeMux adds the slash at the end
 					}
 					if got.Code != want.Code || got.Header().Get("Allow") != want.Header().Get("Allow") {
-						t.Errorf("%s %s: want %d %v, got %d %v", method, path, want.Code, want.Header(), got.Code, got.Header())
+						t.Errorf("%s %s: want %d %v, got %d %v", method, path, want.Code, want.Header(), got.Code,
+							got.Header())
 					}
 				}
 			}
@@ -78,7 +80,8 @@ func TestUnitAMethodThatAHandlerDoesNotHaveIs405(t *testing.T) {
 	a := newApp(t, nil)
 	b := a.browser().signedInAs("alice")
 	for path, allow := range map[string]string{
-		"/login/acme/": "GET, HEAD", "/login/acme/callback/": "GET", "/login/acme/link/": "POST", "/login/acme/unlink/": "POST",
+		"/login/acme/": "GET, HEAD", "/login/acme/callback/": "GET", "/login/acme/link/": "POST",
+		"/login/acme/unlink/": "POST",
 	} {
 		t.Run(path, func(t *testing.T) {
 			p := b.do("DELETE", path, nil)
@@ -200,15 +203,17 @@ func (w wrappedUser) Unwrap() auth.User { return w.User }
 
 func TestUnitAMachineLinksNothingHoweverItIsWrapped(t *testing.T) {
 	for sentence, machine := range map[string]auth.User{
-		"itself": auth.Machine{ID: "job"}, "a pointer": &auth.Machine{ID: "job"}, "wrapped": wrappedUser{auth.Machine{ID: "job"}},
+		"itself": auth.Machine{ID: "job"}, "a pointer": &auth.Machine{ID: "job"},
+		"wrapped": wrappedUser{auth.Machine{ID: "job"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			a := newApp(t, nil)
 			var err error
-			a.guard, err = auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}}, Backends: []auth.Authenticator{
-				auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
-					return machine, authtest.Credential{}, nil
-				})}})
+			a.guard, err = auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+				Backends: []auth.Authenticator{
+					auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+						return machine, authtest.Credential{}, nil
+					})}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -235,7 +240,8 @@ func TestUnitUnlinkReadsAForm(t *testing.T) {
 	}
 	form := url.Values{"id": {all[0].ID}}
 	b.wants("no form", b.do("POST", "/login/acme/unlink/", form, "Content-Type", "text/plain"), 400, "invalid_request")
-	b.wants("a long one", b.do("POST", "/login/acme/unlink/", url.Values{"id": {strings.Repeat("x", 1<<17)}}), 400, "invalid_request")
+	b.wants("a long one", b.do("POST", "/login/acme/unlink/", url.Values{"id": {strings.Repeat("x", 1<<17)}}), 400,
+		"invalid_request")
 	if p := b.do("POST", "/login/acme/unlink/", form); p.status != 303 || len(a.identities("alice")) != 0 {
 		t.Errorf("a form: want 303 and no identity, got %d %v", p.status, a.identities("alice"))
 	}

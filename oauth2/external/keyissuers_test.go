@@ -29,7 +29,8 @@ func TestUnitKeysOfMicrosoft(t *testing.T) {
 		status   int
 	}{
 		{"a key of all organizations signs for each", nil, tenant, "…/{tenantid}/v2.0", 200},
-		{"a key of people's own accounts signs for them", nil, external.MicrosoftConsumers, "…/" + external.MicrosoftConsumers + "/v2.0", 200},
+		{"a key of people's own accounts signs for them", nil, external.MicrosoftConsumers,
+			"…/" + external.MicrosoftConsumers + "/v2.0", 200},
 		{"and for no organization", nil, tenant, "…/" + external.MicrosoftConsumers + "/v2.0", 400},
 		{"a key of one tenant signs for it", nil, tenant, "…/" + tenant + "/v2.0", 200},
 		{"and for no other", nil, otherTenant, "…/" + tenant + "/v2.0", 400},
@@ -64,8 +65,10 @@ func TestUnitKeysOfMicrosoft(t *testing.T) {
 	}
 	t.Run("settings that contradict each other are mistakes", func(t *testing.T) {
 		for want, given := range map[string]external.Provider{
-			"AllowKeysWithoutIssuer beside one Tenant": external.Microsoft{ClientID: "x", Tenant: tenant, AllowKeysWithoutIssuer: true},
-			"AllowKeysWithoutIssuer without KeyIssuers": external.OIDC{Name: "x", ClientID: "x", Issuer: "https://idp.example",
+			"AllowKeysWithoutIssuer beside one Tenant": external.Microsoft{ClientID: "x", Tenant: tenant,
+				AllowKeysWithoutIssuer: true},
+			"AllowKeysWithoutIssuer without KeyIssuers": external.OIDC{Name: "x", ClientID: "x",
+				Issuer: "https://idp.example",
 				Quirks: external.OIDCQuirks{AllowKeysWithoutIssuer: true}},
 		} {
 			if err := newOf(given); err == nil || !strings.Contains(err.Error(), want) {

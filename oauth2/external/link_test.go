@@ -16,7 +16,7 @@ import (
 
 const alicePassword = "correct horse battery"
 
-// mixed is an app whose guard accepts sessions, device tokens and HTTP Basic.
+// mixed is an app with a guard that accepts sessions, device tokens and HTTP Basic.
 type mixed struct {
 	*app
 	tokens *knox.Tokens

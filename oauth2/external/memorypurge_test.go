@@ -17,7 +17,8 @@ func TestUnitMemoryPurge(t *testing.T) {
 			if fresh, err := s.PutOnce(t.Context(), fmt.Sprint(i), noon.Add(time.Hour), noon); !fresh || err != nil {
 				t.Fatal(fresh, err)
 			}
-			if err := s.AddCode(t.Context(), &external.Code{Digest: fmt.Sprint(i), ExpiresAt: noon.Add(time.Hour)}); err != nil {
+			if err := s.AddCode(t.Context(),
+				&external.Code{Digest: fmt.Sprint(i), ExpiresAt: noon.Add(time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -40,8 +40,10 @@ func TestUnitMorePresetsConform(t *testing.T) {
 		"slack": {Issuer: "/slack", Name: "Ada Lovelace", Tenant: "org_1", Email: verified},
 		"discord": {Issuer: "/discord", Name: "Ada Lovelace", Username: "ada", Email: verified,
 			Picture: "https://cdn.discordapp.com/avatars/42/a_1f.png"},
-		"linkedin": {Issuer: "/linkedin/oauth", Name: "Ada Lovelace", Picture: "https://media.example/1", Email: verified},
-		"x":        {Issuer: "/x", Name: "Ada Lovelace", Username: "ada", Picture: "https://pbs.example/1", Email: verified},
+		"linkedin": {Issuer: "/linkedin/oauth", Name: "Ada Lovelace", Picture: "https://media.example/1",
+			Email: verified},
+		"x": {Issuer: "/x", Name: "Ada Lovelace", Username: "ada", Picture: "https://pbs.example/1",
+			Email: verified},
 		"bitbucket": {Issuer: "/bitbucket", Subject: "{42}", Name: "Ada Lovelace", Username: "ada",
 			Picture: "https://avatar.example/1", Email: verified},
 	} {
@@ -210,9 +212,11 @@ func TestUnitPresetsOfNetworks(t *testing.T) {
 func TestUnitPresetsInTheWorld(t *testing.T) {
 	t.Run("each is at the addresses that its provider documents", func(t *testing.T) {
 		for want, p := range map[string]external.Provider{
-			"https://sso.acme.example/realms/a%20b":           external.Keycloak{BaseURL: "https://sso.acme.example/", Realm: "a b"},
-			"https://acme.okta.com":                           external.Okta{Domain: "acme.okta.com"},
-			"https://acme.okta.com/oauth2/default":            external.Okta{Domain: "Acme.okta.com", AuthorizationServer: "default"},
+			"https://sso.acme.example/realms/a%20b": external.Keycloak{BaseURL: "https://sso.acme.example/",
+				Realm: "a b"},
+			"https://acme.okta.com": external.Okta{Domain: "acme.okta.com"},
+			"https://acme.okta.com/oauth2/default": external.Okta{Domain: "Acme.okta.com",
+				AuthorizationServer: "default"},
 			"https://acme.eu.auth0.com/":                      external.Auth0{Domain: "acme.eu.auth0.com"},
 			"https://slack.com":                               external.Slack{},
 			"https://discord.com/api/oauth2/token":            external.Discord{},

@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// signups is an app whose NewUser keeps the id that it was given as that of the user.
+// signups is an app with a NewUser that keeps the id that it was given as that of the user.
 type signups struct {
 	*app
 	fails *failing

@@ -32,10 +32,12 @@ func TestUnitOddClaimsOfAnIDToken(t *testing.T) {
 		}
 	})
 	t.Run("an optional claim that is null or of another type is not there", func(t *testing.T) {
-		for _, name := range []string{"acr", "amr", "auth_time", "sid", "jti", "azp", "at_hash", "c_hash", "nbf", "email", "name",
+		for _, name := range []string{"acr", "amr", "auth_time", "sid", "jti", "azp", "at_hash", "c_hash", "nbf",
+			"email", "name",
 			"email_verified", "preferred_username", "picture", "locale"} {
 			for _, value := range []any{null, 7.5, map[string]any{"a": 1}, []any{1, "a"}, true} {
-				if text, _ := json.Marshal(value); name == "at_hash" && string(text) != "null" || name == "nbf" && string(text) != "null" {
+				if text, _ := json.Marshal(value); name == "at_hash" && string(text) != "null" || name == "nbf" &&
+					string(text) != "null" {
 					continue // which restrict the token, and so refuse it
 				}
 				a := newApp(t, nil)

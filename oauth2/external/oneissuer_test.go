@@ -46,7 +46,8 @@ func TestUnitTwoClientsOfOneIssuer(t *testing.T) {
 			if err != nil || proof.Profile.Provider != name {
 				t.Errorf("%s: got %v", name, err)
 			}
-			if _, _, err := a.logins.FromIDToken(t.Context(), name, mint(row.other), "n"); auth.KindOf(err) != auth.ErrInvalid {
+			if _, _, err := a.logins.FromIDToken(t.Context(), name, mint(row.other), "n"); auth.KindOf(
+				err) != auth.ErrInvalid {
 				t.Errorf("%s: got %v for the token of the other client, want ErrInvalid", name, err)
 			}
 		}

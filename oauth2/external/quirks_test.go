@@ -17,7 +17,8 @@ import (
 
 // plain is a provider that has OAuth 2 and no more, at the double's GitHub.
 func plain(a *app, change func(*external.OAuth2)) external.OAuth2 {
-	o := external.OAuth2{Name: "plain", Issuer: "https://plain.example", AuthorizeURL: a.idp.URL() + "/login/oauth/authorize", TokenURL: a.idp.URL() + "/login/oauth/access_token",
+	o := external.OAuth2{Name: "plain", Issuer: "https://plain.example", AuthorizeURL: a.idp.URL() +
+		"/login/oauth/authorize", TokenURL: a.idp.URL() + "/login/oauth/access_token",
 		ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret,
 		Profile: func(ctx context.Context, api *external.API) (*external.Profile, error) {
 			if _, err := api.Get(ctx, a.idp.URL()+"/api/v3/user"); err != nil {
@@ -45,22 +46,30 @@ func TestAPlainProvider(t *testing.T) {
 		status int
 		reason string
 	}{
-		"a good one":                  {nil, authtest.Quirks{}, 200, ""},
-		"an iss nobody expects":       {nil, authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://plain.example") }}, 400, "untrusted"},
-		"an iss that is expected":     {func(o *external.OAuth2) { o.ResponseIssuer = "https://plain.example" }, authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://plain.example") }}, 200, ""},
-		"another iss":                 {func(o *external.OAuth2) { o.ResponseIssuer = "https://plain.example" }, authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://plain.example/") }}, 400, "untrusted"},
-		"no subject":                  {subject(""), authtest.Quirks{}, 400, "untrusted"},
-		"a subject of 255 bytes":      {subject(strings.Repeat("x", 255)), authtest.Quirks{}, 200, ""},
-		"a subject of 256 bytes":      {subject(strings.Repeat("x", 256)), authtest.Quirks{}, 400, "untrusted"},
-		"a subject with a NUL":        {subject("a\x00b"), authtest.Quirks{}, 400, "untrusted"},
-		"a subject with a space":      {subject(" a"), authtest.Quirks{}, 400, "untrusted"},
-		"a subject of no UTF-8":       {subject("a\xff"), authtest.Quirks{}, 400, "untrusted"},
-		"a token that cannot be sent": {nil, authtest.Quirks{TokenAnswer: func(a map[string]any) { a["access_token"] = "a\r\nX: y" }}, 400, "untrusted"},
+		"a good one": {nil, authtest.Quirks{}, 200, ""},
+		"an iss nobody expects": {nil, authtest.Quirks{Answer: func(v url.Values) {
+			v.Set("iss", "https://plain.example")
+		}}, 400, "untrusted"},
+		"an iss that is expected": {func(o *external.OAuth2) { o.ResponseIssuer = "https://plain.example" },
+			authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://plain.example") }}, 200, ""},
+		"another iss": {func(o *external.OAuth2) { o.ResponseIssuer = "https://plain.example" },
+			authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://plain.example/") }}, 400, "untrusted"},
+		"no subject":             {subject(""), authtest.Quirks{}, 400, "untrusted"},
+		"a subject of 255 bytes": {subject(strings.Repeat("x", 255)), authtest.Quirks{}, 200, ""},
+		"a subject of 256 bytes": {subject(strings.Repeat("x", 256)), authtest.Quirks{}, 400, "untrusted"},
+		"a subject with a NUL":   {subject("a\x00b"), authtest.Quirks{}, 400, "untrusted"},
+		"a subject with a space": {subject(" a"), authtest.Quirks{}, 400, "untrusted"},
+		"a subject of no UTF-8":  {subject("a\xff"), authtest.Quirks{}, 400, "untrusted"},
+		"a token that cannot be sent": {nil, authtest.Quirks{TokenAnswer: func(a map[string]any) {
+			a["access_token"] = "a\r\nX: y"
+		}}, 400, "untrusted"},
 		"no profile": {func(o *external.OAuth2) {
 			o.Profile = func(context.Context, *external.API) (*external.Profile, error) { return nil, nil }
 		}, authtest.Quirks{}, 503, "temporarily_unavailable"},
 		"refused by the profile": {func(o *external.OAuth2) {
-			o.Profile = func(context.Context, *external.API) (*external.Profile, error) { return nil, external.ErrNotAllowed }
+			o.Profile = func(context.Context, *external.API) (*external.Profile, error) {
+				return nil, external.ErrNotAllowed
+			}
 		}, authtest.Quirks{}, 403, "not_allowed"},
 		"an API that is down": {nil, authtest.Quirks{UserInfoStatus: 502}, 503, "temporarily_unavailable"},
 		"an API elsewhere": {func(o *external.OAuth2) {
@@ -127,7 +136,8 @@ func TestALinkWithAppleDiesWithTheStamp(t *testing.T) {
 func TestALoginThatWasSlowerIsTheOtherOnesUser(t *testing.T) {
 	a := newApp(t, func(a *app, c *external.Config) {
 		c.NewUser = func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
-			if _, _, err := c.Store.Link(ctx, &external.Identity{ID: "x", UserID: "bob", Issuer: p.Issuer, Subject: p.Subject}); err != nil {
+			if _, _, err := c.Store.Link(ctx, &external.Identity{ID: "x", UserID: "bob", Issuer: p.Issuer,
+				Subject: p.Subject}); err != nil {
 				return nil, err
 			}
 			return a.add("late"), nil
@@ -156,7 +166,8 @@ func TestASessionOfScopesChangesNoWayIn(t *testing.T) {
 		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, l *external.Credential) error {
 			return signIn(w, r, u, l)
 		}
-		sessions, err := session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: a.load, Cookie: "limited"})
+		sessions, err := session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: a.load,
+			Cookie: "limited"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,21 +288,23 @@ func TestAnAppOfFacebookSendsItsToken(t *testing.T) {
 		"empty":         {"", auth.ErrInvalid},
 		"two lines":     {"a\r\nb", auth.ErrInvalid},
 	} {
-		if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(row.token)); auth.KindOf(err) != row.kind {
+		if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(row.token)); auth.KindOf(
+			err) != row.kind {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
 	a.mu.Lock()
 	a.users["facebook-42"].active = false
 	a.mu.Unlock()
-	if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(a.idp.IssueToken(ada, ""))); auth.KindOf(err) != auth.ErrInsufficient {
+	if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(a.idp.IssueToken(ada, ""))); auth.KindOf(
+		err) != auth.ErrInsufficient {
 		t.Errorf("disabled: %v", err)
 	}
 	a.idp.SetDown(true)
 	if _, _, err := a.logins.FromToken(t.Context(), "facebook", "x"); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("down: %v", err)
 	}
-	other := newApp(t, nil) // whose provider cannot tell
+	other := newApp(t, nil) // with a provider that cannot tell
 	if _, _, err := other.logins.FromToken(t.Context(), "acme", "x"); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("%v", err)
 	}
@@ -301,13 +314,16 @@ func TestATokenOfFacebookMayLiveLonger(t *testing.T) {
 	for _, long := range []bool{false, true} {
 		var kept *external.Tokens
 		a := newApp(t, func(a *app, c *external.Config) {
-			c.Providers = []external.Provider{external.Facebook{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(), LongLived: long}}
+			c.Providers = []external.Provider{
+				external.Facebook{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(),
+					LongLived: long}}
 			c.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile, tokens *external.Tokens) error {
 				kept = tokens
 				return nil
 			}
 		})
-		if p := a.browser().visit("/login/facebook/"); p.status != 200 || (time.Until(kept.ExpiresAt) > 24*time.Hour) != long {
+		if p := a.browser().visit("/login/facebook/"); p.status != 200 ||
+			(time.Until(kept.ExpiresAt) > 24*time.Hour) != long {
 			t.Errorf("%v: %d %s", long, p.status, a.log)
 		}
 	}
@@ -344,7 +360,8 @@ func TestAnIDTokenMayHaveHundredsOfGroups(t *testing.T) {
 
 func TestAnAttemptFitsIntoACookie(t *testing.T) {
 	a := newApp(t, withApp)
-	for next, want := range map[string]bool{"/?" + strings.Repeat("&", 1000): true, "/?" + strings.Repeat(`"`, 1000): true, "/?" + strings.Repeat("<", 1000): true} {
+	for next, want := range map[string]bool{"/?" + strings.Repeat("&", 1000): true,
+		"/?" + strings.Repeat(`"`, 1000): true, "/?" + strings.Repeat("<", 1000): true} {
 		b := a.browser()
 		start := b.do("GET", "/login/acme/?next="+url.QueryEscape(next), nil)
 		if n := len(start.header.Get("Set-Cookie")); n > 4096 {
@@ -365,10 +382,12 @@ func TestAnAttemptFitsIntoACookie(t *testing.T) {
 
 func TestAnAppSendsAnIDToken(t *testing.T) {
 	a := newApp(t, func(a *app, c *external.Config) {
-		c.Providers = []external.Provider{external.Google{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(), AppClientIDs: []string{"android"}}, plain(a, nil)}
+		c.Providers = []external.Provider{external.Google{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret,
+			BaseURL: a.idp.URL(), AppClientIDs: []string{"android"}}, plain(a, nil)}
 	})
 	mint := func(pairs ...any) auth.Secret {
-		claims := map[string]any{"aud": a.idp.ClientID, "sub": "42", "nonce": "n", "email": "ada@example.com", "email_verified": true, "name": "Ada"}
+		claims := map[string]any{"aud": a.idp.ClientID, "sub": "42", "nonce": "n", "email": "ada@example.com",
+			"email_verified": true, "name": "Ada"}
 		for i := 0; i < len(pairs); i += 2 {
 			claims[pairs[i].(string)] = pairs[i+1]
 		}
@@ -384,24 +403,27 @@ func TestAnAppSendsAnIDToken(t *testing.T) {
 		nonce string
 		kind  error
 	}{
-		"of an app":                      {mint("aud", "android", "nonce", "n5"), "n5", nil},
-		"the nonce again, for an app":    {mint("aud", "android"), "n", auth.ErrInvalid},
-		"the nonce again, for longer":    {mint("exp", time.Now().Add(5*time.Hour).Unix()), "n", auth.ErrInvalid},
-		"the nonce again, for two":       {mint("aud", []string{a.idp.ClientID, "x"}, "azp", a.idp.ClientID), "n", auth.ErrInvalid},
-		"for the service, by an app":     {mint("azp", "android", "nonce", "n2"), "n2", nil},
-		"by an app of somebody":          {mint("azp", "evil"), "n", auth.ErrInvalid},
-		"of another app":                 {mint("aud", "evil"), "n", auth.ErrInvalid},
-		"twice":                          {good, "n", auth.ErrInvalid},
-		"another nonce":                  {mint(), "m", auth.ErrInvalid},
-		"no nonce in it":                 {mint("nonce", nil), "n", auth.ErrInvalid},
-		"forged":                         {auth.Secret(a.idp.Forge(map[string]any{"aud": a.idp.ClientID, "nonce": "n"})), "n", auth.ErrInvalid},
+		"of an app":                   {mint("aud", "android", "nonce", "n5"), "n5", nil},
+		"the nonce again, for an app": {mint("aud", "android"), "n", auth.ErrInvalid},
+		"the nonce again, for longer": {mint("exp", time.Now().Add(5*time.Hour).Unix()), "n", auth.ErrInvalid},
+		"the nonce again, for two": {mint("aud", []string{a.idp.ClientID, "x"}, "azp", a.idp.ClientID), "n",
+			auth.ErrInvalid},
+		"for the service, by an app": {mint("azp", "android", "nonce", "n2"), "n2", nil},
+		"by an app of somebody":      {mint("azp", "evil"), "n", auth.ErrInvalid},
+		"of another app":             {mint("aud", "evil"), "n", auth.ErrInvalid},
+		"twice":                      {good, "n", auth.ErrInvalid},
+		"another nonce":              {mint(), "m", auth.ErrInvalid},
+		"no nonce in it":             {mint("nonce", nil), "n", auth.ErrInvalid},
+		"forged": {
+			auth.Secret(a.idp.Forge(map[string]any{"aud": a.idp.ClientID, "nonce": "n"})), "n", auth.ErrInvalid},
 		"expired":                        {mint("exp", time.Now().Add(-time.Hour).Unix()), "n", auth.ErrInvalid},
 		"no subject":                     {mint("sub", nil), "n", auth.ErrInvalid},
 		"no token":                       {"", "n", auth.ErrInvalid},
 		"a very long one":                {auth.Secret(strings.Repeat("x", 70_000)), "n", auth.ErrInvalid},
 		"of the app, for a web callback": {mint("at_hash", "whatever", "nonce", "n3"), "n3", nil},
 	} {
-		if _, _, err := a.logins.FromIDToken(t.Context(), "google", row.token, row.nonce); auth.KindOf(err) != row.kind || (err == nil) != (row.kind == nil) {
+		if _, _, err := a.logins.FromIDToken(t.Context(), "google", row.token, row.nonce); auth.KindOf(
+			err) != row.kind || (err == nil) != (row.kind == nil) {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}

@@ -56,21 +56,26 @@ func TestUnitRefreshedIDTokens(t *testing.T) {
 			quirks authtest.Quirks
 			why    string
 		}{
-			"another subject":   {claim("sub", "2"), `another subject than the tokens (OpenID Connect Core §12.2): "2", want "1"`},
-			"no subject":        {claim("sub", nil), "sub"},
-			"another issuer":    {claim("iss", "https://evil.example"), "another issuer"},
-			"no issuer":         {claim("iss", nil), "another issuer"},
-			"another audience":  {claim("aud", "another"), "see OIDC.ClientID"},
-			"no audience":       {claim("aud", nil), "aud is missing"},
-			"two audiences":     {claim("aud", []string{"another", "third"}), "aud"},
-			"another party":     {claim("azp", "another"), "azp"},
-			"another at_hash":   {claim("at_hash", "AAAA"), "at_hash"},
-			"expired":           {claim("exp", time.Now().Add(-time.Hour).Unix()), "exp is past"},
-			"no iat":            {claim("iat", nil), "iat is missing"},
-			"another key":       {signed(stranger), "kid"},
-			"no token at all":   {authtest.Quirks{TokenAnswer: func(m map[string]any) { m["id_token"] = "x" }}, "the provider did not sign it"},
-			"no signature":      {authtest.Quirks{TokenAnswer: func(m map[string]any) { m["id_token"] = cut(m["id_token"].(string)) }}, "not three parts"},
-			"no access token":   {authtest.Quirks{TokenAnswer: func(m map[string]any) { delete(m, "access_token") }}, "no access token"},
+			"another subject": {claim("sub", "2"),
+				`another subject than the tokens (OpenID Connect Core §12.2): "2", want "1"`},
+			"no subject":       {claim("sub", nil), "sub"},
+			"another issuer":   {claim("iss", "https://evil.example"), "another issuer"},
+			"no issuer":        {claim("iss", nil), "another issuer"},
+			"another audience": {claim("aud", "another"), "see OIDC.ClientID"},
+			"no audience":      {claim("aud", nil), "aud is missing"},
+			"two audiences":    {claim("aud", []string{"another", "third"}), "aud"},
+			"another party":    {claim("azp", "another"), "azp"},
+			"another at_hash":  {claim("at_hash", "AAAA"), "at_hash"},
+			"expired":          {claim("exp", time.Now().Add(-time.Hour).Unix()), "exp is past"},
+			"no iat":           {claim("iat", nil), "iat is missing"},
+			"another key":      {signed(stranger), "kid"},
+			"no token at all": {authtest.Quirks{TokenAnswer: func(m map[string]any) { m["id_token"] = "x" }},
+				"the provider did not sign it"},
+			"no signature": {authtest.Quirks{TokenAnswer: func(m map[string]any) {
+				m["id_token"] = cut(m["id_token"].(string))
+			}}, "not three parts"},
+			"no access token": {authtest.Quirks{TokenAnswer: func(m map[string]any) { delete(m, "access_token") }},
+				"no access token"},
 			"of another person": {claim("sub", "1 "), "another subject"},
 		} {
 			a, of, kept := keeping(t, "acme", nil)
@@ -126,7 +131,8 @@ func TestUnitRefreshedIDTokens(t *testing.T) {
 			a, of, kept := keeping(t, name, func(a *app) []external.Provider {
 				id, secret, at := a.idp.ClientID, a.idp.ClientSecret, a.idp.URL()
 				return []external.Provider{
-					external.Microsoft{ClientID: id, ClientSecret: secret, Tenant: "common", AllowAnyTenant: true, BaseURL: at},
+					external.Microsoft{ClientID: id, ClientSecret: secret, Tenant: "common", AllowAnyTenant: true,
+						BaseURL: at},
 					external.Google{ClientID: id, ClientSecret: secret, BaseURL: at}}
 			})
 			if of.Issuer != a.idp.URL()+want {
@@ -202,7 +208,8 @@ func TestUnitRefreshOfWhom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := logins.Refresh(t.Context(), of, kept.Refresh()); err == nil || errors.Is(err, external.ErrUntrusted) {
+		if _, err := logins.Refresh(t.Context(), of, kept.Refresh()); err == nil ||
+			errors.Is(err, external.ErrUntrusted) {
 			t.Errorf("got %v, want an outage", err)
 		}
 		if _, err := a.logins.Refresh(t.Context(), of, kept.Refresh()); err != nil {

@@ -135,7 +135,8 @@ func TestUnitARefusedAnswerOfAProviderLeavesTheReasonInTheLog(t *testing.T) {
 		"a code that the provider does not take": {answering(func(v url.Values) { v.Set("code", "other") }),
 			`the provider says "invalid_grant", "no" at IDP…with status 400`, 400, "refused"},
 		"an ID token of another issuer": {claiming(func(c map[string]any) { c["iss"] = c["iss"].(string) + "/" }),
-			`the iss of the ID token is another issuer: "IDP/", want "IDP", see Issuer of the provider`, 400, "untrusted"},
+			`the iss of the ID token is another issuer: "IDP/", want "IDP", see Issuer of the provider`, 400,
+			"untrusted"},
 		"an ID token of another issuer and key": {quirk(authtest.Quirks{Sign: func(c map[string]any) string {
 			c["iss"] = "https://evil.example"
 			text, _ := jwt.Sign(secretKey, "JWT", c)
@@ -143,7 +144,9 @@ func TestUnitARefusedAnswerOfAProviderLeavesTheReasonInTheLog(t *testing.T) {
 		}}), "the ID token is refused, and the provider did not sign it", 400, "untrusted"},
 		"an ID token of another audience": {claiming(func(c map[string]any) { c["aud"] = "other" }),
 			`the ID token is refused: aud is "other", want "…see OIDC.ClientID`, 400, "untrusted"},
-		"an ID token that has expired": {claiming(func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
+		"an ID token that has expired": {claiming(func(c map[string]any) {
+			c["exp"] = time.Now().Add(-time.Hour).Unix()
+		}),
 			"the ID token is refused: exp", 400, "untrusted"},
 		"another nonce": {claiming(func(c map[string]any) { c["nonce"] = "other" }),
 			"the ID token has another nonce, or none", 400, "untrusted"},
@@ -152,13 +155,17 @@ func TestUnitARefusedAnswerOfAProviderLeavesTheReasonInTheLog(t *testing.T) {
 		"userinfo about another subject": {quirk(authtest.Quirks{Thin: true,
 			UserInfo: func(c map[string]any) { c["sub"] = "2" }}),
 			`userinfo is about another subject than the ID token: "2", want "1"`, 400, "untrusted"},
-		"a token of another type": {quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) { a["token_type"] = "DPoP" }}),
+		"a token of another type": {quirk(authtest.Quirks{TokenAnswer: func(a map[string]any) {
+			a["token_type"] = "DPoP"
+		}}),
 			`the access token is of another token_type: "DPoP", want "Bearer"`, 400, "untrusted"},
 		"no attempt in this browser": {func(b *browser) page {
 			back := b.away("/login/acme/")
 			return b.browser().do("GET", back.location, nil)
 		}, "this browser sent no cookie for the state: it is another browser or host", 400, "expired"},
-		"a state that was cut": {func(b *browser) page { return b.do("GET", "/login/acme/callback/?state=x&code=y", nil) },
+		"a state that was cut": {func(b *browser) page {
+			return b.do("GET", "/login/acme/callback/?state=x&code=y", nil)
+		},
 			"the state is none of this package by its form", 400, "expired"},
 		"an attempt that was used": {func(b *browser) page {
 			back := b.away("/login/acme/")
@@ -219,10 +226,14 @@ func TestUnitARefusalOfTheApplicationNamesTheFunction(t *testing.T) {
 		"no NewUser": {func(_ *app, c *external.Config) { c.NewUser = nil },
 			refused{visit, "the identity is not linked to a user, and Config.NewUser is nil", 403, "no_account"}},
 		"SignIn": {func(_ *app, c *external.Config) {
-			c.SignIn = func(http.ResponseWriter, *http.Request, auth.User, *external.Credential) error { return refusal }
+			c.SignIn = func(http.ResponseWriter, *http.Request, auth.User, *external.Credential) error {
+				return refusal
+			}
 		}, refused{visit, "Config.SignIn: auth: insufficient credential: not on the list", 403, "not_allowed"}},
 		"LoadUser": {func(a *app, c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return a.users["carol"], nil }
+			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+				return a.users["carol"], nil
+			}
 		}, refused{visit, "Config.LoadUser: auth: invalid credential: User inactive or deleted.: the user is " +
 			"inactive", 403, "inactive"}},
 		"an address that is not verified": {func(a *app, c *external.Config) {
@@ -247,7 +258,8 @@ func TestUnitARefusalOfTheApplicationNamesTheFunction(t *testing.T) {
 			}
 		}, refused{visit, "has not proved the address, and Config.DropUnverified is nil", 409, "account_exists"}},
 		"a domain of Google's": {func(a *app, c *external.Config) {
-			c.Providers = []external.Provider{external.Google{Name: "acme", BaseURL: a.idp.URL(), ClientID: a.idp.ClientID,
+			c.Providers = []external.Provider{external.Google{Name: "acme", BaseURL: a.idp.URL(),
+				ClientID:     a.idp.ClientID,
 				ClientSecret: a.idp.ClientSecret, HostedDomain: "corp.example"}}
 		}, refused{visit, `Google.HostedDomain: oauth2/external: not allowed: the hd of the ID token is missing or ` +
 			`another domain, want "corp.example"`,

@@ -16,8 +16,8 @@ import (
 	"github.com/gatewarden/auth/session"
 )
 
-// issuers start an issuer for the users of f. It returns the backend, its login endpoint, and how many credentials alice
-// has. refusal is what its hook returns.
+// issuers start an issuer for the users of f. It returns the backend, its login endpoint, and how many credentials
+// alice has. refusal is what its hook returns.
 var issuers = map[string]func(t *testing.T, f *factors, refusal error) (auth.Authenticator,
 	func(*auth.Guard) (http.Handler, error), func() (int, error)){
 	"session": func(t *testing.T, f *factors, refusal error) (auth.Authenticator,

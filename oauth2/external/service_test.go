@@ -80,7 +80,8 @@ func (b *buffer) String() string {
 func newApp(t testing.TB, configure func(*app, *external.Config)) *app {
 	t.Helper()
 	a := &app{TB: t, idp: authtest.NewProvider(t), store: external.NewMemoryStore(), log: &buffer{},
-		users: map[string]*user{"alice": {"alice", "s", true}, "bob": {"bob", "s", true}, "carol": {"carol", "s", false}}}
+		users: map[string]*user{"alice": {"alice", "s", true}, "bob": {"bob", "s", true},
+			"carol": {"carol", "s", false}}}
 	mux := http.NewServeMux()
 	a.server = httptest.NewTLSServer(mux)
 	t.Cleanup(a.server.Close)
@@ -94,7 +95,8 @@ func newApp(t testing.TB, configure func(*app, *external.Config)) *app {
 		t.Fatal(err)
 	}
 	config := external.Config{
-		URL: a.url, Name: "Test & Co", Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: a.store, LoadUser: a.load,
+		URL: a.url, Name: "Test & Co", Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: a.store,
+		LoadUser: a.load,
 		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
 			return a.add(p.Provider + "-" + p.Subject), nil
 		},
@@ -132,7 +134,7 @@ func newApp(t testing.TB, configure func(*app, *external.Config)) *app {
 		t.Fatal(err)
 	}
 	a.handlers().Register(mux)
-	// Pages of the application: who is here, and a login by other means.
+	// Pages of the application: the user, and a login by other means.
 	mux.Handle("/", a.guard.Optional()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u, ok := auth.UserFrom[auth.User](r.Context()); ok {
 			_, _ = io.WriteString(w, "user="+u.UserID())
@@ -143,7 +145,8 @@ func newApp(t testing.TB, configure func(*app, *external.Config)) *app {
 		if r.URL.Query().Has("old") {
 			at = at.Add(-time.Hour)
 		}
-		if _, err := sessions.SignIn(w, r, a.users[r.PathValue("name")], session.Options{AuthInfo: auth.AuthInfo{AuthTime: at}}); err != nil {
+		if _, err := sessions.SignIn(w, r, a.users[r.PathValue("name")],
+			session.Options{AuthInfo: auth.AuthInfo{AuthTime: at}}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -162,7 +165,8 @@ func (a *app) handlers() *external.Handlers {
 }
 
 func (a *app) acme() external.OIDC {
-	return external.OIDC{Name: "acme", Label: "Acme <b>", Issuer: a.idp.URL(), ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret}
+	return external.OIDC{Name: "acme", Label: "Acme <b>", Issuer: a.idp.URL(), ClientID: a.idp.ClientID,
+		ClientSecret: a.idp.ClientSecret}
 }
 
 func (a *app) load(_ context.Context, id string) (auth.User, error) {
@@ -344,7 +348,7 @@ func (b *browser) follow(p page) page {
 	return p
 }
 
-// who is signed in.
+// the user that is signed in.
 func (b *browser) who() string {
 	b.Helper()
 	name, _ := strings.CutPrefix(b.do("GET", "/", nil).body, "user=")
@@ -365,7 +369,8 @@ func (b *browser) wants(sentence string, p page, status int, reason string) {
 	if p.status != status || p.reason() != reason {
 		b.Errorf("%s: %d %q, want %d %q\n%s", sentence, p.status, p.reason(), status, reason, p.body)
 	}
-	if csp := p.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || p.header.Get("Cache-Control") != "no-store" || p.header.Get("Referrer-Policy") != "same-origin" {
+	if csp := p.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") ||
+		p.header.Get("Cache-Control") != "no-store" || p.header.Get("Referrer-Policy") != "same-origin" {
 		b.Errorf("%s: %v", sentence, p.header)
 	}
 	if strings.Contains(p.body, "<b>") {

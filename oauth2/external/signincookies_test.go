@@ -19,23 +19,25 @@ func TestUnitCookiesOfASignInThatRefuses(t *testing.T) {
 			}
 		},
 	} {
-		t.Run("a SignIn that set a session and then refuses gives the browser no session, "+sentence, func(t *testing.T) {
-			f := newFactors(t, nil, func(a *app, c *external.Config) {
-				if configure != nil {
-					configure(a, c)
-				}
-				signIn := c.SignIn
-				c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, login *external.Credential) error {
-					if err := signIn(w, r, u, login); err != nil {
-						return err
+		t.Run("a SignIn that set a session and then refuses gives the browser no session, "+sentence,
+			func(t *testing.T) {
+				f := newFactors(t, nil, func(a *app, c *external.Config) {
+					if configure != nil {
+						configure(a, c)
 					}
-					return external.ErrNotAllowed
+					signIn := c.SignIn
+					c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User,
+						login *external.Credential) error {
+						if err := signIn(w, r, u, login); err != nil {
+							return err
+						}
+						return external.ErrNotAllowed
+					}
+				})
+				b := f.browser()
+				if b.visit("/login/acme/"); b.who() != "" {
+					t.Errorf("signed in as %q beside the page of the refusal", b.who())
 				}
 			})
-			b := f.browser()
-			if b.visit("/login/acme/"); b.who() != "" {
-				t.Errorf("signed in as %q beside the page of the refusal", b.who())
-			}
-		})
 	}
 }

@@ -26,19 +26,23 @@ func TestSite(t *testing.T) {
 		path      string
 		has, lack string
 	}{
-		"an unknown provider":        {a.browser(), "/login/nobody/", "Not signed in", "Sign out"},
-		"the same, signed in":        {a.browser().signedInAs("alice"), "/login/nobody/", "Signed in as <strong>alice</strong>", "Not signed in"},
-		"a callback without attempt": {a.browser(), "/login/acme/callback/?state=x", `<a href="/sign-in">Sign in</a>`, "Sign out"},
+		"an unknown provider": {a.browser(), "/login/nobody/", "Not signed in", "Sign out"},
+		"the same, signed in": {a.browser().signedInAs("alice"), "/login/nobody/",
+			"Signed in as <strong>alice</strong>", "Not signed in"},
+		"a callback without attempt": {a.browser(), "/login/acme/callback/?state=x", `<a href="/sign-in">Sign in</a>`,
+			"Sign out"},
 	} {
 		t.Run(name+" has the look of the application", func(t *testing.T) {
 			p := c.b.do("GET", c.path, nil)
-			for _, want := range []string{c.has, `<a class="brand" href="/">Test &amp; Co</a>`, "<style>" + style + "</style>",
+			for _, want := range []string{c.has, `<a class="brand" href="/">Test &amp; Co</a>`,
+				"<style>" + style + "</style>",
 				"Ask us at help@example.com."} {
 				if !strings.Contains(p.body, want) {
 					t.Errorf("%d, the page lacks %s: %s", p.status, want, p.body)
 				}
 			}
-			if strings.Contains(p.body, c.lack) || !strings.Contains(p.header.Get("Content-Security-Policy"), look.Hash(style)) {
+			if strings.Contains(p.body, c.lack) || !strings.Contains(p.header.Get("Content-Security-Policy"),
+				look.Hash(style)) {
 				t.Errorf("%v %s", p.header, p.body)
 			}
 		})

@@ -22,24 +22,25 @@ func TestUnitUnlinkedWhileALoginIsUnderWay(t *testing.T) {
 			t.Errorf("got %v, linked %q", err, got)
 		}
 	})
-	t.Run("a NewUser that returns the owner, as with ConfirmIn, does not link again what the owner unlinked", func(t *testing.T) {
-		a := newApp(t, func(a *app, c *external.Config) {
-			c.NewUser = func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
-				// Meanwhile bob links the identity, and ConfirmIn tells that he is the owner.
-				if _, _, err := a.store.Link(ctx, p.Identity("bob", time.Now())); err != nil {
-					return nil, err
+	t.Run("a NewUser that returns the owner, as with ConfirmIn, does not link again what the owner unlinked",
+		func(t *testing.T) {
+			a := newApp(t, func(a *app, c *external.Config) {
+				c.NewUser = func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
+					// Meanwhile bob links the identity, and ConfirmIn tells that he is the owner.
+					if _, _, err := a.store.Link(ctx, p.Identity("bob", time.Now())); err != nil {
+						return nil, err
+					}
+					// Then bob unlinks it.
+					a.unlinkAll("bob")
+					return a.users["bob"], nil
 				}
-				// Then bob unlinks it.
-				a.unlinkAll("bob")
-				return a.users["bob"], nil
+			})
+			b := a.browser()
+			b.visit("/login/acme/")
+			if got := a.identities("bob"); len(got) != 0 || b.who() != "" {
+				t.Errorf("signed in as %q, bob has the identities %q", b.who(), got)
 			}
 		})
-		b := a.browser()
-		b.visit("/login/acme/")
-		if got := a.identities("bob"); len(got) != 0 || b.who() != "" {
-			t.Errorf("signed in as %q, bob has the identities %q", b.who(), got)
-		}
-	})
 	t.Run("an identity that was linked by hand and unlinked gets another id, as the page says", func(t *testing.T) {
 		s := newSignups(t)
 		s.fails.method = "Confirm"

@@ -24,25 +24,30 @@ func TestUnitUserInfo(t *testing.T) {
 		}{
 			"nothing odd": {nil, nil, external.Profile{Subject: "42", Name: "Ada", Username: "ada", Email: ada}},
 			"a subject that is a number": {func(c map[string]any) { c["sub"] = 42 },
-				func(c map[string]any) { c["sub"] = 42 }, external.Profile{Subject: "42", Name: "Ada", Username: "ada", Email: ada}},
+				func(c map[string]any) { c["sub"] = 42 }, external.Profile{Subject: "42", Name: "Ada", Username: "ada",
+					Email: ada}},
 			"a number here, and text there": {nil, func(c map[string]any) { c["sub"] = json.Number("42") },
 				external.Profile{Subject: "42", Name: "Ada", Username: "ada", Email: ada}},
 			"null in the ID token, and a value in userinfo": {
 				func(c map[string]any) { c["email"], c["name"] = json.RawMessage("null"), json.RawMessage("null") },
 				nil, external.Profile{Subject: "42", Name: "Ada", Username: "ada", Email: ada}},
-			"null in userinfo": {nil, func(c map[string]any) { c["email"], c["name"], c["preferred_username"] = nil, nil, nil },
+			"null in userinfo": {nil, func(c map[string]any) {
+				c["email"], c["name"], c["preferred_username"] = nil, nil, nil
+			},
 				external.Profile{Subject: "42", Email: external.Email{Source: "acme"}}},
 			"other types in userinfo": {nil, func(c map[string]any) {
 				c["email"], c["name"], c["preferred_username"] = []string{"a@b.example"}, 7, map[string]any{}
 			}, external.Profile{Subject: "42", Email: external.Email{Source: "acme"}}},
 			"verified by text": {nil, func(c map[string]any) { c["email_verified"] = "true" },
 				external.Profile{Subject: "42", Name: "Ada", Username: "ada", Email: ada}},
-			"verified by a number": {nil, func(c map[string]any) { c["email_verified"] = 1 }, external.Profile{Subject: "42",
-				Name: "Ada", Username: "ada", Email: external.Email{Address: "ada@example.com", Source: "acme"}}},
+			"verified by a number": {nil, func(c map[string]any) { c["email_verified"] = 1 },
+				external.Profile{Subject: "42",
+					Name: "Ada", Username: "ada", Email: external.Email{Address: "ada@example.com", Source: "acme"}}},
 			"claims of others": {nil, func(c map[string]any) {
 				delete(c, "email")
 				c["_claim_names"] = map[string]string{"email": "src1"}
-				c["_claim_sources"] = map[string]any{"src1": map[string]string{"endpoint": "https://evil.example/", "JWT": "x.y.z"}}
+				c["_claim_sources"] = map[string]any{"src1": map[string]string{"endpoint": "https://evil.example/",
+					"JWT": "x.y.z"}}
 			}, external.Profile{Subject: "42", Name: "Ada", Username: "ada", Email: external.Email{Source: "acme"}}},
 			"an azp that is null": {func(c map[string]any) { c["azp"] = json.RawMessage("null") }, nil,
 				external.Profile{Subject: "42", Name: "Ada", Username: "ada", Email: ada}},
@@ -52,7 +57,8 @@ func TestUnitUserInfo(t *testing.T) {
 				external.Profile{Subject: "42", Name: "Ada", Username: "ada", Email: ada}},
 		} {
 			a := newApp(t, nil)
-			a.idp.SignIn(authtest.Person{Subject: "42", Name: "Ada", Username: "ada", Email: "ada@example.com", EmailVerified: true})
+			a.idp.SignIn(authtest.Person{Subject: "42", Name: "Ada", Username: "ada", Email: "ada@example.com",
+				EmailVerified: true})
 			quirks := thin(row.userInfo)
 			quirks.IDToken = row.idToken
 			a.idp.SetQuirks(quirks)
@@ -114,14 +120,24 @@ func TestUnitSignedUserInfo(t *testing.T) {
 			quirks func(*app) authtest.Quirks
 			why    string
 		}{
-			"another subject": {func(a *app) authtest.Quirks { return signs(a, func(c map[string]any) { c["sub"] = "2" }) }, "another subject"},
-			"no subject":      {func(a *app) authtest.Quirks { return signs(a, func(c map[string]any) { c["sub"] = nil }) }, "sub"},
-			"another client":  {func(a *app) authtest.Quirks { return signs(a, func(c map[string]any) { c["aud"] = "x" }) }, "OIDC.ClientID"},
-			"no audience":     {func(a *app) authtest.Quirks { return signs(a, func(c map[string]any) { c["aud"] = nil }) }, "aud is missing"},
+			"another subject": {func(a *app) authtest.Quirks {
+				return signs(a, func(c map[string]any) { c["sub"] = "2" })
+			}, "another subject"},
+			"no subject": {func(a *app) authtest.Quirks {
+				return signs(a, func(c map[string]any) { c["sub"] = nil })
+			}, "sub"},
+			"another client": {func(a *app) authtest.Quirks {
+				return signs(a, func(c map[string]any) { c["aud"] = "x" })
+			}, "OIDC.ClientID"},
+			"no audience": {func(a *app) authtest.Quirks {
+				return signs(a, func(c map[string]any) { c["aud"] = nil })
+			}, "aud is missing"},
 			"another issuer": {func(a *app) authtest.Quirks {
 				return signs(a, func(c map[string]any) { c["iss"] = "https://evil.example" })
 			}, "userinfo is refused"},
-			"expired":          {func(a *app) authtest.Quirks { return signs(a, func(c map[string]any) { c["exp"] = 1 }) }, "exp is past"},
+			"expired": {func(a *app) authtest.Quirks {
+				return signs(a, func(c map[string]any) { c["exp"] = 1 })
+			}, "exp is past"},
 			"a stranger's key": {func(*app) authtest.Quirks { return signedBy(stranger) }, "userinfo is refused"},
 			"encrypted": {func(*app) authtest.Quirks {
 				return authtest.Quirks{Thin: true, SignUserInfo: func(map[string]any) string { return "a.b.c.d.e" }}
@@ -139,7 +155,8 @@ func TestUnitSignedUserInfo(t *testing.T) {
 	t.Run("it is of the tenant of the ID token", func(t *testing.T) {
 		for issuer, want := range map[string]int{tenant: 200, otherTenant: 400} {
 			a := newApp(t, func(a *app, c *external.Config) {
-				m, err := external.Microsoft{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, Tenant: "common",
+				m, err := external.Microsoft{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret,
+					Tenant:         "common",
 					AllowAnyTenant: true, BaseURL: a.idp.URL()}.Define()
 				if err != nil {
 					t.Fatal(err)

@@ -51,14 +51,16 @@ func TestUnitClaimsOfTheApplication(t *testing.T) {
 		var targets []server.ClaimsTarget
 		for _, r := range hook.take() {
 			targets = append(targets, r.Target)
-			if r.User.UserID() != "alice" || r.Client.ID != "web" || !slices.Equal(r.Scopes, []string{"openid", "read"}) {
+			if r.User.UserID() != "alice" || r.Client.ID != "web" ||
+				!slices.Equal(r.Scopes, []string{"openid", "read"}) {
 				t.Errorf("%s: %v %v %v", r.Target, r.User, r.Client, r.Scopes)
 			}
 			if r.Target != server.ClaimsIDToken && !slices.Equal(r.Resources, []string{"https://jwt.example/api"}) {
 				t.Errorf("%s: resources %v", r.Target, r.Resources)
 			}
 		}
-		want := []server.ClaimsTarget{server.ClaimsAccessToken, server.ClaimsIDToken, server.ClaimsIntrospection, server.ClaimsUserInfo}
+		want := []server.ClaimsTarget{server.ClaimsAccessToken, server.ClaimsIDToken, server.ClaimsIntrospection,
+			server.ClaimsUserInfo}
 		if !slices.Equal(targets, want) {
 			t.Errorf("want %v, got %v", want, targets)
 		}
@@ -115,7 +117,9 @@ func TestUnitClaimsOfTheApplication(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			var log strings.Builder
 			hook := &told{}
-			s := newService(t, func(c *server.Config) { c.Claims, c.Logger = hook.of, slog.New(slog.NewTextHandler(&log, nil)) })
+			s := newService(t, func(c *server.Config) {
+				c.Claims, c.Logger = hook.of, slog.New(slog.NewTextHandler(&log, nil))
+			})
 			code := s.as("alice").code("resource", "https://jwt.example/api")
 			hook.claims, hook.err = row.claims, row.err
 			if a := s.redeem(code); a.StatusCode != 503 || !strings.Contains(log.String(), row.says) {

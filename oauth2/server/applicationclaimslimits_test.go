@@ -9,7 +9,8 @@ import (
 )
 
 // telling returns a Config.Claims that tells one target these claims.
-func telling(target server.ClaimsTarget, claims map[string]any) func(context.Context, server.ClaimsRequest) (map[string]any, error) {
+func telling(target server.ClaimsTarget, claims map[string]any) func(context.Context, server.ClaimsRequest) (
+	map[string]any, error) {
 	return func(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
 		if r.Target != target {
 			return nil, nil
@@ -20,7 +21,9 @@ func telling(target server.ClaimsTarget, claims map[string]any) func(context.Con
 
 func TestUnitLimitsOfClaimsByTarget(t *testing.T) {
 	ask := func(t *testing.T, target server.ClaimsTarget, claims map[string]any) answer {
-		s := newService(t, func(c *server.Config) { c.Claims, c.AllowAnyAudienceAtUserInfo = telling(target, claims), true })
+		s := newService(t, func(c *server.Config) {
+			c.Claims, c.AllowAnyAudienceAtUserInfo = telling(target, claims), true
+		})
 		a := s.redeem(s.as("alice").code("resource", "https://jwt.example/api", "scope", "openid read"))
 		switch {
 		case a.StatusCode == 200 && target == server.ClaimsUserInfo:
@@ -34,7 +37,8 @@ func TestUnitLimitsOfClaimsByTarget(t *testing.T) {
 	for range 300 {
 		groups = append(groups, "cn=readers,ou=groups")
 	}
-	for target, status := range map[server.ClaimsTarget]int{server.ClaimsUserInfo: 200, server.ClaimsIntrospection: 200, server.ClaimsAccessToken: 503} {
+	for target, status := range map[server.ClaimsTarget]int{server.ClaimsUserInfo: 200, server.ClaimsIntrospection: 200,
+		server.ClaimsAccessToken: 503} {
 		t.Run("hundreds of groups at "+string(target), func(t *testing.T) {
 			if a := ask(t, target, map[string]any{"groups": groups}); a.StatusCode != status {
 				t.Errorf("want %d, got %d %s", status, a.StatusCode, a.body)
@@ -43,17 +47,19 @@ func TestUnitLimitsOfClaimsByTarget(t *testing.T) {
 	}
 	for _, name := range []string{"username", "active", "amr", "scope", "exp"} {
 		t.Run("userinfo may tell "+name+", which only other answers have", func(t *testing.T) {
-			if a := ask(t, server.ClaimsUserInfo, map[string]any{name: "x"}); a.StatusCode != 200 || a.json(name) != "x" {
+			if a := ask(t, server.ClaimsUserInfo, map[string]any{name: "x"}); a.StatusCode != 200 ||
+				a.json(name) != "x" {
 				t.Errorf("%d %s", a.StatusCode, a.body)
 			}
 		})
 	}
 	for _, name := range []string{"CNF", "Act", "NBF", "eXp", "ſcope"} {
-		t.Run("an access token cannot have "+name+", which some readers take for the claim of the protocol", func(t *testing.T) {
-			if a := ask(t, server.ClaimsAccessToken, map[string]any{name: "x"}); a.StatusCode != 503 {
-				t.Errorf("%d %s", a.StatusCode, a.body)
-			}
-		})
+		t.Run("an access token cannot have "+name+", which some readers take for the claim of the protocol",
+			func(t *testing.T) {
+				if a := ask(t, server.ClaimsAccessToken, map[string]any{name: "x"}); a.StatusCode != 503 {
+					t.Errorf("%d %s", a.StatusCode, a.body)
+				}
+			})
 	}
 	for _, name := range []string{"active", "Username", "cnf"} {
 		t.Run("introspection cannot have "+name, func(t *testing.T) {
@@ -74,7 +80,8 @@ func TestUnitClaimsRequestIsACopy(t *testing.T) {
 	})
 	a := s.tokens("alice")
 	for i := range 2 {
-		if a := s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer "+a.text("access_token")); a.StatusCode != 200 {
+		if a := s.stranger().do("GET", "/o/userinfo/", "", "Authorization",
+			"Bearer "+a.text("access_token")); a.StatusCode != 200 {
 			t.Errorf("call %d: the stored token has other scopes: %d %s", i+1, a.StatusCode, a.body)
 		}
 	}
@@ -97,7 +104,8 @@ func TestUnitClaimsKnowWhoIntrospects(t *testing.T) {
 				t.Fatal(a.body)
 			}
 			asked := hook.take()
-			if len(asked) != 1 || asked[0].Caller == nil || asked[0].Caller.ID != caller || asked[0].Client.ID != "web" ||
+			if len(asked) != 1 || asked[0].Caller == nil || asked[0].Caller.ID != caller ||
+				asked[0].Client.ID != "web" ||
 				!slices.Equal(asked[0].Resources, want) || !slices.Equal(asked[0].Scopes, []string{"read"}) {
 				t.Errorf("want %v, got %+v", want, asked)
 			}

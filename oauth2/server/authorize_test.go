@@ -17,7 +17,8 @@ import (
 // shown wants an error page that leads nowhere and says nothing of what was sent.
 func shown(t *testing.T, sentence string, a answer, status int) {
 	t.Helper()
-	if a.StatusCode != status || a.Header.Get("Location") != "" || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || strings.Contains(a.body, "evil") {
+	if a.StatusCode != status || a.Header.Get("Location") != "" || !strings.HasPrefix(a.Header.Get("Content-Type"),
+		"text/html") || strings.Contains(a.body, "evil") {
 		t.Errorf("%s: %d %v %s", sentence, a.StatusCode, a.Header, a.body)
 	}
 }
@@ -25,7 +26,8 @@ func shown(t *testing.T, sentence string, a answer, status int) {
 // sent wants an error that goes to the client web.
 func sent(t *testing.T, s *service, sentence string, a answer, code string) {
 	t.Helper()
-	if a.StatusCode != 303 || !strings.HasPrefix(a.Header.Get("Location"), "https://web.example/callback?a=b&error=") || a.location("error") != code ||
+	if a.StatusCode != 303 || !strings.HasPrefix(a.Header.Get("Location"), "https://web.example/callback?a=b&error=") ||
+		a.location("error") != code ||
 		a.location("iss") != s.http.URL || a.location("code") != "" || a.location("error_description") == "" {
 		t.Errorf("%s: %d %s, want %s", sentence, a.StatusCode, a.Header.Get("Location"), code)
 	}
@@ -73,12 +75,17 @@ func TestBeforeClientAndRedirectURIAreKnownNothingIsSentAnywhere(t *testing.T) {
 		shown(t, sentence+", by POST", s.as("alice").do("POST", "/o/authorize/", query(pairs...).Encode()), 400)
 	}
 	for _, name := range []string{"client_id", "redirect_uri"} {
-		shown(t, name+" twice", s.as("alice").do("GET", "/o/authorize/?"+query().Encode()+"&"+name+"="+url.QueryEscape(query().Get(name)), ""), 400)
-		shown(t, name+" in query and body", s.as("alice").do("POST", "/o/authorize/?"+name+"="+url.QueryEscape(query().Get(name)), query().Encode()), 400)
+		shown(t, name+" twice", s.as("alice").do("GET", "/o/authorize/?"+query().Encode()+"&"+name+"="+url.QueryEscape(
+			query().Get(name)), ""), 400)
+		shown(t, name+" in query and body",
+			s.as("alice").do("POST", "/o/authorize/?"+name+"="+url.QueryEscape(query().Get(name)), query().Encode()),
+			400)
 	}
 	shown(t, "a query that is none", s.as("alice").do("GET", "/o/authorize/?a=%zz", ""), 400)
-	shown(t, "a query that is very long", s.as("alice").do("GET", "/o/authorize/?"+query("state", strings.Repeat("x", 70<<10)).Encode(), ""), 413)
-	shown(t, "a body that is very long", s.as("alice").do("POST", "/o/authorize/", query("state", strings.Repeat("x", 70<<10)).Encode()), 413)
+	shown(t, "a query that is very long",
+		s.as("alice").do("GET", "/o/authorize/?"+query("state", strings.Repeat("x", 70<<10)).Encode(), ""), 413)
+	shown(t, "a body that is very long",
+		s.as("alice").do("POST", "/o/authorize/", query("state", strings.Repeat("x", 70<<10)).Encode()), 413)
 	shown(t, "JSON", s.as("alice").do("POST", "/o/authorize/", "{}", "Content-Type", "application/json"), 400)
 	for _, method := range []string{"PUT", "DELETE", "PATCH"} {
 		a := s.as("alice").do(method, "/o/authorize/?"+query().Encode(), "")
@@ -90,27 +97,30 @@ func TestBeforeClientAndRedirectURIAreKnownNothingIsSentAnywhere(t *testing.T) {
 
 func TestWhatIsWrongWithARequestGoesToTheClient(t *testing.T) {
 	s := newService(t, nil)
-	s.add(server.Registration{ClientID: "nocode", GrantTypes: []string{"client_credentials"}, RedirectURIs: []string{"https://web.example/callback?a=b"}})
+	s.add(server.Registration{ClientID: "nocode", GrantTypes: []string{"client_credentials"},
+		RedirectURIs: []string{"https://web.example/callback?a=b"}})
 	bad := challenge(verifier)[:42]
 	rows := map[string]struct {
 		code  string
 		pairs []string
 	}{
-		"no response type":                  {"invalid_request", []string{"response_type", "-"}},
-		"the implicit grant":                {"unsupported_response_type", []string{"response_type", "token"}},
-		"a hybrid":                          {"unsupported_response_type", []string{"response_type", "code id_token"}},
-		"a client without the grant":        {"unauthorized_client", []string{"client_id", "nocode"}},
-		"no challenge":                      {"invalid_request", []string{"code_challenge", "-", "code_challenge_method", "-"}},
-		"a method without a challenge":      {"invalid_request", []string{"code_challenge", "-"}},
-		"no method, which means plain":      {"invalid_request", []string{"code_challenge_method", "-"}},
-		"plain":                             {"invalid_request", []string{"code_challenge_method", "plain"}},
-		"S512":                              {"invalid_request", []string{"code_challenge_method", "S512"}},
-		"s256":                              {"invalid_request", []string{"code_challenge_method", "s256"}},
-		"a challenge of 42":                 {"invalid_request", []string{"code_challenge", bad}},
-		"a challenge of 44":                 {"invalid_request", []string{"code_challenge", bad + "AA"}},
-		"a challenge with padding":          {"invalid_request", []string{"code_challenge", bad + "="}},
-		"a challenge of base64":             {"invalid_request", []string{"code_challenge", "+/" + bad[2:] + "A"}},
-		"a challenge with stray bits":       {"invalid_request", []string{"code_challenge", strings.Repeat("A", 42) + "B"}},
+		"no response type":           {"invalid_request", []string{"response_type", "-"}},
+		"the implicit grant":         {"unsupported_response_type", []string{"response_type", "token"}},
+		"a hybrid":                   {"unsupported_response_type", []string{"response_type", "code id_token"}},
+		"a client without the grant": {"unauthorized_client", []string{"client_id", "nocode"}},
+		"no challenge": {"invalid_request",
+			[]string{"code_challenge", "-", "code_challenge_method", "-"}},
+		"a method without a challenge": {"invalid_request", []string{"code_challenge", "-"}},
+		"no method, which means plain": {"invalid_request", []string{"code_challenge_method", "-"}},
+		"plain":                        {"invalid_request", []string{"code_challenge_method", "plain"}},
+		"S512":                         {"invalid_request", []string{"code_challenge_method", "S512"}},
+		"s256":                         {"invalid_request", []string{"code_challenge_method", "s256"}},
+		"a challenge of 42":            {"invalid_request", []string{"code_challenge", bad}},
+		"a challenge of 44":            {"invalid_request", []string{"code_challenge", bad + "AA"}},
+		"a challenge with padding":     {"invalid_request", []string{"code_challenge", bad + "="}},
+		"a challenge of base64":        {"invalid_request", []string{"code_challenge", "+/" + bad[2:] + "A"}},
+		"a challenge with stray bits": {"invalid_request",
+			[]string{"code_challenge", strings.Repeat("A", 42) + "B"}},
 		"a relative resource":               {"invalid_target", []string{"resource", "/api"}},
 		"a resource with a fragment":        {"invalid_target", []string{"resource", s.http.URL + "#x"}},
 		"an unknown resource":               {"invalid_target", []string{"resource", "https://unknown.example/"}},
@@ -121,12 +131,14 @@ func TestWhatIsWrongWithARequestGoesToTheClient(t *testing.T) {
 		"an unknown prompt":                 {"invalid_request", []string{"prompt", "create"}},
 		"a max_age that is no number":       {"invalid_request", []string{"max_age", "-1"}},
 		"a request object":                  {"request_not_supported", []string{"request", "eyJhbGciOiJub25lIn0.e30."}},
-		"a request by reference":            {"request_uri_not_supported", []string{"request_uri", "https://web.example/request"}},
-		"both":                              {"invalid_request", []string{"request", "x", "request_uri", "https://web.example/request"}},
-		"a registration":                    {"registration_not_supported", []string{"registration", "{}"}},
-		"a response mode there is not":      {"invalid_request", []string{"response_mode", "fragment"}},
-		"a hint that is no token":           {"invalid_request", []string{"id_token_hint", "x"}},
-		"a nonce that is very long":         {"invalid_request", []string{"nonce", strings.Repeat("x", 3000)}},
+		"a request by reference": {"request_uri_not_supported",
+			[]string{"request_uri", "https://web.example/request"}},
+		"both": {"invalid_request",
+			[]string{"request", "x", "request_uri", "https://web.example/request"}},
+		"a registration":               {"registration_not_supported", []string{"registration", "{}"}},
+		"a response mode there is not": {"invalid_request", []string{"response_mode", "fragment"}},
+		"a hint that is no token":      {"invalid_request", []string{"id_token_hint", "x"}},
+		"a nonce that is very long":    {"invalid_request", []string{"nonce", strings.Repeat("x", 3000)}},
 	}
 	for sentence, row := range rows {
 		for _, who := range []*browser{s.stranger(), s.as("alice")} {
@@ -136,13 +148,17 @@ func TestWhatIsWrongWithARequestGoesToTheClient(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"response_type", "scope", "code_challenge", "nonce", "prompt", "max_age", "response_mode"} {
-		value := url.QueryEscape(query("nonce", "n", "prompt", "consent", "max_age", "9", "response_mode", "query").Get(name))
-		a := s.as("alice").do("GET", "/o/authorize/?"+query("nonce", "n").Encode()+"&"+name+"="+value+"&"+name+"="+value, "")
+	for _, name := range []string{"response_type", "scope", "code_challenge", "nonce", "prompt", "max_age",
+		"response_mode"} {
+		value := url.QueryEscape(query("nonce", "n", "prompt", "consent", "max_age", "9", "response_mode", "query").Get(
+			name))
+		a := s.as("alice").do(
+			"GET", "/o/authorize/?"+query("nonce", "n").Encode()+"&"+name+"="+value+"&"+name+"="+value, "")
 		if sent(t, s, name+" twice", a, "invalid_request"); a.location("state") != "xyz" {
 			t.Errorf("%s twice: state %q", name, a.location("state"))
 		}
-		sent(t, s, name+" in query and body", s.as("alice").do("POST", "/o/authorize/?"+name+"="+value, query().Encode()), "invalid_request")
+		sent(t, s, name+" in query and body", s.as("alice").do("POST", "/o/authorize/?"+name+"="+value,
+			query().Encode()), "invalid_request")
 	}
 	twice := s.as("alice").do("GET", "/o/authorize/?"+query().Encode()+"&state=abc", "")
 	if sent(t, s, "state twice", twice, "invalid_request"); twice.location("state") != "" {
@@ -168,7 +184,8 @@ func TestWhatMeansNothingIsIgnored(t *testing.T) {
 	if a := s.as("alice").do("GET", "/o/authorize/?"+query().Encode()+"&foo=1&foo=2", ""); a.StatusCode != 200 {
 		t.Errorf("an unknown parameter twice: %d", a.StatusCode)
 	}
-	if a := s.as("alice").allow(s.as("alice").authorize("state", "")); strings.Contains(a.Header.Get("Location"), "state") {
+	if a := s.as("alice").allow(s.as("alice").authorize("state", "")); strings.Contains(
+		a.Header.Get("Location"), "state") {
 		t.Error(a.Header.Get("Location"))
 	}
 }
@@ -176,7 +193,9 @@ func TestWhatMeansNothingIsIgnored(t *testing.T) {
 func TestTheStateComesBackAsItWas(t *testing.T) {
 	s := newService(t, nil)
 	for _, state := range []string{"a b+c%20&d=e", "\"'<script>~\\", strings.Repeat("s", 1800)} {
-		for name, a := range map[string]answer{"success": s.as("alice").allow(s.as("alice").authorize("state", state, "prompt", "consent")), "error": s.as("alice").authorize("state", state, "scope", "admin")} {
+		for name, a := range map[string]answer{
+			"success": s.as("alice").allow(s.as("alice").authorize("state", state, "prompt", "consent")),
+			"error":   s.as("alice").authorize("state", state, "scope", "admin")} {
 			if a.location("state") != state || a.Header.Get("Set-Cookie") != "" {
 				t.Errorf("%s: %q, want %q", name, a.location("state"), state)
 			}
@@ -186,14 +205,21 @@ func TestTheStateComesBackAsItWas(t *testing.T) {
 
 func TestLoopbackAddressesMayUseAnyPort(t *testing.T) {
 	s := newService(t, nil)
-	s.add(server.Registration{ClientID: "native", TokenEndpointAuthMethod: "none", RedirectURIs: []string{"http://127.0.0.1/cb", "http://[::1]/cb?x=1", "http://localhost:7777/cb", "http://127.0.0.1:9999/fixed"}})
+	s.add(server.Registration{ClientID: "native", TokenEndpointAuthMethod: "none",
+		RedirectURIs: []string{"http://127.0.0.1/cb", "http://[::1]/cb?x=1", "http://localhost:7777/cb",
+			"http://127.0.0.1:9999/fixed"}})
 	for uri, good := range map[string]bool{
-		"http://127.0.0.1/cb": true, "http://127.0.0.1:51004/cb": true, "http://127.0.0.1:1/cb": true, "http://127.0.0.1:65535/cb": true, "http://[::1]:51004/cb?x=1": true,
+		"http://127.0.0.1/cb": true, "http://127.0.0.1:51004/cb": true, "http://127.0.0.1:1/cb": true,
+		"http://127.0.0.1:65535/cb": true, "http://[::1]:51004/cb?x=1": true,
 		"http://localhost:7777/cb": true, "http://127.0.0.1:9999/fixed": true,
-		"http://localhost:51004/cb": false, "http://localhost/cb": false, "https://127.0.0.1:51004/cb": false, "http://user@127.0.0.1:51004/cb": false, "http://127.0.0.1:51004/other": false,
-		"http://127.0.0.1:51004/cb?x": false, "http://127.0.0.1:51004/cb#": false, "http://127.0.0.1:/cb": false, "http://127.0.0.1:65536/cb": false, "http://127.0.0.1:99999999999/cb": false,
-		"http://127.0.0.1:0x50/cb": false, "http://127.0.0.1:80@evil.example/cb": false, "http://127.0.0.1:51004.evil.example/cb": false, "http://127.0.0.2:51004/cb": false,
-		"http://[::1]:51004/cb": false, "http://127.1:51004/cb": false, "http://127.0.0.1:51004/../cb": false, "http://[::ffff:127.0.0.1]:51004/cb": false, "http://127.0.0.1:51004\\@evil.example/cb": false,
+		"http://localhost:51004/cb": false, "http://localhost/cb": false, "https://127.0.0.1:51004/cb": false,
+		"http://user@127.0.0.1:51004/cb": false, "http://127.0.0.1:51004/other": false,
+		"http://127.0.0.1:51004/cb?x": false, "http://127.0.0.1:51004/cb#": false, "http://127.0.0.1:/cb": false,
+		"http://127.0.0.1:65536/cb": false, "http://127.0.0.1:99999999999/cb": false,
+		"http://127.0.0.1:0x50/cb": false, "http://127.0.0.1:80@evil.example/cb": false,
+		"http://127.0.0.1:51004.evil.example/cb": false, "http://127.0.0.2:51004/cb": false,
+		"http://[::1]:51004/cb": false, "http://127.1:51004/cb": false, "http://127.0.0.1:51004/../cb": false,
+		"http://[::ffff:127.0.0.1]:51004/cb": false, "http://127.0.0.1:51004\\@evil.example/cb": false,
 		"http://127.0.0.1:8000/fixed": false, "HTTP://127.0.0.1:51004/cb": false,
 	} {
 		a := s.as("alice").authorize("client_id", "native", "redirect_uri", uri)
@@ -202,7 +228,8 @@ func TestLoopbackAddressesMayUseAnyPort(t *testing.T) {
 			continue
 		}
 		if good {
-			if to := s.as("alice").allow(a).Header.Get("Location"); !strings.HasPrefix(to, uri+"?code=") && !strings.HasPrefix(to, uri+"&code=") {
+			if to := s.as("alice").allow(a).Header.Get("Location"); !strings.HasPrefix(to, uri+"?code=") &&
+				!strings.HasPrefix(to, uri+"&code=") {
 				t.Errorf("%s: %s", uri, to)
 			}
 		}
@@ -211,12 +238,17 @@ func TestLoopbackAddressesMayUseAnyPort(t *testing.T) {
 
 func TestWhichRedirectURIsCanBeRegistered(t *testing.T) {
 	for uri, good := range map[string]bool{
-		"https://a.example/cb": true, "https://a.example": true, "https://a.example:8443/?x=%41": true, "http://127.0.0.1/cb": true, "http://[::1]:8000/": true, "http://localhost:3000/": true,
+		"https://a.example/cb": true, "https://a.example": true, "https://a.example:8443/?x=%41": true,
+		"http://127.0.0.1/cb": true, "http://[::1]:8000/": true, "http://localhost:3000/": true,
 		"com.example.app:/cb": true, "com.example.app:cb": true,
-		"": false, "/cb": false, "javascript:alert(1)": false, "data:text/html,x": false, "https://a.example/#x": false, "https://a.example/#": false, "http://a.example/": false, "http://10.0.0.1/": false,
-		"myapp:/cb": false, "https://u@a.example/": false, "https:///cb": false, "https://a.example/\\x": false, "https://a.example/ x": false, "https://a.example/\n": false, "https://a.example/ü": false,
-		"https://a.example:x/": false, "https://a.example:/": false, "https://*.example/{x}": false, "com.example.app://host/cb": false, "http://localhost.evil.example/": false, "com.example.app:": false,
-		"https://a.example/" + strings.Repeat("x", 2048): false, "file:///etc/passwd": false, "HTTPS://a.example/": true,
+		"": false, "/cb": false, "javascript:alert(1)": false, "data:text/html,x": false, "https://a.example/#x": false,
+		"https://a.example/#": false, "http://a.example/": false, "http://10.0.0.1/": false,
+		"myapp:/cb": false, "https://u@a.example/": false, "https:///cb": false, "https://a.example/\\x": false,
+		"https://a.example/ x": false, "https://a.example/\n": false, "https://a.example/ü": false,
+		"https://a.example:x/": false, "https://a.example:/": false, "https://*.example/{x}": false,
+		"com.example.app://host/cb": false, "http://localhost.evil.example/": false, "com.example.app:": false,
+		"https://a.example/" + strings.Repeat("x", 2048): false, "file:///etc/passwd": false,
+		"HTTPS://a.example/": true,
 	} {
 		if err := server.CheckRedirectURI(uri); (err == nil) != good {
 			t.Errorf("%q: %v", uri, err)
@@ -225,8 +257,10 @@ func TestWhichRedirectURIsCanBeRegistered(t *testing.T) {
 }
 
 func FuzzAnAcceptedRedirectURIIsRegistered(f *testing.F) {
-	for _, uri := range []string{"http://127.0.0.1:51004/cb", "http://127.0.0.1:1/cb@evil", "https://web.example/callback?a=b#", "http://[::1]:5/cb?x",
-		"http://[::1]/cb?x", "http://127.0.0.1/cb", "http://127.0.0.1:/cb", "http://[::1]:5:5/cb?x", "http://127.0.0.1:0070/cb"} {
+	for _, uri := range []string{"http://127.0.0.1:51004/cb", "http://127.0.0.1:1/cb@evil",
+		"https://web.example/callback?a=b#", "http://[::1]:5/cb?x",
+		"http://[::1]/cb?x", "http://127.0.0.1/cb", "http://127.0.0.1:/cb", "http://[::1]:5:5/cb?x",
+		"http://127.0.0.1:0070/cb"} {
 		f.Add(uri)
 	}
 	registered := []string{"http://127.0.0.1/cb", "http://[::1]/cb?x", "https://web.example/callback?a=b"}
@@ -259,12 +293,14 @@ func FuzzAnAcceptedRedirectURIIsRegistered(f *testing.F) {
 
 func TestARequestByPOSTGoesOnByGET(t *testing.T) {
 	s := newService(t, nil)
-	a := s.stranger().do("POST", "/o/authorize/", query().Encode(), "Origin", "https://web.example", "Sec-Fetch-Site", "cross-site")
+	a := s.stranger().do("POST", "/o/authorize/", query().Encode(), "Origin", "https://web.example", "Sec-Fetch-Site",
+		"cross-site")
 	next := a.Header.Get("Location")
 	if a.StatusCode != 303 || !strings.HasPrefix(next, "/o/authorize/?interaction=") {
 		t.Fatalf("%d %s", a.StatusCode, next)
 	}
-	if back := s.as("alice").allow(s.as("alice").do("GET", next, "")); back.location("code") == "" || back.location("state") != "xyz" {
+	if back := s.as("alice").allow(s.as("alice").do("GET", next, "")); back.location("code") == "" ||
+		back.location("state") != "xyz" {
 		t.Errorf("%d %s", back.StatusCode, back.Header.Get("Location"))
 	}
 }
@@ -273,7 +309,8 @@ func TestWithoutALogin(t *testing.T) {
 	s := newService(t, nil)
 	a := s.stranger().authorize("login_hint", "bob", "acr_values", "high low", "max_age", "60")
 	asked := s.logins[0]
-	if a.StatusCode != 303 || len(asked.ReturnTo) > 1000 || !strings.HasPrefix(asked.ReturnTo, "/o/authorize/?") || asked.Hint != "bob" || strings.Join(asked.ACR, " ") != "high low" ||
+	if a.StatusCode != 303 || len(asked.ReturnTo) > 1000 || !strings.HasPrefix(asked.ReturnTo, "/o/authorize/?") ||
+		asked.Hint != "bob" || strings.Join(asked.ACR, " ") != "high low" ||
 		asked.MaxAge != time.Minute || asked.Fresh || asked.Client.ID != "web" {
 		t.Errorf("%d %+v", a.StatusCode, asked)
 	}
@@ -294,8 +331,10 @@ func TestPrompts(t *testing.T) {
 	if a := s.as("alice").authorize("prompt", "consent"); a.StatusCode != 200 {
 		t.Errorf("consent, though there is one: %d", a.StatusCode)
 	}
-	sent(t, s, "none, for more than was agreed to", s.as("alice").authorize("prompt", "none", "scope", "openid read write"), "consent_required")
-	sent(t, s, "none, for another resource", s.as("alice").authorize("prompt", "none", "resource", "https://other.example/"), "consent_required")
+	sent(t, s, "none, for more than was agreed to", s.as("alice").authorize("prompt", "none", "scope",
+		"openid read write"), "consent_required")
+	sent(t, s, "none, for another resource", s.as("alice").authorize("prompt", "none", "resource",
+		"https://other.example/"), "consent_required")
 	for _, prompt := range []string{"login", "select_account", "login consent"} {
 		s.logins = nil
 		before := s.asOf("alice", "before", time.Now().Add(-time.Second))
@@ -335,7 +374,8 @@ func TestMaxAge(t *testing.T) {
 			t.Fatalf("max_age %s, after a login: %d %s", age, a.StatusCode, a.Header.Get("Location"))
 		}
 		claims := idToken(t, s.redeem(code))
-		if at, _ := claims["auth_time"].(float64); time.Since(time.Unix(int64(at), 0)) > 30*time.Second || int64(at) < time.Now().Add(-30*time.Second).Unix() {
+		if at, _ := claims["auth_time"].(float64); time.Since(time.Unix(int64(at), 0)) > 30*time.Second ||
+			int64(at) < time.Now().Add(-30*time.Second).Unix() {
 			t.Errorf("auth_time %v", claims["auth_time"])
 		}
 	}
@@ -358,7 +398,8 @@ func TestAnIDTokenHintNamesWhoMustBeSignedIn(t *testing.T) {
 	if a := s.as("alice").authorize("id_token_hint", hint, "prompt", "none"); a.location("code") == "" {
 		t.Errorf("the same user: %s", a.Header.Get("Location"))
 	}
-	sent(t, s, "another user, prompt none", s.as("bob").authorize("id_token_hint", hint, "prompt", "none"), "login_required")
+	sent(t, s, "another user, prompt none", s.as("bob").authorize("id_token_hint", hint, "prompt", "none"),
+		"login_required")
 	s.logins = nil
 	if a := s.as("bob").authorize("id_token_hint", hint); a.StatusCode != 303 || len(s.logins) != 1 {
 		t.Fatalf("another user: %d %s", a.StatusCode, a.Header.Get("Location"))
@@ -367,7 +408,8 @@ func TestAnIDTokenHintNamesWhoMustBeSignedIn(t *testing.T) {
 	if a := s.as("alice").do("GET", s.logins[0].ReturnTo, ""); a.location("code") == "" {
 		t.Errorf("the right one signs in: %d %s", a.StatusCode, a.Header.Get("Location"))
 	}
-	expired, err := jwt.Sign(s.keys.Signing(), "JWT", map[string]any{"iss": s.http.URL, "sub": "alice", "aud": "web", "exp": 1, "iat": 1})
+	expired, err := jwt.Sign(s.keys.Signing(), "JWT", map[string]any{"iss": s.http.URL, "sub": "alice", "aud": "web",
+		"exp": 1, "iat": 1})
 	s.must(err)
 	if a := s.as("alice").authorize("id_token_hint", expired, "prompt", "none"); a.location("code") == "" {
 		t.Errorf("an expired one: %s", a.Header.Get("Location"))
@@ -388,29 +430,36 @@ func TestAnIDTokenHintNamesWhoMustBeSignedIn(t *testing.T) {
 
 func TestPKCECanBeLeftOutByWhomItIsAllowedAndOnlyThere(t *testing.T) {
 	s := newService(t, nil)
-	s.add(server.Registration{ClientID: "legacy", RedirectURIs: []string{"https://web.example/callback?a=b"}, AllowWithoutPKCE: true})
+	s.add(server.Registration{ClientID: "legacy", RedirectURIs: []string{"https://web.example/callback?a=b"},
+		AllowWithoutPKCE: true})
 	without := []string{"client_id", "legacy", "code_challenge", "-", "code_challenge_method", "-"}
-	sent(t, s, "another client", s.as("alice").authorize("code_challenge", "-", "code_challenge_method", "-"), "invalid_request")
-	sent(t, s, "a method alone", s.as("alice").authorize("client_id", "legacy", "code_challenge", "-"), "invalid_request")
+	sent(t, s, "another client", s.as("alice").authorize("code_challenge", "-", "code_challenge_method", "-"),
+		"invalid_request")
+	sent(t, s, "a method alone", s.as("alice").authorize("client_id", "legacy", "code_challenge", "-"),
+		"invalid_request")
 	for sentence, pairs := range map[string][]string{"without a nonce": nil, "without openid": {"scope", "read"}} {
 		code := s.as("alice").code(append(without, pairs...)...)
-		a := s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://web.example/callback?a=b")
+		a := s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri",
+			"https://web.example/callback?a=b")
 		if a.StatusCode != 200 {
 			t.Errorf("%s: got %d %s, want tokens", sentence, a.StatusCode, a.body)
 		}
 	}
 	code := s.as("alice").code(append(without, "nonce", "n")...)
-	a := s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://web.example/callback?a=b", "code_verifier", verifier)
+	a := s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri",
+		"https://web.example/callback?a=b", "code_verifier", verifier)
 	if a.StatusCode != 400 || a.text("error") != "invalid_grant" {
 		t.Errorf("a verifier where there was no challenge: %d %s", a.StatusCode, a.body)
 	}
 	code = s.as("alice").code(append(without, "nonce", "n")...)
-	a = s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://web.example/callback?a=b")
+	a = s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri",
+		"https://web.example/callback?a=b")
 	if a.StatusCode != 200 || idToken(t, a)["nonce"] != "n" {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 	code = s.as("alice").code("client_id", "legacy")
-	if a := s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://web.example/callback?a=b"); a.StatusCode != 400 {
+	if a := s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri",
+		"https://web.example/callback?a=b"); a.StatusCode != 400 {
 		t.Errorf("with a challenge the verifier is needed: %d", a.StatusCode)
 	}
 }
@@ -445,13 +494,16 @@ func TestAConsentIsOfWhoSawThePageInThatSessionOnceAndOfWhatItShowed(t *testing.
 		t.Errorf("the form has more than its identifier: %v", form)
 	}
 	for sentence, a := range map[string]answer{
-		"without its identifier":      s.as("alice").do("POST", "/o/authorize/", query("allow", "Allow").Encode()),
-		"with another identifier":     s.as("alice").do("POST", "/o/authorize/", url.Values{"allow": {"Allow"}, "interaction": {"x"}}.Encode()),
-		"of another user":             s.as("bob").do("POST", "/o/authorize/", form.Encode()),
-		"of another session":          s.asOf("alice", "other", time.Now()).do("POST", "/o/authorize/", form.Encode()),
-		"of a stranger":               s.stranger().do("POST", "/o/authorize/", form.Encode()),
-		"from a page of another site": s.as("alice").do("POST", "/o/authorize/", form.Encode(), "Sec-Fetch-Site", "cross-site"),
-		"from another origin":         s.as("alice").do("POST", "/o/authorize/", form.Encode(), "Origin", "https://evil.example"),
+		"without its identifier": s.as("alice").do("POST", "/o/authorize/", query("allow", "Allow").Encode()),
+		"with another identifier": s.as("alice").do("POST", "/o/authorize/",
+			url.Values{"allow": {"Allow"}, "interaction": {"x"}}.Encode()),
+		"of another user":    s.as("bob").do("POST", "/o/authorize/", form.Encode()),
+		"of another session": s.asOf("alice", "other", time.Now()).do("POST", "/o/authorize/", form.Encode()),
+		"of a stranger":      s.stranger().do("POST", "/o/authorize/", form.Encode()),
+		"from a page of another site": s.as("alice").do("POST", "/o/authorize/", form.Encode(), "Sec-Fetch-Site",
+			"cross-site"),
+		"from another origin": s.as("alice").do("POST", "/o/authorize/", form.Encode(), "Origin",
+			"https://evil.example"),
 		"to the page for signing out": s.as("alice").do("POST", "/o/logout/", form.Encode()),
 	} {
 		if a.StatusCode != 403 || a.Header.Get("Location") != "" {
@@ -461,7 +513,8 @@ func TestAConsentIsOfWhoSawThePageInThatSessionOnceAndOfWhatItShowed(t *testing.
 	if a := s.as("alice").do("GET", "/o/authorize/?interaction="+form.Get("interaction"), ""); a.StatusCode != 400 {
 		t.Errorf("as an address: %d", a.StatusCode)
 	}
-	changed := with(fields(page.body), "allow", "Allow", "scope", "openid read write", "redirect_uri", "https://evil.example/", "client_id", "app")
+	changed := with(fields(page.body), "allow", "Allow", "scope", "openid read write", "redirect_uri",
+		"https://evil.example/", "client_id", "app")
 	good := s.as("alice").do("POST", "/o/authorize/", changed.Encode())
 	if !strings.HasPrefix(good.Header.Get("Location"), "https://web.example/callback?a=b&code=") {
 		t.Fatalf("%d %s", good.StatusCode, good.Header.Get("Location"))
@@ -497,11 +550,13 @@ func TestAClientThatChangesWhileItsPageIsOpenGetsNothing(t *testing.T) {
 			return err
 		},
 		"another redirect URI": func(s *service, c *server.Client) error {
-			_, err := s.server.ChangeClient(s.Context(), c, server.Registration{RedirectURIs: []string{"https://other.example/"}})
+			_, err := s.server.ChangeClient(s.Context(), c,
+				server.Registration{RedirectURIs: []string{"https://other.example/"}})
 			return err
 		},
 		"fewer scopes": func(s *service, c *server.Client) error {
-			_, err := s.server.ChangeClient(s.Context(), c, server.Registration{RedirectURIs: c.RedirectURIs, Scope: "openid"})
+			_, err := s.server.ChangeClient(s.Context(), c, server.Registration{RedirectURIs: c.RedirectURIs,
+				Scope: "openid"})
 			return err
 		},
 	} {
@@ -510,7 +565,8 @@ func TestAClientThatChangesWhileItsPageIsOpenGetsNothing(t *testing.T) {
 		client, err := s.server.Client(t.Context(), "web")
 		s.must(err)
 		s.must(change(s, client))
-		shown(t, sentence, s.as("alice").do("POST", "/o/authorize/", with(fields(page.body), "allow", "Allow").Encode()), 400)
+		shown(t, sentence,
+			s.as("alice").do("POST", "/o/authorize/", with(fields(page.body), "allow", "Allow").Encode()), 400)
 	}
 }
 
@@ -551,13 +607,17 @@ func TestAnAnswerByPOST(t *testing.T) {
 			a = s.as("alice").allow(a)
 		}
 		values := fields(a.body)
-		if a.StatusCode != 200 || a.Header.Get("Location") != "" || !strings.Contains(a.body, `<form method="post" action="https://web.example/callback?a=b">`) || strings.Contains(a.body, "<script>evil") {
+		if a.StatusCode != 200 || a.Header.Get("Location") != "" ||
+			!strings.Contains(a.body, `<form method="post" action="https://web.example/callback?a=b">`) ||
+			strings.Contains(a.body, "<script>evil") {
 			t.Fatalf("%d %s", a.StatusCode, a.body)
 		}
-		if values.Get("iss") != s.http.URL || !strings.Contains(fmt.Sprint(pairs), values.Get("state")) || (values.Get("code") == "") == (values.Get("error") == "") {
+		if values.Get("iss") != s.http.URL || !strings.Contains(fmt.Sprint(pairs), values.Get("state")) ||
+			(values.Get("code") == "") == (values.Get("error") == "") {
 			t.Errorf("%v", values)
 		}
-		if policy := a.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'sha256-") || !strings.Contains(policy, "form-action 'self' https:;") {
+		if policy := a.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'sha256-") ||
+			!strings.Contains(policy, "form-action 'self' https:;") {
 			t.Error(policy)
 		}
 	}
@@ -578,17 +638,21 @@ func TestEveryPageIsKeptNowhereFramedNowhereAndToldToNobody(t *testing.T) {
 		"register":     s.as("alice").do("GET", "/o/applications/register/", ""),
 		"not there":    s.as("alice").do("GET", "/o/applications/none/", ""),
 		"logout":       s.as("alice").do("GET", "/o/logout/", ""),
-		"preflight":    s.as("alice").do("OPTIONS", "/o/authorize/", "", "Origin", "https://evil.example", "Access-Control-Request-Method", "GET"),
+		"preflight": s.as("alice").do("OPTIONS", "/o/authorize/", "", "Origin", "https://evil.example",
+			"Access-Control-Request-Method", "GET"),
 	} {
 		h, referrer := a.Header, "no-referrer"
 		if strings.Contains(a.body, "<form") { // no-referrer would make it send "Origin: null"
 			referrer = "same-origin"
 		}
-		if forms := sentence == "consent" || sentence == "logout" || sentence == "form_post" || sentence == "register"; forms && referrer == "no-referrer" {
+		if forms := sentence == "consent" || sentence == "logout" || sentence == "form_post" ||
+			sentence == "register"; forms && referrer == "no-referrer" {
 			t.Errorf("%s: want a form: %s", sentence, a.body)
 		}
-		if policy := h.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") || !strings.Contains(policy, "default-src 'none'") || h.Get("X-Frame-Options") != "DENY" ||
-			h.Get("Referrer-Policy") != referrer || h.Get("Cache-Control") != "no-store" || h.Get("Access-Control-Allow-Origin") != "" || h.Get("X-Content-Type-Options") != "nosniff" {
+		if policy := h.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") ||
+			!strings.Contains(policy, "default-src 'none'") || h.Get("X-Frame-Options") != "DENY" ||
+			h.Get("Referrer-Policy") != referrer || h.Get("Cache-Control") != "no-store" ||
+			h.Get("Access-Control-Allow-Origin") != "" || h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %d %v", sentence, a.StatusCode, h)
 		}
 	}

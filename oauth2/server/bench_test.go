@@ -18,7 +18,7 @@ import (
 
 var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-// discard is a ResponseWriter whose header is used again, as no server's is.
+// discard is a ResponseWriter with a header that is used again, as no server's is.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }
@@ -48,21 +48,25 @@ func newBench(b *testing.B, jwts bool) *bench {
 		b.Fatal(err)
 	}
 	alice := auth.User(benchUser{})
-	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Cookie"}}, Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
-		return alice, login{session: "1", at: time.Now()}, nil
-	})}})
+	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Cookie"}},
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+			return alice, login{session: "1", at: time.Now()}, nil
+		})}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), Keys: keys, IDTokenAlgorithm: jwt.ES256,
-		LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil },
-		SignIn:   func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
-		Scopes:   []server.Scope{{Name: "read"}}, Resources: []server.Resource{{ID: "https://api.example/", JWT: jwts}}})
+	s, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), Keys: keys,
+		IDTokenAlgorithm: jwt.ES256,
+		LoadUser:         func(context.Context, string) (auth.User, error) { return alice, nil },
+		SignIn:           func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
+		Scopes:           []server.Scope{{Name: "read"}},
+		Resources:        []server.Resource{{ID: "https://api.example/", JWT: jwts}}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, secret, err := s.AddClient(b.Context(), server.Registration{ClientID: "web", RedirectURIs: []string{"https://web.example/cb"}, FirstParty: true,
-		GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"}})
+	_, secret, err := s.AddClient(b.Context(),
+		server.Registration{ClientID: "web", RedirectURIs: []string{"https://web.example/cb"}, FirstParty: true,
+			GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -88,8 +92,10 @@ func (b *bench) post(form url.Values) answer {
 
 func (b *bench) code(scope string) string {
 	w := httptest.NewRecorder()
-	b.handle.ServeHTTP(w, httptest.NewRequest("GET", "/o/authorize/?"+url.Values{"client_id": {"web"}, "response_type": {"code"}, "scope": {scope},
-		"code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"}}.Encode(), nil))
+	b.handle.ServeHTTP(w,
+		httptest.NewRequest("GET", "/o/authorize/?"+url.Values{"client_id": {"web"}, "response_type": {"code"},
+			"scope":          {scope},
+			"code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"}}.Encode(), nil))
 	code := answer{Response: w.Result()}.location("code")
 	if code == "" {
 		b.Fatalf("%d %s", w.Code, w.Body)
@@ -98,7 +104,8 @@ func (b *bench) code(scope string) string {
 }
 
 func (b *bench) redeem(scope string) answer {
-	return b.post(url.Values{"grant_type": {"authorization_code"}, "code": {b.code(scope)}, "code_verifier": {verifier}})
+	return b.post(url.Values{"grant_type": {"authorization_code"}, "code": {b.code(scope)},
+		"code_verifier": {verifier}})
 }
 
 // BenchmarkCheck is a request with an opaque token through the Guard, against the
@@ -154,7 +161,8 @@ func BenchmarkToken(b *testing.B) {
 			refresh := s.redeem("read").text("refresh_token")
 			b.ReportAllocs()
 			for b.Loop() {
-				refresh = s.post(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}).text("refresh_token")
+				refresh = s.post(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}).text(
+					"refresh_token")
 			}
 		})
 	}

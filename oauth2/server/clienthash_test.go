@@ -56,13 +56,16 @@ func newHasher(t *testing.T) (h *hasher, encoded string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &hasher{Hasher: inner}, fmt.Sprintf("pbkdf2_sha256$%d$%s$%s", iterations, salt, base64.StdEncoding.EncodeToString(key))
+	return &hasher{Hasher: inner}, fmt.Sprintf("pbkdf2_sha256$%d$%s$%s", iterations, salt,
+		base64.StdEncoding.EncodeToString(key))
 }
 
 // imported returns a service with the client django, which is registered with a hash.
-func imported(t *testing.T, encoded string, allowShort bool, change func(*server.Config)) (*service, *lines, server.Registration) {
+func imported(t *testing.T, encoded string, allowShort bool, change func(*server.Config)) (*service, *lines,
+	server.Registration) {
 	s, log := logged(t, change)
-	r := server.Registration{ClientID: "django", GrantTypes: []string{"client_credentials"}, ClientSecretHash: auth.Secret(encoded),
+	r := server.Registration{ClientID: "django", GrantTypes: []string{"client_credentials"},
+		ClientSecretHash: auth.Secret(encoded),
 		AllowShortSecret: allowShort}
 	if c, err := s.server.EnsureClient(t.Context(), r); err != nil || c.SecretHash != encoded || c.SecretDigest != "" {
 		t.Fatalf("%+v %v", c, err)
@@ -89,28 +92,31 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 	h, encoded := newHasher(t)
 	using := func(c *server.Config) { c.SecretHashes = h }
 	for _, path := range endpoints {
-		t.Run("the first right secret replaces the hash, and the next one is compared by its digest: "+path, func(t *testing.T) {
-			h.calls.Store(0)
-			s, _, r := imported(t, encoded, false, using)
-			for range 3 {
-				if a := s.asDjango(path, secretOfDjango); a.StatusCode != 200 {
-					t.Fatalf("%d %s", a.StatusCode, a.body)
+		t.Run("the first right secret replaces the hash, and the next one is compared by its digest: "+path,
+			func(t *testing.T) {
+				h.calls.Store(0)
+				s, _, r := imported(t, encoded, false, using)
+				for range 3 {
+					if a := s.asDjango(path, secretOfDjango); a.StatusCode != 200 {
+						t.Fatalf("%d %s", a.StatusCode, a.body)
+					}
 				}
-			}
-			c := s.kept()
-			if c.SecretHash != "" || c.SecretDigest != server.DigestSecret(secretOfDjango) || h.calls.Load() != 1 {
-				t.Errorf("%+v, %d hashes", c, h.calls.Load())
-			}
-			refused(t, "a wrong one", s.asDjango(path, "wrong"), 401, "invalid_client")
-			again, err := s.server.EnsureClient(t.Context(), r) // as when the program starts again with the same file
-			if err != nil || again.SecretDigest != c.SecretDigest || again.SecretHash != "" {
-				t.Errorf("%+v %v", again, err)
-			}
-			r.ClientSecretHash = auth.Secret(shortHash)
-			if other, err := s.server.EnsureClient(t.Context(), r); err != nil || other.SecretHash != shortHash || other.SecretDigest != "" {
-				t.Errorf("another hash: %+v %v", other, err)
-			}
-		})
+				c := s.kept()
+				if c.SecretHash != "" || c.SecretDigest != server.DigestSecret(secretOfDjango) || h.calls.Load() != 1 {
+					t.Errorf("%+v, %d hashes", c, h.calls.Load())
+				}
+				refused(t, "a wrong one", s.asDjango(path, "wrong"), 401, "invalid_client")
+				// as when the program starts again with the same file
+				again, err := s.server.EnsureClient(t.Context(), r)
+				if err != nil || again.SecretDigest != c.SecretDigest || again.SecretHash != "" {
+					t.Errorf("%+v %v", again, err)
+				}
+				r.ClientSecretHash = auth.Secret(shortHash)
+				if other, err := s.server.EnsureClient(t.Context(), r); err != nil || other.SecretHash != shortHash ||
+					other.SecretDigest != "" {
+					t.Errorf("another hash: %+v %v", other, err)
+				}
+			})
 	}
 	t.Run("a hash of Django itself is verified, and kept for a secret that is short", func(t *testing.T) {
 		s, log, _ := imported(t, shortHash, false, using)
@@ -123,7 +129,8 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 		if c := s.kept(); c.SecretHash != shortHash || c.SecretDigest != "" {
 			t.Errorf("%+v", c)
 		}
-		if told := log.take(); strings.Count(told, "shorter than 16 bytes") != 1 || !strings.Contains(told, "Client.AllowShortSecret") {
+		if told := log.take(); strings.Count(told, "shorter than 16 bytes") != 1 ||
+			!strings.Contains(told, "Client.AllowShortSecret") {
 			t.Errorf("the log: %s", told)
 		}
 		s, _, _ = imported(t, shortHash, true, using)
@@ -285,12 +292,19 @@ func TestUnitHashesThatCannotBeRegistered(t *testing.T) {
 		r    server.Registration
 		says string
 	}{
-		"no hash":             {server.Registration{ClientSecretHash: "secret-in-the-clear-of-32-characters"}, "no format"},
-		"too many iterations": {server.Registration{ClientSecretHash: "pbkdf2_sha256$100000000$abcdefghijklmnopqrstuv$jtIIlgAOjTlAXbv0Xs1cg31u54kcu7hxiGqQg1840y0="}, "MaxTime"},
-		"too much memory":     {server.Registration{ClientSecretHash: "argon2$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$jtIIlgAOjTlAXbv0Xs1cg31u54kcu7hxiGqQg1840y0"}, "MaxMemory"},
-		"a secret besides":    {server.Registration{ClientSecretHash: auth.Secret(encoded), ClientSecret: "a-secret-of-24-characters"}, "client_secret and a client_secret_hash"},
-		"one of a public client": {server.Registration{ClientSecretHash: auth.Secret(encoded), TokenEndpointAuthMethod: "none",
-			RedirectURIs: []string{"https://c.example/"}}, "public"},
+		"no hash": {server.Registration{ClientSecretHash: "secret-in-the-clear-of-32-characters"},
+			"no format"},
+		"too many iterations": {
+			server.Registration{
+				ClientSecretHash: "pbkdf2_sha256$100000000$abcdefghijklmnopqrstuv$jtIIlgAOjTlAXbv0Xs1cg31u54kcu7hxiGqQg1840y0="}, "MaxTime"},
+		"too much memory": {
+			server.Registration{ClientSecretHash: "argon2$argon2id$v=19$m=4194304,t=1," +
+				"p=1$c29tZXNhbHRzb21lc2FsdA$jtIIlgAOjTlAXbv0Xs1cg31u54kcu7hxiGqQg1840y0"}, "MaxMemory"},
+		"a secret besides": {server.Registration{ClientSecretHash: auth.Secret(encoded),
+			ClientSecret: "a-secret-of-24-characters"}, "client_secret and a client_secret_hash"},
+		"one of a public client": {server.Registration{ClientSecretHash: auth.Secret(encoded),
+			TokenEndpointAuthMethod: "none",
+			RedirectURIs:            []string{"https://c.example/"}}, "public"},
 	} {
 		t.Run(sentence+" is refused, and shows nothing of it", func(t *testing.T) {
 			s := newService(t, func(c *server.Config) { c.SecretHashes = h })
@@ -309,8 +323,9 @@ func TestUnitHashesThatCannotBeRegistered(t *testing.T) {
 		})
 	}
 	t.Run("a server without a SecretHasher takes none", func(t *testing.T) {
-		_, err := newService(t, nil).server.EnsureClient(t.Context(), server.Registration{ClientID: "c", ClientSecretHash: auth.Secret(encoded),
-			GrantTypes: []string{"client_credentials"}})
+		_, err := newService(t, nil).server.EnsureClient(t.Context(),
+			server.Registration{ClientID: "c", ClientSecretHash: auth.Secret(encoded),
+				GrantTypes: []string{"client_credentials"}})
 		if err == nil || !strings.Contains(err.Error(), "Config.SecretHashes") {
 			t.Errorf("got %v", err)
 		}
@@ -344,8 +359,9 @@ func (takesTime) VerifySecret(_ context.Context, secret, encoded string) (bool, 
 func TestUnitASecretThatWaitsInVainIsAGuess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuessed(t, func(c *server.Config) { c.SecretHashes = takesTime{} })
-		_, err := g.server.EnsureClient(t.Context(), server.Registration{ClientID: "django", GrantTypes: []string{"client_credentials"},
-			ClientSecretHash: "hash of " + secretOfDjango})
+		_, err := g.server.EnsureClient(t.Context(),
+			server.Registration{ClientID: "django", GrantTypes: []string{"client_credentials"},
+				ClientSecretHash: "hash of " + secretOfDjango})
 		if err != nil {
 			t.Fatal(err)
 		}

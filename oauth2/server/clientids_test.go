@@ -15,7 +15,8 @@ import (
 // oddIDs are identifiers of clients that RFC 6749 appendix A.1 allows.
 func oddIDs() []string {
 	ids := []string{"https://app.example/client?a=b#c", "a/../b", "..x", "/", "a//b", "register",
-		"%2e%2e", "a%2Fb", "a b", " ", "\"><script>", "'x'", "a?delete", "alice", "a;b", "a\\b", strings.Repeat("/", 200)}
+		"%2e%2e", "a%2Fb", "a b", " ", "\"><script>", "'x'", "a?delete", "alice", "a;b", "a\\b",
+		strings.Repeat("/", 200)}
 	for c := '!'; c <= '~'; c++ {
 		if c != '.' {
 			ids = append(ids, "x"+string(c)+"y", string(c))
@@ -39,13 +40,15 @@ func TestUnitEveryClientIDHasItsPages(t *testing.T) {
 				t.Skip("the user has the name of the client, or the helper reads it as none")
 			}
 			client, secret, err := s.server.AddClient(t.Context(), server.Registration{ClientID: id, ClientName: "n",
-				RedirectURIs: []string{"https://odd.example/cb"}, GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"}})
+				RedirectURIs: []string{"https://odd.example/cb"},
+				GrantTypes:   []string{"authorization_code", "refresh_token", "client_credentials"}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			code := s.as("alice").code("client_id", id, "redirect_uri", "https://odd.example/cb")
 			a := s.stranger().do("POST", "/o/token/", url.Values{"grant_type": {"authorization_code"}, "code": {code},
-				"redirect_uri": {"https://odd.example/cb"}, "code_verifier": {verifier}}.Encode(), "Authorization", basicOf(id, secret.Reveal()))
+				"redirect_uri": {"https://odd.example/cb"}, "code_verifier": {verifier}}.Encode(), "Authorization",
+				basicOf(id, secret.Reveal()))
 			if a.StatusCode != 200 {
 				t.Fatalf("got %d %s", a.StatusCode, a.body)
 			}
@@ -83,7 +86,8 @@ func TestUnitEveryApplicationHasItsPages(t *testing.T) {
 			continue // was so before
 		}
 		t.Run(fmt.Sprintf("%q", id), func(t *testing.T) {
-			client, _, err := s.server.AddClient(t.Context(), server.Registration{ClientID: id, ClientName: "n", Owner: "alice",
+			client, _, err := s.server.AddClient(t.Context(), server.Registration{ClientID: id, ClientName: "n",
+				Owner:        "alice",
 				RedirectURIs: []string{"https://odd.example/cb"}})
 			if err != nil {
 				t.Fatal(err)
@@ -102,7 +106,8 @@ func TestUnitEveryApplicationHasItsPages(t *testing.T) {
 				path := html.UnescapeString(found[1])
 				method, body := "POST", ""
 				if strings.HasSuffix(path, "/update/") {
-					body = "name=n&client_type=confidential&authorization_grant_type=authorization_code&redirect_uris=https://odd.example/cb"
+					body = "name=n&client_type=confidential&authorization_grant_type=authorization_code&" +
+						"redirect_uris=https://odd.example/cb"
 				}
 				a := s.as("alice").do(method, path, body)
 				if a.StatusCode != 200 && a.StatusCode != 303 {
@@ -125,7 +130,8 @@ func TestUnitEveryApplicationHasItsPages(t *testing.T) {
 func TestUnitAFormOfOneApplicationLeavesOthers(t *testing.T) {
 	s := newService(t, nil)
 	for _, id := range []string{"shop", "shop/delete?"} {
-		s.add(server.Registration{ClientID: id, ClientName: id, Owner: "alice", RedirectURIs: []string{"https://odd.example/cb"}})
+		s.add(server.Registration{ClientID: id, ClientName: id, Owner: "alice",
+			RedirectURIs: []string{"https://odd.example/cb"}})
 	}
 	page := s.as("alice").do("GET", "/o/applications/"+url.PathEscape("shop/delete?")+"/", "")
 	found := regexp.MustCompile(`action="([^"]*)"><button class="second">New secret`).FindStringSubmatch(page.body)
@@ -142,10 +148,13 @@ func TestUnitAFormOfOneApplicationLeavesOthers(t *testing.T) {
 func TestUnitAChangeOnThePageKeepsTheGrace(t *testing.T) {
 	for _, grace := range []int{-1, 30} {
 		s := newService(t, func(c *server.Config) { c.Grace = 0 })
-		s.add(server.Registration{ClientID: "mine", Owner: "alice", RedirectURIs: []string{"https://odd.example/cb"}, RefreshGrace: grace,
-			GrantTypes: []string{"authorization_code", "refresh_token"}})
-		a := s.as("alice").do("POST", "/o/applications/mine/update/", url.Values{"name": {"Mine"}, "client_type": {"confidential"},
-			"authorization_grant_type": {"authorization_code", "refresh_token"}, "redirect_uris": {"https://odd.example/cb"}}.Encode())
+		s.add(server.Registration{ClientID: "mine", Owner: "alice", RedirectURIs: []string{"https://odd.example/cb"},
+			RefreshGrace: grace,
+			GrantTypes:   []string{"authorization_code", "refresh_token"}})
+		a := s.as("alice").do("POST", "/o/applications/mine/update/",
+			url.Values{"name": {"Mine"}, "client_type": {"confidential"},
+				"authorization_grant_type": {"authorization_code", "refresh_token"},
+				"redirect_uris":            {"https://odd.example/cb"}}.Encode())
 		client, err := s.server.Client(t.Context(), "mine")
 		s.must(err)
 		if a.StatusCode != 303 || client.RefreshGrace != grace {
@@ -154,10 +163,12 @@ func TestUnitAChangeOnThePageKeepsTheGrace(t *testing.T) {
 	}
 }
 
-// noPKCE is the service with the confidential client "legacy", which needs no PKCE, and its request that waits for a login.
+// noPKCE is the service with the confidential client "legacy", which needs no PKCE, and its request that waits for a
+// login.
 func noPKCE(t *testing.T) (*service, *server.Client, server.Registration, string) {
 	s := newService(t, nil)
-	r := server.Registration{ClientID: "legacy", RedirectURIs: []string{"https://legacy.example/cb"}, AllowWithoutPKCE: true}
+	r := server.Registration{ClientID: "legacy", RedirectURIs: []string{"https://legacy.example/cb"},
+		AllowWithoutPKCE: true}
 	client := s.add(r)
 	s.stranger().authorize("client_id", "legacy", "redirect_uri", "https://legacy.example/cb", "code_challenge", "-",
 		"code_challenge_method", "-", "scope", "read")
@@ -190,7 +201,8 @@ func TestUnitAKeptRequestWithoutPKCE(t *testing.T) {
 			}
 			t.Errorf("a code was given without a code_challenge")
 			if r.TokenEndpointAuthMethod == "none" {
-				a := s.stranger().do("POST", "/o/token/", url.Values{"grant_type": {"authorization_code"}, "code": {code},
+				a := s.stranger().do("POST", "/o/token/", url.Values{"grant_type": {"authorization_code"},
+					"code":      {code},
 					"client_id": {"legacy"}, "redirect_uri": {"https://legacy.example/cb"}}.Encode())
 				if a.StatusCode == 200 {
 					t.Errorf("and it was redeemed with neither a secret nor a code_verifier")
@@ -200,7 +212,7 @@ func TestUnitAKeptRequestWithoutPKCE(t *testing.T) {
 	}
 }
 
-// A code without a challenge is none for a client that has become public.
+// A code without a challenge is of no use for a client that has become public.
 func TestUnitACodeWithoutPKCEOfAPublicClient(t *testing.T) {
 	s, client, r, returnTo := noPKCE(t)
 	code := s.as("alice").allow(s.as("alice").do("GET", returnTo, "")).location("code")

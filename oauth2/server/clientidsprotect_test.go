@@ -36,7 +36,8 @@ func TestUnitEveryClientIDCanBeWithdrawnBehindProtect(t *testing.T) {
 			}
 			r, err := http.NewRequest("POST", front.URL+html.UnescapeString(all[0][1]), strings.NewReader(""))
 			s.must(err)
-			r.AddCookie(&http.Cookie{Name: "login", Value: fmt.Sprintf("alice:session-alice:%d", time.Now().UnixMicro())})
+			r.AddCookie(
+				&http.Cookie{Name: "login", Value: fmt.Sprintf("alice:session-alice:%d", time.Now().UnixMicro())})
 			a, err := http.DefaultTransport.RoundTrip(r)
 			s.must(err)
 			_ = a.Body.Close()
@@ -47,15 +48,18 @@ func TestUnitEveryClientIDCanBeWithdrawnBehindProtect(t *testing.T) {
 	}
 }
 
-// A user whose ID is that of a client gets no code for it, and tokens of another client for that user are the user's.
+// A user with the ID of a client gets no code for it, and tokens of another client for that user are the user's.
 func TestUnitAUserWithTheNameOfAClient(t *testing.T) {
 	s := newService(t, nil)
-	s.add(server.Registration{ClientID: "alice", RedirectURIs: []string{"https://odd.example/cb"}, GrantTypes: []string{"authorization_code", "client_credentials"}})
-	if a := s.as("alice").authorize("client_id", "alice", "redirect_uri", "https://odd.example/cb"); a.location("error") != "access_denied" {
+	s.add(server.Registration{ClientID: "alice", RedirectURIs: []string{"https://odd.example/cb"},
+		GrantTypes: []string{"authorization_code", "client_credentials"}})
+	if a := s.as("alice").authorize("client_id", "alice", "redirect_uri", "https://odd.example/cb"); a.location(
+		"error") != "access_denied" {
 		t.Errorf("got %d %s", a.StatusCode, a.Header.Get("Location"))
 	}
 	for _, resource := range []string{s.http.URL, "https://jwt.example/api"} {
-		machine := s.stranger().do("POST", "/o/token/", url.Values{"grant_type": {"client_credentials"}, "resource": {resource}, "scope": {"read"}}.Encode(),
+		machine := s.stranger().do("POST", "/o/token/", url.Values{"grant_type": {"client_credentials"},
+			"resource": {resource}, "scope": {"read"}}.Encode(),
 			"Authorization", basicOf("alice", s.secrets["alice"])).text("access_token")
 		found, err := s.server.Inspect(t.Context(), machine)
 		s.must(err)

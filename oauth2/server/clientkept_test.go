@@ -13,7 +13,8 @@ import (
 func (b *browser) submit(id string) answer {
 	path := "/o/applications/" + id + "/update/"
 	page := b.do("GET", path, "")
-	form := with(fields(page.body), "name", "Changed", "client_type", "confidential", "redirect_uris", "https://x.example/cb")
+	form := with(fields(page.body), "name", "Changed", "client_type", "confidential", "redirect_uris",
+		"https://x.example/cb")
 	for _, grant := range []string{"authorization_code", "refresh_token", "client_credentials"} {
 		if strings.Contains(page.body, `value="`+grant+`" checked`) {
 			form.Add("authorization_grant_type", grant)
@@ -58,22 +59,23 @@ func TestUnitAClientKeepsWhatItHas(t *testing.T) {
 			t.Errorf("want %v, got %v", want, after.GrantTypes)
 		}
 	})
-	t.Run("an owner can take a leaked address out of an application that has what the server has no longer", func(t *testing.T) {
-		s := newService(t, func(c *server.Config) { c.Store, c.Keys = kept(t, c.Issuer), keysOf(t, jwt.RS256) })
-		before, err := s.server.Client(t.Context(), "x")
-		s.must(err)
-		if a := s.as("alice").submit("x"); a.StatusCode != 303 {
-			t.Fatalf("%d %s", a.StatusCode, a.body)
-		}
-		after, err := s.server.Client(t.Context(), "x")
-		s.must(err)
-		want := *before
-		want.Name, want.RedirectURIs, want.PostLogoutRedirectURIs = "Changed", uris, []string{}
-		want.Updated = after.Updated
-		if !reflect.DeepEqual(*after, want) {
-			t.Errorf("want %+v, got %+v", want, *after)
-		}
-	})
+	t.Run("an owner can take a leaked address out of an application that has what the server has no longer",
+		func(t *testing.T) {
+			s := newService(t, func(c *server.Config) { c.Store, c.Keys = kept(t, c.Issuer), keysOf(t, jwt.RS256) })
+			before, err := s.server.Client(t.Context(), "x")
+			s.must(err)
+			if a := s.as("alice").submit("x"); a.StatusCode != 303 {
+				t.Fatalf("%d %s", a.StatusCode, a.body)
+			}
+			after, err := s.server.Client(t.Context(), "x")
+			s.must(err)
+			want := *before
+			want.Name, want.RedirectURIs, want.PostLogoutRedirectURIs = "Changed", uris, []string{}
+			want.Updated = after.Updated
+			if !reflect.DeepEqual(*after, want) {
+				t.Errorf("want %+v, got %+v", want, *after)
+			}
+		})
 	t.Run("a client gets nothing new that the server does not have", func(t *testing.T) {
 		s := newService(t, func(c *server.Config) { c.Store, c.Keys = kept(t, c.Issuer), keysOf(t, jwt.RS256) })
 		client, err := s.server.Client(t.Context(), "web")

@@ -53,13 +53,15 @@ func TestUnitClientNamesThatAreNotSeen(t *testing.T) {
 			_, changed := s.server.ChangeClient(t.Context(), there, named("there", name))
 			for _, err := range []error{added, ensured, changed} {
 				var e *server.Error
-				if !errors.As(err, &e) || e.Code != "invalid_client_metadata" || !strings.Contains(e.Description, "client_name") ||
+				if !errors.As(err, &e) || e.Code != "invalid_client_metadata" ||
+					!strings.Contains(e.Description, "client_name") ||
 					e.Cause == nil || !strings.Contains(e.Cause.Error(), "visible") {
 					t.Errorf("got %v", err)
 				}
 			}
-			form := url.Values{"name": {name}, "client_type": {"public"}, "authorization_grant_type": {"authorization-code"},
-				"redirect_uris": {"https://c.example/cb"}}
+			form := url.Values{"name": {name}, "client_type": {"public"},
+				"authorization_grant_type": {"authorization-code"},
+				"redirect_uris":            {"https://c.example/cb"}}
 			if a := s.as("alice").do("POST", "/o/applications/register/", form.Encode()); a.StatusCode != 400 {
 				t.Errorf("the form: %d", a.StatusCode)
 			}
@@ -71,7 +73,8 @@ func TestUnitClientNamesThatAreNotSeen(t *testing.T) {
 	if c, err := s.server.Client(t.Context(), "there"); err != nil || c.Name != "Shop" {
 		t.Errorf("it has changed: %+v %v", c, err)
 	}
-	for _, name := range []string{"Shop", "Ünïcode", "Магазин", "商店", "متجر", "می\u200cخواهم", "क्\u200dष", "❤\ufe0f Shop", "\U0001f469\u200d\U0001f52c Lab",
+	for _, name := range []string{"Shop", "Ünïcode", "Магазин", "商店", "متجر", "می\u200cخواهم", "क्\u200dष",
+		"❤\ufe0f Shop", "\U0001f469\u200d\U0001f52c Lab",
 		"\U0001f3f3\ufe0f\u200d\U0001f308", "A\u00a0B", "e\u0301", "!", "<b>", strings.Repeat("x", 300), "Shop\n"} {
 		t.Run(name+" is taken", func(t *testing.T) {
 			if _, err := s.server.EnsureClient(t.Context(), named("good", name)); err != nil {

@@ -26,26 +26,27 @@ func (g *guessed) asPage(from, header, value, secret string) *httptest.ResponseR
 func TestUnitPlacesOfWrongSecrets(t *testing.T) {
 	const here = "192.0.2.1:1000"
 	for header, value := range map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"} {
-		t.Run("a page of another origin does not lock out a client at the same address, by "+header, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				g := newGuessed(t, nil)
-				for i := range 40 {
-					want := 401
-					if i >= 30 {
-						want = 429
+		t.Run("a page of another origin does not lock out a client at the same address, by "+header,
+			func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					g := newGuessed(t, nil)
+					for i := range 40 {
+						want := 401
+						if i >= 30 {
+							want = 429
+						}
+						if w := g.asPage(here, header, value, g.wrong()); w.Code != want {
+							t.Fatalf("wrong secret %d: %d", i+1, w.Code)
+						}
 					}
-					if w := g.asPage(here, header, value, g.wrong()); w.Code != want {
-						t.Fatalf("wrong secret %d: %d", i+1, w.Code)
+					if w := g.asPage(here, header, "https://other.example", g.secret); w.Code != 429 {
+						t.Errorf("another page: %d", w.Code)
 					}
-				}
-				if w := g.asPage(here, header, "https://other.example", g.secret); w.Code != 429 {
-					t.Errorf("another page: %d", w.Code)
-				}
-				if w := g.ask("/o/token/", here, "job", g.secret); w.Code != 200 {
-					t.Errorf("the client: %d %s", w.Code, w.Body)
-				}
+					if w := g.ask("/o/token/", here, "job", g.secret); w.Code != 200 {
+						t.Errorf("the client: %d %s", w.Code, w.Body)
+					}
+				})
 			})
-		})
 	}
 	t.Run("IPv4 addresses behind a translator of RFC 6052 count apart", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

@@ -14,10 +14,14 @@ var notKept = map[string]bool{"ClientSecret": true, "ResponseTypes": true, "DPoP
 
 func TestUnitClientRegistration(t *testing.T) {
 	full := func(s *service) *server.Client {
-		return s.add(server.Registration{ClientID: "full", ClientName: "Full", Owner: "alice", TokenEndpointAuthMethod: "client_secret_post",
-			RedirectURIs: []string{"https://full.example/cb"}, PostLogoutRedirectURIs: []string{"https://full.example/"},
-			GrantTypes: []string{"authorization_code", "refresh_token"}, Scope: "openid read", Resources: []string{s.http.URL},
-			ResourceServer: []string{s.http.URL}, FirstParty: true, AllowWithoutPKCE: true, IDTokenAlgorithm: jwt.ES256, RefreshGrace: 5, ClaimsInIDToken: true,
+		return s.add(server.Registration{ClientID: "full", ClientName: "Full", Owner: "alice",
+			TokenEndpointAuthMethod: "client_secret_post",
+			RedirectURIs:            []string{"https://full.example/cb"}, PostLogoutRedirectURIs: []string{
+				"https://full.example/"},
+			GrantTypes: []string{"authorization_code", "refresh_token"}, Scope: "openid read", Resources: []string{
+				s.http.URL},
+			ResourceServer: []string{s.http.URL}, FirstParty: true, AllowWithoutPKCE: true, IDTokenAlgorithm: jwt.ES256,
+			RefreshGrace: 5, ClaimsInIDToken: true,
 			IgnoreUnknownScopes: true, RevokeGrantWithAccessToken: true, AllowShortSecret: true})
 	}
 	t.Run("it has every field that a client keeps", func(t *testing.T) {
@@ -44,7 +48,8 @@ func TestUnitClientRegistration(t *testing.T) {
 		s := newService(t, nil)
 		before := full(s)
 		page := s.as("alice").do("GET", "/o/applications/full/update/", "")
-		form := with(fields(page.body), "name", "Changed", "client_type", "confidential", "authorization_grant_type", "authorization-code",
+		form := with(fields(page.body), "name", "Changed", "client_type", "confidential", "authorization_grant_type",
+			"authorization-code",
 			"redirect_uris", "https://full.example/new", "post_logout_redirect_uris", "https://full.example/")
 		if a := s.as("alice").do("POST", "/o/applications/full/update/", form.Encode()); a.StatusCode != 303 {
 			t.Fatalf("%d %s", a.StatusCode, a.body)

@@ -10,7 +10,8 @@ import (
 
 func TestARegistrationWithoutResourcesIsNotOneForAll(t *testing.T) {
 	s := newService(t, nil)
-	_, _, err := s.server.NewClient(server.Registration{GrantTypes: []string{"client_credentials"}, Resources: []string{}})
+	_, _, err := s.server.NewClient(server.Registration{GrantTypes: []string{"client_credentials"},
+		Resources: []string{}})
 	var e *server.Error
 	if !errors.As(err, &e) || e.Code != "invalid_client_metadata" {
 		t.Errorf("%v", err)
@@ -22,12 +23,13 @@ func TestAClientOfAFileIsChangedAtALaterInstant(t *testing.T) {
 	client, err := s.server.Client(t.Context(), "job")
 	s.must(err)
 	ahead := *client
-	ahead.Updated = client.Updated.Add(time.Hour) // by a machine whose clock is
+	ahead.Updated = client.Updated.Add(time.Hour) // by a machine with a clock that is
 	ok, _, err := s.config.Store.ChangeClient(t.Context(), &ahead, client.Updated)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
-	next, err := s.server.EnsureClient(t.Context(), server.Registration{ClientID: "job", GrantTypes: []string{"client_credentials"}})
+	next, err := s.server.EnsureClient(t.Context(),
+		server.Registration{ClientID: "job", GrantTypes: []string{"client_credentials"}})
 	if err != nil || !next.Updated.After(ahead.Updated) {
 		t.Errorf("%+v, %v", next, err)
 	}

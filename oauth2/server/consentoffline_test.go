@@ -10,7 +10,8 @@ import (
 // offlineService offers logins and offline access.
 func offlineService(t *testing.T) *service {
 	return newService(t, func(c *server.Config) {
-		c.Scopes = append(c.Scopes, server.Scope{Name: "openid", Text: "LOGIN"}, server.Scope{Name: "offline_access", Text: "OFFLINE"})
+		c.Scopes = append(c.Scopes, server.Scope{Name: "openid", Text: "LOGIN"},
+			server.Scope{Name: "offline_access", Text: "OFFLINE"})
 	})
 }
 
@@ -33,7 +34,8 @@ func TestUnitOfflineAccessOnTheConsentPage(t *testing.T) {
 		alice.allow(alice.authorize("scope", "openid read offline_access"))
 		page := alice.authorize("scope", "openid read offline_access", "resource", other)
 		if page.StatusCode != 200 || page.before("OFFLINE") || !page.before("LOGIN") {
-			t.Errorf("got %d, before %v, want a page on which only offline_access is new: %s", page.StatusCode, page.before("OFFLINE"), page.body)
+			t.Errorf("got %d, before %v, want a page on which only offline_access is new: %s", page.StatusCode,
+				page.before("OFFLINE"), page.body)
 		}
 		alice.allow(page)
 		if a := alice.authorize("scope", "openid read offline_access", "resource", other); a.StatusCode == 200 {

@@ -46,7 +46,8 @@ func TestUnitContinueAfterLogin(t *testing.T) {
 		"a script is redirected":                {script, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := s.as("alice").do("GET", s.returnPath("client_id", "first", "redirect_uri", "https://first.example/cb"), "", c.headers...)
+			a := s.as("alice").do("GET", s.returnPath("client_id", "first", "redirect_uri", "https://first.example/cb"),
+				"", c.headers...)
 			if got := a.StatusCode == http.StatusOK && a.refreshed() != ""; got != c.page {
 				t.Errorf("want page %v, got %d %v", c.page, a.StatusCode, a.Header)
 			}
@@ -91,7 +92,8 @@ func TestUnitContinueAfterLogin(t *testing.T) {
 		}
 	})
 	t.Run("a request that needs no login leads to no page", func(t *testing.T) {
-		a := s.as("alice").do("GET", "/o/authorize/?"+query("client_id", "first", "redirect_uri", "https://first.example/cb").Encode(), "",
+		a := s.as("alice").do("GET", "/o/authorize/?"+query("client_id", "first", "redirect_uri",
+			"https://first.example/cb").Encode(), "",
 			navigates...)
 		if a.StatusCode != http.StatusSeeOther || a.location("code") == "" {
 			t.Errorf("want the code, got %d %v", a.StatusCode, a.Header)
@@ -113,7 +115,8 @@ func TestUnitLogoutByPOST(t *testing.T) {
 	form := url.Values{"client_id": {"web"}, "post_logout_redirect_uri": {"https://web.example/bye"}, "state": {"a&b"}}
 	for name, site := range map[string]string{"another site": "cross-site", "this site": "same-origin"} {
 		t.Run("a browser that comes from "+name+" goes on by GET", func(t *testing.T) {
-			a := s.stranger().do("POST", "/o/logout/", form.Encode(), append([]string{"Sec-Fetch-Site", site}, navigates...)...)
+			a := s.stranger().do("POST", "/o/logout/", form.Encode(),
+				append([]string{"Sec-Fetch-Site", site}, navigates...)...)
 			next := a.refreshed()
 			if a.StatusCode != http.StatusOK || !strings.HasPrefix(next, "/o/logout/?") {
 				t.Fatalf("want a page that goes on, got %d %v", a.StatusCode, a.Header)

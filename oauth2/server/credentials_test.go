@@ -18,7 +18,8 @@ type grantFunc func(ctx context.Context, s *server.Server, r *server.TokenReques
 
 func (grantFunc) Name() string { return "urn:example:own" }
 
-func (f grantFunc) Exchange(ctx context.Context, s *server.Server, r *server.TokenRequest) (*server.TokenResponse, error) {
+func (f grantFunc) Exchange(ctx context.Context, s *server.Server, r *server.TokenRequest) (
+	*server.TokenResponse, error) {
 	return f(ctx, s, r)
 }
 
@@ -50,7 +51,7 @@ func TestAProgramIsItselfToWhoeverAsks(t *testing.T) {
 	source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: s.http.URL, Audience: []string{"https://jwt.example/api"}})
 	s.must(err)
 	opaque := s.post("/o/token/", "job", "grant_type", "client_credentials").text("access_token")
-	// There is a user of the same name, who must not be taken for it.
+	// There is a user of the same name, and that user must not be taken for it.
 	for _, row := range []struct {
 		sentence, resource, token string
 		source                    oauth2.Source
@@ -59,7 +60,8 @@ func TestAProgramIsItselfToWhoeverAsks(t *testing.T) {
 		{"here, a JWT", "https://jwt.example/api", a.text("access_token"), s.server},
 		{"here", s.http.URL, opaque, s.server},
 	} {
-		api, err := oauth2.New(oauth2.Config{Resource: row.resource, Sources: []oauth2.Source{row.source}, LoadUser: s.users.load})
+		api, err := oauth2.New(oauth2.Config{Resource: row.resource, Sources: []oauth2.Source{row.source},
+			LoadUser: s.users.load})
 		s.must(err)
 		user, _, err := api.VerifyToken(t.Context(), row.token)
 		if machine, ok := user.(auth.Machine); err != nil || !ok || machine.ID != "job" {
@@ -75,13 +77,17 @@ func TestAUserOfTheNameOfAClientGivesItNothing(t *testing.T) {
 	if a := s.as("bob").authorize("client_id", "alice"); a.StatusCode != 200 {
 		t.Errorf("bob to alice: %d", a.StatusCode)
 	}
-	// Nor by another spelling, where users have several.
-	issue := grantFunc(func(ctx context.Context, s *server.Server, r *server.TokenRequest) (*server.TokenResponse, error) {
-		return s.Issue(ctx, server.Issuance{Client: r.Client, Type: "urn:example:own", UserID: r.Form.Get("user"), Scopes: []string{"read"}})
+	// Not by another spelling either, where users have several.
+	issue := grantFunc(func(ctx context.Context, s *server.Server, r *server.TokenRequest) (
+		*server.TokenResponse, error) {
+		return s.Issue(ctx, server.Issuance{Client: r.Client, Type: "urn:example:own", UserID: r.Form.Get("user"),
+			Scopes: []string{"read"}})
 	})
 	var users *users
 	o := newOwn(t, issue, func(c *server.Config) {
-		c.LoadUser = func(ctx context.Context, id string) (auth.User, error) { return users.load(ctx, strings.ToLower(id)) }
+		c.LoadUser = func(ctx context.Context, id string) (auth.User, error) {
+			return users.load(ctx, strings.ToLower(id))
+		}
 	})
 	users = o.users
 	users.stamps["own"] = "x"
@@ -90,7 +96,8 @@ func TestAUserOfTheNameOfAClientGivesItNothing(t *testing.T) {
 	}
 	if a := o.own("user", "Alice"); a.StatusCode != 200 {
 		t.Errorf("%d %s", a.StatusCode, a.body)
-	} else if token, err := o.server.Inspect(t.Context(), a.text("access_token")); err != nil || token.Subject != "alice" {
+	} else if token, err := o.server.Inspect(t.Context(), a.text("access_token")); err != nil ||
+		token.Subject != "alice" {
 		t.Errorf("%+v, %v", token, err)
 	}
 }
@@ -98,11 +105,15 @@ func TestAUserOfTheNameOfAClientGivesItNothing(t *testing.T) {
 func TestAScopeAboutUsersIsNoPrograms(t *testing.T) {
 	s := newService(t, nil)
 	for _, scope := range []string{"openid", "profile", "email", "address", "phone", "offline_access", "read openid"} {
-		refused(t, scope, s.post("/o/token/", "api", "grant_type", "client_credentials", "scope", scope), 400, "invalid_scope")
+		refused(t, scope, s.post("/o/token/", "api", "grant_type", "client_credentials", "scope", scope), 400,
+			"invalid_scope")
 	}
-	refused(t, "a malformed one", s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "read\"evil"), 400, "invalid_scope")
-	refused(t, "two spaces", s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "read  write"), 400, "invalid_scope")
-	if a := s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "write write"); a.text("scope") != "write" {
+	refused(t, "a malformed one", s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "read\"evil"),
+		400, "invalid_scope")
+	refused(t, "two spaces", s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "read  write"),
+		400, "invalid_scope")
+	if a := s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "write write"); a.text(
+		"scope") != "write" {
 		t.Errorf("twice the same: %d %s", a.StatusCode, a.body)
 	}
 	job := s.post("/o/token/", "job", "grant_type", "client_credentials").text("access_token")
@@ -113,18 +124,21 @@ func TestAScopeAboutUsersIsNoPrograms(t *testing.T) {
 	if s.good(job) {
 		t.Error("a disabled program has its token")
 	}
-	refused(t, "a disabled program", s.post("/o/token/", "job", "grant_type", "client_credentials"), 401, "invalid_client")
+	refused(t, "a disabled program", s.post("/o/token/", "job", "grant_type", "client_credentials"), 401,
+		"invalid_client")
 }
 
 func TestAProgramThatIsDisabledWhileItAsksGetsNothing(t *testing.T) {
 	s := newService(t, func(c *server.Config) { c.Store = disabling{c.Store} })
-	refused(t, "disabled meanwhile", s.post("/o/token/", "job", "grant_type", "client_credentials"), 401, "invalid_client")
+	refused(t, "disabled meanwhile", s.post("/o/token/", "job", "grant_type", "client_credentials"), 401,
+		"invalid_client")
 }
 
 // disabling is a store where a client is disabled just before it gets something.
 type disabling struct{ server.Store }
 
-func (d disabling) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int, evict bool) (server.Added, error) {
+func (d disabling) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int, evict bool) (
+	server.Added, error) {
 	client, err := d.Client(ctx, grant.ClientID)
 	if err == nil {
 		off := *client
@@ -162,8 +176,10 @@ func TestWhatIssueRefuses(t *testing.T) {
 		"an unknown user": {func(r *server.TokenRequest) server.Issuance {
 			return server.Issuance{Client: r.Client, Type: "x", UserID: "nobody"}
 		}, 400, "invalid_grant"},
-		"without a client": {func(r *server.TokenRequest) server.Issuance { return server.Issuance{Type: "x"} }, 503, "temporarily_unavailable"},
-		"without a type":   {func(r *server.TokenRequest) server.Issuance { return server.Issuance{Client: r.Client} }, 503, "temporarily_unavailable"},
+		"without a client": {func(r *server.TokenRequest) server.Issuance { return server.Issuance{Type: "x"} }, 503,
+			"temporarily_unavailable"},
+		"without a type": {func(r *server.TokenRequest) server.Issuance { return server.Issuance{Client: r.Client} },
+			503, "temporarily_unavailable"},
 	} {
 		issuance = row.issuance
 		refused(t, sentence, s.own(), row.status, row.code)

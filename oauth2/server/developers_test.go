@@ -17,19 +17,23 @@ type ownGrant struct{ scopes []string }
 
 func (ownGrant) Name() string { return "urn:example:own" }
 
-func (g ownGrant) Exchange(ctx context.Context, s *server.Server, r *server.TokenRequest) (*server.TokenResponse, error) {
+func (g ownGrant) Exchange(ctx context.Context, s *server.Server, r *server.TokenRequest) (
+	*server.TokenResponse, error) {
 	return s.Issue(ctx, server.Issuance{Client: r.Client, Type: g.Name(), Scopes: g.scopes, Refresh: true})
 }
 
 // developed is a service with the clients "bots" and "shop" of bob, registered with every scope.
 func developed(t *testing.T, change func(*server.Config)) (*service, *lines) {
 	s, log := logged(t, func(c *server.Config) {
-		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{}, server.ClientCredentials{}, ownGrant{[]string{"read"}}}
+		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{}, server.ClientCredentials{},
+			ownGrant{[]string{"read"}}}
 		if change != nil {
 			change(c)
 		}
 	})
-	s.add(server.Registration{ClientID: "bots", Owner: "bob", GrantTypes: []string{"client_credentials", "urn:example:own", "refresh_token"}})
+	s.add(
+		server.Registration{ClientID: "bots", Owner: "bob",
+			GrantTypes: []string{"client_credentials", "urn:example:own", "refresh_token"}})
 	s.add(server.Registration{ClientID: "shop", Owner: "bob", RedirectURIs: []string{"https://shop.example/cb"},
 		GrantTypes: []string{"authorization_code", "refresh_token"}})
 	return s, log
@@ -44,22 +48,25 @@ func (s *service) machine(pairs ...string) answer {
 func readable(c *server.Config) { c.DeveloperScopes.Machines = []string{"read"} }
 
 func TestUnitScopesOfDevelopersClients(t *testing.T) {
-	t.Run("by default a machine has no scope, and asking for one is refused with the setting in the log", func(t *testing.T) {
-		s, log := developed(t, nil)
-		if a := s.machine(); a.StatusCode != 200 || a.text("scope") != "" {
-			t.Errorf("%d %s", a.StatusCode, a.body)
-		}
-		for _, grant := range []string{"client_credentials", "urn:example:own"} {
-			log.take()
-			refused(t, grant, s.post("/o/token/", "bots", "grant_type", grant, "scope", "read"), 400, "invalid_scope")
-			if told := log.take(); !strings.Contains(told, "Config.DeveloperScopes.Machines") || !strings.Contains(told, `"read"`) {
-				t.Errorf("%s: the log: %s", grant, told)
+	t.Run("by default a machine has no scope, and asking for one is refused with the setting in the log",
+		func(t *testing.T) {
+			s, log := developed(t, nil)
+			if a := s.machine(); a.StatusCode != 200 || a.text("scope") != "" {
+				t.Errorf("%d %s", a.StatusCode, a.body)
 			}
-		}
-		if a := s.post("/o/token/", "job", "grant_type", "client_credentials"); a.text("scope") != "read write" {
-			t.Errorf("a client of the operator: %s", a.body)
-		}
-	})
+			for _, grant := range []string{"client_credentials", "urn:example:own"} {
+				log.take()
+				refused(t, grant, s.post("/o/token/", "bots", "grant_type", grant, "scope", "read"), 400,
+					"invalid_scope")
+				if told := log.take(); !strings.Contains(told, "Config.DeveloperScopes.Machines") ||
+					!strings.Contains(told, `"read"`) {
+					t.Errorf("%s: the log: %s", grant, told)
+				}
+			}
+			if a := s.post("/o/token/", "job", "grant_type", "client_credentials"); a.text("scope") != "read write" {
+				t.Errorf("a client of the operator: %s", a.body)
+			}
+		})
 	t.Run("with the setting it has those scopes and no other", func(t *testing.T) {
 		s, _ := developed(t, readable)
 		if a := s.machine(); a.text("scope") != "read" {
@@ -84,7 +91,8 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 		s.http.Config.Handler, err = other.Handlers(s.guard)
 		s.must(err)
 		log.take()
-		refused(t, "then", s.post("/o/token/", "bots", "grant_type", "refresh_token", "refresh_token", again.text("refresh_token")), 400, "invalid_scope")
+		refused(t, "then", s.post("/o/token/", "bots", "grant_type", "refresh_token", "refresh_token",
+			again.text("refresh_token")), 400, "invalid_scope")
 		if told := log.take(); !strings.Contains(told, "Config.DeveloperScopes") {
 			t.Errorf("the log: %s", told)
 		}
@@ -104,7 +112,8 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 			t.Errorf("the log: %s", told)
 		}
 		code := s.as("alice").code(append(ask, "scope", "-")...)
-		a := s.post("/o/token/", "shop", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://shop.example/cb", "code_verifier", verifier)
+		a := s.post("/o/token/", "shop", "grant_type", "authorization_code", "code", code, "redirect_uri",
+			"https://shop.example/cb", "code_verifier", verifier)
 		if a.text("scope") != "openid read" {
 			t.Errorf("without scope: %s", a.body)
 		}
@@ -112,7 +121,8 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 	t.Run("what was granted before the setting is not refreshed", func(t *testing.T) {
 		s, _ := developed(t, nil)
 		code := s.as("alice").code(append(ask, "scope", "read write")...)
-		a := s.post("/o/token/", "shop", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://shop.example/cb", "code_verifier", verifier)
+		a := s.post("/o/token/", "shop", "grant_type", "authorization_code", "code", code, "redirect_uri",
+			"https://shop.example/cb", "code_verifier", verifier)
 		c := s.config
 		c.DeveloperScopes.Users = []string{"read"}
 		other, err := server.New(c)
@@ -120,7 +130,8 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 		handlers, err := other.Handlers(s.guard)
 		s.must(err)
 		s.http.Config.Handler = handlers
-		if a := s.post("/o/token/", "shop", "grant_type", "refresh_token", "refresh_token", a.text("refresh_token")); a.text("scope") != "read" {
+		if a := s.post("/o/token/", "shop", "grant_type", "refresh_token", "refresh_token",
+			a.text("refresh_token")); a.text("scope") != "read" {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
 	})
@@ -143,7 +154,8 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 		if !hasFinding(found, "DeveloperScopes.Users") || !hasFinding(found, "DeveloperScopes.Machines") {
 			t.Errorf("%v", found)
 		}
-		if found := server.Audit(server.Config{}); hasFinding(found, "DeveloperScopes.Users") || hasFinding(found, "DeveloperScopes.Machines") {
+		if found := server.Audit(server.Config{}); hasFinding(found, "DeveloperScopes.Users") ||
+			hasFinding(found, "DeveloperScopes.Machines") {
 			t.Errorf("without developers: %v", found)
 		}
 	})
@@ -155,61 +167,67 @@ func TestUnitAClientEndsWithItsOwner(t *testing.T) {
 		"deleted":  func(s *service) { s.users.mu.Lock(); defer s.users.mu.Unlock(); delete(s.users.stamps, "bob") },
 	}
 	for sentence, leave := range gone {
-		t.Run("its own tokens are not good while the owner is "+sentence+", and there are no new ones", func(t *testing.T) {
-			s, log := developed(t, readable)
-			token := s.machine().text("access_token")
-			signed := s.machine("resource", "https://jwt.example/api").text("access_token")
-			own := s.post("/o/token/", "bots", "grant_type", "urn:example:own")
-			api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server}, LoadUser: s.users.load})
-			s.must(err)
-			uses := func() (good int) {
-				for _, each := range []string{token, signed, own.text("access_token")} {
-					if s.good(each) {
+		t.Run("its own tokens are not good while the owner is "+sentence+", and there are no new ones",
+			func(t *testing.T) {
+				s, log := developed(t, readable)
+				token := s.machine().text("access_token")
+				signed := s.machine("resource", "https://jwt.example/api").text("access_token")
+				own := s.post("/o/token/", "bots", "grant_type", "urn:example:own")
+				api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server},
+					LoadUser: s.users.load})
+				s.must(err)
+				uses := func() (good int) {
+					for _, each := range []string{token, signed, own.text("access_token")} {
+						if s.good(each) {
+							good++
+						}
+					}
+					if _, _, err := api.VerifyToken(t.Context(), token); err == nil {
 						good++
 					}
+					if s.post("/o/introspect/", "api", "token", token).json("active") == true {
+						good++
+					}
+					return good
 				}
-				if _, _, err := api.VerifyToken(t.Context(), token); err == nil {
-					good++
+				if n := uses(); n != 5 {
+					t.Fatalf("%d of 5 are good before", n)
 				}
-				if s.post("/o/introspect/", "api", "token", token).json("active") == true {
-					good++
+				leave(s)
+				log.take()
+				if n := uses(); n != 0 {
+					t.Errorf("%d are good", n)
 				}
-				return good
-			}
-			if n := uses(); n != 5 {
-				t.Fatalf("%d of 5 are good before", n)
-			}
-			leave(s)
-			log.take()
-			if n := uses(); n != 0 {
-				t.Errorf("%d are good", n)
-			}
-			if told := log.take(); !strings.Contains(told, "the owner of the client is disabled or deleted") {
-				t.Errorf("the log of the introspection: %s", told)
-			}
-			for _, grant := range []string{"client_credentials", "urn:example:own"} {
-				refused(t, grant, s.post("/o/token/", "bots", "grant_type", grant), 400, "unauthorized_client")
-			}
-			refused(t, "a refresh", s.post("/o/token/", "bots", "grant_type", "refresh_token", "refresh_token", own.text("refresh_token")), 400, "invalid_grant")
-			if a := s.post("/o/introspect/", "bots", "token", token); a.json("active") != false {
-				t.Errorf("asked by itself: %d %s", a.StatusCode, a.body)
-			}
-			if a := s.post("/o/revoke_token/", "bots", "token", token); a.StatusCode != 200 {
-				t.Errorf("it may still revoke: %d %s", a.StatusCode, a.body)
-			}
-			if told := log.take(); !strings.Contains(told, `the owner of the client is disabled or deleted: "bob"`) {
-				t.Errorf("the log: %s", told)
-			}
-			client, err := s.server.Client(t.Context(), "bots")
-			s.must(err)
-			if _, err := s.server.Issue(t.Context(), server.Issuance{Client: client, Type: "urn:example:own"}); err == nil {
-				t.Error("Issue")
-			}
-			if a := s.post("/o/token/", "job", "grant_type", "client_credentials"); a.StatusCode != 200 {
-				t.Errorf("a client without an owner: %d", a.StatusCode)
-			}
-			shown(t, "its users are not asked", s.as("alice").authorize("client_id", "shop", "redirect_uri", "https://shop.example/cb"), 400)
-		})
+				if told := log.take(); !strings.Contains(told, "the owner of the client is disabled or deleted") {
+					t.Errorf("the log of the introspection: %s", told)
+				}
+				for _, grant := range []string{"client_credentials", "urn:example:own"} {
+					refused(t, grant, s.post("/o/token/", "bots", "grant_type", grant), 400, "unauthorized_client")
+				}
+				refused(t, "a refresh", s.post("/o/token/", "bots", "grant_type", "refresh_token", "refresh_token",
+					own.text("refresh_token")), 400, "invalid_grant")
+				if a := s.post("/o/introspect/", "bots", "token", token); a.json("active") != false {
+					t.Errorf("asked by itself: %d %s", a.StatusCode, a.body)
+				}
+				if a := s.post("/o/revoke_token/", "bots", "token", token); a.StatusCode != 200 {
+					t.Errorf("it may still revoke: %d %s", a.StatusCode, a.body)
+				}
+				if told := log.take(); !strings.Contains(
+					told, `the owner of the client is disabled or deleted: "bob"`) {
+					t.Errorf("the log: %s", told)
+				}
+				client, err := s.server.Client(t.Context(), "bots")
+				s.must(err)
+				if _, err := s.server.Issue(t.Context(),
+					server.Issuance{Client: client, Type: "urn:example:own"}); err == nil {
+					t.Error("Issue")
+				}
+				if a := s.post("/o/token/", "job", "grant_type", "client_credentials"); a.StatusCode != 200 {
+					t.Errorf("a client without an owner: %d", a.StatusCode)
+				}
+				shown(t, "its users are not asked", s.as("alice").authorize("client_id", "shop", "redirect_uri",
+					"https://shop.example/cb"), 400)
+			})
 	}
 	t.Run("an owner who changes the password keeps the tokens, and one who is back has them again", func(t *testing.T) {
 		s, _ := developed(t, readable)
@@ -240,11 +258,13 @@ func TestUnitAClientEndsWithItsOwner(t *testing.T) {
 func TestUnitRemoveUser(t *testing.T) {
 	s, _ := developed(t, func(c *server.Config) { c.DeveloperLimit = server.NoLimit })
 	for i := range 150 {
-		s.add(server.Registration{ClientID: fmt.Sprintf("many-%03d", i), Owner: "carol", GrantTypes: []string{"client_credentials"}})
+		s.add(server.Registration{ClientID: fmt.Sprintf("many-%03d", i), Owner: "carol",
+			GrantTypes: []string{"client_credentials"}})
 	}
 	alices, bobs := s.tokens("alice"), s.tokens("bob")
 	code := s.as("alice").code("client_id", "shop", "redirect_uri", "https://shop.example/cb", "scope", "read")
-	at := s.post("/o/token/", "shop", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://shop.example/cb", "code_verifier", verifier)
+	at := s.post("/o/token/", "shop", "grant_type", "authorization_code", "code", code, "redirect_uri",
+		"https://shop.example/cb", "code_verifier", verifier)
 	s.must(s.server.RemoveUser(t.Context(), ""))
 	for _, id := range []string{"bob", "carol", "nobody"} {
 		s.must(s.server.RemoveUser(t.Context(), id))
@@ -280,7 +300,8 @@ func TestUnitRemoveUser(t *testing.T) {
 		c.Store = store
 		broken, err := server.New(c)
 		s.must(err)
-		_, _, err = broken.AddClient(t.Context(), server.Registration{Owner: "bob", GrantTypes: []string{"client_credentials"}})
+		_, _, err = broken.AddClient(t.Context(),
+			server.Registration{Owner: "bob", GrantTypes: []string{"client_credentials"}})
 		s.must(err)
 		for nth := range int32(4) {
 			store.fail(nth + 1)
@@ -291,7 +312,8 @@ func TestUnitRemoveUser(t *testing.T) {
 				continue
 			}
 			store.fail(0)
-			_, _, err = broken.AddClient(t.Context(), server.Registration{Owner: "bob", GrantTypes: []string{"client_credentials"}})
+			_, _, err = broken.AddClient(t.Context(),
+				server.Registration{Owner: "bob", GrantTypes: []string{"client_credentials"}})
 			s.must(err)
 		}
 	})

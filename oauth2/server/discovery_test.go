@@ -13,7 +13,8 @@ func TestUnitDiscovery(t *testing.T) {
 	t.Run("metadata tells what the application says", func(t *testing.T) {
 		s := newService(t, func(c *server.Config) {
 			c.Discovery = server.Discovery{Claims: []string{"name", "email", "sub"}, ACRValues: []string{"2", "1"},
-				DocumentationURL: "https://login.example/docs", PolicyURL: "https://login.example/policy", TermsURL: "https://login.example/terms"}
+				DocumentationURL: "https://login.example/docs", PolicyURL: "https://login.example/policy",
+				TermsURL: "https://login.example/terms"}
 		})
 		m := s.stranger().do("GET", "/.well-known/openid-configuration", "")
 		for name, want := range map[string]string{"service_documentation": "https://login.example/docs",
@@ -35,21 +36,24 @@ func TestUnitDiscovery(t *testing.T) {
 	t.Run("languages and further members are told, and replace nothing", func(t *testing.T) {
 		s := newService(t, func(c *server.Config) {
 			c.Discovery = server.Discovery{UILocales: []string{"de", "pt-BR"}, Members: map[string]any{
-				"check_session_iframe": "https://a.example/", "issuer": "https://evil.example", "scopes_supported": []string{"evil"}}}
+				"check_session_iframe": "https://a.example/", "issuer": "https://evil.example",
+				"scopes_supported": []string{"evil"}}}
 		})
 		for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
 			m := s.stranger().do("GET", path, "")
 			if got := fmt.Sprint(m.json("ui_locales_supported")); got != "[de pt-BR]" {
 				t.Errorf("ui_locales_supported: %s", got)
 			}
-			if m.text("check_session_iframe") != "https://a.example/" || m.text("issuer") != s.http.URL || strings.Contains(m.body, "evil") {
+			if m.text("check_session_iframe") != "https://a.example/" || m.text("issuer") != s.http.URL ||
+				strings.Contains(m.body, "evil") {
 				t.Errorf("%s", m.body)
 			}
 		}
 	})
 	t.Run("metadata tells nothing that was not said", func(t *testing.T) {
 		m := newService(t, nil).stranger().do("GET", "/.well-known/openid-configuration", "")
-		for _, name := range []string{"service_documentation", "op_policy_uri", "op_tos_uri", "acr_values_supported", "ui_locales_supported"} {
+		for _, name := range []string{"service_documentation", "op_policy_uri", "op_tos_uri", "acr_values_supported",
+			"ui_locales_supported"} {
 			if m.json(name) != nil {
 				t.Errorf("%s: %v", name, m.json(name))
 			}
@@ -87,7 +91,8 @@ func TestUnitScopesOfOpenIDConnect(t *testing.T) {
 		s := newService(t, nil)
 		s.add(server.Registration{ClientID: "machine", GrantTypes: []string{"client_credentials"}})
 		a := s.post("/o/token/", "machine", "grant_type", "client_credentials")
-		if a.StatusCode != 200 || strings.Contains(a.text("scope"), "address") || strings.Contains(a.text("scope"), "phone") {
+		if a.StatusCode != 200 || strings.Contains(a.text("scope"), "address") ||
+			strings.Contains(a.text("scope"), "phone") {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
 	})
@@ -114,9 +119,11 @@ func TestUnitScopesOfOpenIDConnect(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			s := lenient(t)
-			s.add(server.Registration{ClientID: "narrow", RedirectURIs: []string{"https://narrow.example/"}, Scope: "openid read",
+			s.add(server.Registration{ClientID: "narrow", RedirectURIs: []string{"https://narrow.example/"},
+				Scope:      "openid read",
 				GrantTypes: []string{"authorization_code"}})
-			a := s.as("alice").authorize("client_id", "narrow", "redirect_uri", "https://narrow.example/", "scope", scope)
+			a := s.as("alice").authorize("client_id", "narrow", "redirect_uri", "https://narrow.example/",
+				"scope", scope)
 			if a.location("error") != "invalid_scope" {
 				t.Errorf("%q: %d %s", scope, a.StatusCode, a.Header.Get("Location"))
 			}

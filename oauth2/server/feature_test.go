@@ -173,8 +173,9 @@ func TestUnitFeatureTokens(t *testing.T) {
 	})
 	t.Run("the claim is told by introspection", func(t *testing.T) {
 		s, _, do := badges(t)
-		_, secret, err := s.AddClient(t.Context(), Registration{ClientID: "api", GrantTypes: []string{GrantClientCredentials},
-			ResourceServer: []string{"https://jwt.example/"}})
+		_, secret, err := s.AddClient(t.Context(),
+			Registration{ClientID: "api", GrantTypes: []string{GrantClientCredentials},
+				ResourceServer: []string{"https://jwt.example/"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +183,8 @@ func TestUnitFeatureTokens(t *testing.T) {
 		body := url.Values{"token": {answer["access_token"].(string)}, "client_id": {"api"},
 			"client_secret": {secret.Reveal()}}.Encode()
 		status, told := do("POST", "/o/introspect/", body)
-		if cnf, _ := told["cnf"].(map[string]any); status != 200 || cnf["badge"] != badgeClient || told["sub"] != badgeClient {
+		if cnf, _ := told["cnf"].(map[string]any); status != 200 || cnf["badge"] != badgeClient ||
+			told["sub"] != badgeClient {
 			t.Errorf("got %d %v, want cnf and sub of the client", status, told)
 		}
 	})
@@ -192,7 +194,8 @@ func TestUnitFeatureClientAuthentication(t *testing.T) {
 	grant := url.Values{"grant_type": {badgeGrant}, "client_id": {badgeClient}}.Encode()
 	t.Run("a badge of another client is refused", func(t *testing.T) {
 		_, _, do := badges(t)
-		if status, answer := do("POST", "/o/token/", grant, "Badge", "badge of x"); status != 401 || answer["error"] != "invalid_client" {
+		if status, answer := do("POST", "/o/token/", grant, "Badge", "badge of x"); status != 401 ||
+			answer["error"] != "invalid_client" {
 			t.Errorf("got %d %v, want 401 invalid_client", status, answer)
 		}
 	})
@@ -205,7 +208,8 @@ func TestUnitFeatureClientAuthentication(t *testing.T) {
 	})
 	t.Run("a client with a secret may not use a badge unless it is registered so", func(t *testing.T) {
 		s, _, do := badges(t)
-		if _, _, err := s.AddClient(t.Context(), Registration{ClientID: "web", GrantTypes: []string{badgeGrant}}); err != nil {
+		if _, _, err := s.AddClient(t.Context(),
+			Registration{ClientID: "web", GrantTypes: []string{badgeGrant}}); err != nil {
 			t.Fatal(err)
 		}
 		body := url.Values{"grant_type": {badgeGrant}, "client_id": {"web"}}.Encode()
@@ -238,7 +242,8 @@ func TestUnitFeatureEndpoints(t *testing.T) {
 func TestUnitFeatureHooks(t *testing.T) {
 	t.Run("a registration is checked", func(t *testing.T) {
 		s, _, _ := badges(t)
-		_, _, err := s.NewClient(Registration{GrantTypes: []string{GrantClientCredentials}, TokenEndpointAuthMethod: badgeMethod})
+		_, _, err := s.NewClient(Registration{GrantTypes: []string{GrantClientCredentials},
+			TokenEndpointAuthMethod: badgeMethod})
 		if e := (*Error)(nil); !errors.As(err, &e) || e.Code != "invalid_client_metadata" {
 			t.Errorf("got %v, want invalid_client_metadata", err)
 		}
@@ -259,7 +264,7 @@ func TestUnitFeatureHooks(t *testing.T) {
 	})
 }
 
-// signedOut is a backend that nobody is signed in with.
+// signedOut is a backend without a signed-in user.
 type signedOut struct{}
 
 func (signedOut) Authenticate(*http.Request) (auth.User, auth.Credential, error) {
@@ -276,7 +281,8 @@ func TestUnitFeatureParameters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.AddClient(t.Context(), Registration{ClientID: "web", RedirectURIs: []string{"https://web.example/"}}); err != nil {
+	if _, _, err := s.AddClient(t.Context(),
+		Registration{ClientID: "web", RedirectURIs: []string{"https://web.example/"}}); err != nil {
 		t.Fatal(err)
 	}
 	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{signedOut{}},

@@ -35,7 +35,8 @@ type issue struct{ scopes []string }
 
 func (issue) Name() string { return "urn:example:issue" }
 func (i issue) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
-	return s.Issue(ctx, Issuance{Client: r.Client, Type: i.Name(), UserID: r.Form.Get("user"), Scopes: i.scopes, Refresh: true})
+	return s.Issue(ctx, Issuance{Client: r.Client, Type: i.Name(), UserID: r.Form.Get("user"), Scopes: i.scopes,
+		Refresh: true})
 }
 
 // claimed returns a server with a feature that adds claims, and a way to post as the client "web".
@@ -58,12 +59,14 @@ func claimed(t *testing.T, a *adding, scopes ...string) (*Server, func(path stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, secret, err := s.AddClient(t.Context(), Registration{ClientID: "web", GrantTypes: []string{"urn:example:issue", "refresh_token"},
-		ResourceServer: []string{"https://jwt.example/"}})
+	_, secret, err := s.AddClient(t.Context(),
+		Registration{ClientID: "web", GrantTypes: []string{"urn:example:issue", "refresh_token"},
+			ResourceServer: []string{"https://jwt.example/"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{signedOut{}}, Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{signedOut{}},
+		Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +93,8 @@ func claimed(t *testing.T, a *adding, scopes ...string) (*Server, func(path stri
 // ours are the claims that the server makes, with other values.
 func ours() map[string]any {
 	all := map[string]any{"active": false}
-	for _, name := range []string{"iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "auth_time", "nonce", "acr", "amr",
+	for _, name := range []string{"iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "auth_time", "nonce",
+		"acr", "amr",
 		"at_hash", "sid", "grant_id", "username", "token_type", "azp"} {
 		all[name] = "evil"
 	}
@@ -120,10 +124,12 @@ func TestUnitClaimsOfTheServerStay(t *testing.T) {
 					}
 				}
 			}
-			report("the access token", claimsOf(t, get(body, "access_token")), "iss", "sub", "aud", "exp", "iat", "jti", "client_id",
+			report("the access token", claimsOf(t, get(body, "access_token")), "iss", "sub", "aud", "exp", "iat", "jti",
+				"client_id",
 				"grant_id", "scope", "auth_time", "acr", "amr")
 			if id := get(body, "id_token"); id != "" {
-				report("the ID token", claimsOf(t, id), "iss", "sub", "aud", "exp", "iat", "at_hash", "auth_time", "nonce", "acr",
+				report("the ID token", claimsOf(t, id), "iss", "sub", "aud", "exp", "iat", "at_hash", "auth_time",
+					"nonce", "acr",
 					"amr", "sid")
 			}
 			_, text := do("/o/introspect/", "token", get(plain, "access_token"))
@@ -131,10 +137,12 @@ func TestUnitClaimsOfTheServerStay(t *testing.T) {
 			if err := json.Unmarshal([]byte(text), &told); err != nil || told["active"] != true {
 				t.Fatalf("introspection: %s", text)
 			}
-			report("introspection", told, "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "token_type", "username",
+			report("introspection", told, "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope",
+				"token_type", "username",
 				"auth_time", "acr", "amr")
 			if len(scopes) > 0 {
-				if _, info := do("/o/userinfo/", "access_token", get(plain, "access_token")); get(info, "sub") != "alice" {
+				if _, info := do("/o/userinfo/", "access_token", get(plain, "access_token")); get(
+					info, "sub") != "alice" {
 					t.Errorf("userinfo: %s", info)
 				}
 			}
@@ -144,7 +152,8 @@ func TestUnitClaimsOfTheServerStay(t *testing.T) {
 
 // A name that differs from one of the server in its case is the same to many readers, as to encoding/json.
 func TestUnitClaimsOfOtherCase(t *testing.T) {
-	s, do := claimed(t, &adding{claims: map[string]any{"\u017fub": "mallory", "i\u017f\u017f": "https://evil.example"}}, "openid")
+	s, do := claimed(t, &adding{claims: map[string]any{"\u017fub": "mallory", "i\u017f\u017f": "https://evil.example"}},
+		"openid")
 	status, body := do("/o/token/", "grant_type", "urn:example:issue", "user", "alice")
 	if status != 200 {
 		t.Fatalf("got %d %s", status, body)
@@ -184,8 +193,9 @@ func TestUnitClaimsThatFail(t *testing.T) {
 			_, rest, _ = strings.Cut(body, `"refresh_token":"`)
 			refresh, _, _ := strings.Cut(rest, `"`)
 			*a = bad
-			for path, pairs := range map[string][]string{"/o/introspect/": {"token", access}, "/o/userinfo/": {"access_token", access},
-				"/o/token/": {"grant_type", "refresh_token", "refresh_token", refresh}} {
+			for path, pairs := range map[string][]string{"/o/introspect/": {"token", access},
+				"/o/userinfo/": {"access_token", access},
+				"/o/token/":    {"grant_type", "refresh_token", "refresh_token", refresh}} {
 				if status, body := do(path, pairs...); status != 503 {
 					t.Errorf("%s: got %d %s, want 503", path, status, body)
 				}
@@ -217,7 +227,8 @@ type code struct{ *AuthorizationCode }
 
 func TestUnitAGrantAroundAnother(t *testing.T) {
 	calls := 0
-	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(), Grants: []GrantType{code{&AuthorizationCode{}}, counted{calls: &calls}},
+	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(),
+		Grants:   []GrantType{code{&AuthorizationCode{}}, counted{calls: &calls}},
 		SignIn:   func(http.ResponseWriter, *http.Request, SignInRequest) {},
 		LoadUser: func(_ context.Context, id string) (auth.User, error) { return person(id), nil }}
 	s, err := New(config)
@@ -240,14 +251,16 @@ func TestUnitAGrantAroundAnother(t *testing.T) {
 
 // What was refused on registration before is refused still, whatever grants there are.
 func TestUnitARegistrationWithoutTheCodeGrant(t *testing.T) {
-	s, err := New(Config{Issuer: "https://login.example", Store: NewMemoryStore(), Grants: []GrantType{ClientCredentials{}, issue{}},
+	s, err := New(Config{Issuer: "https://login.example", Store: NewMemoryStore(),
+		Grants:   []GrantType{ClientCredentials{}, issue{}},
 		LoadUser: func(_ context.Context, id string) (auth.User, error) { return person(id), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for sentence, r := range map[string]Registration{
-		"implicit":                     {GrantTypes: []string{"client_credentials"}, ResponseTypes: []string{"token"}},
-		"a public one without PKCE":    {GrantTypes: []string{"urn:example:issue"}, TokenEndpointAuthMethod: AuthNone, AllowWithoutPKCE: true},
+		"implicit": {GrantTypes: []string{"client_credentials"}, ResponseTypes: []string{"token"}},
+		"a public one without PKCE": {GrantTypes: []string{"urn:example:issue"}, TokenEndpointAuthMethod: AuthNone,
+			AllowWithoutPKCE: true},
 		"a grace that is out of range": {GrantTypes: []string{"client_credentials"}, RefreshGrace: 3600},
 	} {
 		if c, _, err := s.NewClient(r); err == nil {

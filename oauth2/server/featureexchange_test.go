@@ -24,7 +24,8 @@ type tokenExchange struct{}
 func (tokenExchange) register(r *registry) {
 	r.addGrant(exchangeGrant, func(ctx context.Context, s *Server, t *TokenRequest) (*TokenResponse, error) {
 		if t.Form.Get("subject_token_type") != accessTokenType {
-			return nil, refuse(CodeInvalidRequest, "The subject_token_type is not supported.", check("the subject_token_type"))
+			return nil, refuse(CodeInvalidRequest, "The subject_token_type is not supported.",
+				check("the subject_token_type"))
 		}
 		subject, err := s.Inspect(ctx, t.Form.Get("subject_token"))
 		if auth.KindOf(err) == auth.ErrInvalid {
@@ -78,7 +79,8 @@ func exchanging(t *testing.T) (*Server, *TokenResponse, func(more url.Values) (i
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject, err := s.Issue(t.Context(), Issuance{Client: web, Type: "login", UserID: "alice", Scopes: []string{"read"}})
+	subject, err := s.Issue(t.Context(), Issuance{Client: web, Type: "login", UserID: "alice",
+		Scopes: []string{"read"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,13 +121,15 @@ func TestUnitFeatureTokenExchange(t *testing.T) {
 	})
 	t.Run("the answer has the issued_token_type that RFC 8693 §2.2.1 requires", func(t *testing.T) {
 		_, _, exchange := exchanging(t)
-		if _, answer := exchange(url.Values{"resource": {"https://b.example/"}}); answer["issued_token_type"] != accessTokenType {
+		if _, answer := exchange(
+			url.Values{"resource": {"https://b.example/"}}); answer["issued_token_type"] != accessTokenType {
 			t.Errorf("got %v, want issued_token_type", answer)
 		}
 	})
 	t.Run("audience may come twice (RFC 8693 §2.1)", func(t *testing.T) {
 		_, _, exchange := exchanging(t)
-		if status, answer := exchange(url.Values{"audience": {"https://b.example/", "https://c.example/"}}); status != http.StatusOK {
+		if status, answer := exchange(
+			url.Values{"audience": {"https://b.example/", "https://c.example/"}}); status != http.StatusOK {
 			t.Errorf("got %d %v, want a token", status, answer)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// stamped is a client authentication that says itself who the client is, as the "sub" of an assertion does
+// stamped is a client authentication that names the client itself, as the "sub" of an assertion does
 // (RFC 7523 §3), or as a certificate does (RFC 8705).
 type stamped struct{}
 
@@ -64,14 +64,16 @@ func TestUnitAMethodThatNamesTheClient(t *testing.T) {
 		want      int
 		forClient string
 	}{
-		"good":                           {url.Values{"client_assertion": {"a"}}, "", "", 200, "a"},
-		"good with its client_id":        {url.Values{"client_assertion": {"a"}, "client_id": {"a"}}, "", "", 200, "a"},
-		"with the client_id of another":  {url.Values{"client_assertion": {"a"}, "client_id": {"b"}}, "", "", 400, ""},
-		"beside a secret":                {url.Values{"client_assertion": {"secret"}}, "secret", secrets["secret"], 400, ""},
+		"good":                          {url.Values{"client_assertion": {"a"}}, "", "", 200, "a"},
+		"good with its client_id":       {url.Values{"client_assertion": {"a"}, "client_id": {"a"}}, "", "", 200, "a"},
+		"with the client_id of another": {url.Values{"client_assertion": {"a"}, "client_id": {"b"}}, "", "", 400, ""},
+		"beside a secret": {url.Values{"client_assertion": {"secret"}}, "secret",
+			secrets["secret"], 400, ""},
 		"beside an empty secret":         {url.Values{"client_assertion": {"a"}}, "a", "", 400, ""},
 		"for a client with a secret":     {url.Values{"client_assertion": {"secret"}}, "", "", 401, ""},
 		"its secret, which it never had": {url.Values{}, "a", secrets["a"], 401, ""},
-		"a type alone":                   {url.Values{"client_assertion_type": {"a"}, "client_id": {"a"}}, "", "", 401, ""},
+		"a type alone": {url.Values{"client_assertion_type": {"a"}, "client_id": {"a"}}, "",
+			"", 401, ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			row.form.Set("grant_type", "client_credentials")

@@ -43,7 +43,7 @@ func TestUnitGrantLimits(t *testing.T) {
 				t.Error("one that was there has ended")
 			}
 		}
-		s.tokens("bob") // who has a limit of his own
+		s.tokens("bob") // with a limit of his own
 		page, _, err := s.server.Grants(t.Context(), "alice", backend.Page{})
 		s.must(err)
 		_, err = s.server.Revoke(t.Context(), page[0].ID)

@@ -54,9 +54,12 @@ next:
 }
 
 // paths are all that newService's server has, and some that it has not.
-var paths = []string{"/o/token", "/o/revoke_token", "/o/introspect", "/o/authorize", "/o/authorized_tokens", "/o/authorized_tokens/web/delete",
-	"/o/userinfo", "/o/logout", "/o/applications", "/o/applications/register", "/o/applications/web", "/o/applications/web/update",
-	"/o/applications/web/secret", "/o/applications/web/delete", "/o/.well-known/jwks.json", "/.well-known/oauth-authorization-server",
+var paths = []string{"/o/token", "/o/revoke_token", "/o/introspect", "/o/authorize", "/o/authorized_tokens",
+	"/o/authorized_tokens/web/delete",
+	"/o/userinfo", "/o/logout", "/o/applications", "/o/applications/register", "/o/applications/web",
+	"/o/applications/web/update",
+	"/o/applications/web/secret", "/o/applications/web/delete", "/o/.well-known/jwks.json",
+	"/.well-known/oauth-authorization-server",
 	"/.well-known/openid-configuration", "/o", "/o/token/below", "/o/applications/web/update/below", "/o/nothing", ""}
 
 func TestUnitEveryRouterServesTheSame(t *testing.T) {
@@ -84,7 +87,8 @@ func TestUnitEveryRouterServesTheSame(t *testing.T) {
 					got := ask(handler)
 					if got.Code != want.Code || got.Header().Get("Allow") != want.Header().Get("Allow") ||
 						got.Header().Get("Content-Type") != want.Header().Get("Content-Type") {
-						t.Errorf("%s %s%s by %s: want %d %v, got %d %v", method, path, slash, name, want.Code, want.Header(), got.Code, got.Header())
+						t.Errorf("%s %s%s by %s: want %d %v, got %d %v", method, path, slash, name, want.Code,
+							want.Header(), got.Code, got.Header())
 					}
 				}
 				if want.Code != http.StatusNotFound {
@@ -100,9 +104,11 @@ func TestUnitEveryRouterServesTheSame(t *testing.T) {
 
 func TestUnitPagesNeedAGuardAndMachinesDoNot(t *testing.T) {
 	config := func() server.Config {
-		return server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(), Grants: []server.GrantType{server.ClientCredentials{}},
+		return server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(),
+			Grants:   []server.GrantType{server.ClientCredentials{}},
 			LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
-			SignIn:   func(http.ResponseWriter, *http.Request, server.SignInRequest) {}, Scopes: []server.Scope{{Name: "read"}}}
+			SignIn:   func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
+			Scopes:   []server.Scope{{Name: "read"}}}
 	}
 	for sentence, change := range map[string]func(*server.Config){
 		"the authorization code grant": func(c *server.Config) { c.Grants = nil },
@@ -134,7 +140,8 @@ func TestUnitPagesNeedAGuardAndMachinesDoNot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, secret, err := srv.AddClient(t.Context(), server.Registration{ClientID: "job", GrantTypes: []string{"client_credentials"}})
+		_, secret, err := srv.AddClient(t.Context(),
+			server.Registration{ClientID: "job", GrantTypes: []string{"client_credentials"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +168,7 @@ func TestUnitPagesNeedAGuardAndMachinesDoNot(t *testing.T) {
 	})
 }
 
-// basicLogin is a backend that knows no one, and whose challenge opens a dialog.
+// basicLogin is a backend that knows no user, with a challenge that opens a dialog.
 type basicLogin struct{}
 
 func (basicLogin) Backend() string              { return "basic" }
@@ -176,10 +183,12 @@ func (basicLogin) Authenticate(r *http.Request) (auth.User, auth.Credential, err
 
 func TestUnitOneGuardServesThePagesAndTheAPI(t *testing.T) {
 	s := newService(t, nil)
-	api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server}, LoadUser: s.users.load})
+	api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server},
+		LoadUser: s.users.load})
 	s.must(err)
 	s.guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{api, logins{s.users}, basicLogin{}},
-		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}})
+		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"),
+			netip.MustParsePrefix("::1/128")}}})
 	s.must(err)
 	mux := http.NewServeMux()
 	handlers := s.handlers()
@@ -194,7 +203,8 @@ func TestUnitOneGuardServesThePagesAndTheAPI(t *testing.T) {
 
 	t.Run("a token that the server issued proves requests of the guard", func(t *testing.T) {
 		token := s.tokens("alice").text("access_token")
-		if a := s.stranger().do("GET", "/reports", "", "Authorization", "Bearer "+token); a.StatusCode != 200 || a.body != "alice" {
+		if a := s.stranger().do("GET", "/reports", "", "Authorization", "Bearer "+token); a.StatusCode != 200 ||
+			a.body != "alice" {
 			t.Errorf("want 200 and alice, got %d %s", a.StatusCode, a.body)
 		}
 		if a := s.stranger().do("GET", "/reports", ""); a.StatusCode != 401 {
@@ -209,20 +219,25 @@ func TestUnitOneGuardServesThePagesAndTheAPI(t *testing.T) {
 		}
 	})
 	t.Run("no page makes a browser open its password dialog", func(t *testing.T) {
-		for _, path := range []string{"/o/authorize/?" + query().Encode(), "/o/authorized_tokens/", "/o/applications/", "/o/logout/"} {
+		for _, path := range []string{"/o/authorize/?" + query().Encode(), "/o/authorized_tokens/", "/o/applications/",
+			"/o/logout/"} {
 			a := s.stranger().do("GET", path, "", "Authorization", basic("alice", "wrong"))
-			if challenges := strings.Join(a.Header.Values("WWW-Authenticate"), ", "); a.StatusCode != 401 || strings.Contains(challenges, "Basic") {
+			if challenges := strings.Join(a.Header.Values("WWW-Authenticate"), ", "); a.StatusCode != 401 ||
+				strings.Contains(challenges, "Basic") {
 				t.Errorf("%s: want 401 without Basic, got %d %s", path, a.StatusCode, challenges)
 			}
 		}
-		if a := s.stranger().do("GET", "/reports", ""); !strings.Contains(strings.Join(a.Header.Values("WWW-Authenticate"), ", "), "Basic") {
+		if a := s.stranger().do("GET", "/reports", ""); !strings.Contains(
+			strings.Join(a.Header.Values("WWW-Authenticate"), ", "), "Basic") {
 			t.Errorf("elsewhere: want Basic, got %v", a.Header)
 		}
 	})
 	t.Run("events have the address that the guard's proxies tell", func(t *testing.T) {
-		s.stranger().do("POST", "/o/token/", "grant_type=client_credentials", "Authorization", basic("web", "wrong"), "X-Forwarded-For", "192.0.2.7")
+		s.stranger().do("POST", "/o/token/", "grant_type=client_credentials", "Authorization", basic("web", "wrong"),
+			"X-Forwarded-For", "192.0.2.7")
 		last := s.events.all[len(s.events.all)-1]
-		if last.Kind != auth.EventFailure || last.ClientIP.String() != "192.0.2.7" || last.Backend != "oauth2" || last.Time.IsZero() {
+		if last.Kind != auth.EventFailure || last.ClientIP.String() != "192.0.2.7" || last.Backend != "oauth2" ||
+			last.Time.IsZero() {
 			t.Errorf("want a failure from 192.0.2.7, got %+v", last)
 		}
 	})

@@ -53,7 +53,8 @@ func TestUnitIdentifiers(t *testing.T) {
 	for i, interaction := range store.interactions {
 		identifiers["interaction "+string(rune('1'+i))] = interaction.ID
 	}
-	for name, token := range map[string]string{"opaque": opaque.text("access_token"), "JWT": asJWT.text("access_token")} {
+	for name, token := range map[string]string{"opaque": opaque.text("access_token"),
+		"JWT": asJWT.text("access_token")} {
 		found, err := s.server.Inspect(t.Context(), token)
 		s.must(err)
 		identifiers[name+" access token"], identifiers["grant of "+name] = found.ID, found.GrantID
@@ -88,8 +89,11 @@ func TestUnitIdentifiers(t *testing.T) {
 	})
 	t.Run("what works as a secret is random, and has nothing of an identifier", func(t *testing.T) {
 		secrets := map[string]string{
-			"interaction in an address": returnTo.Query().Get("interaction"), "interaction on a page": fields(page.body).Get("interaction"),
-			"code": code, "access token": opaque.text("access_token"), "refresh token": opaque.text("refresh_token"), "client secret": s.secrets[client.ID],
+			"interaction in an address": returnTo.Query().Get("interaction"),
+			"interaction on a page":     fields(page.body).Get("interaction"),
+			"code":                      code, "access token": opaque.text("access_token"),
+			"refresh token": opaque.text("refresh_token"),
+			"client secret": s.secrets[client.ID],
 		}
 		for name, secret := range secrets {
 			// 27 characters of base62 have 160 bits.
@@ -106,7 +110,8 @@ func TestUnitIdentifiers(t *testing.T) {
 	t.Run("the identifier of an interaction opens no page", func(t *testing.T) {
 		for _, interaction := range store.interactions {
 			for _, text := range []string{interaction.ID, interaction.Digest} {
-				if got := s.as("alice").do("GET", "/o/authorize/?interaction="+url.QueryEscape(text), ""); got.StatusCode != 400 {
+				if got := s.as("alice").do("GET", "/o/authorize/?interaction="+url.QueryEscape(text),
+					""); got.StatusCode != 400 {
 					t.Errorf("%s: got %d, want 400", text, got.StatusCode)
 				}
 			}

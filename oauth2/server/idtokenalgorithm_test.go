@@ -59,7 +59,8 @@ func TestUnitIDTokenAlgorithm(t *testing.T) {
 	t.Run("ID tokens are RS256 and access tokens the first algorithm, and both keys are published", func(t *testing.T) {
 		s := newService(t, nil)
 		a := s.tokens("alice", "resource", "https://jwt.example/api", "scope", "openid read")
-		if id, access := algorithmOf(t, a.text("id_token")), algorithmOf(t, a.text("access_token")); id != "RS256" || access != "ES256" {
+		if id, access := algorithmOf(t, a.text("id_token")), algorithmOf(t, a.text("access_token")); id != "RS256" ||
+			access != "ES256" {
 			t.Errorf("the ID token is %v, the access token %v", id, access)
 		}
 		published, err := jwt.ParseJWKS([]byte(s.stranger().do("GET", "/o/.well-known/jwks.json", "").body))
@@ -79,7 +80,8 @@ func TestUnitIDTokenAlgorithm(t *testing.T) {
 		s := newService(t, nil)
 		client, err := s.server.Client(t.Context(), "web")
 		s.must(err)
-		r := server.Registration{ClientID: "web", RedirectURIs: client.RedirectURIs, GrantTypes: client.GrantTypes, IDTokenAlgorithm: jwt.ES256}
+		r := server.Registration{ClientID: "web", RedirectURIs: client.RedirectURIs, GrantTypes: client.GrantTypes,
+			IDTokenAlgorithm: jwt.ES256}
 		_, err = s.server.ChangeClient(t.Context(), client, r)
 		s.must(err)
 		a := s.tokens("alice")
@@ -93,14 +95,16 @@ func TestUnitIDTokenAlgorithm(t *testing.T) {
 	t.Run("the metadata lists RS256 first, and then what there is besides", func(t *testing.T) {
 		s := newService(t, func(c *server.Config) { c.Keys = keysOf(t, jwt.ES256, jwt.EdDSA, jwt.RS256) })
 		m := s.stranger().do("GET", "/.well-known/openid-configuration", "")
-		if got := m.json("id_token_signing_alg_values_supported"); !slices.Equal(got.([]any), []any{"RS256", "ES256", "EdDSA"}) {
+		if got := m.json("id_token_signing_alg_values_supported"); !slices.Equal(got.([]any),
+			[]any{"RS256", "ES256", "EdDSA"}) {
 			t.Error(got)
 		}
 	})
 	t.Run("a client cannot register what the keys do not sign by", func(t *testing.T) {
 		s := newService(t, nil)
 		for _, algorithm := range []jwt.Algorithm{"none", "HS256", "EdDSA", "evil"} {
-			_, _, err := s.server.AddClient(t.Context(), server.Registration{RedirectURIs: []string{"https://x.example/cb"}, IDTokenAlgorithm: algorithm})
+			_, _, err := s.server.AddClient(t.Context(),
+				server.Registration{RedirectURIs: []string{"https://x.example/cb"}, IDTokenAlgorithm: algorithm})
 			var e *server.Error
 			if !errors.As(err, &e) || e.Code != "invalid_client_metadata" || !errors.Is(err, server.ErrUnsupported) ||
 				!strings.Contains(e.Description, "id_token_signed_response_alg") {
@@ -112,7 +116,9 @@ func TestUnitIDTokenAlgorithm(t *testing.T) {
 		source := &swappedKeys{}
 		source.set = keysOf(t, jwt.ES256, jwt.RS256)
 		var log strings.Builder
-		s := newService(t, func(c *server.Config) { c.Keys, c.Logger = source, slog.New(slog.NewTextHandler(&log, nil)) })
+		s := newService(t, func(c *server.Config) {
+			c.Keys, c.Logger = source, slog.New(slog.NewTextHandler(&log, nil))
+		})
 		code := s.as("alice").code()
 		source.set = keysOf(t, jwt.ES256)
 		a := s.redeem(code)
@@ -129,8 +135,9 @@ func TestUnitIDTokenAlgorithm(t *testing.T) {
 func TestUnitKeysOfAnOpenIDProvider(t *testing.T) {
 	s := newService(t, nil)
 	ring := func(algorithms ...jwt.Algorithm) *jwt.Keyring {
-		ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(), Algorithms: algorithms,
-			Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}})
+		ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(),
+			Algorithms: algorithms,
+			Keys:       []auth.Secret{auth.Secret(strings.Repeat("k", 32))}})
 		s.must(err)
 		return ring
 	}
@@ -144,10 +151,11 @@ func TestUnitKeysOfAnOpenIDProvider(t *testing.T) {
 		"an operator without RSA names another algorithm":       {keysOf(t, jwt.ES256), jwt.ES256, ""},
 		"a keyring of the named algorithm is taken":             {ring(jwt.EdDSA), jwt.EdDSA, ""},
 		"the default keyring is taken":                          {ring(), "", ""},
-		"a set that does not sign by the named one is refused":  {keysOf(t, jwt.RS256), jwt.ES256, "not by Config.IDTokenAlgorithm"},
-		"a symmetric algorithm is refused":                      {keysOf(t, jwt.RS256), jwt.HS256, "HS256"},
-		"no signature is refused":                               {keysOf(t, jwt.RS256), "none", "none"},
-		"a source whose keys come later is taken":               {&swappedKeys{keysOf(t, jwt.ES256)}, "", ""},
+		"a set that does not sign by the named one is refused": {keysOf(t, jwt.RS256), jwt.ES256,
+			"not by Config.IDTokenAlgorithm"},
+		"a symmetric algorithm is refused":        {keysOf(t, jwt.RS256), jwt.HS256, "HS256"},
+		"no signature is refused":                 {keysOf(t, jwt.RS256), "none", "none"},
+		"a source whose keys come later is taken": {&swappedKeys{keysOf(t, jwt.ES256)}, "", ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c := s.config
@@ -159,8 +167,9 @@ func TestUnitKeysOfAnOpenIDProvider(t *testing.T) {
 		})
 	}
 	t.Run("a server without OpenID Connect needs no RS256", func(t *testing.T) {
-		_, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), LoadUser: s.users.load,
-			Keys: keysOf(t, jwt.ES256), Grants: []server.GrantType{server.ClientCredentials{}}})
+		_, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(),
+			LoadUser: s.users.load,
+			Keys:     keysOf(t, jwt.ES256), Grants: []server.GrantType{server.ClientCredentials{}}})
 		if err != nil {
 			t.Error(err)
 		}
@@ -172,7 +181,9 @@ func TestUnitKeysOfAnOpenIDProvider(t *testing.T) {
 		if !slices.ContainsFunc(found, func(f server.Finding) bool { return f.Setting == "IDTokenAlgorithm" }) {
 			t.Error(found)
 		}
-		if slices.ContainsFunc(server.Audit(s.config), func(f server.Finding) bool { return f.Setting == "IDTokenAlgorithm" }) {
+		if slices.ContainsFunc(server.Audit(s.config), func(f server.Finding) bool {
+			return f.Setting == "IDTokenAlgorithm"
+		}) {
 			t.Error("it is listed for RS256, too")
 		}
 	})

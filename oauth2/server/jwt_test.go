@@ -26,7 +26,8 @@ func names(members map[string]any) string {
 func TestAJWTSaysWhatAnAPINeedsAndNoMore(t *testing.T) {
 	s := newService(t, nil)
 	header, claims := parts(t, s.tokens("alice", "resource", jwtAPI).text("access_token"))
-	if names(header) != "alg kid typ" || names(claims) != "acr amr aud auth_time client_id exp grant_id iat iss jti scope sub" {
+	if names(header) != "alg kid typ" ||
+		names(claims) != "acr amr aud auth_time client_id exp grant_id iat iss jti scope sub" {
 		t.Errorf("of a user: %v %v", header, claims)
 	}
 	if amr, _ := claims["amr"].([]any); len(amr) != 1 || amr[0] != "pwd" {
@@ -36,7 +37,8 @@ func TestAJWTSaysWhatAnAPINeedsAndNoMore(t *testing.T) {
 	if ago := time.Since(time.Unix(int64(at), 0)); ago < 0 || ago > time.Minute {
 		t.Errorf("auth_time %v ago", ago)
 	}
-	header, claims = parts(t, s.post("/o/token/", "job", "grant_type", "client_credentials", "resource", jwtAPI).text("access_token"))
+	header, claims = parts(t, s.post("/o/token/", "job", "grant_type", "client_credentials", "resource", jwtAPI).text(
+		"access_token"))
 	if header["typ"] != "at+jwt" || names(claims) != "aud client_id exp grant_id iat iss jti scope sub" {
 		t.Errorf("of a program: %v %v", header, claims)
 	}
@@ -44,12 +46,15 @@ func TestAJWTSaysWhatAnAPINeedsAndNoMore(t *testing.T) {
 
 func TestAJWTIsForResourcesAloneAndForTheClientNever(t *testing.T) {
 	s := newService(t, func(c *server.Config) {
-		c.Resources = []server.Resource{{ID: c.Issuer}, {ID: jwtAPI, JWT: true}, {ID: "https://second.example/", JWT: true}}
+		c.Resources = []server.Resource{{ID: c.Issuer}, {ID: jwtAPI, JWT: true},
+			{ID: "https://second.example/", JWT: true}}
 	})
-	both := s.as("alice").do("GET", "/o/authorize/?"+query().Encode()+"&resource="+jwtAPI+"&resource=https://second.example/", "")
+	both := s.as("alice").do("GET", "/o/authorize/?"+query().Encode()+"&resource="+jwtAPI+"&resource=https://"+
+		"second.example/", "")
 	a := s.redeem(s.as("alice").allow(both).location("code"))
 	_, claims := parts(t, a.text("access_token"))
-	if aud, _ := claims["aud"].([]any); len(aud) != 2 || !slices.Contains(aud, any(jwtAPI)) || !slices.Contains(aud, any("https://second.example/")) {
+	if aud, _ := claims["aud"].([]any); len(aud) != 2 || !slices.Contains(aud, any(jwtAPI)) ||
+		!slices.Contains(aud, any("https://second.example/")) {
 		t.Errorf("%v", claims["aud"])
 	}
 	if !s.good(a.text("access_token")) {
@@ -59,7 +64,9 @@ func TestAJWTIsForResourcesAloneAndForTheClientNever(t *testing.T) {
 		t.Errorf("to one of them: %s", a.body)
 	}
 	// The same one twice is one (RFC 8707 §2).
-	twice := s.stranger().do("POST", "/o/token/", "grant_type=refresh_token&resource="+jwtAPI+"&resource="+jwtAPI+"&refresh_token="+a.text("refresh_token"), "Authorization", basic("web", s.secrets["web"]))
+	twice := s.stranger().do("POST", "/o/token/",
+		"grant_type=refresh_token&resource="+jwtAPI+"&resource="+jwtAPI+"&refresh_token="+a.text("refresh_token"),
+		"Authorization", basic("web", s.secrets["web"]))
 	if _, claims := parts(t, twice.text("access_token")); claims["aud"] != jwtAPI {
 		t.Errorf("%v", claims["aud"])
 	}
@@ -113,22 +120,25 @@ func TestAJWTThatDiffersInOneThingIsRefused(t *testing.T) {
 		"for a client":              resigned(t, ours, real, "at+jwt", map[string]any{"aud": "web"}),
 		"for nobody":                resigned(t, ours, real, "at+jwt", map[string]any{"aud": nil}),
 		"for a prefix":              resigned(t, ours, real, "at+jwt", map[string]any{"aud": jwtAPI + "/v2"}),
-		"expired":                   resigned(t, ours, real, "at+jwt", map[string]any{"exp": time.Now().Add(-time.Second).Unix()}),
-		"without an end":            resigned(t, ours, real, "at+jwt", map[string]any{"exp": nil}),
-		"without a client":          resigned(t, ours, real, "at+jwt", map[string]any{"client_id": nil}),
-		"without a time":            resigned(t, ours, real, "at+jwt", map[string]any{"iat": nil}),
-		"without an identifier":     resigned(t, ours, real, "at+jwt", map[string]any{"jti": nil}),
-		"another identifier":        resigned(t, ours, real, "at+jwt", map[string]any{"jti": "abc" + strings.Repeat("A", 26)}),
-		"a short identifier":        resigned(t, ours, real, "at+jwt", map[string]any{"jti": "x"}),
-		"an empty identifier":       resigned(t, ours, real, "at+jwt", map[string]any{"jti": ""}),
-		"without a subject":         resigned(t, ours, real, "at+jwt", map[string]any{"sub": nil}),
-		"another key":               resigned(t, other, real, "at+jwt", nil),
-		"no signature":              segments[0] + "." + segments[1] + ".",
-		"no algorithm":              header(`{"alg":"none","typ":"at+jwt"}`) + "." + segments[1] + ".",
-		"its signature, changed":    segments[0] + "." + segments[1] + "." + strings.Repeat("A", len(segments[2])),
-		"an ID token":               tokens.text("id_token"),
+		"expired": resigned(t, ours, real, "at+jwt",
+			map[string]any{"exp": time.Now().Add(-time.Second).Unix()}),
+		"without an end":        resigned(t, ours, real, "at+jwt", map[string]any{"exp": nil}),
+		"without a client":      resigned(t, ours, real, "at+jwt", map[string]any{"client_id": nil}),
+		"without a time":        resigned(t, ours, real, "at+jwt", map[string]any{"iat": nil}),
+		"without an identifier": resigned(t, ours, real, "at+jwt", map[string]any{"jti": nil}),
+		"another identifier": resigned(t, ours, real, "at+jwt",
+			map[string]any{"jti": "abc" + strings.Repeat("A", 26)}),
+		"a short identifier":     resigned(t, ours, real, "at+jwt", map[string]any{"jti": "x"}),
+		"an empty identifier":    resigned(t, ours, real, "at+jwt", map[string]any{"jti": ""}),
+		"without a subject":      resigned(t, ours, real, "at+jwt", map[string]any{"sub": nil}),
+		"another key":            resigned(t, other, real, "at+jwt", nil),
+		"no signature":           segments[0] + "." + segments[1] + ".",
+		"no algorithm":           header(`{"alg":"none","typ":"at+jwt"}`) + "." + segments[1] + ".",
+		"its signature, changed": segments[0] + "." + segments[1] + "." + strings.Repeat("A", len(segments[2])),
+		"an ID token":            tokens.text("id_token"),
 	} {
-		if _, err := s.server.Inspect(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid && auth.KindOf(err) != auth.ErrUnrecognized {
+		if _, err := s.server.Inspect(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid &&
+			auth.KindOf(err) != auth.ErrUnrecognized {
 			t.Errorf("%s: %v", sentence, err)
 		}
 		if a := s.post("/o/introspect/", "api", "token", token); a.StatusCode != 200 || a.body != inactive {
@@ -156,12 +166,18 @@ func TestAJWTThatWasRevokedIsRefusedHereAtOnce(t *testing.T) {
 			_, err := s.server.EndSession(s.Context(), "session-alice")
 			s.must(err)
 		},
-		"all of its user": func(s *service, _ string, _ answer) { _, err := s.server.RevokeAll(s.Context(), "alice"); s.must(err) },
+		"all of its user": func(s *service, _ string, _ answer) {
+			_, err := s.server.RevokeAll(s.Context(), "alice")
+			s.must(err)
+		},
 		"its consent": func(s *service, _ string, _ answer) {
 			_, err := s.server.Withdraw(s.Context(), "alice", "web")
 			s.must(err)
 		},
-		"its client": func(s *service, _ string, _ answer) { _, err := s.server.RemoveClient(s.Context(), "web"); s.must(err) },
+		"its client": func(s *service, _ string, _ answer) {
+			_, err := s.server.RemoveClient(s.Context(), "web")
+			s.must(err)
+		},
 		"its grant": func(s *service, _ string, a answer) {
 			_, claims := parts(s.T, a.text("access_token"))
 			ended, err := s.server.Revoke(s.Context(), claims["grant_id"].(string))
@@ -185,7 +201,8 @@ func TestAJWTThatWasRevokedIsRefusedHereAtOnce(t *testing.T) {
 
 func TestAnAPITakesNothingButAccessTokensThatAreForIt(t *testing.T) {
 	s := newService(t, nil)
-	api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server}, LoadUser: s.users.load})
+	api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server},
+		LoadUser: s.users.load})
 	s.must(err)
 	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{api}})
 	s.must(err)
@@ -212,7 +229,8 @@ func TestAnAPITakesNothingButAccessTokensThatAreForIt(t *testing.T) {
 		"a JWT for another API":     s.tokens("alice", "resource", jwtAPI).text("access_token"),
 		"one that was never issued": "at_" + strings.Repeat("0", 40),
 	} {
-		if w := ask(token); w.Code != 401 || !strings.Contains(w.Header().Get("WWW-Authenticate"), `error="invalid_token"`) {
+		if w := ask(token); w.Code != 401 || !strings.Contains(w.Header().Get("WWW-Authenticate"),
+			`error="invalid_token"`) {
 			t.Errorf("%s: %d %v", sentence, w.Code, w.Header())
 		}
 	}

@@ -36,7 +36,8 @@ func TestUnitARetryWithinTheGrace(t *testing.T) {
 	}
 	t.Run("another client", func(t *testing.T) {
 		g := begin(t)
-		g.add(server.Registration{ClientID: "two", RedirectURIs: []string{"https://two.example/"}, GrantTypes: []string{"authorization_code", "refresh_token"}})
+		g.add(server.Registration{ClientID: "two", RedirectURIs: []string{"https://two.example/"},
+			GrantTypes: []string{"authorization_code", "refresh_token"}})
 		refused(t, g.post("/o/token/", "two", "grant_type", "refresh_token", "refresh_token", g.first))
 		if a := g.refresh(g.next); a.StatusCode != 200 {
 			t.Errorf("the owner: %s", a.body)
@@ -45,7 +46,8 @@ func TestUnitARetryWithinTheGrace(t *testing.T) {
 	t.Run("more scopes", func(t *testing.T) {
 		g := begin(t)
 		refused(t, g.refresh(g.first, "scope", "openid read write"))
-		if a := g.refresh(g.first, "scope", "read"); a.text("scope") != "read" || a.text("refresh_token") != g.next || a.text("id_token") != "" {
+		if a := g.refresh(g.first, "scope", "read"); a.text("scope") != "read" || a.text("refresh_token") != g.next ||
+			a.text("id_token") != "" {
 			t.Errorf("%s", a.body)
 		}
 	})
@@ -91,7 +93,8 @@ func TestUnitARetryWithinTheGrace(t *testing.T) {
 	})
 	t.Run("the client is public now, and confidential again", func(t *testing.T) {
 		g := begin(t)
-		r := server.Registration{RedirectURIs: client(g.service).RedirectURIs, GrantTypes: client(g.service).GrantTypes, TokenEndpointAuthMethod: "none"}
+		r := server.Registration{RedirectURIs: client(g.service).RedirectURIs, GrantTypes: client(g.service).GrantTypes,
+			TokenEndpointAuthMethod: "none"}
 		_, err := g.server.ChangeClient(t.Context(), client(g.service), r)
 		g.must(err)
 		// rotated as a public client: the successor is not sealed
@@ -147,7 +150,7 @@ func TestUnitARetryWithinTheGrace(t *testing.T) {
 	})
 }
 
-// A client whose name starts as the UserID of a machine gets tokens that work as those of others do.
+// A client with a name that starts as the UserID of a machine gets tokens that work as those of others do.
 func TestUnitAClientWithTheNameOfAMachine(t *testing.T) {
 	s := newService(t, nil)
 	if _, _, err := s.server.NewClient(server.Registration{ClientID: "client:web",
@@ -155,13 +158,16 @@ func TestUnitAClientWithTheNameOfAMachine(t *testing.T) {
 		t.Error("a client with the UserID of a machine was taken")
 	}
 	for _, id := range []string{"plain", "user@example.com", "https://app.example/a b"} {
-		_, secret, err := s.server.AddClient(t.Context(), server.Registration{ClientID: id, GrantTypes: []string{"client_credentials"}, Scope: "read"})
+		_, secret, err := s.server.AddClient(t.Context(),
+			server.Registration{ClientID: id, GrantTypes: []string{"client_credentials"}, Scope: "read"})
 		s.must(err)
 		for _, resource := range []string{s.http.URL, "https://jwt.example/api"} {
 			t.Run(fmt.Sprint(id, " for ", resource), func(t *testing.T) {
-				a := s.stranger().do("POST", "/o/token/", url.Values{"grant_type": {"client_credentials"}, "resource": {resource}}.Encode(),
+				a := s.stranger().do("POST", "/o/token/", url.Values{"grant_type": {"client_credentials"},
+					"resource": {resource}}.Encode(),
 					"Authorization", basicOf(id, secret.Reveal()))
-				api, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{s.server}, LoadUser: s.users.load})
+				api, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{s.server},
+					LoadUser: s.users.load})
 				s.must(err)
 				u, _, err := api.VerifyToken(t.Context(), a.text("access_token"))
 				if err != nil || u.UserID() != (auth.Machine{ID: id}).UserID() {
@@ -170,9 +176,11 @@ func TestUnitAClientWithTheNameOfAMachine(t *testing.T) {
 				if resource != "https://jwt.example/api" {
 					return
 				}
-				remote, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: s.http.URL, Keys: s.keys, Audience: []string{resource}})
+				remote, err := oauth2.NewJWT(
+					oauth2.JWTConfig{Issuer: s.http.URL, Keys: s.keys, Audience: []string{resource}})
 				s.must(err)
-				far, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{remote}, LoadUser: s.users.load})
+				far, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{remote},
+					LoadUser: s.users.load})
 				s.must(err)
 				u, _, err = far.VerifyToken(context.Background(), a.text("access_token"))
 				if err != nil || u.UserID() != (auth.Machine{ID: id}).UserID() {

@@ -16,7 +16,8 @@ import (
 
 // byPOST are the addresses to which a logout by POST of another site leads, for a browser and for a program.
 func byPOST(s *service, form url.Values) (addresses []string) {
-	a := s.stranger().do("POST", "/o/logout/", form.Encode(), append([]string{"Sec-Fetch-Site", "cross-site"}, navigates...)...)
+	a := s.stranger().do("POST", "/o/logout/", form.Encode(), append([]string{"Sec-Fetch-Site", "cross-site"},
+		navigates...)...)
 	b := s.stranger().do("POST", "/o/logout/", form.Encode(), "Sec-Fetch-Site", "cross-site")
 	if a.StatusCode != http.StatusOK || b.StatusCode != http.StatusSeeOther {
 		s.Fatalf("got %d %s and %d %s, want ways on", a.StatusCode, a.body, b.StatusCode, b.body)
@@ -27,12 +28,14 @@ func byPOST(s *service, form url.Values) (addresses []string) {
 func TestUnitALogoutByPOSTIsSealed(t *testing.T) {
 	s := newService(t, nil)
 	hint := s.tokens("alice").text("id_token")
-	form := url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://web.example/bye"}, "state": {"my-state"}}
+	form := url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://web.example/bye"},
+		"state": {"my-state"}}
 	t.Run("no parameter of it is in the address", func(t *testing.T) {
 		for _, to := range byPOST(s, with(url.Values{}, "id_token_hint", hint, "a\r\nSet-Cookie: x", "v", "b#c", "v",
 			"x&client_id", "v", "state", "my-state", "post_logout_redirect_uri", "https://web.example/bye")) {
 			u, err := url.Parse(to)
-			if err != nil || u.Path != "/o/logout/" || u.Fragment != "" || len(u.Query()) != 1 || !u.Query().Has("interaction") {
+			if err != nil || u.Path != "/o/logout/" || u.Fragment != "" || len(u.Query()) != 1 ||
+				!u.Query().Has("interaction") {
 				t.Errorf("got %q, want one parameter alone", to)
 			}
 			if strings.Contains(to, hint) || strings.Contains(to, "my-state") {
@@ -49,15 +52,18 @@ func TestUnitALogoutByPOSTIsSealed(t *testing.T) {
 				t.Errorf("of another user: got %d, want a question", a.StatusCode)
 			}
 			a := s.as("alice").do("GET", to, "")
-			if a.Header.Get("Location") != "https://web.example/bye?state=my-state" || a.Header.Get("Set-Cookie") == "" {
+			if a.Header.Get("Location") != "https://web.example/bye?state=my-state" ||
+				a.Header.Get("Set-Cookie") == "" {
 				t.Errorf("got %d %v", a.StatusCode, a.Header)
 			}
 		}
 	})
 	t.Run("one that was changed is refused", func(t *testing.T) {
 		to := byPOST(s, form)[0]
-		for _, bad := range []string{to[:len(to)-3], "/o/logout/?interaction=x", strings.Replace(s.returnPath(), "authorize", "logout", 1)} {
-			if a := s.as("alice").do("GET", bad, ""); a.StatusCode != http.StatusBadRequest || a.Header.Get("Set-Cookie") != "" {
+		for _, bad := range []string{to[:len(to)-3], "/o/logout/?interaction=x",
+			strings.Replace(s.returnPath(), "authorize", "logout", 1)} {
+			if a := s.as("alice").do("GET", bad, ""); a.StatusCode != http.StatusBadRequest ||
+				a.Header.Get("Set-Cookie") != "" {
 				t.Errorf("%.40s: got %d, want 400", bad, a.StatusCode)
 			}
 		}
@@ -92,7 +98,8 @@ func TestUnitAKeptLogoutExpires(t *testing.T) {
 func TestUnitALogoutIsBounded(t *testing.T) {
 	s := newService(t, nil)
 	const q = "/o/logout/?client_id=web&post_logout_redirect_uri=https%3A%2F%2Fweb.example%2Fbye&state="
-	for name, state := range map[string]string{"long": strings.Repeat("%3C", 5000), "of control characters": "a%01%0d%0ab"} {
+	for name, state := range map[string]string{"long": strings.Repeat("%3C", 5000),
+		"of control characters": "a%01%0d%0ab"} {
 		t.Run("a state that is "+name+" is refused", func(t *testing.T) {
 			for _, b := range []*browser{s.stranger(), s.as("alice")} {
 				if a := b.do("GET", q+state, ""); a.StatusCode != http.StatusBadRequest {
@@ -110,9 +117,11 @@ func TestUnitALogoutIsBounded(t *testing.T) {
 
 func TestUnitALogoutLeadsToNoDisabledClient(t *testing.T) {
 	s := withDeveloper(t)
-	addresses := map[string]string{"a client of an inactive owner": "/o/logout/?client_id=bobs&post_logout_redirect_uri=" +
-		url.QueryEscape("https://phish.example/bye"), "a disabled client": "/o/logout/?client_id=web&post_logout_redirect_uri=" +
-		url.QueryEscape("https://web.example/bye")}
+	addresses := map[string]string{"a client of an inactive owner": "/o/logout/?client_id=bobs&" +
+		"post_logout_redirect_uri=" +
+		url.QueryEscape("https://phish.example/bye"),
+		"a disabled client": "/o/logout/?client_id=web&post_logout_redirect_uri=" +
+			url.QueryEscape("https://web.example/bye")}
 	before := map[string]answer{}
 	for name, address := range addresses {
 		before[name] = s.as("alice").do("GET", address, "")
@@ -125,7 +134,8 @@ func TestUnitALogoutLeadsToNoDisabledClient(t *testing.T) {
 	for name, address := range addresses {
 		t.Run(name, func(t *testing.T) {
 			a := s.stranger().do("GET", address, "")
-			if a.StatusCode != http.StatusOK || a.Header.Get("Location") != "" || strings.Contains(a.body, ".example/bye") {
+			if a.StatusCode != http.StatusOK || a.Header.Get("Location") != "" ||
+				strings.Contains(a.body, ".example/bye") {
 				t.Errorf("a stranger: got %d %s %s, want to stay", a.StatusCode, a.Header.Get("Location"), a.body)
 			}
 			for _, page := range []answer{before[name], s.as("alice").do("GET", address, "")} {
@@ -160,7 +170,9 @@ func logoutOf(t *testing.T) (post func(url.Values) string, get func(string) int)
 func handlersOf(t *testing.T) http.Handler {
 	us := &users{stamps: map[string]string{"alice": "a"}, off: map[string]bool{}}
 	srv, err := server.New(server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(), LoadUser: us.load,
-		Keys: keysOf(t, jwt.ES256, jwt.RS256), SignIn: func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
+		Keys: keysOf(t, jwt.ES256, jwt.RS256), SignIn: func(http.ResponseWriter, *http.Request,
+			server.SignInRequest) {
+		},
 		Logout: func(http.ResponseWriter, *http.Request) error { return nil }})
 	if err != nil {
 		t.Fatal(err)

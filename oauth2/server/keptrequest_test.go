@@ -80,7 +80,8 @@ func TestUnitStrangersFillNoStore(t *testing.T) {
 		if a := s.as("alice").allow(first); a.StatusCode != http.StatusForbidden {
 			t.Errorf("got %d for the oldest of 101 pages, want 403", a.StatusCode)
 		}
-		for name, a := range map[string]answer{"the newest": s.as("alice").allow(last), "that of another user": s.as("bob").allow(other)} {
+		for name, a := range map[string]answer{"the newest": s.as("alice").allow(last),
+			"that of another user": s.as("bob").allow(other)} {
 			if a.location("code") == "" {
 				t.Errorf("got no code for %s: %d %s", name, a.StatusCode, a.body)
 			}
@@ -110,7 +111,8 @@ func TestUnitARequestIsBounded(t *testing.T) {
 	})
 	t.Run("a longer one is refused, whether or not somebody is signed in", func(t *testing.T) {
 		for _, b := range []*browser{s.stranger(), s.as("bob")} {
-			a := b.authorize("state", strings.Repeat("s", longest+10)) // the instant in it takes a few bytes more or less
+			// the instant in it takes a few bytes more or less
+			a := b.authorize("state", strings.Repeat("s", longest+10))
 			if sent(t, s, "too long", a, "invalid_request"); len(a.location("state")) != longest+10 {
 				t.Errorf("got a state of %d bytes", len(a.location("state")))
 			}
@@ -147,7 +149,8 @@ func returned(t *testing.T, pairs ...string) (*service, string) {
 func TestUnitARequestLeadsToOneCode(t *testing.T) {
 	over := func(t *testing.T, a answer) {
 		t.Helper()
-		if a.StatusCode != http.StatusBadRequest || a.location("code") != "" || !strings.Contains(a.body, "answered before") {
+		if a.StatusCode != http.StatusBadRequest || a.location("code") != "" ||
+			!strings.Contains(a.body, "answered before") {
 			t.Errorf("got %d %v %s, want a page that says it is over", a.StatusCode, a.Header, a.body)
 		}
 	}
@@ -181,7 +184,8 @@ func TestUnitARequestLeadsToOneCode(t *testing.T) {
 	t.Run("also through a second login", func(t *testing.T) {
 		s, path := returned(t, append(first, "prompt", "login")...)
 		old := s.asOf("alice", "old", time.Now().Add(-time.Hour))
-		if a := old.do("GET", path, ""); a.StatusCode != http.StatusSeeOther || len(s.logins) != 2 || s.logins[1].ReturnTo == path {
+		if a := old.do("GET", path, ""); a.StatusCode != http.StatusSeeOther || len(s.logins) != 2 ||
+			s.logins[1].ReturnTo == path {
 			t.Fatalf("got %d %v, want the login again", a.StatusCode, a.Header)
 		}
 		if a := s.as("alice").do("GET", s.logins[1].ReturnTo, ""); a.location("code") == "" {
@@ -193,13 +197,15 @@ func TestUnitARequestLeadsToOneCode(t *testing.T) {
 		s, path := returned(t)
 		deny := func() answer {
 			page := s.as("alice").do("GET", path, "")
-			return s.as("alice").do("POST", "/o/authorize/", url.Values{"interaction": {fields(page.body).Get("interaction")}}.Encode())
+			return s.as("alice").do("POST", "/o/authorize/",
+				url.Values{"interaction": {fields(page.body).Get("interaction")}}.Encode())
 		}
 		kept := s.as("alice").do("GET", path, "")
 		if a := deny(); a.location("error") != "access_denied" {
 			t.Fatalf("got %d %v, want access_denied", a.StatusCode, a.Header)
 		}
-		for name, a := range map[string]answer{"agreeing in another tab": s.as("alice").allow(kept), "denying again": deny()} {
+		for name, a := range map[string]answer{"agreeing in another tab": s.as("alice").allow(kept),
+			"denying again": deny()} {
 			if a.StatusCode != http.StatusForbidden {
 				t.Errorf("%s: got %d %v, want 403", name, a.StatusCode, a.Header)
 			}
@@ -207,8 +213,9 @@ func TestUnitARequestLeadsToOneCode(t *testing.T) {
 	})
 	t.Run("that comes again if a program on the device missed it", func(t *testing.T) {
 		s := newService(t, nil)
-		s.add(server.Registration{ClientID: "own", RedirectURIs: []string{"com.example.own:/cb"}, TokenEndpointAuthMethod: "none",
-			FirstParty: true})
+		s.add(server.Registration{ClientID: "own", RedirectURIs: []string{"com.example.own:/cb"},
+			TokenEndpointAuthMethod: "none",
+			FirstParty:              true})
 		path := s.returnPath("client_id", "own", "redirect_uri", "com.example.own:/cb")
 		code := s.as("alice").do("GET", path, "").location("code")
 		if again := s.as("alice").do("GET", path, "").location("code"); code == "" || again != code {
@@ -216,7 +223,8 @@ func TestUnitARequestLeadsToOneCode(t *testing.T) {
 		}
 		over(t, s.as("bob").do("GET", path, ""))
 		over(t, s.asOf("alice", "other session", time.Now()).do("GET", path, ""))
-		if a := s.post("/o/token/", "own", "grant_type", "authorization_code", "code", code, "redirect_uri", "com.example.own:/cb",
+		if a := s.post("/o/token/", "own", "grant_type", "authorization_code", "code", code, "redirect_uri",
+			"com.example.own:/cb",
 			"code_verifier", verifier); a.StatusCode != http.StatusOK {
 			t.Fatalf("got %d %s", a.StatusCode, a.body)
 		}
@@ -267,13 +275,14 @@ func TestUnitHEADChangesNothing(t *testing.T) {
 	hint := s.tokens("alice").text("id_token")
 	rows := store.rows.Load()
 	for name, address := range map[string]string{
-		"a request":                   "/o/authorize/?" + query().Encode(),
-		"one of a first-party client": "/o/authorize/?" + query("client_id", "first", "redirect_uri", "https://first.example/cb").Encode(),
-		"one that needs a consent":    "/o/authorize/?" + query("prompt", "consent").Encode(),
-		"one that needs a login":      "/o/authorize/?" + query("prompt", "login").Encode(),
-		"a return from the login":     path,
-		"a logout":                    "/o/logout/",
-		"a logout with a hint":        "/o/logout/?id_token_hint=" + hint,
+		"a request": "/o/authorize/?" + query().Encode(),
+		"one of a first-party client": "/o/authorize/?" + query("client_id", "first", "redirect_uri",
+			"https://first.example/cb").Encode(),
+		"one that needs a consent": "/o/authorize/?" + query("prompt", "consent").Encode(),
+		"one that needs a login":   "/o/authorize/?" + query("prompt", "login").Encode(),
+		"a return from the login":  path,
+		"a logout":                 "/o/logout/",
+		"a logout with a hint":     "/o/logout/?id_token_hint=" + hint,
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := s.as("alice").do("HEAD", address, "")
@@ -289,7 +298,8 @@ func TestUnitHEADChangesNothing(t *testing.T) {
 	if a := s.as("alice").do("GET", path, ""); a.location("code") == "" {
 		t.Errorf("got the request used up: %d %v", a.StatusCode, a.Header)
 	}
-	sent(t, s, "what is wrong is told", s.as("alice").do("HEAD", "/o/authorize/?"+query("scope", "admin").Encode(), ""), "invalid_scope")
+	sent(t, s, "what is wrong is told", s.as("alice").do("HEAD", "/o/authorize/?"+query("scope", "admin").Encode(), ""),
+		"invalid_scope")
 }
 
 func TestUnitRequestKeys(t *testing.T) {
@@ -338,8 +348,9 @@ func TestUnitRequestKeys(t *testing.T) {
 	t.Run("a keyring has keys that instances share", func(t *testing.T) {
 		ring := func(letter string) func(*server.Config) {
 			return func(c *server.Config) {
-				ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(), Generate: true,
-					RSABits: 2048, Keys: []auth.Secret{secret(letter)}})
+				ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(),
+					Generate: true,
+					RSABits:  2048, Keys: []auth.Secret{secret(letter)}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -359,8 +370,10 @@ func TestUnitRequestKeys(t *testing.T) {
 	})
 	t.Run("a key that is short is refused, and no key is printed", func(t *testing.T) {
 		c := server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(), LoadUser: (&users{}).load,
-			RequestKeys: []auth.Secret{auth.Secret(strings.Repeat("s", 31))}, Grants: []server.GrantType{server.ClientCredentials{}}}
-		if _, err := server.New(c); err == nil || !strings.Contains(err.Error(), "Config.RequestKeys") || strings.Contains(err.Error(), "sss") {
+			RequestKeys: []auth.Secret{auth.Secret(strings.Repeat("s", 31))},
+			Grants:      []server.GrantType{server.ClientCredentials{}}}
+		if _, err := server.New(c); err == nil || !strings.Contains(err.Error(), "Config.RequestKeys") ||
+			strings.Contains(err.Error(), "sss") {
 			t.Errorf("got %v, want an error that names the setting", err)
 		}
 		c.RequestKeys = []auth.Secret{secret("s")}
@@ -369,7 +382,8 @@ func TestUnitRequestKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-			if text := fmt.Sprintf(verb, srv); strings.Contains(text, "sssss") || strings.Contains(text, "7373737373") ||
+			if text := fmt.Sprintf(verb, srv); strings.Contains(text, "sssss") ||
+				strings.Contains(text, "7373737373") ||
 				strings.Contains(text, "115 115 115") {
 				t.Errorf("%s shows a key", verb)
 			}
@@ -400,7 +414,8 @@ func serverOf(t testing.TB) (srv *server.Server, get func(path, cookie string) i
 	returnTo = new(string)
 	us := &users{stamps: map[string]string{"alice": "a"}, off: map[string]bool{}}
 	srv, err := server.New(server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(), LoadUser: us.load,
-		Keys: keysOf(t, jwt.ES256, jwt.RS256), SignIn: func(_ http.ResponseWriter, _ *http.Request, asked server.SignInRequest) {
+		Keys: keysOf(t, jwt.ES256, jwt.RS256), SignIn: func(_ http.ResponseWriter, _ *http.Request,
+			asked server.SignInRequest) {
 			*returnTo = asked.ReturnTo
 		}})
 	if err != nil {
@@ -466,7 +481,8 @@ func FuzzAKeptRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		path := "/o/authorize/?" + url.Values{"interaction": {text}}.Encode()
 		asked, err := srv.SignInRequest(t.Context(), path)
-		if err != nil || asked != nil && strings.NewReplacer("\r", "", "\n", "").Replace(text)[:len(good)-1] != good[:len(good)-1] {
+		if err != nil || asked != nil && strings.NewReplacer("\r", "", "\n", "").Replace(
+			text)[:len(good)-1] != good[:len(good)-1] {
 			t.Errorf("%q: %v, %v", text, asked, err)
 		}
 	})

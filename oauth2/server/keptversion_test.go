@@ -22,7 +22,8 @@ func TestUnitARequestOfAnotherVersionIsRefused(t *testing.T) {
 	bound := "authorization request to " + s.config.Issuer
 	text, err := seal.OpenLong(seals, u.Query().Get("interaction"), bound, 5000)
 	s.must(err)
-	for version, want := range map[string]int{`"v":1`: http.StatusOK, `"v":2`: http.StatusBadRequest, `"w":1`: http.StatusBadRequest} {
+	for version, want := range map[string]int{`"v":1`: http.StatusOK, `"v":2`: http.StatusBadRequest,
+		`"w":1`: http.StatusBadRequest} {
 		t.Run(version, func(t *testing.T) {
 			other := strings.Replace(string(text), `"v":1`, version, 1)
 			a := s.as("alice").do("GET", "/o/authorize/?interaction="+seal.Seal(seals, []byte(other), bound), "")

@@ -56,7 +56,7 @@ func (i *issuing) must(err error) {
 	}
 }
 
-// resource is an API whose first source is the server.
+// resource is an API with the server as its first source.
 func (i *issuing) resource(config oauth2.Config) *oauth2.Resource {
 	i.Helper()
 	config.Resource, config.LoadUser = knownAPI, i.users.load
@@ -139,7 +139,8 @@ func TestUnitWhatIsKnownOfAnOpaqueTokenEndsInTime(t *testing.T) {
 	i.Run(t, "requests share one credential", func(i *issuing) {
 		token := i.token("alice")
 		first := i.credential(i.api, token)
-		if again := i.credential(i.api, token); again != first || again.Subject != "alice" || again.Backend() != "oauth2" {
+		if again := i.credential(i.api, token); again != first || again.Subject != "alice" ||
+			again.Backend() != "oauth2" {
 			i.Errorf("want %+v, got %+v", first, again)
 		}
 	})
@@ -241,7 +242,7 @@ func (o *own) FindAccess(ctx context.Context, digest string) (*server.Access, *s
 	return o.MemoryStore.FindAccess(ctx, digest)
 }
 
-// copying is a store that returns copies whose scopes it has changed.
+// copying is a store that returns copies with other scopes.
 type copying struct{ server.Store }
 
 func (c copying) FindAccess(ctx context.Context, digest string) (*server.Access, *server.Grant, error) {
@@ -301,11 +302,14 @@ func TestUnitStoresOfOthers(t *testing.T) {
 		now := time.Now().UTC()
 		ours := backend.NewToken("at_", "alice", backend.DefaultTokenLength)
 		for id, token := range map[string]string{"1": ours, "2": "at_abc"} {
-			grant := &server.Grant{ID: id, ClientID: i.client.ID, UserID: "alice", Created: now, ExpiresAt: now.Add(time.Hour),
-				Stamp: backend.Stamp("oauth2", user{"alice", "a"})}
-			access := &server.Access{Digest: backend.TokenDigest(token, "at_"[:min(3, len(token)-3)]), ID: id, GrantID: id,
+			grant := &server.Grant{ID: id, ClientID: i.client.ID, UserID: "alice", Created: now,
+				ExpiresAt: now.Add(time.Hour),
+				Stamp:     backend.Stamp("oauth2", user{"alice", "a"})}
+			access := &server.Access{Digest: backend.TokenDigest(token, "at_"[:min(3, len(token)-3)]), ID: id,
+				GrantID:  id,
 				Audience: []string{knownAPI}, Issued: now, ExpiresAt: now.Add(time.Hour)}
-			if added, err := store.Start(t.Context(), grant, server.Tokens{Access: access}, 0, false); !added.OK() || err != nil {
+			if added, err := store.Start(t.Context(), grant, server.Tokens{Access: access}, 0, false); !added.OK() ||
+				err != nil {
 				t.Fatal(added, err)
 			}
 		}

@@ -13,7 +13,8 @@ import (
 // withDeveloper is a service with a client that the user bob registered.
 func withDeveloper(t *testing.T) *service {
 	s := newService(t, nil)
-	s.add(server.Registration{ClientID: "bobs", ClientName: "Bob & Co", Owner: "bob", RedirectURIs: []string{"https://phish.example/login"},
+	s.add(server.Registration{ClientID: "bobs", ClientName: "Bob & Co", Owner: "bob",
+		RedirectURIs:           []string{"https://phish.example/login"},
 		PostLogoutRedirectURIs: []string{"https://phish.example/bye"}})
 	return s
 }
@@ -21,7 +22,8 @@ func withDeveloper(t *testing.T) *service {
 // asks wants a page that leads to the client, and to nowhere by itself. It returns the link, or "".
 func asks(t *testing.T, a answer, status int) string {
 	t.Helper()
-	if a.StatusCode != status || a.Header.Get("Location") != "" || a.Header.Get("Refresh") != "" || strings.Contains(a.body, "<script") ||
+	if a.StatusCode != status || a.Header.Get("Location") != "" || a.Header.Get("Refresh") != "" ||
+		strings.Contains(a.body, "<script") ||
 		!strings.Contains(a.body, "Bob &amp; Co") || !strings.Contains(a.body, "<b>phish.example</b>") {
 		t.Errorf("got %d %v %s, want a page that asks", a.StatusCode, a.Header, a.body)
 	}
@@ -45,30 +47,34 @@ func TestUnitNoOpenRedirector(t *testing.T) {
 		t.Run(name+" of a developer's client asks a stranger, and sends back a user", func(t *testing.T) {
 			link := asks(t, s.stranger().authorize(of(pairs...)...), http.StatusBadRequest)
 			u, err := url.Parse(link)
-			if err != nil || u.Host != "phish.example" || u.Query().Get("error") == "" || u.Query().Get("iss") != s.http.URL {
+			if err != nil || u.Host != "phish.example" || u.Query().Get("error") == "" ||
+				u.Query().Get("iss") != s.http.URL {
 				t.Errorf("got the link %q, want one to the client with the error", link)
 			}
 			asks(t, s.stranger().do("POST", "/o/authorize/", query(of(pairs...)...).Encode()), http.StatusBadRequest)
 			for _, id := range []string{"alice", "bob"} {
-				if a := s.as(id).authorize(of(pairs...)...); a.StatusCode != http.StatusSeeOther || a.location("error") == "" {
+				if a := s.as(id).authorize(of(pairs...)...); a.StatusCode != http.StatusSeeOther ||
+					a.location("error") == "" {
 					t.Errorf("got %d %v for %s, want the error at the client", a.StatusCode, a.Header, id)
 				}
 			}
-			sent(t, s, "an operator's client", s.stranger().authorize(pairs...), s.as("alice").authorize(pairs...).location("error"))
+			sent(t, s, "an operator's client", s.stranger().authorize(pairs...),
+				s.as("alice").authorize(pairs...).location("error"))
 		})
 	}
-	t.Run("a silent request asks where a page can be shown, and is answered in a frame and to a program", func(t *testing.T) {
-		address := "/o/authorize/?" + query(of("prompt", "none")...).Encode()
-		link := asks(t, s.stranger().do("GET", address, "", navigates...), http.StatusBadRequest)
-		if !strings.Contains(link, "error=login_required") || !strings.Contains(link, "state=xyz") {
-			t.Errorf("got the link %q", link)
-		}
-		for _, headers := range [][]string{silent, nil} {
-			if a := s.stranger().do("GET", address, "", headers...); a.location("error") != "login_required" {
-				t.Errorf("got %d %v, want login_required", a.StatusCode, a.Header)
+	t.Run("a silent request asks where a page can be shown, and is answered in a frame and to a program",
+		func(t *testing.T) {
+			address := "/o/authorize/?" + query(of("prompt", "none")...).Encode()
+			link := asks(t, s.stranger().do("GET", address, "", navigates...), http.StatusBadRequest)
+			if !strings.Contains(link, "error=login_required") || !strings.Contains(link, "state=xyz") {
+				t.Errorf("got the link %q", link)
 			}
-		}
-	})
+			for _, headers := range [][]string{silent, nil} {
+				if a := s.stranger().do("GET", address, "", headers...); a.location("error") != "login_required" {
+					t.Errorf("got %d %v, want login_required", a.StatusCode, a.Header)
+				}
+			}
+		})
 	t.Run("an answer by form_post waits for its button", func(t *testing.T) {
 		a := s.stranger().authorize(of("scope", "admin", "response_mode", "form_post")...)
 		asks(t, a, http.StatusBadRequest)
@@ -79,24 +85,29 @@ func TestUnitNoOpenRedirector(t *testing.T) {
 		}
 	})
 	t.Run("a private-use scheme has a link", func(t *testing.T) {
-		s.add(server.Registration{ClientID: "native", ClientName: "Bob & Co", Owner: "bob", RedirectURIs: []string{"com.example.bob:/cb"},
+		s.add(server.Registration{ClientID: "native", ClientName: "Bob & Co", Owner: "bob",
+			RedirectURIs:            []string{"com.example.bob:/cb"},
 			TokenEndpointAuthMethod: "none"})
 		a := s.stranger().authorize("client_id", "native", "redirect_uri", "com.example.bob:/cb", "scope", "admin")
-		if a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `href="com.example.bob:/cb?error=invalid_scope`) {
+		if a.StatusCode != http.StatusBadRequest ||
+			!strings.Contains(a.body, `href="com.example.bob:/cb?error=invalid_scope`) {
 			t.Errorf("got %d %s", a.StatusCode, a.body)
 		}
 	})
 	t.Run("a good request asks for the login, as ever", func(t *testing.T) {
-		if a := s.stranger().authorize(of()...); a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Header.Get("Location"), "/login?") {
+		if a := s.stranger().authorize(of()...); a.StatusCode != http.StatusSeeOther ||
+			!strings.HasPrefix(a.Header.Get("Location"), "/login?") {
 			t.Errorf("got %d %v", a.StatusCode, a.Header)
 		}
 	})
 	t.Run("an outage is told to the client", func(t *testing.T) {
 		keys := &brokenKeys{KeySource: s.keys}
 		s := newService(t, func(c *server.Config) { c.Keys = keys })
-		s.add(server.Registration{ClientID: "bobs", Owner: "bob", RedirectURIs: []string{"https://phish.example/login"}})
+		s.add(
+			server.Registration{ClientID: "bobs", Owner: "bob", RedirectURIs: []string{"https://phish.example/login"}})
 		keys.off = true
-		if a := s.stranger().authorize(of("id_token_hint", "x.y.z")...); a.location("error") != "temporarily_unavailable" {
+		if a := s.stranger().authorize(of("id_token_hint", "x.y.z")...); a.location(
+			"error") != "temporarily_unavailable" {
 			t.Errorf("got %d %v", a.StatusCode, a.Header)
 		}
 	})
@@ -134,7 +145,8 @@ func TestUnitLogoutIsNoOpenRedirector(t *testing.T) {
 		}
 	})
 	t.Run("a stranger of the operator's client is sent on", func(t *testing.T) {
-		a := s.stranger().do("GET", "/o/logout/?client_id=web&post_logout_redirect_uri=https%3A%2F%2Fweb.example%2Fbye", "")
+		a := s.stranger().do("GET", "/o/logout/?client_id=web&post_logout_redirect_uri=https%3A%2F%2Fweb.example%2Fbye",
+			"")
 		if a.Header.Get("Location") != "https://web.example/bye" {
 			t.Errorf("got %d %v", a.StatusCode, a.Header)
 		}

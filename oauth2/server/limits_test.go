@@ -19,7 +19,8 @@ func TestAnAccessTokenExpiresBeforeItsGrant(t *testing.T) {
 	if a := s.post("/o/introspect/", "web", "token", tokens.text("access_token")); a.body != inactive {
 		t.Error(a.body)
 	}
-	if a := s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer "+tokens.text("access_token")); a.StatusCode != 401 {
+	if a := s.stranger().do("GET", "/o/userinfo/", "", "Authorization",
+		"Bearer "+tokens.text("access_token")); a.StatusCode != 401 {
 		t.Errorf("userinfo: %d", a.StatusCode)
 	}
 	if a := s.refresh(tokens.text("refresh_token")); a.StatusCode != 200 {
@@ -27,7 +28,7 @@ func TestAnAccessTokenExpiresBeforeItsGrant(t *testing.T) {
 	}
 }
 
-// aging is a store whose access tokens have just expired.
+// aging is a store of access tokens that have just expired.
 type aging struct{ server.Store }
 
 func (a aging) FindAccess(ctx context.Context, digest string) (*server.Access, *server.Grant, error) {
@@ -43,7 +44,8 @@ func (a aging) FindAccess(ctx context.Context, digest string) (*server.Access, *
 func TestAConsentPageOfAnotherUserInASessionOfTheSameName(t *testing.T) {
 	s := newService(t, nil)
 	page := s.as("alice").authorize()
-	if a := s.asOf("bob", "session-alice", time.Now()).do("POST", "/o/authorize/", with(fields(page.body), "allow", "1").Encode()); a.StatusCode != 403 {
+	if a := s.asOf("bob", "session-alice", time.Now()).do("POST", "/o/authorize/",
+		with(fields(page.body), "allow", "1").Encode()); a.StatusCode != 403 {
 		t.Errorf("%d %s", a.StatusCode, a.Header.Get("Location"))
 	}
 }
@@ -67,12 +69,17 @@ func TestAConsentThatIsWithdrawnMeanwhileGivesNothing(t *testing.T) {
 
 func TestAClientAsksForItsOwnScopesAndResourcesAlone(t *testing.T) {
 	s := newService(t, nil)
-	s.add(server.Registration{ClientID: "small", RedirectURIs: []string{"https://web.example/callback?a=b"}, Scope: "openid", Resources: []string{"https://other.example/"}})
-	sent(t, s, "a scope of others", s.as("alice").authorize("client_id", "small", "scope", "openid read"), "invalid_scope")
-	sent(t, s, "a resource of others", s.as("alice").authorize("client_id", "small", "scope", "openid", "resource", s.http.URL), "invalid_target")
+	s.add(server.Registration{ClientID: "small", RedirectURIs: []string{"https://web.example/callback?a=b"},
+		Scope: "openid", Resources: []string{"https://other.example/"}})
+	sent(t, s, "a scope of others", s.as("alice").authorize("client_id", "small", "scope", "openid read"),
+		"invalid_scope")
+	sent(t, s, "a resource of others", s.as("alice").authorize("client_id", "small", "scope", "openid", "resource",
+		s.http.URL), "invalid_target")
 	code := s.as("alice").code("client_id", "small", "scope", "-")
-	a := s.post("/o/token/", "small", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://web.example/callback?a=b", "code_verifier", verifier)
-	if token, err := s.server.Inspect(t.Context(), a.text("access_token")); err != nil || len(token.Scope) != 1 || token.Audience[0] != "https://other.example/" {
+	a := s.post("/o/token/", "small", "grant_type", "authorization_code", "code", code, "redirect_uri",
+		"https://web.example/callback?a=b", "code_verifier", verifier)
+	if token, err := s.server.Inspect(t.Context(), a.text("access_token")); err != nil || len(token.Scope) != 1 ||
+		token.Audience[0] != "https://other.example/" {
 		t.Errorf("%+v, %v", token, err)
 	}
 	if a.json("refresh_token") != nil {
@@ -83,7 +90,8 @@ func TestAClientAsksForItsOwnScopesAndResourcesAlone(t *testing.T) {
 func TestATokenEndsWithThePasswordOfItsUser(t *testing.T) {
 	s := newService(t, nil)
 	token := s.tokens("alice").text("access_token")
-	api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server}, LoadUser: s.users.load})
+	api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server},
+		LoadUser: s.users.load})
 	s.must(err)
 	if _, _, err := api.VerifyToken(t.Context(), token); err != nil {
 		t.Fatal(err)

@@ -97,7 +97,8 @@ func TestUnitLists(t *testing.T) {
 			if len(all) != 4 || i < 0 {
 				t.Fatalf("got %+v with a limit of %d, want 4 applications", all, limit)
 			}
-			if web := all[i]; web.Consent == nil || web.Grants != 1 || len(web.Permissions) != 2 || web.Since.IsZero() ||
+			if web := all[i]; web.Consent == nil || web.Grants != 1 || len(web.Permissions) != 2 ||
+				web.Since.IsZero() ||
 				web.LastUsed.IsZero() {
 				t.Errorf("got %+v", web)
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
-// retired returns a service and an ID token of alice for the client web whose key the operator has retired.
+// retired returns a service and an ID token of alice for the client web, by a key that the operator has retired.
 func retired(t *testing.T) (s *service, log *lines, token, access string) {
 	ring := openRing(t, jwt.NewMemoryKeyStore(), true, jwt.ES256)
 	s, log = logged(t, func(c *server.Config) { c.Keys, c.IDTokenAlgorithm = ring, jwt.ES256 })
@@ -36,7 +36,8 @@ func TestUnitALogoutWithAnIDTokenOfARetiredKey(t *testing.T) {
 		t.Run("the user is asked, and then led back, with the parameters "+parameters, func(t *testing.T) {
 			s, log, hint, _ := retired(t)
 			page := s.as("alice").do("GET", "/o/logout/?id_token_hint="+hint+parameters, "")
-			if page.StatusCode != 200 || !strings.Contains(page.body, "Sign out of") || page.Header.Get("Set-Cookie") != "" {
+			if page.StatusCode != 200 || !strings.Contains(page.body, "Sign out of") ||
+				page.Header.Get("Set-Cookie") != "" {
 				t.Fatalf("%d %s", page.StatusCode, page.body)
 			}
 			if !strings.Contains(page.body, "Web &lt;b&gt;shop") {
@@ -68,22 +69,27 @@ func TestUnitALogoutWithAnIDTokenOfARetiredKey(t *testing.T) {
 	kid := known["kid"].(string)
 	claims := `{"iss":"` + issuer + `","sub":"alice","aud":"web","sid":"session-alice"}`
 	for sentence, parameters := range map[string]string{
-		"another client's":                    "client_id=app&id_token_hint=" + hint,
-		"an address that is not registered":   "id_token_hint=" + hint + "&post_logout_redirect_uri=https://evil.example/",
-		"a key that is there, signed wrongly": "id_token_hint=" + forge(`{"alg":"ES256","typ":"JWT","kid":"`+kid+`"}`, claims),
-		"no key":                              "id_token_hint=" + forge(`{"alg":"ES256","typ":"JWT"}`, claims),
-		"another kind of token":               "id_token_hint=" + forge(`{"alg":"ES256","typ":"at+jwt","kid":"x"}`, claims),
-		"another issuer":                      "id_token_hint=" + forge(`{"alg":"ES256","typ":"JWT","kid":"x"}`, `{"iss":"https://evil.example","sub":"a","aud":"web"}`),
-		"claims that are no object":           "id_token_hint=" + forge(`{"alg":"ES256","typ":"JWT","kid":"x"}`, `[]`),
-		"a header that is none":               "id_token_hint=" + forge(`"evil"`, claims),
-		"two parts":                           "id_token_hint=" + strings.Join(strings.Split(hint, ".")[:2], "."),
+		"another client's": "client_id=app&id_token_hint=" + hint,
+		"an address that is not registered": "id_token_hint=" + hint + "&post_logout_redirect_uri=https://" +
+			"evil.example/",
+		"a key that is there, signed wrongly": "id_token_hint=" +
+			forge(`{"alg":"ES256","typ":"JWT","kid":"`+kid+`"}`, claims),
+		"no key": "id_token_hint=" + forge(`{"alg":"ES256","typ":"JWT"}`, claims),
+		"another kind of token": "id_token_hint=" +
+			forge(`{"alg":"ES256","typ":"at+jwt","kid":"x"}`, claims),
+		"another issuer": "id_token_hint=" + forge(`{"alg":"ES256","typ":"JWT","kid":"x"}`,
+			`{"iss":"https://evil.example","sub":"a","aud":"web"}`),
+		"claims that are no object": "id_token_hint=" + forge(`{"alg":"ES256","typ":"JWT","kid":"x"}`, `[]`),
+		"a header that is none":     "id_token_hint=" + forge(`"evil"`, claims),
+		"two parts":                 "id_token_hint=" + strings.Join(strings.Split(hint, ".")[:2], "."),
 	} {
 		t.Run("a hint that is none is refused: "+sentence, func(t *testing.T) {
 			shown(t, sentence, s.as("alice").do("GET", "/o/logout/?"+parameters, ""), 400)
 		})
 	}
 	t.Run("a forged hint signs nobody out, however good its claims are", func(t *testing.T) {
-		page := s.as("alice").do("GET", "/o/logout/?id_token_hint="+forge(`{"alg":"ES256","typ":"JWT","kid":"x"}`, claims), "")
+		page := s.as("alice").do("GET", "/o/logout/?id_token_hint="+forge(`{"alg":"ES256","typ":"JWT","kid":"x"}`,
+			claims), "")
 		if page.StatusCode != 200 || !strings.Contains(page.body, "Sign out of") || !s.good(access) {
 			t.Errorf("%d %s", page.StatusCode, page.body)
 		}
@@ -94,7 +100,8 @@ func TestUnitALogoutWithAnIDTokenOfARetiredKey(t *testing.T) {
 }
 
 func FuzzUnitAHintThatIsNotSignedSignsNobodyOut(f *testing.F) {
-	f.Add(`{"alg":"ES256","typ":"JWT","kid":"x"}`, `{"iss":"ISSUER","sub":"alice","aud":"web","sid":"session-alice"}`, "sig")
+	f.Add(`{"alg":"ES256","typ":"JWT","kid":"x"}`, `{"iss":"ISSUER","sub":"alice","aud":"web","sid":"session-alice"}`,
+		"sig")
 	f.Add(`{"kid":"x","typ":"jwt"}`, `{"iss":"ISSUER","sub":"alice","aud":["web","app"]}`, "")
 	f.Add(`null`, `[]`, ".")
 	var s *service
@@ -107,7 +114,8 @@ func FuzzUnitAHintThatIsNotSignedSignsNobodyOut(f *testing.F) {
 			handlers, cookie = s.handlers(), s.as("alice").cookie
 		}
 		encode := base64.RawURLEncoding.EncodeToString
-		hint := encode([]byte(header)) + "." + encode([]byte(strings.ReplaceAll(claims, "ISSUER", s.config.Issuer))) + "." + signature
+		hint := encode([]byte(header)) + "." + encode([]byte(strings.ReplaceAll(claims, "ISSUER", s.config.Issuer))) +
+			"." + signature
 		r := httptest.NewRequest("GET", "/o/logout/?id_token_hint="+url.QueryEscape(hint), nil)
 		r.Header.Set("Cookie", "login="+cookie)
 		w := &recorder{header: http.Header{}}

@@ -11,13 +11,16 @@ import (
 
 func TestUnitEveryNameOfThisMachineIsLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
-		"app.localhost:8000": true, "localhost.:8000": true, "localhost": true, "LOCALHOST:1": true, "127.1.2.3:8000": true,
-		"[::1]:8000": true, "[::ffff:127.0.0.1]": true,
-		"localhost.example": false, "notlocalhost": false, "10.0.0.1": false, "[::2]": false, "127.0.0.1.example": false,
+		"app.localhost:8000": true, "localhost.:8000": true, "localhost": true, "LOCALHOST:1": true,
+		"127.1.2.3:8000": true,
+		"[::1]:8000":     true, "[::ffff:127.0.0.1]": true,
+		"localhost.example": false, "notlocalhost": false, "10.0.0.1": false, "[::2]": false,
+		"127.0.0.1.example": false,
 	} {
 		t.Run("the issuer at "+host, func(t *testing.T) {
 			_, err := server.New(server.Config{
-				Issuer: "http://" + host, Store: server.NewMemoryStore(), Grants: []server.GrantType{server.ClientCredentials{}},
+				Issuer: "http://" + host, Store: server.NewMemoryStore(), Grants: []server.GrantType{
+					server.ClientCredentials{}},
 				LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
 			})
 			if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "loopback") {
@@ -38,7 +41,8 @@ func TestUnitAuditNamesRedirectURIsByALocalName(t *testing.T) {
 		"http://127.0.0.1/cb": false, "http://[::1]:8000/cb": false, "https://localhost/cb": false,
 	} {
 		t.Run(uri, func(t *testing.T) {
-			found := server.Audit(server.Config{Issuer: "https://a.example"}, &server.Client{ID: "x", RedirectURIs: []string{uri}})
+			found := server.Audit(server.Config{Issuer: "https://a.example"},
+				&server.Client{ID: "x", RedirectURIs: []string{uri}})
 			got := false
 			for _, f := range found {
 				got = got || f.Section == "RFC 8252 §8.3"

@@ -26,7 +26,8 @@ func TestAUserSeesAndEndsWhatApplicationsMayDo(t *testing.T) {
 	pending := s.as("alice").code("scope", "openid write")
 	first := s.as("alice").authorize("client_id", "first", "redirect_uri", "https://first.example/cb").location("code")
 	page := s.as("alice").do("GET", "/o/authorized_tokens/", "")
-	for _, text := range []string{"Web &lt;b&gt;shop", "read your reports", "write &lt;reports&gt;", `action="/o/authorized_tokens/web/delete/"`, `action="/o/authorized_tokens/first/delete/"`} {
+	for _, text := range []string{"Web &lt;b&gt;shop", "read your reports", "write &lt;reports&gt;",
+		`action="/o/authorized_tokens/web/delete/"`, `action="/o/authorized_tokens/first/delete/"`} {
 		if !strings.Contains(page.body, text) {
 			t.Errorf("%s is not on the page: %s", text, page.body)
 		}
@@ -35,8 +36,9 @@ func TestAUserSeesAndEndsWhatApplicationsMayDo(t *testing.T) {
 		t.Error("bob sees what is alice's")
 	}
 	for sentence, a := range map[string]answer{
-		"from elsewhere": s.as("alice").do("POST", "/o/authorized_tokens/web/delete/", "", "Sec-Fetch-Site", "cross-site"),
-		"by a stranger":  s.stranger().do("POST", "/o/authorized_tokens/web/delete/", ""),
+		"from elsewhere": s.as("alice").do("POST", "/o/authorized_tokens/web/delete/", "", "Sec-Fetch-Site",
+			"cross-site"),
+		"by a stranger": s.stranger().do("POST", "/o/authorized_tokens/web/delete/", ""),
 	} {
 		if a.StatusCode != 403 {
 			t.Errorf("%s: %d", sentence, a.StatusCode)
@@ -45,22 +47,26 @@ func TestAUserSeesAndEndsWhatApplicationsMayDo(t *testing.T) {
 	if a := s.as("alice").do("GET", "/o/authorized_tokens/web/delete/", ""); a.StatusCode != 405 {
 		t.Errorf("%d", a.StatusCode)
 	}
-	if a := s.stranger().do("GET", "/o/authorized_tokens/", ""); a.StatusCode != 303 || s.logins[len(s.logins)-1].ReturnTo != "/o/authorized_tokens/" {
+	if a := s.stranger().do("GET", "/o/authorized_tokens/", ""); a.StatusCode != 303 ||
+		s.logins[len(s.logins)-1].ReturnTo != "/o/authorized_tokens/" {
 		t.Errorf("%d %v", a.StatusCode, a.Header)
 	}
 	if !s.good(tokens.text("access_token")) {
 		t.Fatal("it has ended already")
 	}
-	if a := s.as("alice").do("POST", "/o/authorized_tokens/web/delete/", ""); a.StatusCode != 303 || a.Header.Get("Location") != "/o/authorized_tokens/" {
+	if a := s.as("alice").do("POST", "/o/authorized_tokens/web/delete/", ""); a.StatusCode != 303 ||
+		a.Header.Get("Location") != "/o/authorized_tokens/" {
 		t.Errorf("%d %v", a.StatusCode, a.Header)
 	}
-	if s.good(tokens.text("access_token")) || s.refresh(tokens.text("refresh_token")).StatusCode != 400 || s.redeem(pending).StatusCode != 400 {
+	if s.good(tokens.text("access_token")) || s.refresh(tokens.text("refresh_token")).StatusCode != 400 ||
+		s.redeem(pending).StatusCode != 400 {
 		t.Error("something of it is good")
 	}
 	if !s.good(bobs.text("access_token")) {
 		t.Error("bob's has ended")
 	}
-	if a := s.post("/o/token/", "first", "redirect_uri", "https://first.example/cb", "grant_type", "authorization_code", "code", first, "code_verifier", verifier); a.StatusCode != 200 {
+	if a := s.post("/o/token/", "first", "redirect_uri", "https://first.example/cb", "grant_type", "authorization_code",
+		"code", first, "code_verifier", verifier); a.StatusCode != 200 {
 		t.Errorf("another client's: %d %s", a.StatusCode, a.body)
 	}
 	if a := s.as("alice").authorize(); a.StatusCode != 200 {
@@ -78,7 +84,9 @@ var code = regexp.MustCompile(`<code id="(client_id|client_secret)">([^<]*)</cod
 // register fills in the form and returns the identifier and the secret on the page.
 func (b *browser) register(pairs ...string) (a answer, id, secret string) {
 	b.Helper()
-	form := with(url.Values{"name": {"Mine"}, "client_type": {"confidential"}, "authorization_grant_type": {"authorization_code", "refresh_token"}, "redirect_uris": {"https://mine.example/cb"}}, pairs...)
+	form := with(url.Values{"name": {"Mine"}, "client_type": {"confidential"},
+		"authorization_grant_type": {"authorization_code", "refresh_token"},
+		"redirect_uris":            {"https://mine.example/cb"}}, pairs...)
 	a = b.do("POST", "/o/applications/register/", form.Encode())
 	for _, m := range code.FindAllStringSubmatch(a.body, -1) {
 		if m[1] == "client_id" {
@@ -93,7 +101,8 @@ func (b *browser) register(pairs ...string) (a answer, id, secret string) {
 func TestADeveloperAndTheirApplication(t *testing.T) {
 	s := newService(t, nil)
 	alice := s.as("alice")
-	if a := alice.do("GET", "/o/applications/register/", ""); a.StatusCode != 200 || !strings.Contains(a.body, `name="client_type"`) || !strings.Contains(a.body, `name="redirect_uris"`) {
+	if a := alice.do("GET", "/o/applications/register/", ""); a.StatusCode != 200 ||
+		!strings.Contains(a.body, `name="client_type"`) || !strings.Contains(a.body, `name="redirect_uris"`) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 	a, id, secret := alice.register()
@@ -101,29 +110,37 @@ func TestADeveloperAndTheirApplication(t *testing.T) {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
 	client, err := s.server.Client(t.Context(), id)
-	if err != nil || client.Owner != "alice" || client.FirstParty || !client.CheckSecret(secret) || client.SecretDigest == secret {
+	if err != nil || client.Owner != "alice" || client.FirstParty || !client.CheckSecret(secret) ||
+		client.SecretDigest == secret {
 		t.Errorf("%+v, %v", client, err)
 	}
 	s.secrets[id] = secret
 	grant := s.as("bob").code("client_id", id, "redirect_uri", "https://mine.example/cb")
-	tokens := s.post("/o/token/", id, "grant_type", "authorization_code", "code", grant, "redirect_uri", "https://mine.example/cb", "code_verifier", verifier)
+	tokens := s.post("/o/token/", id, "grant_type", "authorization_code", "code", grant, "redirect_uri",
+		"https://mine.example/cb", "code_verifier", verifier)
 	if tokens.StatusCode != 200 {
 		t.Fatalf("%d %s", tokens.StatusCode, tokens.body)
 	}
 	path := "/o/applications/" + id + "/"
 	for _, at := range []string{path, path + "update/", "/o/applications/"} {
-		if a := alice.do("GET", at, ""); a.StatusCode != 200 || strings.Contains(a.body, secret) || !strings.Contains(a.body, "Mine") {
+		if a := alice.do("GET", at, ""); a.StatusCode != 200 || strings.Contains(a.body, secret) ||
+			!strings.Contains(a.body, "Mine") {
 			t.Errorf("%s: %d %s", at, a.StatusCode, a.body)
 		}
 	}
-	changed := url.Values{"name": {`<script>alert("x")</script>`}, "client_type": {"confidential"}, "authorization_grant_type": {"authorization_code"}, "redirect_uris": {"https://mine.example/cb\nhttps://mine.example/two"}}
-	if a := alice.do("POST", path+"update/", changed.Encode()); a.StatusCode != 303 || a.Header.Get("Location") != path {
+	changed := url.Values{"name": {`<script>alert("x")</script>`}, "client_type": {"confidential"},
+		"authorization_grant_type": {"authorization_code"},
+		"redirect_uris":            {"https://mine.example/cb\nhttps://mine.example/two"}}
+	if a := alice.do("POST", path+"update/", changed.Encode()); a.StatusCode != 303 ||
+		a.Header.Get("Location") != path {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
-	if a := alice.do("GET", path, ""); strings.Contains(a.body, "<script>") || !strings.Contains(a.body, "https://mine.example/two") {
+	if a := alice.do("GET", path, ""); strings.Contains(a.body, "<script>") ||
+		!strings.Contains(a.body, "https://mine.example/two") {
 		t.Error(a.body)
 	}
-	if client, err := s.server.Client(t.Context(), id); err != nil || !client.CheckSecret(secret) || client.Allows("refresh_token") || client.Owner != "alice" {
+	if client, err := s.server.Client(t.Context(), id); err != nil || !client.CheckSecret(secret) ||
+		client.Allows("refresh_token") || client.Owner != "alice" {
 		t.Errorf("%+v, %v", client, err)
 	}
 	renewed := alice.do("POST", path+"secret/", "")
@@ -144,13 +161,18 @@ func TestADeveloperAndTheirApplication(t *testing.T) {
 
 func TestAFormAsDjangoOAuthToolkitSendsIt(t *testing.T) {
 	s := newService(t, nil)
-	a, id, secret := s.as("alice").register("authorization_grant_type", "authorization-code", "redirect_uris", "https://a.example/cb http://127.0.0.1/cb", "algorithm", "RS256", "allowed_origins", "", "client_secret", "chosen")
+	a, id, secret := s.as("alice").register("authorization_grant_type", "authorization-code", "redirect_uris",
+		"https://a.example/cb http://127.0.0.1/cb", "algorithm", "RS256", "allowed_origins", "",
+		"client_secret", "chosen")
 	client, err := s.server.Client(t.Context(), id)
-	if a.StatusCode != 200 || err != nil || secret == "chosen" || !slices.Equal(client.GrantTypes, []string{"authorization_code", "refresh_token"}) || len(client.RedirectURIs) != 2 {
+	if a.StatusCode != 200 || err != nil || secret == "chosen" ||
+		!slices.Equal(client.GrantTypes, []string{"authorization_code", "refresh_token"}) ||
+		len(client.RedirectURIs) != 2 {
 		t.Errorf("%d %+v %v", a.StatusCode, client, err)
 	}
 	a, id, secret = s.as("alice").register("client_type", "public")
-	if client, err := s.server.Client(t.Context(), id); err != nil || client == nil || !client.Public() || secret != "" {
+	if client, err := s.server.Client(t.Context(), id); err != nil || client == nil || !client.Public() ||
+		secret != "" {
 		t.Errorf("%d %+v %v", a.StatusCode, client, err)
 	}
 }
@@ -171,14 +193,16 @@ func TestAFormThatIsNotGoodIsShownAgain(t *testing.T) {
 		"too many addresses":   {"redirect_uris", strings.Repeat("https://a.example/ ", 60)},
 	} {
 		a, id, _ := s.as("alice").register(append(pairs, "name", `"><b>bold`)...)
-		if a.StatusCode != 400 || id != "" || !strings.Contains(a.body, `role="alert"`) || !strings.Contains(a.body, "&#34;&gt;&lt;b&gt;bold") || strings.Contains(a.body, "<b>bold") {
+		if a.StatusCode != 400 || id != "" || !strings.Contains(a.body, `role="alert"`) ||
+			!strings.Contains(a.body, "&#34;&gt;&lt;b&gt;bold") || strings.Contains(a.body, "<b>bold") {
 			t.Errorf("%s: %d %s", sentence, a.StatusCode, a.body)
 		}
 	}
 	if a, _, _ := s.as("alice").register("name", "a\x00b"); a.StatusCode != 400 {
 		t.Errorf("a NUL: %d", a.StatusCode)
 	}
-	if a := s.as("alice").do("POST", "/o/applications/register/", "{}", "Content-Type", "application/json"); a.StatusCode != 400 {
+	if a := s.as("alice").do("POST", "/o/applications/register/", "{}", "Content-Type",
+		"application/json"); a.StatusCode != 400 {
 		t.Errorf("JSON: %d", a.StatusCode)
 	}
 	if found, _, err := s.server.Clients(t.Context(), "alice", backend.Page{}); len(found) != 0 || err != nil {
@@ -193,8 +217,10 @@ func TestAnApplicationIsItsOwnersAlone(t *testing.T) {
 		shown(t, path, s.as("bob").do("GET", "/o/applications/"+path, ""), 404)
 	}
 	for _, action := range []string{"update", "secret", "delete"} {
-		shown(t, action, s.as("bob").do("POST", "/o/applications/"+id+"/"+action+"/", "name=evil&client_type=public"), 404)
-		if a := s.as("alice").do("POST", "/o/applications/"+id+"/"+action+"/", "name=x", "Sec-Fetch-Site", "cross-site"); a.StatusCode != 403 {
+		shown(t, action, s.as("bob").do("POST", "/o/applications/"+id+"/"+action+"/", "name=evil&client_type=public"),
+			404)
+		if a := s.as("alice").do("POST", "/o/applications/"+id+"/"+action+"/", "name=x", "Sec-Fetch-Site",
+			"cross-site"); a.StatusCode != 403 {
 			t.Errorf("%s from elsewhere: %d", action, a.StatusCode)
 		}
 		if a := s.as("alice").do("PUT", "/o/applications/"+id+"/"+action+"/", ""); a.StatusCode != 405 {
@@ -256,10 +282,12 @@ func TestWhatAClientCannotBeRegisteredWith(t *testing.T) {
 		}
 	}
 	c, secret, err := s.server.NewClient(server.Registration{RedirectURIs: uri, ClientName: "a\u202eb\n"})
-	if err != nil || c.ID == "" || c.Name != "ab" || !slices.Equal(c.GrantTypes, []string{"authorization_code"}) || !c.CheckSecret(secret.Reveal()) || c.CheckSecret("") {
+	if err != nil || c.ID == "" || c.Name != "ab" || !slices.Equal(c.GrantTypes, []string{"authorization_code"}) ||
+		!c.CheckSecret(secret.Reveal()) || c.CheckSecret("") {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if text := fmt.Sprintf("%v %+v %#v", secret, server.Registration{ClientSecret: secret}, server.Registration{ClientSecret: secret}); strings.Contains(text, secret.Reveal()) {
+	if text := fmt.Sprintf("%v %+v %#v", secret, server.Registration{ClientSecret: secret},
+		server.Registration{ClientSecret: secret}); strings.Contains(text, secret.Reveal()) {
 		t.Error(text)
 	}
 	_, _, err = s.server.AddClient(t.Context(), server.Registration{ClientID: "web", RedirectURIs: uri})
@@ -270,7 +298,9 @@ func TestWhatAClientCannotBeRegisteredWith(t *testing.T) {
 
 func TestAClientOfAFileIsWhatTheFileSays(t *testing.T) {
 	s := newService(t, nil)
-	all, err := server.ParseRegistrations([]byte(`[{"client_id":"f","client_secret":"one of 16 bytes…","redirect_uris":["https://a.example/"],"unknown":{"a":1}}]`))
+	all, err := server.ParseRegistrations(
+		[]byte(
+			`[{"client_id":"f","client_secret":"one of 16 bytes…","redirect_uris":["https://a.example/"],"unknown":{"a":1}}]`))
 	s.must(err)
 	first, err := s.server.EnsureClient(t.Context(), all[0])
 	s.must(err)
@@ -281,13 +311,17 @@ func TestAClientOfAFileIsWhatTheFileSays(t *testing.T) {
 	s.must(err)
 	all[0].ClientSecret, all[0].ClientName = "", "Named"
 	again, err := s.server.EnsureClient(t.Context(), all[0])
-	if err != nil || again.Name != "Named" || !again.CheckSecret("one of 16 bytes…") || !again.Disabled || !again.Created.Equal(first.Created) {
+	if err != nil || again.Name != "Named" || !again.CheckSecret("one of 16 bytes…") || !again.Disabled ||
+		!again.Created.Equal(first.Created) {
 		t.Errorf("%+v, %v", again, err)
 	}
-	if _, err := s.server.EnsureClient(t.Context(), server.Registration{RedirectURIs: []string{"https://a.example/"}}); err == nil {
+	if _, err := s.server.EnsureClient(t.Context(),
+		server.Registration{RedirectURIs: []string{"https://a.example/"}}); err == nil {
 		t.Error("without an identifier")
 	}
-	if bound, err := server.ParseRegistrations([]byte(`[{"client_id":"b","redirect_uris":["https://a.example/"],"dpop_bound_access_tokens":true}]`)); err != nil || len(bound) != 1 {
+	if bound, err := server.ParseRegistrations(
+		[]byte(
+			`[{"client_id":"b","redirect_uris":["https://a.example/"],"dpop_bound_access_tokens":true}]`)); err != nil || len(bound) != 1 {
 		t.Error(err)
 	} else if _, err := s.server.EnsureClient(t.Context(), bound[0]); !errors.Is(err, server.ErrUnsupported) {
 		t.Error(err)
@@ -300,7 +334,9 @@ func TestAClientOfAFileIsWhatTheFileSays(t *testing.T) {
 }
 
 func FuzzRegistrations(f *testing.F) {
-	f.Add([]byte(`[{"client_id":"f","client_secret":"one","redirect_uris":["https://a.example/"],"grant_types":["refresh_token"],"scope":"read"}]`))
+	f.Add(
+		[]byte(
+			`[{"client_id":"f","client_secret":"one","redirect_uris":["https://a.example/"],"grant_types":["refresh_token"],"scope":"read"}]`))
 	key, err := jwt.GenerateKey(jwt.ES256)
 	if err != nil {
 		f.Fatal(err)
@@ -309,7 +345,8 @@ func FuzzRegistrations(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s, err := server.New(server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(), Keys: keys, Grants: []server.GrantType{server.ClientCredentials{}},
+	s, err := server.New(server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(), Keys: keys,
+		Grants:   []server.GrantType{server.ClientCredentials{}},
 		LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound }})
 	if err != nil {
 		f.Fatal(err)
@@ -351,7 +388,8 @@ func TestAChangeThatDoesNotKnowTheLastOneIsNotMade(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if found, err := s.server.Client(t.Context(), "web"); err != nil || found.SecretDigest != now.SecretDigest || found.Disabled {
+	if found, err := s.server.Client(t.Context(), "web"); err != nil || found.SecretDigest != now.SecretDigest ||
+		found.Disabled {
 		t.Errorf("%+v, %v", found, err)
 	}
 	app, err := s.server.Client(t.Context(), "app")
@@ -370,14 +408,17 @@ func (voucher) Exchange(ctx context.Context, s *server.Server, r *server.TokenRe
 	if r.Form.Get("voucher") == "" {
 		return nil, &server.Error{Code: server.CodeInvalidRequest, Description: "The voucher is missing."}
 	}
-	return s.Issue(ctx, server.Issuance{Client: r.Client, Type: "urn:example:voucher", UserID: r.Form.Get("voucher"), Scopes: []string{"read"}, Refresh: true})
+	return s.Issue(ctx, server.Issuance{Client: r.Client, Type: "urn:example:voucher", UserID: r.Form.Get("voucher"),
+		Scopes: []string{"read"}, Refresh: true})
 }
 
 func TestAGrantOfOnesOwn(t *testing.T) {
 	s := newService(t, func(c *server.Config) {
-		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{}, server.ClientCredentials{}, voucher{}}
+		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{},
+			server.ClientCredentials{}, voucher{}}
 	})
-	s.add(server.Registration{ClientID: "till", GrantTypes: []string{"urn:example:voucher", "refresh_token"}, Scope: "read"})
+	s.add(server.Registration{ClientID: "till", GrantTypes: []string{"urn:example:voucher", "refresh_token"},
+		Scope: "read"})
 	redeem := func(v string) answer {
 		return s.post("/o/token/", "till", "grant_type", "urn:example:voucher", "voucher", v)
 	}
@@ -385,13 +426,16 @@ func TestAGrantOfOnesOwn(t *testing.T) {
 	if a.StatusCode != 200 || a.text("scope") != "read" || !s.good(a.text("access_token")) {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
-	if next := s.post("/o/token/", "till", "grant_type", "refresh_token", "refresh_token", a.text("refresh_token")); next.StatusCode != 200 {
+	if next := s.post("/o/token/", "till", "grant_type", "refresh_token", "refresh_token",
+		a.text("refresh_token")); next.StatusCode != 200 {
 		t.Errorf("%d %s", next.StatusCode, next.body)
 	}
 	refused(t, "nobody", redeem("nobody"), 400, "invalid_grant")
 	refused(t, "no voucher", redeem(""), 400, "invalid_request")
-	refused(t, "a client without it", s.post("/o/token/", "web", "grant_type", "urn:example:voucher"), 400, "unauthorized_client")
-	if m := s.stranger().do("GET", "/.well-known/oauth-authorization-server", ""); !strings.Contains(m.body, `"urn:example:voucher"`) {
+	refused(t, "a client without it", s.post("/o/token/", "web", "grant_type", "urn:example:voucher"), 400,
+		"unauthorized_client")
+	if m := s.stranger().do("GET", "/.well-known/oauth-authorization-server", ""); !strings.Contains(
+		m.body, `"urn:example:voucher"`) {
 		t.Error(m.body)
 	}
 }
@@ -407,13 +451,15 @@ func TestWrongWiringFailsAtNew(t *testing.T) {
 		"Store is missing":       func(c *server.Config) { c.Store = nil },
 		"LoadUser is missing":    func(c *server.Config) { c.LoadUser = nil },
 		"need Config.SignIn":     func(c *server.Config) { c.SignIn = nil },
-		"pages for people":       func(c *server.Config) { c.Grants, c.SignIn = []server.GrantType{server.ClientCredentials{}}, nil },
-		"Grace":                  func(c *server.Config) { c.Grace = time.Hour },
-		"Prefix":                 func(c *server.Config) { c.Prefix = "too long" },
-		"Path":                   func(c *server.Config) { c.Path = "o" },
-		"lifetime":               func(c *server.Config) { c.Lifetimes.Code = time.Hour },
-		"shorter than a second":  func(c *server.Config) { c.Lifetimes.Access = time.Millisecond },
-		"no absolute URL":        func(c *server.Config) { c.Resources = []server.Resource{{ID: "/x"}} },
+		"pages for people": func(c *server.Config) {
+			c.Grants, c.SignIn = []server.GrantType{server.ClientCredentials{}}, nil
+		},
+		"Grace":                 func(c *server.Config) { c.Grace = time.Hour },
+		"Prefix":                func(c *server.Config) { c.Prefix = "too long" },
+		"Path":                  func(c *server.Config) { c.Path = "o" },
+		"lifetime":              func(c *server.Config) { c.Lifetimes.Code = time.Hour },
+		"shorter than a second": func(c *server.Config) { c.Lifetimes.Access = time.Millisecond },
+		"no absolute URL":       func(c *server.Config) { c.Resources = []server.Resource{{ID: "/x"}} },
 		"two resources": func(c *server.Config) {
 			c.Resources = []server.Resource{{ID: "https://a.example"}, {ID: "https://a.example"}}
 		},
@@ -446,13 +492,17 @@ func TestAnAuditNamesWhatIsWeaker(t *testing.T) {
 		t.Errorf("a strict one: %s", got)
 	}
 	for says, change := range map[string]func(*server.Config){
-		"§2.6: Issuer":                 func(c *server.Config) { c.Issuer = "http://127.0.0.1" },
-		"§4.14.2: Grace":               func(c *server.Config) { c.Grace = time.Minute },
-		"§4.9.3: Lifetimes.Access":     func(c *server.Config) { c.Lifetimes.Access = 2 * time.Hour },
-		"§4.9.3: Resource.JWT":         func(c *server.Config) { c.Resources = []server.Resource{{ID: "x", JWT: true}} },
+		"§2.6: Issuer":             func(c *server.Config) { c.Issuer = "http://127.0.0.1" },
+		"§4.14.2: Grace":           func(c *server.Config) { c.Grace = time.Minute },
+		"§4.9.3: Lifetimes.Access": func(c *server.Config) { c.Lifetimes.Access = 2 * time.Hour },
+		"§4.9.3: Resource.JWT": func(c *server.Config) {
+			c.Resources = []server.Resource{{ID: "x", JWT: true}}
+		},
 		"§4.2.4: Lifetimes.Code":       func(c *server.Config) { c.Lifetimes.Code = 5 * time.Minute },
 		"§4.14.2: Lifetimes.RefreshId": func(c *server.Config) { c.Lifetimes.RefreshIdle = 90 * 24 * time.Hour },
-		"§2.3: Resources":              func(c *server.Config) { c.Resources = []server.Resource{{ID: "x"}, {ID: "y"}} },
+		"§2.3: Resources": func(c *server.Config) {
+			c.Resources = []server.Resource{{ID: "x"}, {ID: "y"}}
+		},
 		"§2.3: Resource.Scopes of y": func(c *server.Config) {
 			c.Resources = []server.Resource{{ID: "x", Scopes: []string{}}, {ID: "y"}}
 		},
@@ -463,7 +513,8 @@ func TestAnAuditNamesWhatIsWeaker(t *testing.T) {
 		}
 	}
 	for says, client := range map[string]*server.Client{
-		"RFC 8252 §8.6: client x":   {ID: "x", AuthMethod: "none", FirstParty: true, RedirectURIs: []string{"http://127.0.0.1/"}},
+		"RFC 8252 §8.6: client x": {ID: "x", AuthMethod: "none", FirstParty: true,
+			RedirectURIs: []string{"http://127.0.0.1/"}},
 		"RFC 8252 §8.3: client x":   {ID: "x", AuthMethod: "none", RedirectURIs: []string{"http://localhost/"}},
 		"§2.1.1: client x":          {ID: "x", AllowWithoutPKCE: true},
 		"RFC 6749 §2.3.1: client x": {ID: "x", AuthMethod: "client_secret_post"},
@@ -474,7 +525,10 @@ func TestAnAuditNamesWhatIsWeaker(t *testing.T) {
 			t.Errorf("%s: %s", says, got)
 		}
 	}
-	if got := find(strict, &server.Client{ID: "x", AuthMethod: "none", RedirectURIs: []string{"https://a.example/"}}); strings.Contains(got, "client x") {
+	if got := find(
+		strict,
+		&server.Client{ID: "x", AuthMethod: "none", RedirectURIs: []string{"https://a.example/"}}); strings.Contains(
+		got, "client x") {
 		t.Error(got)
 	}
 }
@@ -507,7 +561,8 @@ func TestNoSecretIsInALogOrAnEvent(t *testing.T) {
 	use(tokens)
 	s.refresh(tokens.text("refresh_token"))
 	s.refresh(tokens.text("refresh_token"))
-	s.stranger().do("POST", "/o/token/", "grant_type=refresh_token&refresh_token=x", "Authorization", basic("web", "wrong-secret"))
+	s.stranger().do("POST", "/o/token/", "grant_type=refresh_token&refresh_token=x", "Authorization",
+		basic("web", "wrong-secret"))
 	text := log.String() + fmt.Sprintf("%+v %+v", s.events.all, s.config)
 	for _, secret := range secrets {
 		if strings.Contains(text, secret) {
@@ -520,14 +575,17 @@ func TestNoSecretIsInALogOrAnEvent(t *testing.T) {
 }
 
 func FuzzEveryEndpoint(f *testing.F) {
-	f.Add("/o/token/", "grant_type=authorization_code&code=ac_x&client_id=web&client_secret=x", "Basic d2ViOng=", "application/x-www-form-urlencoded")
+	f.Add("/o/token/", "grant_type=authorization_code&code=ac_x&client_id=web&client_secret=x", "Basic d2ViOng=",
+		"application/x-www-form-urlencoded")
 	f.Add("/o/introspect/", "token=%00", "Bearer x", "text/plain")
 	f.Add("/o/userinfo/", "access_token=x&access_token=y", "Bearer", "application/x-www-form-urlencoded;charset=x")
 	f.Add("/o/authorize/", query().Encode(), "", "application/x-www-form-urlencoded")
-	f.Add("/o/token/", "--x\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\nclient_credentials\r\n--x--\r\n",
+	f.Add("/o/token/", "--x\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\nclient_credentials\r\n"+
+		"--x--\r\n",
 		"Basic d2ViOng=", "multipart/form-data; boundary=x")
 	f.Add("/o/logout/", "id_token_hint=a.b.c&client_id=web", "", "application/x-www-form-urlencoded")
-	paths := []string{"/o/token/", "/o/introspect/", "/o/revoke_token/", "/o/userinfo/", "/o/authorize/", "/o/logout/", "/o/applications/register/", "/o/authorized_tokens/x/delete/"}
+	paths := []string{"/o/token/", "/o/introspect/", "/o/revoke_token/", "/o/userinfo/", "/o/authorize/", "/o/logout/",
+		"/o/applications/register/", "/o/authorized_tokens/x/delete/"}
 	var s *service
 	f.Fuzz(func(t *testing.T, path, body, authorization, kind string) {
 		if s == nil {
@@ -590,7 +648,8 @@ func TestUnitPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := fmt.Sprint("interaction", i)
-		s.must(store.AddInteraction(t.Context(), &server.Interaction{ID: id, Digest: id, Created: past, ExpiresAt: past, Data: []byte("{}")}, 0))
+		s.must(store.AddInteraction(t.Context(), &server.Interaction{ID: id, Digest: id, Created: past, ExpiresAt: past,
+			Data: []byte("{}")}, 0))
 	}
 	good := s.tokens("alice").text("access_token")
 	t.Run("a batch has at most limit records of all kinds together", func(t *testing.T) {

@@ -71,7 +71,7 @@ func TestUnitMaxAgeHoldsOnEveryWayOn(t *testing.T) {
 // and with the time of the login there.
 func TestUnitALoginThatChangesNothingEnds(t *testing.T) {
 	for sentence, row := range map[string]struct {
-		user      string // "" is nobody
+		user      string // "" is no user
 		parameter []string
 	}{
 		"an old login with a known time": {"alice", []string{"max_age", "60"}},

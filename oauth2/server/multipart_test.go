@@ -37,24 +37,27 @@ func TestUnitClientsSendFormsOfSeveralParts(t *testing.T) {
 	secret := s.secrets["job"]
 	byBasic := []string{"Authorization", basic("job", secret)}
 	inBody := []string{"client_id", "job", "client_secret", secret}
-	t.Run("a client gets, introspects and revokes a token, with its secret in the header, in a part, or both", func(t *testing.T) {
-		for _, row := range []struct{ headers, pairs []string }{{byBasic, nil}, {nil, inBody}, {byBasic, inBody}} {
-			got := s.send("/o/token/", row.headers, append([]string{"grant_type", "client_credentials", "scope", "read"}, row.pairs...)...)
-			token := got.text("access_token")
-			if got.StatusCode != 200 || got.text("scope") != "read" || !s.good(token) {
-				t.Fatalf("%d %s", got.StatusCode, got.body)
+	t.Run("a client gets, introspects and revokes a token, with its secret in the header, in a part, or both",
+		func(t *testing.T) {
+			for _, row := range []struct{ headers, pairs []string }{{byBasic, nil}, {nil, inBody}, {byBasic, inBody}} {
+				got := s.send("/o/token/", row.headers,
+					append([]string{"grant_type", "client_credentials", "scope", "read"}, row.pairs...)...)
+				token := got.text("access_token")
+				if got.StatusCode != 200 || got.text("scope") != "read" || !s.good(token) {
+					t.Fatalf("%d %s", got.StatusCode, got.body)
+				}
+				about := append([]string{"token", token, "token_type_hint", "access_token"}, row.pairs...)
+				if got := s.send("/o/introspect/", row.headers, about...); got.json("active") != true {
+					t.Errorf("introspection: %d %s", got.StatusCode, got.body)
+				}
+				if got := s.send("/o/revoke_token/", row.headers, about...); got.StatusCode != 200 || s.good(token) {
+					t.Errorf("revocation: %d %s", got.StatusCode, got.body)
+				}
 			}
-			about := append([]string{"token", token, "token_type_hint", "access_token"}, row.pairs...)
-			if got := s.send("/o/introspect/", row.headers, about...); got.json("active") != true {
-				t.Errorf("introspection: %d %s", got.StatusCode, got.body)
-			}
-			if got := s.send("/o/revoke_token/", row.headers, about...); got.StatusCode != 200 || s.good(token) {
-				t.Errorf("revocation: %d %s", got.StatusCode, got.body)
-			}
-		}
-	})
+		})
 	t.Run("a code and a verifier come in parts", func(t *testing.T) {
-		got := s.send("/o/token/", []string{"Authorization", basic("web", s.secrets["web"])}, "grant_type", "authorization_code",
+		got := s.send("/o/token/", []string{"Authorization", basic("web", s.secrets["web"])}, "grant_type",
+			"authorization_code",
 			"code", s.as("alice").code(), "redirect_uri", "https://web.example/callback?a=b", "code_verifier", verifier)
 		if got.StatusCode != 200 || got.text("refresh_token") == "" {
 			t.Errorf("%d %s", got.StatusCode, got.body)
@@ -62,7 +65,8 @@ func TestUnitClientsSendFormsOfSeveralParts(t *testing.T) {
 	})
 	for _, path := range endpoints {
 		for sentence, pairs := range map[string][]string{
-			"a field twice":   {"token", "a", "grant_type", "client_credentials", "grant_type", "client_credentials", "token", "b"},
+			"a field twice": {"token", "a", "grant_type", "client_credentials", "grant_type", "client_credentials",
+				"token", "b"},
 			"a NUL":           {"grant_type", "client_credentials", "token", "a\x00"},
 			"no text":         {"grant_type", "client_credentials", "token", "\xff"},
 			"a wrong Basic":   {"client_secret", "x", "token", "a", "grant_type", "client_credentials"},
@@ -89,7 +93,8 @@ func TestUnitClientsSendFormsOfSeveralParts(t *testing.T) {
 	t.Run("a file is not read as a field", func(t *testing.T) {
 		var b bytes.Buffer
 		w := multipart.NewWriter(&b)
-		part, err := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="grant_type"; filename="x"`}})
+		part, err := w.CreatePart(
+			textproto.MIMEHeader{"Content-Disposition": {`form-data; name="grant_type"; filename="x"`}})
 		s.must(err)
 		_, _ = part.Write([]byte("client_credentials"))
 		s.must(w.Close())
@@ -119,9 +124,11 @@ func TestUnitPartsThatTwoReadersReadApart(t *testing.T) {
 	}{
 		{"one text of each name", client + grant, 200},
 		{"a file of a name that is not asked for", client + grant + part(`name="x"; filename="y"`, "z"), 200},
-		{"a text and a file of one name", client + grant + part(`name="grant_type"; filename=""`, "refresh_token"), 400},
-		{"two encodings of a part", client + part("name=\"grant_type\"\r\nContent-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: base64",
-			"client_credentials"), 400},
+		{"a text and a file of one name", client + grant + part(`name="grant_type"; filename=""`, "refresh_token"),
+			400},
+		{"two encodings of a part",
+			client + part("name=\"grant_type\"\r\nContent-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: base64",
+				"client_credentials"), 400},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), "POST", "/o/token/", strings.NewReader(row.body+"--b--"))

@@ -126,7 +126,8 @@ func TestUnitNewcomer(t *testing.T) {
 			r := httptest.NewRequest("GET", "/refunds", nil)
 			r.Header.Set("Authorization", "Bearer "+tokens.AccessToken().Reveal())
 			w := httptest.NewRecorder()
-			api.Require(auth.Scopes("refund"))(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+			api.Require(auth.Scopes("refund"))(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(
+				w, r)
 			if w.Code != want {
 				t.Errorf("got %d %s, want %d", w.Code, w.Body, want)
 			}

@@ -7,13 +7,14 @@ import (
 )
 
 // A browser repeats HTTP Basic with every request, and a proxy vouches for everybody:
-// both seem to have signed in right now, and neither has a session.
+// both seem to have signed in right now, and both have no session.
 
 func TestWhoHasNoSessionIsAskedToSignInAgain(t *testing.T) {
 	s := newService(t, nil)
 	s.as("alice").code()
 	basic := s.asOf("alice", "", time.Now().Add(time.Second))
-	for _, parameter := range [][]string{{"prompt", "login"}, {"prompt", "select_account"}, {"max_age", "60"}, {"max_age", "0"}} {
+	for _, parameter := range [][]string{{"prompt", "login"}, {"prompt", "select_account"}, {"max_age", "60"},
+		{"max_age", "0"}} {
 		s.logins = nil
 		if a := basic.authorize(parameter...); a.StatusCode != 303 || len(s.logins) != 1 || !s.logins[0].Fresh {
 			t.Fatalf("%v: %d %s, %d sign-ins", parameter, a.StatusCode, a.Header.Get("Location"), len(s.logins))

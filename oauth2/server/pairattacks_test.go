@@ -43,11 +43,13 @@ func TestUnitAPageGrantsNoMoreThanItShows(t *testing.T) {
 		at       string // where the client is not to have it
 	}{
 		"an API that the program with the page does not know": {
-			func(c *server.Config) { c.Resources = c.Resources[:1] }, []string{"", otherAPI}, "read", otherAPI, otherAPI},
+			func(c *server.Config) { c.Resources = c.Resources[:1] }, []string{"", otherAPI}, "read",
+			otherAPI, otherAPI},
 		"a scope that it does not know": {
 			func(c *server.Config) { c.Scopes = c.Scopes[:1] }, []string{""}, "read write", "write", ""},
 		"a scope that it does not know at the API": {
-			func(c *server.Config) { c.Resources[0].Scopes = []string{"read"} }, []string{""}, "read write", "write", ""},
+			func(c *server.Config) { c.Resources[0].Scopes = []string{"read"} }, []string{""}, "read write",
+			"write", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t, nil)
@@ -81,7 +83,8 @@ func TestUnitAPageGrantsNoMoreThanItShows(t *testing.T) {
 					t.Errorf("got a token with %q for %q, which the page did not show", scope, audience)
 				}
 			}
-			if a := s.as("alice").do("GET", at(resources, "scope", row.scope, "prompt", "none"), ""); a.location("code") != "" {
+			if a := s.as("alice").do("GET", at(resources, "scope", row.scope, "prompt", "none"), ""); a.location(
+				"code") != "" {
 				t.Error("what the page did not show is remembered as agreed to")
 			}
 		})
@@ -113,7 +116,7 @@ func TestUnitTakingAScopeAwayDoesNotMoveATokenElsewhere(t *testing.T) {
 	}
 }
 
-// Who answers may not give more than the credential of the answer allows.
+// An answer may not give more than the credential of the answer allows.
 func TestUnitAnAnswerIsWithinItsLogin(t *testing.T) {
 	for name, session := range map[string]string{"with a session": "one", "without a session": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -208,13 +211,15 @@ func TestUnitOfManyAnswersOneCounts(t *testing.T) {
 	if a := alice.do("POST", "/o/authorize/", strings.Replace(denied, "deny=1", "allow=1", 1)); a.StatusCode != 403 {
 		t.Errorf("allow after deny: %d", a.StatusCode)
 	}
-	bye := with(fields(alice.do("GET", "/o/logout/?client_id=web&post_logout_redirect_uri=https://web.example/bye", "").body), "allow", "1").Encode()
+	bye := with(fields(alice.do("GET", "/o/logout/?client_id=web&post_logout_redirect_uri=https://web.example/bye",
+		"").body), "allow", "1").Encode()
 	if a := alice.do("POST", "/o/authorize/", bye); a.StatusCode != 403 {
 		t.Errorf("logout page at authorize: %d", a.StatusCode)
 	}
 }
 
-// A page that asks whether to sign out waits as the consent page does, and leads nowhere that is not registered any more.
+// A page that asks whether to sign out waits as the consent page does, and leads nowhere that is not registered any
+// more.
 func TestUnitASignOutLeadsWhereTheClientIsNow(t *testing.T) {
 	s := newService(t, nil)
 	alice := s.as("alice")
@@ -226,7 +231,7 @@ func TestUnitASignOutLeadsWhereTheClientIsNow(t *testing.T) {
 	}
 }
 
-// before is a store whose grants and consents of alice are as a migrated row of two lists.
+// before is a store with grants and consents of alice as a migrated row of two lists has them.
 type before struct {
 	server.Store
 	grant, consent server.Permissions
@@ -249,7 +254,8 @@ func TestUnitRowsOfBefore(t *testing.T) {
 	all := []string{"openid", "read", "write"}
 	s := &several{service: newService(t, func(c *server.Config) {
 		c.Resources[0].Scopes, c.Resources[2].Scopes = []string{"read"}, []string{"write"}
-		c.Store = before{c.Store, server.Permissions{{Scopes: all}, {Resource: c.Issuer, Scopes: all}, {Resource: otherAPI, Scopes: all}},
+		c.Store = before{c.Store, server.Permissions{{Scopes: all}, {Resource: c.Issuer, Scopes: all},
+			{Resource: otherAPI, Scopes: all}},
 			server.Permissions{{Scopes: all}, {Resource: c.Issuer}, {Resource: otherAPI}}}
 	})}
 	token := s.redeem(s.as("alice").code("prompt", "consent")).text("refresh_token")
@@ -265,7 +271,8 @@ func TestUnitRowsOfBefore(t *testing.T) {
 		s.check(t, a, row.want, row.audience)
 		token = a.text("refresh_token")
 	}
-	for _, row := range [][2]string{{"write", s.http.URL}, {"read", otherAPI}, {"read", jwtAPI}, {"", jwtAPI}, {"email", ""}, {"read write", ""}} {
+	for _, row := range [][2]string{{"write", s.http.URL}, {"read", otherAPI}, {"read", jwtAPI}, {"", jwtAPI},
+		{"email", ""}, {"read write", ""}} {
 		var at []string
 		if row[1] != "" {
 			at = []string{row[1]}
@@ -275,7 +282,8 @@ func TestUnitRowsOfBefore(t *testing.T) {
 		}
 	}
 	alice := s.as("alice")
-	for _, pairs := range [][]string{{"scope", "read"}, {"scope", "openid read"}, {"scope", "write", "resource", otherAPI}, {"scope", "openid email"},
+	for _, pairs := range [][]string{{"scope", "read"}, {"scope", "openid read"},
+		{"scope", "write", "resource", otherAPI}, {"scope", "openid email"},
 		{"scope", "openid", "resource", jwtAPI}} {
 		if a := alice.authorize(append(pairs, "prompt", "none")...); a.location("error") != "consent_required" {
 			t.Errorf("%v: %s", pairs, a.Header.Get("Location"))
@@ -293,12 +301,16 @@ func TestUnitIssueGivesPairs(t *testing.T) {
 		want string
 	}{
 		"a scope that the default API does not know": {server.Issuance{Scopes: []string{"write"}}, ""},
-		"two APIs of different scopes":               {server.Issuance{Scopes: []string{"read", "write"}, Resources: []string{s.http.URL, otherAPI}}, ""},
-		"two APIs":                                   {server.Issuance{Scopes: []string{"read"}, Resources: []string{s.http.URL, otherAPI}}, "read"},
-		"twice":                                      {server.Issuance{Scopes: []string{"read", "read"}}, "read"},
-		"openid":                                     {server.Issuance{Scopes: []string{"openid", "read"}}, "openid read"},
-		"no scope":                                   {server.Issuance{}, ""},
-		"an unknown API":                             {server.Issuance{Resources: []string{"https://evil.example/"}}, "-"},
+		"two APIs of different scopes": {
+			server.Issuance{Scopes: []string{"read", "write"}, Resources: []string{s.http.URL, otherAPI}}, ""},
+		"two APIs": {
+			server.Issuance{Scopes: []string{"read"}, Resources: []string{s.http.URL, otherAPI}}, "read"},
+		"twice": {server.Issuance{Scopes: []string{"read", "read"}}, "read"},
+		"openid": {server.Issuance{Scopes: []string{"openid", "read"}},
+			"openid read"},
+		"no scope": {server.Issuance{}, ""},
+		"an unknown API": {server.Issuance{Resources: []string{"https://evil.example/"}},
+			"-"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			row.i.Client, row.i.Type, row.i.UserID, row.i.Refresh = web, "own", "alice", true

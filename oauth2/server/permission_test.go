@@ -31,7 +31,8 @@ func TestUnitPermissions(t *testing.T) {
 		spare := make([]string, 1, 4) // that appending would write to
 		spare[0] = "read"
 		first := server.Permissions{{"https://a.example/", spare}}
-		sum := first.Add(server.Permissions{{"", []string{"openid"}}, {"https://a.example/", []string{"write", "read"}}})
+		sum := first.Add(
+			server.Permissions{{"", []string{"openid"}}, {"https://a.example/", []string{"write", "read"}}})
 		got, _ := sum.At("https://a.example/")
 		if !slices.Equal(got, []string{"read", "write"}) || sum[1].Resource != "" {
 			t.Errorf("got %q", sum)

@@ -68,7 +68,8 @@ func TestUnitAConfidentialClientThatBecomesPublic(t *testing.T) {
 			token := s.redeemMine(s.codeForMine()).text("refresh_token")
 			first, second := s.refreshMine(token), s.refreshMine(token)
 			if first.StatusCode != 200 || second.StatusCode != 400 || second.text("error") != "invalid_grant" {
-				t.Errorf("got %d, then %d %s, want 200, then 400 invalid_grant", first.StatusCode, second.StatusCode, second.body)
+				t.Errorf("got %d, then %d %s, want 200, then 400 invalid_grant", first.StatusCode, second.StatusCode,
+					second.body)
 			}
 			if a := s.refreshMine(first.text("refresh_token")); a.StatusCode != 400 {
 				t.Errorf("got %d for the successor, want 400, since the grant has ended", a.StatusCode)
@@ -83,7 +84,8 @@ func TestUnitAConfidentialClientThatBecomesPublic(t *testing.T) {
 			}
 			change(s)
 			delete(s.secrets, "mine")
-			for what, a := range map[string]answer{"refresh token": s.refreshMine(tokens.text("refresh_token")), "code": s.redeemMine(code)} {
+			for what, a := range map[string]answer{"refresh token": s.refreshMine(tokens.text("refresh_token")),
+				"code": s.redeemMine(code)} {
 				if a.StatusCode != 400 || a.text("error") != "invalid_grant" {
 					t.Errorf("got %d %s for the %s, want 400 invalid_grant", a.StatusCode, a.body, what)
 				}

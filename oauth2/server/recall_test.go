@@ -29,7 +29,8 @@ func FuzzUnitRecall(f *testing.F) {
 	opaque, signed, strange := i.token("alice"), mint(issuer), "strange token"
 	var fast, plain []*oauth2.Resource
 	for _, form := range []bool{false, true} {
-		for _, sources := range [][]oauth2.Source{{i.server}, {jwts}, {jwts, i.server}, {i.server, jwts, i.server, jwts}} {
+		for _, sources := range [][]oauth2.Source{{i.server}, {jwts}, {jwts, i.server},
+			{i.server, jwts, i.server, jwts}} {
 			fast = append(fast, i.resource(oauth2.Config{Sources: sources, AllowFormToken: form}))
 			var hidden []oauth2.Source
 			for _, source := range sources {

@@ -16,7 +16,8 @@ func (s *service) change(change func(*server.Registration)) {
 	s.Helper()
 	client, err := s.server.Client(s.Context(), "web")
 	s.must(err)
-	r := server.Registration{RedirectURIs: client.RedirectURIs, GrantTypes: client.GrantTypes, Scope: strings.Join(client.Scopes, " "), Resources: client.Resources}
+	r := server.Registration{RedirectURIs: client.RedirectURIs, GrantTypes: client.GrantTypes,
+		Scope: strings.Join(client.Scopes, " "), Resources: client.Resources}
 	change(&r)
 	_, err = s.server.ChangeClient(s.Context(), client, r)
 	s.must(err)
@@ -44,7 +45,8 @@ func TestAResourceThatAClientLosesIsInNoTokenAnyMore(t *testing.T) {
 	page := s.as("alice").do("GET", "/o/authorize/?"+query("prompt", "consent").Encode()+both, "")
 	s.change(func(r *server.Registration) { r.Resources = []string{s.http.URL} })
 
-	shown(t, "a consent to it", s.as("alice").do("POST", "/o/authorize/", with(fields(page.body), "allow", "1").Encode()), 400)
+	shown(t, "a consent to it",
+		s.as("alice").do("POST", "/o/authorize/", with(fields(page.body), "allow", "1").Encode()), 400)
 	refused(t, "a code, for it", s.redeem(late, "resource", otherAPI), 400, "invalid_target")
 	if _, audience := s.inspect(s.redeem(late).text("access_token")); audience != s.http.URL {
 		t.Errorf("a code: %s", audience)
@@ -126,7 +128,8 @@ func TestARemovedClientOfTheSameNameInheritsNothing(t *testing.T) {
 	tokens, code := s.tokens("alice"), s.as("alice").code()
 	_, err := s.server.RemoveClient(t.Context(), "web")
 	s.must(err)
-	s.add(server.Registration{ClientID: "web", RedirectURIs: []string{"https://web.example/callback?a=b"}, GrantTypes: []string{"authorization_code", "refresh_token"}})
+	s.add(server.Registration{ClientID: "web", RedirectURIs: []string{"https://web.example/callback?a=b"},
+		GrantTypes: []string{"authorization_code", "refresh_token"}})
 	refused(t, "a refresh token", s.refresh(tokens.text("refresh_token")), 400, "invalid_grant")
 	refused(t, "a code", s.redeem(code), 400, "invalid_grant")
 	if a := s.as("alice").authorize(); a.StatusCode != 200 {
@@ -169,7 +172,8 @@ func (s *shifting) grant(g *server.Grant) *server.Grant {
 		return nil
 	}
 	old := *g
-	old.Created, old.LastUsed, old.ExpiresAt, old.RevokedAt = s.earlier(g.Created), s.earlier(g.LastUsed), s.earlier(g.ExpiresAt), s.earlier(g.RevokedAt)
+	old.Created, old.LastUsed, old.ExpiresAt, old.RevokedAt = s.earlier(g.Created), s.earlier(g.LastUsed), s.earlier(
+		g.ExpiresAt), s.earlier(g.RevokedAt)
 	return &old // Ends is what tokens are made with: see Rotate
 }
 
@@ -183,7 +187,8 @@ func (s *shifting) FindCode(ctx context.Context, digest string) (*server.Code, *
 	return code, s.grant(grant), err
 }
 
-func (s *shifting) Redeem(ctx context.Context, digest string, now time.Time, tokens server.Tokens) (server.Verdict, error) {
+func (s *shifting) Redeem(ctx context.Context, digest string, now time.Time, tokens server.Tokens) (
+	server.Verdict, error) {
 	return s.Store.Redeem(ctx, digest, s.now(now), s.tokens(tokens))
 }
 
@@ -203,7 +208,8 @@ func (s *shifting) FindRefresh(ctx context.Context, digest string) (*server.Refr
 	refresh, grant, err := s.Store.FindRefresh(ctx, digest)
 	if refresh != nil {
 		old := *refresh
-		old.Issued, old.ExpiresAt, old.Rotated = s.earlier(refresh.Issued), s.earlier(refresh.ExpiresAt), s.earlier(refresh.Rotated)
+		old.Issued, old.ExpiresAt, old.Rotated = s.earlier(refresh.Issued), s.earlier(refresh.ExpiresAt), s.earlier(
+			refresh.Rotated)
 		refresh = &old
 		aged := *s.grant(grant)
 		aged.MaxExpiresAt = s.earlier(grant.MaxExpiresAt)
@@ -212,7 +218,8 @@ func (s *shifting) FindRefresh(ctx context.Context, digest string) (*server.Refr
 	return refresh, grant, err
 }
 
-func (s *shifting) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, tokens server.Tokens) (server.Rotation, error) {
+func (s *shifting) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, tokens server.Tokens) (
+	server.Rotation, error) {
 	return s.Store.Rotate(ctx, old, s.now(now), grace, s.tokens(tokens))
 }
 
@@ -230,7 +237,7 @@ func (s *shifting) End(ctx context.Context, id string, now time.Time) (bool, err
 	return s.Store.End(ctx, id, s.now(now))
 }
 
-// newAgingService is a service whose time can be shifted.
+// newAgingService is a service with a time that can be shifted.
 func newAgingService(t *testing.T, change func(*server.Config)) (*service, *shifting) {
 	t.Helper()
 	store := &shifting{}
@@ -301,9 +308,17 @@ func TestAReplayIsNoticedHoweverLateItIs(t *testing.T) {
 
 func TestWithinTheGraceNothingComesBackThatWasRevoked(t *testing.T) {
 	for sentence, end := range map[string]func(s *service, tokens answer){
-		"the successor":    func(s *service, a answer) { s.post("/o/revoke_token/", "web", "token", a.text("refresh_token")) },
-		"all of the user":  func(s *service, _ answer) { _, err := s.server.RevokeAll(s.Context(), "alice"); s.must(err) },
-		"the consent":      func(s *service, _ answer) { _, err := s.server.Withdraw(s.Context(), "alice", "web"); s.must(err) },
+		"the successor": func(s *service, a answer) {
+			s.post("/o/revoke_token/", "web", "token", a.text("refresh_token"))
+		},
+		"all of the user": func(s *service, _ answer) {
+			_, err := s.server.RevokeAll(s.Context(), "alice")
+			s.must(err)
+		},
+		"the consent": func(s *service, _ answer) {
+			_, err := s.server.Withdraw(s.Context(), "alice", "web")
+			s.must(err)
+		},
 		"the user":         func(s *service, _ answer) { s.users.disable("alice", true) },
 		"another password": func(s *service, _ answer) { s.users.changePassword("alice") },
 	} {
@@ -314,7 +329,8 @@ func TestWithinTheGraceNothingComesBackThatWasRevoked(t *testing.T) {
 	}
 	s := newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })
 	first := s.tokens("alice").text("refresh_token")
-	if a := s.refresh(first); s.post("/o/revoke_token/", "web", "token", first).StatusCode != 200 || s.good(a.text("access_token")) || s.refresh(a.text("refresh_token")).StatusCode != 400 {
+	if a := s.refresh(first); s.post("/o/revoke_token/", "web", "token", first).StatusCode != 200 ||
+		s.good(a.text("access_token")) || s.refresh(a.text("refresh_token")).StatusCode != 400 {
 		t.Error("the predecessor was revoked, and the grant lives")
 	}
 }
@@ -323,7 +339,8 @@ func TestWithinTheGraceAnotherClientGetsNothing(t *testing.T) {
 	s := newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })
 	first := s.tokens("alice").text("refresh_token")
 	second := s.refresh(first)
-	refused(t, "another client", s.post("/o/token/", "first", "grant_type", "refresh_token", "refresh_token", first), 400, "invalid_grant")
+	refused(t, "another client", s.post("/o/token/", "first", "grant_type", "refresh_token", "refresh_token", first),
+		400, "invalid_grant")
 	if a := s.refresh(second.text("refresh_token")); a.StatusCode != 200 {
 		t.Errorf("that has ended it: %d %s", a.StatusCode, a.body)
 	}
@@ -342,13 +359,16 @@ func TestARetryMayNarrowAndNeverWiden(t *testing.T) {
 func TestARefreshByAPublicClient(t *testing.T) {
 	s := newService(t, nil)
 	code := s.as("alice").code("client_id", "app", "redirect_uri", "http://127.0.0.1:5/cb")
-	a := s.post("/o/token/", "app", "grant_type", "authorization_code", "code", code, "redirect_uri", "http://127.0.0.1:5/cb", "code_verifier", verifier)
+	a := s.post("/o/token/", "app", "grant_type", "authorization_code", "code", code, "redirect_uri",
+		"http://127.0.0.1:5/cb", "code_verifier", verifier)
 	next := s.post("/o/token/", "app", "grant_type", "refresh_token", "refresh_token", a.text("refresh_token"))
 	if next.StatusCode != 200 || next.text("refresh_token") == a.text("refresh_token") {
 		t.Fatalf("%d %s", next.StatusCode, next.body)
 	}
-	refused(t, "a replay", s.post("/o/token/", "app", "grant_type", "refresh_token", "refresh_token", a.text("refresh_token")), 400, "invalid_grant")
-	refused(t, "after a replay", s.post("/o/token/", "app", "grant_type", "refresh_token", "refresh_token", next.text("refresh_token")), 400, "invalid_grant")
+	refused(t, "a replay", s.post("/o/token/", "app", "grant_type", "refresh_token", "refresh_token",
+		a.text("refresh_token")), 400, "invalid_grant")
+	refused(t, "after a replay", s.post("/o/token/", "app", "grant_type", "refresh_token", "refresh_token",
+		next.text("refresh_token")), 400, "invalid_grant")
 }
 
 func TestWithoutTheGrantThereAreNoRefreshTokens(t *testing.T) {

@@ -202,11 +202,13 @@ func TestUnitARefusedClientLeavesTheReasonInTheLog(t *testing.T) {
 			`client "job": …the server has no such scope: "admin", see Config.Scopes`, "invalid_scope The scope " +
 				"has one that the client may not ask for."},
 		"a scope of others": {s.posting("/o/token/", "job", "grant_type", "client_credentials", "scope", "openid"),
-			`the client does not have the scope: "openid", want "read" or "write", see Client.Scopes`, "invalid_scope The scope has one that the client may not ask for."},
+			`the client does not have the scope: "openid", want "read" or "write", see Client.Scopes`,
+			"invalid_scope The scope has one that the client may not ask for."},
 		"a scope about a user": {s.posting("/o/token/", "api", "grant_type", "client_credentials", "scope", "openid"),
 			`the scope is about a user, and client_credentials has no user: "openid"`, "invalid_scope The scope " +
 				"has one that is about a user."},
-		"an unknown resource": {s.posting("/o/token/", "job", "grant_type", "client_credentials", "resource", "https://evil.example/"),
+		"an unknown resource": {s.posting("/o/token/", "job", "grant_type", "client_credentials", "resource",
+			"https://evil.example/"),
 			`the server has no such resource: "https://evil.example/", want "http://127.0.0.1…see ` +
 				`Config.Resources`, "invalid_target The resource is not known, or not for this client."},
 		"introspection by a public client": {s.posting("/o/introspect/", "app", "token", "x"),
@@ -220,7 +222,8 @@ func TestUnitARefusedClientLeavesTheReasonInTheLog(t *testing.T) {
 
 func TestUnitACodeOrTokenThatIsNoGoodLeavesTheReasonInTheLog(t *testing.T) {
 	s, log := logged(t, nil)
-	s.add(server.Registration{ClientID: "web2", RedirectURIs: []string{"https://web2.example/"}, GrantTypes: []string{"authorization_code", "refresh_token"}})
+	s.add(server.Registration{ClientID: "web2", RedirectURIs: []string{"https://web2.example/"},
+		GrantTypes: []string{"authorization_code", "refresh_token"}})
 	kept := s.tokens("alice")
 	revoked := s.tokens("alice")
 	s.post("/o/revoke_token/", "web", "token", revoked.text("refresh_token"))
@@ -238,13 +241,15 @@ func TestUnitACodeOrTokenThatIsNoGoodLeavesTheReasonInTheLog(t *testing.T) {
 			`the redirect_uri is not that of the authorization request (RFC 6749 §4.1.3): ` +
 				`"https://evil.example/", want "https://web.example/callback?a=b"`,
 			badGrant},
-		"a code of another client": {s.posting("/o/token/", "web2", "grant_type", "authorization_code", "code", s.as("alice").code(), "code_verifier", verifier),
+		"a code of another client": {s.posting("/o/token/", "web2", "grant_type", "authorization_code", "code",
+			s.as("alice").code(), "code_verifier", verifier),
 			`client "web2": …the code was issued to another client, want "web"`, badGrant},
 		"no refresh token": {s.refreshing(""), "the refresh_token is missing",
 			"invalid_request The refresh_token is missing."},
 		"another text for a refresh token": {s.refreshing("evil"),
 			"the refresh_token is none of this server by its form, see Config.Prefix", badGrant},
-		"a refresh token of another client": {s.posting("/o/token/", "web2", "grant_type", "refresh_token", "refresh_token", kept.text("refresh_token")),
+		"a refresh token of another client": {s.posting("/o/token/", "web2", "grant_type", "refresh_token",
+			"refresh_token", kept.text("refresh_token")),
 			`the refresh token was issued to another client, want "web"`, badGrant},
 		"a revoked refresh token": {s.refreshing(revoked.text("refresh_token")),
 			"the grant was ended: revoked, withdrawn, signed out", badGrant},
@@ -253,14 +258,17 @@ func TestUnitACodeOrTokenThatIsNoGoodLeavesTheReasonInTheLog(t *testing.T) {
 		"a scope that was not granted": {s.refreshing(kept.text("refresh_token"), "scope", "write"),
 			`the scope was not granted, or the client may not have it any more: "write", want "openid" or ` +
 				`"read"`, "invalid_scope The scope has one that was not granted."},
-		"a resource that was not granted": {s.refreshing(kept.text("refresh_token"), "resource", "https://other.example/"),
+		"a resource that was not granted": {s.refreshing(kept.text("refresh_token"), "resource",
+			"https://other.example/"),
 			`the resource was not granted, or the client may not have it any more: "https://other.example/", ` +
 				`want`, "invalid_target The resource is none that was granted, or the client may not have it " +
 				"any more."},
-		"revocation of another client's token": {s.posting("/o/revoke_token/", "web2", "token", kept.text("access_token")),
+		"revocation of another client's token": {s.posting("/o/revoke_token/", "web2", "token",
+			kept.text("access_token")),
 			`the token was issued to another client, want "web"`, "invalid_grant The token was issued to " +
 				"another client."},
-		"introspection of another client's token": {s.posting("/o/introspect/", "web2", "token", kept.text("access_token")),
+		"introspection of another client's token": {s.posting("/o/introspect/", "web2", "token",
+			kept.text("access_token")),
 			`client "web2": …the token was issued to another client, for a resource that the caller is not: ` +
 				`"http://127.0.0.1`, " "},
 		"introspection of a revoked token": {s.posting("/o/introspect/", "web", "token", revoked.text("refresh_token")),
@@ -285,11 +293,13 @@ func TestUnitACodeOrTokenThatIsNoGoodLeavesTheReasonInTheLog(t *testing.T) {
 	s.refresh(used)
 	refuses(t, s, log, auth.EventReuse, "WARN", map[string]refusal{
 		"a refresh token that comes again": {s.refreshing(used),
-			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace, so that the grant", badGrant},
+			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace, so that " +
+				"the grant", badGrant},
 	})
 	refuses(t, s, log, auth.EventFailure, "INFO", map[string]refusal{
 		"and once more": {s.refreshing(used),
-			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace, and its grant had ended " +
+			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace, and its " +
+				"grant had ended " +
 				"already", badGrant},
 		"and a code": {func() answer { return s.redeem(twice) },
 			"the code was redeemed before, and its grant had ended already", badGrant},
@@ -307,7 +317,8 @@ func TestUnitAnExpiredCodeOrTokenLeavesTheReasonInTheLog(t *testing.T) {
 		handlers, err := srv.Handlers(s.guard)
 		s.must(err)
 		_, secret, err := srv.AddClient(t.Context(), server.Registration{ClientID: "web", FirstParty: true,
-			RedirectURIs: []string{"https://web.example/callback?a=b"}, GrantTypes: []string{"authorization_code", "refresh_token"}})
+			RedirectURIs: []string{"https://web.example/callback?a=b"},
+			GrantTypes:   []string{"authorization_code", "refresh_token"}})
 		s.must(err)
 		send := func(method, path, body string, headers ...string) answer {
 			r := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -321,7 +332,8 @@ func TestUnitAnExpiredCodeOrTokenLeavesTheReasonInTheLog(t *testing.T) {
 			return answer{w.Result(), w.Body.String()}
 		}
 		redeem := func(pairs ...string) answer {
-			form := with(url.Values{"redirect_uri": {"https://web.example/callback?a=b"}, "code_verifier": {verifier}}, pairs...)
+			form := with(url.Values{"redirect_uri": {"https://web.example/callback?a=b"}, "code_verifier": {verifier}},
+				pairs...)
 			return send("POST", "/o/token/", form.Encode(), "Authorization", basic("web", secret.Reveal()))
 		}
 		code := func() string { return send("GET", "/o/authorize/?"+query().Encode(), "").location("code") }
@@ -408,7 +420,8 @@ func TestUnitARefusedAuthorizationRequestLeavesTheReasonInTheLog(t *testing.T) {
 		"a strange hint": {ask("id_token_hint", "evil"),
 			"the id_token_hint is refused: its form or signature is none of Config.Keys",
 			"invalid_request The id_token_hint is no ID token of this server for the client."},
-		"a hint for another client": {ask("id_token_hint", other, "client_id", "first", "redirect_uri", "https://first.example/cb"),
+		"a hint for another client": {ask("id_token_hint", other, "client_id", "first", "redirect_uri",
+			"https://first.example/cb"),
 			`the id_token_hint is refused: its aud is not the client: "web", want "first"`, "invalid_request " +
 				"The id_token_hint is no ID token of this server for the client."},
 		"prompt=none for nobody": {func() answer { return s.stranger().authorize("prompt", "none") },
@@ -417,7 +430,8 @@ func TestUnitARefusedAuthorizationRequestLeavesTheReasonInTheLog(t *testing.T) {
 			`another user than that of the id_token_hint is signed in: "alice", want "bob"`, "login_required " +
 				"The user must sign in."},
 		"prompt=none and an old login": {func() answer {
-			return s.asOf("alice", "session-alice", time.Now().Add(-time.Hour)).authorize("prompt", "none", "max_age", "60")
+			return s.asOf("alice", "session-alice", time.Now().Add(-time.Hour)).authorize("prompt", "none",
+				"max_age", "60")
 		}, "the login is older than max_age, or does not tell when it was", "login_required The user must sign in."},
 		"prompt=none without a consent": {ask("prompt", "none", "scope", "openid write"),
 			"the prompt is none, and the user has not agreed", "consent_required The user must agree."},
@@ -487,11 +501,14 @@ func TestUnitARefusedPageLeavesTheReasonInTheLog(t *testing.T) {
 			b.cookie += ":read"
 			return b.do("GET", "/o/authorized_tokens/", "")
 		}, `limited to scopes: "read"`, "page"},
-		"a logout to elsewhere": {alice.doing("GET", "/o/logout/?client_id=web&post_logout_redirect_uri="+url.QueryEscape("https://evil.example/"), ""), `client "web": …the post_logout_redirect_uri is not registered: "https://evil.example/", want ` +
-			`"https://web.example/bye", see Client.PostLogoutRedirectURIs`, "page"},
+		"a logout to elsewhere": {alice.doing(
+			"GET", "/o/logout/?client_id=web&post_logout_redirect_uri="+url.QueryEscape("https://evil.example/"), ""),
+			`client "web": …the post_logout_redirect_uri is not registered: "https://evil.example/", want ` +
+				`"https://web.example/bye", see Client.PostLogoutRedirectURIs`, "page"},
 		"a logout with a strange hint": {alice.doing("GET", "/o/logout/?id_token_hint=evil", ""),
 			"the id_token_hint is refused: its form or signature is none of Config.Keys", "page"},
-		"a logout of an unknown client": {alice.doing("GET", "/o/logout/?client_id=none&post_logout_redirect_uri=x", ""),
+		"a logout of an unknown client": {alice.doing("GET", "/o/logout/?client_id=none&post_logout_redirect_uri=x",
+			""),
 			`no client is registered with this client_id: "none"`, "page"},
 	})
 	t.Run("who stays signed in is no failure", func(t *testing.T) {
@@ -515,16 +532,19 @@ func TestUnitARefusedUserInfoRequestLeavesTheReasonInTheLog(t *testing.T) {
 	}
 	bob := s.tokens("bob").text("access_token")
 	s.users.disable("bob", true)
-	forged, err := jwt.Sign(s.keys.Signing(), "at+jwt", map[string]any{"iss": s.http.URL, "aud": s.http.URL, "sub": "alice",
+	forged, err := jwt.Sign(s.keys.Signing(), "at+jwt", map[string]any{"iss": s.http.URL, "aud": s.http.URL,
+		"sub":       "alice",
 		"client_id": "web", "iat": time.Now().Unix(), "exp": time.Now().Unix() + 60, "jti": "x"})
 	s.must(err)
 	refuses(t, s, log, auth.EventFailure, "INFO", map[string]refusal{
 		"a refresh token": {ask(tokens.text("refresh_token")), "a refresh token came as an access token",
 			"invalid_token "},
-		"a code":                    {ask(s.as("alice").code()), "an authorization code came as an access token", "invalid_token "},
+		"a code": {ask(s.as("alice").code()), "an authorization code came as an access token",
+			"invalid_token "},
 		"a JWT that was not issued": {ask(forged), "the jti of the JWT is none of this server", "invalid_token "},
-		"no openid":                 {ask(read), `does not have the scope openid: "read", want "openid"`, "insufficient_scope "},
-		"a user that is inactive":   {ask(bob), "the user is inactive", "invalid_token "},
+		"no openid": {ask(read), `does not have the scope openid: "read", want "openid"`,
+			"insufficient_scope "},
+		"a user that is inactive": {ask(bob), "the user is inactive", "invalid_token "},
 		"another scheme": {s.stranger().doing("GET", "/o/userinfo/", "", "Authorization", "Token x"),
 			"the scheme of the Authorization header is not Bearer, or the token is in the query", " "},
 		"two tokens": {s.stranger().doing("POST", "/o/userinfo/", "access_token=x", "Authorization", "Bearer x"),

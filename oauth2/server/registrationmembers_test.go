@@ -15,7 +15,8 @@ import (
 // registrationWith reads a client of a file that has a further member.
 func registrationWith(t testing.TB, member string) server.Registration {
 	t.Helper()
-	all, err := server.ParseRegistrations([]byte(`[{"client_id":"c","redirect_uris":["https://c.example/cb"],` + member + `}]`))
+	all, err := server.ParseRegistrations(
+		[]byte(`[{"client_id":"c","redirect_uris":["https://c.example/cb"],` + member + `}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,8 @@ const djangoHash = "pbkdf2_sha256$260000$abcdefghijklmnopqrstuv$jtIIlgAOjTlAXbv0
 func TestUnitUnsupportedMembers(t *testing.T) {
 	s := newService(t, nil)
 	for _, member := range []string{
-		`"userinfo_signed_response_alg":"RS256"`, `"request_object_signing_alg":"RS256"`, `"id_token_encrypted_response_alg":"RSA-OAEP"`,
+		`"userinfo_signed_response_alg":"RS256"`, `"request_object_signing_alg":"RS256"`,
+		`"id_token_encrypted_response_alg":"RSA-OAEP"`,
 		`"subject_type":"pairwise"`, `"default_max_age":3600`, `"require_auth_time":true`, `"default_acr_values":["1"]`,
 		`"tls_client_certificate_bound_access_tokens":true`, `"require_signed_request_object": true`,
 		`"backchannel_logout_uri":"https://c.example/out"`, `"authorization_signed_response_alg":"ES256"`,
@@ -76,7 +78,8 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 			_, ensured := s.server.EnsureClient(t.Context(), r)
 			for _, err := range []error{err, ensured} {
 				var e *server.Error
-				if !errors.As(err, &e) || !errors.Is(err, server.ErrUnsupported) || e.Code != "invalid_client_metadata" ||
+				if !errors.As(err, &e) || !errors.Is(err, server.ErrUnsupported) ||
+					e.Code != "invalid_client_metadata" ||
 					!strings.Contains(e.Description, name) {
 					t.Errorf("got %v", err)
 				}
@@ -98,7 +101,8 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 			}
 		})
 	}
-	for _, member := range []string{`"Subject_Type":"pairwise"`, `"ſubject_type":"pairwise"`, `"DEFAULT_MAX_AGE":3600`} {
+	for _, member := range []string{`"Subject_Type":"pairwise"`, `"ſubject_type":"pairwise"`,
+		`"DEFAULT_MAX_AGE":3600`} {
 		t.Run(member+" is refused by the name in small letters", func(t *testing.T) {
 			_, err := s.server.EnsureClient(t.Context(), registrationWith(t, member))
 			name := strings.ToLower(strings.ReplaceAll(strings.Split(member, `"`)[1], "ſ", "s"))
@@ -112,7 +116,8 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 		if _, err := s.server.EnsureClient(t.Context(), registrationWith(t, `"client_name":"before"`)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.server.EnsureClient(t.Context(), registrationWith(t, `"client_name":"after","subject_type":"pairwise"`)); err == nil {
+		if _, err := s.server.EnsureClient(t.Context(),
+			registrationWith(t, `"client_name":"after","subject_type":"pairwise"`)); err == nil {
 			t.Error("taken")
 		}
 		if c, err := s.server.Client(t.Context(), "c"); err != nil || c.Name != "before" {
@@ -120,7 +125,9 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 		}
 	})
 	t.Run("the members that nothing reads are in the registration", func(t *testing.T) {
-		r := registrationWith(t, `"logo_uri":"https://c.example/","client_secret":"x","id_token_signed_response_alg":"RS256","first_party":true`)
+		r := registrationWith(
+			t,
+			`"logo_uri":"https://c.example/","client_secret":"x","id_token_signed_response_alg":"RS256","first_party":true`)
 		var names []string
 		for name := range r.Members {
 			names = append(names, name)
@@ -133,11 +140,14 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 
 func TestUnitEachMemberOfAFileHasOneMeaning(t *testing.T) {
 	for _, row := range []struct{ text, want string }{
-		{`[{"client_id":"x","require_signed_request_object":true,"require_signed_request_object":false}]`, `"require_signed_request_object" comes twice`},
+		{`[{"client_id":"x","require_signed_request_object":true,"require_signed_request_object":false}]`,
+			`"require_signed_request_object" comes twice`},
 		{`[{"client_id":"x","client_id":"x"}]`, `"client_id" comes twice`},
 		{`[{"client_id":"x","client_\u0069d":"y"}]`, `"client_id" comes twice`},
-		{`[{"client_id":"x"},{"logo_uri":"a","client_id":"y","logo_uri":"b"}]`, `number 2: the member "logo_uri" comes twice`},
-		{`[{"client_id":"x","dpop_bound_access_tokens":true,"DPoP_bound_access_tokens":false}]`, `"DPoP_bound_access_tokens" must be written "dpop_bound_access_tokens"`},
+		{`[{"client_id":"x"},{"logo_uri":"a","client_id":"y","logo_uri":"b"}]`,
+			`number 2: the member "logo_uri" comes twice`},
+		{`[{"client_id":"x","dpop_bound_access_tokens":true,"DPoP_bound_access_tokens":false}]`,
+			`"DPoP_bound_access_tokens" must be written "dpop_bound_access_tokens"`},
 		{`[{"client_id":"x","Scope":"read"}]`, `"Scope" must be written "scope"`},
 		{`[{"client_id":"x","Client_Secret":"hunter2 is secret"}]`, `"Client_Secret" must be written "client_secret"`},
 		{`[{"client_id":"x","ſcope":"read"}]`, `must be written "scope"`},
@@ -166,7 +176,8 @@ func TestUnitEachMemberOfAFileHasOneMeaning(t *testing.T) {
 	}
 	t.Run("two members that differ in the case of letters are two", func(t *testing.T) {
 		s := newService(t, nil)
-		_, err := s.server.EnsureClient(t.Context(), registrationWith(t, `"require_auth_time":false,"Require_Auth_Time":true`))
+		_, err := s.server.EnsureClient(t.Context(),
+			registrationWith(t, `"require_auth_time":false,"Require_Auth_Time":true`))
 		if !errors.Is(err, server.ErrUnsupported) {
 			t.Errorf("got %v, want that each of them is looked at", err)
 		}
@@ -174,7 +185,8 @@ func TestUnitEachMemberOfAFileHasOneMeaning(t *testing.T) {
 }
 
 func FuzzParseRegistrations(f *testing.F) {
-	for _, text := range []string{`[]`, `[{"client_id":"c","subject_type":"pairwise"}]`, `[{"redirect_uris":["https://a/"],"x":null}]`, `[null]`, `{}`, `[{"First_Party":true}]`,
+	for _, text := range []string{`[]`, `[{"client_id":"c","subject_type":"pairwise"}]`,
+		`[{"redirect_uris":["https://a/"],"x":null}]`, `[null]`, `{}`, `[{"First_Party":true}]`,
 		`[{"client_id":"c","client_id":"d"}]`, `[{"a":1,"A":2}]`} {
 		f.Add(text)
 	}

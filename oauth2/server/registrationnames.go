@@ -13,7 +13,9 @@ import (
 //
 //   - a member that comes twice, of which one reader takes the first and another one the last (RFC 8259 §4)
 //   - a member with a name that differs from one of [Registration] in the case of letters alone. Names are
-//     case-sensitive, so it would be another member, which is ignored (RFC 7591 §2): "Scope" would leave every scope to the client
+//
+// case-sensitive, so it would be another member, which is ignored (RFC 7591 §2): "Scope" would leave every scope to the
+// client
 func clientMembers(text []byte) ([]map[string]json.RawMessage, error) {
 	var clients []json.RawMessage
 	if err := json.Unmarshal(text, &clients); err != nil {

@@ -20,7 +20,8 @@ type (
 func (d decorated) Unwrap() jwt.KeySource { return d.KeySource }
 
 func TestUnitRequestKeysOfADecoratedKeyring(t *testing.T) {
-	with := func(store server.Store, log *strings.Builder, wrap func(jwt.KeySource) jwt.KeySource) func(*server.Config) {
+	with := func(store server.Store, log *strings.Builder,
+		wrap func(jwt.KeySource) jwt.KeySource) func(*server.Config) {
 		return func(c *server.Config) {
 			ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(), Generate: true,
 				RSABits: 2048, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}})
@@ -36,9 +37,14 @@ func TestUnitRequestKeysOfADecoratedKeyring(t *testing.T) {
 		status int
 		told   bool
 	}{
-		"one that unwraps is found":                {func(k jwt.KeySource) jwt.KeySource { return decorated{decorated{k}} }, http.StatusOK, false},
-		"one that does not is named in the log":    {func(k jwt.KeySource) jwt.KeySource { return opaque{k} }, http.StatusBadRequest, true},
-		"a decorator of what is none ends as well": {func(k jwt.KeySource) jwt.KeySource { return decorated{opaque{k}} }, http.StatusBadRequest, true},
+		"one that unwraps is found": {func(k jwt.KeySource) jwt.KeySource {
+			return decorated{decorated{k}}
+		}, http.StatusOK, false},
+		"one that does not is named in the log": {func(k jwt.KeySource) jwt.KeySource { return opaque{k} },
+			http.StatusBadRequest, true},
+		"a decorator of what is none ends as well": {func(k jwt.KeySource) jwt.KeySource {
+			return decorated{opaque{k}}
+		}, http.StatusBadRequest, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log strings.Builder
@@ -48,7 +54,8 @@ func TestUnitRequestKeysOfADecoratedKeyring(t *testing.T) {
 			if a := two.as("alice").do("GET", one.returnPath(), ""); a.StatusCode != row.status {
 				t.Errorf("got %d at the other instance, want %d", a.StatusCode, row.status)
 			}
-			if got := strings.Contains(log.String(), "Config.RequestKeys"); got != row.told && row.status == http.StatusOK || row.told && !strings.Contains(log.String(), "a random key seals") {
+			if got := strings.Contains(log.String(), "Config.RequestKeys"); got != row.told &&
+				row.status == http.StatusOK || row.told && !strings.Contains(log.String(), "a random key seals") {
 				t.Errorf("got the log %s", log.String())
 			}
 			if got := hasFinding(server.Audit(one.config), "RequestKeys"); got != row.told {
@@ -74,7 +81,8 @@ func TestUnitNoQuestionIsKeptThatNobodySees(t *testing.T) {
 	if got := store.rows.Load(); got != before {
 		t.Errorf("got %d rows more, want none", got-before)
 	}
-	if a := s.as("alice").do("GET", "/o/logout/", "", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "document"); a.StatusCode != http.StatusOK {
+	if a := s.as("alice").do("GET", "/o/logout/", "", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest",
+		"document"); a.StatusCode != http.StatusOK {
 		t.Errorf("a page: got %d, want the question", a.StatusCode)
 	}
 	if a := s.as("alice").allow(page); a.location("code") == "" {

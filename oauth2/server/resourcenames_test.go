@@ -9,16 +9,20 @@ import (
 
 func TestUnitNamesOfResources(t *testing.T) {
 	s, log := logged(t, func(c *server.Config) {
-		c.Resources = append(c.Resources, server.Resource{ID: "urn:example:API"}, server.Resource{ID: "HTTPS://Upper.example/Path"},
+		c.Resources = append(c.Resources, server.Resource{ID: "urn:example:API"},
+			server.Resource{ID: "HTTPS://Upper.example/Path"},
 			server.Resource{ID: "https://twice.example/x"}, server.Resource{ID: "https://twice.example/x/"})
 	})
 	machine := func(resource string) answer {
 		return s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "read", "resource", resource)
 	}
 	for asked, registered := range map[string]string{
-		"HTTPS://OTHER.example/": "https://other.example/", "https://Other.Example/": "https://other.example/", "https://JWT.example/api": "https://jwt.example/api",
-		"https://upper.example/Path": "HTTPS://Upper.example/Path", "HTTPS://Upper.example/Path": "HTTPS://Upper.example/Path",
-		"https://twice.example/x": "https://twice.example/x", "https://TWICE.example/x/": "https://twice.example/x/", "urn:example:API": "urn:example:API",
+		"HTTPS://OTHER.example/": "https://other.example/", "https://Other.Example/": "https://other.example/",
+		"https://JWT.example/api":    "https://jwt.example/api",
+		"https://upper.example/Path": "HTTPS://Upper.example/Path",
+		"HTTPS://Upper.example/Path": "HTTPS://Upper.example/Path",
+		"https://twice.example/x":    "https://twice.example/x", "https://TWICE.example/x/": "https://twice.example/x/",
+		"urn:example:API": "urn:example:API",
 	} {
 		t.Run(asked+" is "+registered, func(t *testing.T) {
 			a := machine(asked)
@@ -32,19 +36,23 @@ func TestUnitNamesOfResources(t *testing.T) {
 			}
 		})
 	}
-	for _, asked := range []string{"https://jwt.example/API", "https://jwt.example/ap%69", "https://other.example:443/", "https://other.example./", "http://other.example/",
-		"https://u@other.example/", "https://other.example/?", "https://evil.example/", "URN:example:API", "urn:example:api", "https://other.example//", "//other.example/"} {
+	for _, asked := range []string{"https://jwt.example/API", "https://jwt.example/ap%69", "https://other.example:443/",
+		"https://other.example./", "http://other.example/",
+		"https://u@other.example/", "https://other.example/?", "https://evil.example/", "URN:example:API",
+		"urn:example:api", "https://other.example//", "//other.example/"} {
 		t.Run(asked+" is none of them", func(t *testing.T) {
 			refused(t, asked, machine(asked), 400, "invalid_target")
 		})
 	}
-	for asked, near := range map[string]string{"https://other.example": "https://other.example/", "https://jwt.example/api/": "https://jwt.example/api",
-		"HTTPS://OTHER.EXAMPLE": "https://other.example/"} {
+	for asked, near := range map[string]string{"https://other.example": "https://other.example/",
+		"https://jwt.example/api/": "https://jwt.example/api",
+		"HTTPS://OTHER.EXAMPLE":    "https://other.example/"} {
 		t.Run(asked+" is refused, and the error and the log say that a slash is wrong", func(t *testing.T) {
 			code := s.as("alice").code("scope", "read", "resource", near)
 			refresh := s.redeem(code).text("refresh_token")
 			again := s.as("alice").code("scope", "read", "resource", near)
-			for _, a := range []answer{machine(asked), s.refresh(refresh, "resource", asked), s.redeem(again, "resource", asked)} {
+			for _, a := range []answer{machine(asked), s.refresh(refresh, "resource", asked),
+				s.redeem(again, "resource", asked)} {
 				refused(t, asked, a, 400, "invalid_target")
 				if !strings.Contains(a.text("error_description"), "slash at its end") {
 					t.Errorf("%s", a.body)
@@ -52,7 +60,8 @@ func TestUnitNamesOfResources(t *testing.T) {
 			}
 			log.take()
 			a := s.as("alice").authorize("scope", "read", "resource", asked)
-			if told := log.take(); a.location("error") != "invalid_target" || !strings.Contains(told, `differs by the slash at its end`) || !strings.Contains(told, near) {
+			if told := log.take(); a.location("error") != "invalid_target" ||
+				!strings.Contains(told, `differs by the slash at its end`) || !strings.Contains(told, near) {
 				t.Errorf("%s, the log: %s", a.Header.Get("Location"), told)
 			}
 			if a := s.refresh(refresh, "resource", strings.ToUpper(near[:8])+near[8:]); a.StatusCode != 200 {
@@ -63,7 +72,8 @@ func TestUnitNamesOfResources(t *testing.T) {
 }
 
 func FuzzUnitOnlyTheCaseOfSchemeAndHostIsFree(f *testing.F) {
-	for _, id := range []string{"HTTPS://A.example/X", "https://a.example/x", "https://a.example/X?y", "https://A.EXAMPLE", "urn:x", "https://[::1%25A]/X"} {
+	for _, id := range []string{"HTTPS://A.example/X", "https://a.example/x", "https://a.example/X?y",
+		"https://A.EXAMPLE", "urn:x", "https://[::1%25A]/X"} {
 		f.Add(id)
 	}
 	f.Fuzz(func(t *testing.T, id string) {

@@ -12,7 +12,8 @@ import (
 
 func TestUnitRenewedSecretsStay(t *testing.T) {
 	h, encoded := newHasher(t)
-	plain := server.Registration{ClientID: "django", GrantTypes: []string{"client_credentials"}, ClientSecret: secretOfDjango}
+	plain := server.Registration{ClientID: "django", GrantTypes: []string{"client_credentials"},
+		ClientSecret: secretOfDjango}
 	hashed := plain
 	hashed.ClientSecret, hashed.ClientSecretHash = "", auth.Secret(encoded)
 	for _, row := range []struct {
@@ -50,35 +51,37 @@ func TestUnitRenewedSecretsStay(t *testing.T) {
 					t.Errorf("the new secret: %d %s", a.StatusCode, a.body)
 				}
 			}
-			if told := log.take(); !strings.Contains(told, "Server.RenewSecret") || !strings.Contains(told, "client=django") {
+			if told := log.take(); !strings.Contains(told, "Server.RenewSecret") ||
+				!strings.Contains(told, "client=django") {
 				t.Errorf("the log: %s", told)
 			}
 		})
 	}
-	t.Run("another secret of the file takes the place of a renewed one, and another hash of the retired one is refused", func(t *testing.T) {
-		s, log := logged(t, func(c *server.Config) { c.SecretHashes = h })
-		_, err := s.server.EnsureClient(t.Context(), plain)
-		s.must(err)
-		_, _, err = s.server.RenewSecret(t.Context(), s.kept())
-		s.must(err)
-		other := plain
-		other.ClientSecret = "another-secret-of-the-file"
-		_, err = s.server.EnsureClient(t.Context(), other)
-		s.must(err)
-		if a := s.asDjango("/o/token/", other.ClientSecret.Reveal()); a.StatusCode != 200 {
-			t.Errorf("another secret: %d %s", a.StatusCode, a.body)
-		}
-		_, err = s.server.EnsureClient(t.Context(), plain)
-		s.must(err)
-		refused(t, "the retired secret", s.asDjango("/o/token/", secretOfDjango), 401, "invalid_client")
-		_, err = s.server.EnsureClient(t.Context(), hashed)
-		s.must(err)
-		log.take()
-		refused(t, "its hash", s.asDjango("/o/token/", secretOfDjango), 401, "invalid_client")
-		if told := log.take(); !strings.Contains(told, "Server.RenewSecret") || s.kept().SecretDigest != "" {
-			t.Errorf("the log: %s", told)
-		}
-	})
+	t.Run("another secret of the file takes the place of a renewed one, and another hash of the retired one is refused",
+		func(t *testing.T) {
+			s, log := logged(t, func(c *server.Config) { c.SecretHashes = h })
+			_, err := s.server.EnsureClient(t.Context(), plain)
+			s.must(err)
+			_, _, err = s.server.RenewSecret(t.Context(), s.kept())
+			s.must(err)
+			other := plain
+			other.ClientSecret = "another-secret-of-the-file"
+			_, err = s.server.EnsureClient(t.Context(), other)
+			s.must(err)
+			if a := s.asDjango("/o/token/", other.ClientSecret.Reveal()); a.StatusCode != 200 {
+				t.Errorf("another secret: %d %s", a.StatusCode, a.body)
+			}
+			_, err = s.server.EnsureClient(t.Context(), plain)
+			s.must(err)
+			refused(t, "the retired secret", s.asDjango("/o/token/", secretOfDjango), 401, "invalid_client")
+			_, err = s.server.EnsureClient(t.Context(), hashed)
+			s.must(err)
+			log.take()
+			refused(t, "its hash", s.asDjango("/o/token/", secretOfDjango), 401, "invalid_client")
+			if told := log.take(); !strings.Contains(told, "Server.RenewSecret") || s.kept().SecretDigest != "" {
+				t.Errorf("the log: %s", told)
+			}
+		})
 	t.Run("a change of the file that nobody retired can be taken back", func(t *testing.T) {
 		s, _ := logged(t, func(c *server.Config) { c.SecretHashes = h })
 		other := plain
@@ -97,7 +100,8 @@ func TestUnitRenewedSecretsStay(t *testing.T) {
 		s.must(err)
 		_, _, err = s.server.RenewSecret(t.Context(), s.kept())
 		s.must(err)
-		public := server.Registration{ClientID: "django", TokenEndpointAuthMethod: "none", RedirectURIs: []string{"https://c.example/"}}
+		public := server.Registration{ClientID: "django", TokenEndpointAuthMethod: "none",
+			RedirectURIs: []string{"https://c.example/"}}
 		for _, r := range []server.Registration{public, plain} {
 			_, err = s.server.EnsureClient(t.Context(), r)
 			s.must(err)
@@ -116,7 +120,8 @@ func TestUnitRenewedSecretsStay(t *testing.T) {
 			_, _, err = s.server.RenewSecret(t.Context(), s.kept())
 			s.must(err)
 		}
-		if got := s.kept().SecretsRetired; !slices.Equal(got, digests[10:]) || len(before) != 0 || len(first.SecretsRetired) != 0 {
+		if got := s.kept().SecretsRetired; !slices.Equal(got, digests[10:]) || len(before) != 0 ||
+			len(first.SecretsRetired) != 0 {
 			t.Error(fmt.Sprint(len(got)), got)
 		}
 	})

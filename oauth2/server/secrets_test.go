@@ -20,34 +20,44 @@ type partner struct {
 
 func (partner) Name() string { return "urn:example:partner" }
 
-func (p partner) Exchange(ctx context.Context, s *server.Server, r *server.TokenRequest) (*server.TokenResponse, error) {
-	issued, err := s.Issue(ctx, server.Issuance{Client: r.Client, Type: p.Name(), UserID: "alice", Scopes: []string{"openid"}, Refresh: true})
+func (p partner) Exchange(ctx context.Context, s *server.Server, r *server.TokenRequest) (
+	*server.TokenResponse, error) {
+	issued, err := s.Issue(ctx, server.Issuance{Client: r.Client, Type: p.Name(), UserID: "alice",
+		Scopes: []string{"openid"}, Refresh: true})
 	p.seen(r, issued)
 	return issued, err
 }
 
 func TestUnitNothingPrintsASecret(t *testing.T) {
-	const own, clientSecret, assertion = "secret-of-the-grant-Zq7", "secret-of-the-client-Xk3", "assertion-of-the-user-Wd9"
+	const own, clientSecret, assertion = "secret-of-the-grant-Zq7", "secret-of-the-client-Xk3",
+		"assertion-of-the-user-Wd9"
 	var request *server.TokenRequest
 	var response *server.TokenResponse
 	var application server.ApplicationPage
 	var post server.FormPostPage
 	capture := func(keep func(any)) *template.Template {
-		return template.Must(template.New("page").Funcs(template.FuncMap{"keep": func(page any) string { keep(page); return "" }}).
+		return template.Must(template.New("page").Funcs(template.FuncMap{"keep": func(page any) string {
+			keep(page)
+			return ""
+		}}).
 			Parse(`{{keep .}}`))
 	}
 	s := newService(t, func(c *server.Config) {
-		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{}, server.ClientCredentials{}, partner{own, func(r *server.TokenRequest, issued *server.TokenResponse) {
-			request, response = r, issued
-		}}}
+		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{}, server.ClientCredentials{},
+			partner{own, func(r *server.TokenRequest, issued *server.TokenResponse) {
+				request, response = r, issued
+			}}}
 		c.Pages.Application = capture(func(page any) { application, _ = page.(server.ApplicationPage) })
 		c.Pages.FormPost = capture(func(page any) { post, _ = page.(server.FormPostPage) })
 	})
-	registration := server.Registration{ClientID: "partner", ClientSecret: clientSecret, GrantTypes: []string{"urn:example:partner", "refresh_token"}}
+	registration := server.Registration{ClientID: "partner", ClientSecret: clientSecret,
+		GrantTypes: []string{"urn:example:partner", "refresh_token"}}
 	client := s.add(registration)
 	sent := s.post("/o/token/", "partner", "grant_type", "urn:example:partner", "assertion", assertion)
-	if sent.StatusCode != 200 || request.Form.Get("assertion") != assertion || sent.text("access_token") != response.AccessToken().Reveal() ||
-		sent.text("refresh_token") != response.RefreshToken().Reveal() || sent.text("id_token") != response.IDToken().Reveal() || sent.text("id_token") == "" {
+	if sent.StatusCode != 200 || request.Form.Get("assertion") != assertion ||
+		sent.text("access_token") != response.AccessToken().Reveal() ||
+		sent.text("refresh_token") != response.RefreshToken().Reveal() ||
+		sent.text("id_token") != response.IDToken().Reveal() || sent.text("id_token") == "" {
 		t.Fatalf("want the tokens of the grant, got %d %s", sent.StatusCode, sent.body)
 	}
 	s.as("alice").do("POST", "/o/applications/register/", url.Values{"name": {"x"}, "client_type": {"confidential"},
@@ -55,7 +65,8 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 	if application.Shown() == "" {
 		t.Fatal("want a page with the secret of a new application")
 	}
-	s.as("alice").authorize("client_id", "first", "redirect_uri", "https://first.example/cb", "response_mode", "form_post")
+	s.as("alice").authorize("client_id", "first", "redirect_uri", "https://first.example/cb", "response_mode",
+		"form_post")
 	if len(post.Params()) == 0 || post.Params()[0][0] != "code" {
 		t.Fatalf("want a form with a code, got %v", post.Params())
 	}
@@ -74,7 +85,8 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 		"a page with a code":       func(t *testing.T) { leak.Anywhere(t, secrets, post) },
 		"a Registration":           func(t *testing.T) { leak.Exported(t, secrets, registration) },
 		"an Error": func(t *testing.T) {
-			_, err := s.server.EnsureClient(t.Context(), server.Registration{ClientID: "x", ClientSecret: clientSecret, TokenEndpointAuthMethod: "none"})
+			_, err := s.server.EnsureClient(t.Context(), server.Registration{ClientID: "x", ClientSecret: clientSecret,
+				TokenEndpointAuthMethod: "none"})
 			if err == nil {
 				t.Fatal("want a refusal")
 			}

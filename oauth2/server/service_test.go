@@ -56,7 +56,7 @@ type user struct{ id, stamp string }
 func (u user) UserID() string    { return u.id }
 func (u user) AuthStamp() string { return u.stamp }
 
-// users are the application's, who can be changed.
+// users are the application's, and can be changed.
 type users struct {
 	mu     sync.Mutex
 	stamps map[string]string
@@ -162,7 +162,8 @@ func (e *events) count(kind auth.EventKind) (n int) {
 // newService starts a service; changes may be nil.
 func newService(t *testing.T, change func(*server.Config)) *service {
 	t.Helper()
-	s := &service{T: t, users: &users{stamps: map[string]string{"alice": "a", "bob": "b", "job": "j"}, off: map[string]bool{}}, log: &strings.Builder{}, secrets: map[string]string{}, events: &events{}}
+	s := &service{T: t, users: &users{stamps: map[string]string{"alice": "a", "bob": "b", "job": "j"},
+		off: map[string]bool{}}, log: &strings.Builder{}, secrets: map[string]string{}, events: &events{}}
 	s.keys = keysOf(t, jwt.ES256, jwt.RS256)
 	var err error
 	s.guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{logins{s.users}}})
@@ -171,7 +172,8 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 	s.http = httptest.NewServer(mux)
 	t.Cleanup(s.http.Close)
 	s.config = server.Config{
-		Issuer: s.http.URL, Name: "Example", Store: server.NewMemoryStore(), LoadUser: s.users.load, Keys: s.keys, Observer: s.events,
+		Issuer: s.http.URL, Name: "Example", Store: server.NewMemoryStore(), LoadUser: s.users.load, Keys: s.keys,
+		Observer: s.events,
 		SignIn: func(w http.ResponseWriter, r *http.Request, asked server.SignInRequest) {
 			s.logins = append(s.logins, asked)
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(asked.ReturnTo), http.StatusSeeOther)
@@ -180,9 +182,10 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 			http.SetCookie(w, &http.Cookie{Name: "login", MaxAge: -1, Path: "/"})
 			return nil
 		},
-		Grace:      server.NoGrace, // see grace_test.go for the default
-		Scopes:     []server.Scope{{Name: "read", Text: "read your reports"}, {Name: "write", Text: "write <reports>"}},
-		Resources:  []server.Resource{{ID: s.http.URL}, {ID: "https://jwt.example/api", JWT: true}, {ID: "https://other.example/"}},
+		Grace:  server.NoGrace, // see grace_test.go for the default
+		Scopes: []server.Scope{{Name: "read", Text: "read your reports"}, {Name: "write", Text: "write <reports>"}},
+		Resources: []server.Resource{{ID: s.http.URL}, {ID: "https://jwt.example/api", JWT: true},
+			{ID: "https://other.example/"}},
 		Developers: func(*http.Request, auth.User, auth.Credential) error { return nil },
 		Claims: func(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
 			if r.Target != server.ClaimsUserInfo {
@@ -198,12 +201,17 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 	s.server, err = server.New(s.config)
 	s.must(err)
 	s.handlers().Register(mux)
-	s.add(server.Registration{ClientID: "web", ClientName: "Web <b>shop</b>", RedirectURIs: []string{"https://web.example/callback?a=b"}, GrantTypes: []string{"authorization_code", "refresh_token"},
+	s.add(server.Registration{ClientID: "web", ClientName: "Web <b>shop</b>",
+		RedirectURIs: []string{"https://web.example/callback?a=b"}, GrantTypes: []string{"authorization_code",
+			"refresh_token"},
 		PostLogoutRedirectURIs: []string{"https://web.example/bye"}})
-	s.add(server.Registration{ClientID: "app", RedirectURIs: []string{"http://127.0.0.1/cb", "com.example.app:/cb"}, GrantTypes: []string{"authorization_code", "refresh_token"}, TokenEndpointAuthMethod: "none"})
+	s.add(server.Registration{ClientID: "app", RedirectURIs: []string{"http://127.0.0.1/cb", "com.example.app:/cb"},
+		GrantTypes: []string{"authorization_code", "refresh_token"}, TokenEndpointAuthMethod: "none"})
 	s.add(server.Registration{ClientID: "job", GrantTypes: []string{"client_credentials"}, Scope: "read write"})
-	s.add(server.Registration{ClientID: "api", GrantTypes: []string{"client_credentials"}, ResourceServer: []string{"https://jwt.example/api", s.http.URL}})
-	s.add(server.Registration{ClientID: "first", RedirectURIs: []string{"https://first.example/cb"}, GrantTypes: []string{"authorization_code", "refresh_token"}, FirstParty: true, AllowWithoutPKCE: true})
+	s.add(server.Registration{ClientID: "api", GrantTypes: []string{"client_credentials"},
+		ResourceServer: []string{"https://jwt.example/api", s.http.URL}})
+	s.add(server.Registration{ClientID: "first", RedirectURIs: []string{"https://first.example/cb"},
+		GrantTypes: []string{"authorization_code", "refresh_token"}, FirstParty: true, AllowWithoutPKCE: true})
 	return s
 }
 
@@ -230,7 +238,7 @@ func (s *service) add(r server.Registration) *server.Client {
 	return client
 }
 
-// answer is a response whose body was read.
+// answer is a response with a body that was read.
 type answer struct {
 	*http.Response
 	body string
@@ -259,7 +267,7 @@ func (a answer) location(name string) string {
 	return u.Query().Get(name)
 }
 
-// browser has a login, or none.
+// browser is a browser with or without a login.
 type browser struct {
 	*service
 	cookie string
@@ -311,7 +319,8 @@ func (b *browser) do(method, path, body string, headers ...string) answer {
 // query are the parameters of a good request of the client web, changed by pairs
 // of name and value; a value of "-" leaves one out.
 func query(pairs ...string) url.Values {
-	values := url.Values{"response_type": {"code"}, "client_id": {"web"}, "redirect_uri": {"https://web.example/callback?a=b"}, "scope": {"openid read"},
+	values := url.Values{"response_type": {"code"}, "client_id": {"web"},
+		"redirect_uri": {"https://web.example/callback?a=b"}, "scope": {"openid read"},
 		"state": {"xyz"}, "code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"}}
 	return with(values, pairs...)
 }
@@ -383,7 +392,9 @@ func (s *service) post(path, client string, pairs ...string) answer {
 // redeem redeems a code of the client web.
 func (s *service) redeem(code string, pairs ...string) answer {
 	s.Helper()
-	return s.post("/o/token/", "web", append([]string{"grant_type", "authorization_code", "code", code, "redirect_uri", "https://web.example/callback?a=b", "code_verifier", verifier}, pairs...)...)
+	return s.post("/o/token/", "web",
+		append([]string{"grant_type", "authorization_code", "code", code, "redirect_uri",
+			"https://web.example/callback?a=b", "code_verifier", verifier}, pairs...)...)
 }
 
 // tokens gets tokens of a user for the client web.
@@ -399,7 +410,8 @@ func (s *service) tokens(id string, pairs ...string) answer {
 // refresh uses a refresh token of the client web.
 func (s *service) refresh(token string, pairs ...string) answer {
 	s.Helper()
-	return s.post("/o/token/", "web", append([]string{"grant_type", "refresh_token", "refresh_token", token}, pairs...)...)
+	return s.post("/o/token/", "web", append([]string{"grant_type", "refresh_token", "refresh_token", token},
+		pairs...)...)
 }
 
 // good reports whether an access token is.
@@ -419,26 +431,32 @@ func TestALoginAConsentACodeTokensAndARefresh(t *testing.T) {
 		t.Fatalf("a stranger: %d %v", away.StatusCode, away.Header)
 	}
 	back := s.as("alice").do("GET", s.logins[0].ReturnTo, "")
-	if !strings.Contains(back.body, "read your reports") || !strings.Contains(back.body, "Web &lt;b&gt;shop") || !strings.Contains(back.body, "web.example") {
+	if !strings.Contains(back.body, "read your reports") || !strings.Contains(back.body, "Web &lt;b&gt;shop") ||
+		!strings.Contains(back.body, "web.example") {
 		t.Fatalf("consent: %s", back.body)
 	}
 	redirect := s.as("alice").allow(back)
-	if !strings.HasPrefix(redirect.Header.Get("Location"), "https://web.example/callback?a=b&code=") || redirect.location("state") != "xyz" || redirect.location("iss") != s.http.URL {
+	if !strings.HasPrefix(redirect.Header.Get("Location"), "https://web.example/callback?a=b&code=") ||
+		redirect.location("state") != "xyz" || redirect.location("iss") != s.http.URL {
 		t.Fatal(redirect.Header.Get("Location"))
 	}
 	tokens := s.redeem(redirect.location("code"))
-	if tokens.StatusCode != 200 || tokens.text("token_type") != "Bearer" || tokens.text("scope") != "openid read" || tokens.json("expires_in") != 600. ||
+	if tokens.StatusCode != 200 || tokens.text("token_type") != "Bearer" || tokens.text("scope") != "openid read" ||
+		tokens.json("expires_in") != 600. ||
 		tokens.text("refresh_token") == "" || tokens.text("id_token") == "" || !s.good(tokens.text("access_token")) {
 		t.Fatalf("%d %s", tokens.StatusCode, tokens.body)
 	}
 	next := s.refresh(tokens.text("refresh_token"))
-	if next.StatusCode != 200 || !s.good(next.text("access_token")) || next.text("refresh_token") == tokens.text("refresh_token") {
+	if next.StatusCode != 200 || !s.good(next.text("access_token")) || next.text("refresh_token") == tokens.text(
+		"refresh_token") {
 		t.Fatalf("%d %s", next.StatusCode, next.body)
 	}
 	if again := s.as("alice").authorize(); again.location("code") == "" {
 		t.Errorf("what was agreed to is asked again: %d", again.StatusCode)
 	}
-	if replay := s.refresh(tokens.text("refresh_token")); replay.StatusCode != 400 || replay.text("error") != "invalid_grant" || s.good(next.text("access_token")) || s.events.count(auth.EventReuse) != 1 {
+	if replay := s.refresh(tokens.text("refresh_token")); replay.StatusCode != 400 ||
+		replay.text("error") != "invalid_grant" || s.good(next.text("access_token")) ||
+		s.events.count(auth.EventReuse) != 1 {
 		t.Errorf("a used refresh token: %d %s", replay.StatusCode, replay.body)
 	}
 }
@@ -453,7 +471,7 @@ type failing struct {
 	calls, nth atomic.Int32
 }
 
-// fail makes the nth call from now fail; 0 is none.
+// fail makes the nth call from now fail; 0 is no call.
 func (f *failing) fail(nth int32) { f.calls.Store(0); f.nth.Store(nth) }
 
 func (f *failing) hit() bool { return f.calls.Add(1) == f.nth.Load() }
@@ -492,7 +510,8 @@ func (f *failing) Clients(ctx context.Context, owner, after string, limit int) (
 	return f.Store.Clients(ctx, owner, after, limit)
 }
 
-func (f *failing) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (bool, []server.Ended, error) {
+func (f *failing) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (
+	bool, []server.Ended, error) {
 	if f.hit() {
 		return false, nil, errBroken
 	}
@@ -562,14 +581,16 @@ func (f *failing) FindCode(ctx context.Context, digest string) (*server.Code, *s
 	return f.Store.FindCode(ctx, digest)
 }
 
-func (f *failing) Redeem(ctx context.Context, digest string, now time.Time, tokens server.Tokens) (server.Verdict, error) {
+func (f *failing) Redeem(ctx context.Context, digest string, now time.Time, tokens server.Tokens) (
+	server.Verdict, error) {
 	if f.hit() {
 		return server.Unknown, errBroken
 	}
 	return f.Store.Redeem(ctx, digest, now, tokens)
 }
 
-func (f *failing) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int, evict bool) (server.Added, error) {
+func (f *failing) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int, evict bool) (
+	server.Added, error) {
 	if f.hit() {
 		return server.Added{}, errBroken
 	}
@@ -583,7 +604,8 @@ func (f *failing) FindRefresh(ctx context.Context, digest string) (*server.Refre
 	return f.Store.FindRefresh(ctx, digest)
 }
 
-func (f *failing) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, tokens server.Tokens) (server.Rotation, error) {
+func (f *failing) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, tokens server.Tokens) (
+	server.Rotation, error) {
 	if f.hit() {
 		return server.Rotation{}, errBroken
 	}
@@ -625,7 +647,8 @@ func (f *failing) Grants(ctx context.Context, userID, after string, limit int, n
 	return f.Store.Grants(ctx, userID, after, limit, now)
 }
 
-func (f *failing) GrantsByClient(ctx context.Context, userID, after string, limit int, now time.Time) ([]*server.ClientGrants, error) {
+func (f *failing) GrantsByClient(ctx context.Context, userID, after string, limit int, now time.Time) (
+	[]*server.ClientGrants, error) {
 	if f.hit() {
 		return nil, errBroken
 	}

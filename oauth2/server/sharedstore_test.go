@@ -15,7 +15,8 @@ func TestUnitAGraceIsKeptByAServerWithoutRefreshTokens(t *testing.T) {
 		Grants: []server.GrantType{server.ClientCredentials{}}})
 	s.must(err)
 	for name, of := range map[string]*server.Server{"with": s.server, "without": machines} {
-		c, err := of.EnsureClient(t.Context(), server.Registration{ClientID: "file", GrantTypes: []string{"client_credentials"}, RefreshGrace: -1})
+		c, err := of.EnsureClient(t.Context(),
+			server.Registration{ClientID: "file", GrantTypes: []string{"client_credentials"}, RefreshGrace: -1})
 		if err != nil || c.RefreshGrace != -1 {
 			t.Errorf("%s: got %+v, %v, want a grace of -1", name, c, err)
 		}
@@ -25,12 +26,14 @@ func TestUnitAGraceIsKeptByAServerWithoutRefreshTokens(t *testing.T) {
 // Without PKCE.
 func TestUnitWithoutPKCE(t *testing.T) {
 	s := newService(t, nil)
-	s.add(server.Registration{ClientID: "legacy", RedirectURIs: []string{"https://legacy.example/cb"}, AllowWithoutPKCE: true})
+	s.add(server.Registration{ClientID: "legacy", RedirectURIs: []string{"https://legacy.example/cb"},
+		AllowWithoutPKCE: true})
 	redeem := func(client, code string, pairs ...string) answer {
 		return s.post("/o/token/", client, append([]string{"grant_type", "authorization_code", "code", code,
 			"redirect_uri", "https://legacy.example/cb"}, pairs...)...)
 	}
-	plain := []string{"client_id", "legacy", "redirect_uri", "https://legacy.example/cb", "code_challenge", "-", "code_challenge_method", "-"}
+	plain := []string{"client_id", "legacy", "redirect_uri", "https://legacy.example/cb", "code_challenge", "-",
+		"code_challenge_method", "-"}
 	with := plain[:4]
 	for sentence, row := range map[string]struct {
 		ask, redeem []string
@@ -53,8 +56,10 @@ func TestUnitWithoutPKCE(t *testing.T) {
 		})
 	}
 	t.Run("plain", func(t *testing.T) {
-		for _, pairs := range [][]string{{"code_challenge", verifier, "code_challenge_method", "plain"}, {"code_challenge_method", "-"}} {
-			if a := s.as("alice").authorize(append(append([]string{}, with...), pairs...)...); a.location("error") != "invalid_request" {
+		for _, pairs := range [][]string{{"code_challenge", verifier, "code_challenge_method", "plain"},
+			{"code_challenge_method", "-"}} {
+			if a := s.as("alice").authorize(append(append([]string{}, with...), pairs...)...); a.location(
+				"error") != "invalid_request" {
 				t.Errorf("got %d %s", a.StatusCode, a.Header.Get("Location"))
 			}
 		}
@@ -77,7 +82,8 @@ func TestUnitWithoutPKCE(t *testing.T) {
 		flagged.AllowWithoutPKCE, flagged.Updated = true, app.Updated.Add(time.Second)
 		_, _, err = s.config.Store.ChangeClient(t.Context(), &flagged, app.Updated)
 		s.must(err)
-		if a := s.as("alice").authorize("client_id", "app", "redirect_uri", "http://127.0.0.1:5/cb", "code_challenge", "-", "code_challenge_method", "-"); a.location("error") != "invalid_request" {
+		if a := s.as("alice").authorize("client_id", "app", "redirect_uri", "http://127.0.0.1:5/cb", "code_challenge",
+			"-", "code_challenge_method", "-"); a.location("error") != "invalid_request" {
 			t.Errorf("got %d %s", a.StatusCode, a.Header.Get("Location"))
 		}
 	})

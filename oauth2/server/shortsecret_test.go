@@ -21,7 +21,8 @@ func TestUnitShortClientSecrets(t *testing.T) {
 			_, ensured := s.server.EnsureClient(t.Context(), with(secret, false))
 			for _, err := range []error{added, ensured} {
 				var e *server.Error
-				if !errors.As(err, &e) || e.Code != "invalid_client_metadata" || !strings.Contains(e.Description, "allow_short_secret") ||
+				if !errors.As(err, &e) || e.Code != "invalid_client_metadata" ||
+					!strings.Contains(e.Description, "allow_short_secret") ||
 					!strings.Contains(err.Error(), "Client.AllowShortSecret") {
 					t.Errorf("got %v", err)
 				}
@@ -43,7 +44,8 @@ func TestUnitShortClientSecrets(t *testing.T) {
 		}
 	})
 	t.Run("a file names the setting", func(t *testing.T) {
-		all, err := server.ParseRegistrations([]byte(`[{"client_id":"c","client_secret":"x","allow_short_secret":true}]`))
+		all, err := server.ParseRegistrations(
+			[]byte(`[{"client_id":"c","client_secret":"x","allow_short_secret":true}]`))
 		if err != nil || !all[0].AllowShortSecret || len(all[0].Members) > 0 {
 			t.Errorf("%v %v", all, err)
 		}

@@ -24,7 +24,8 @@ func TestUnitSignInRequest(t *testing.T) {
 		if err != nil || got == nil || !reflect.DeepEqual(*got, told) {
 			t.Fatalf("want %+v, got %+v, %v", told, got, err)
 		}
-		if got.Hint != "alice@example.com" || !slices.Equal(got.ACR, []string{"2", "1"}) || got.MaxAge != time.Minute || got.Client.ID != "web" {
+		if got.Hint != "alice@example.com" || !slices.Equal(got.ACR, []string{"2", "1"}) || got.MaxAge != time.Minute ||
+			got.Client.ID != "web" {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -33,7 +34,8 @@ func TestUnitSignInRequest(t *testing.T) {
 		_, query, _ := strings.Cut(told.ReturnTo, "?")
 		for _, address := range []string{told.ReturnTo + "&x=" + strings.Repeat("x", 5000),
 			"/o/authorize/?next=//evil.example&" + query, told.ReturnTo + "#//evil.example"} {
-			if got, err := s.server.SignInRequest(t.Context(), address); err != nil || got == nil || got.ReturnTo != told.ReturnTo {
+			if got, err := s.server.SignInRequest(t.Context(), address); err != nil || got == nil ||
+				got.ReturnTo != told.ReturnTo {
 				t.Errorf("want %s, got %+v %v", told.ReturnTo, got, err)
 			}
 		}
@@ -60,8 +62,10 @@ func TestUnitSignInRequest(t *testing.T) {
 	t.Run("other addresses have no request", func(t *testing.T) {
 		s, told := sent(t)
 		_, query, _ := strings.Cut(told.ReturnTo, "?")
-		for _, path := range []string{"", "/", "/devices", "/o/authorize/", "/o/token/?" + query, "/o/authorize/?interaction=x",
-			"/o/authorize/?interaction=" + strings.Repeat("A", 40), "https://evil.example" + told.ReturnTo, "//evil.example" + told.ReturnTo,
+		for _, path := range []string{"", "/", "/devices", "/o/authorize/", "/o/token/?" + query,
+			"/o/authorize/?interaction=x",
+			"/o/authorize/?interaction=" + strings.Repeat("A", 40), "https://evil.example" + told.ReturnTo,
+			"//evil.example" + told.ReturnTo,
 			"/%zz", told.ReturnTo + "x"} {
 			if got, err := s.server.SignInRequest(t.Context(), path); got != nil || err != nil {
 				t.Errorf("%q: %+v %v", path, got, err)
@@ -71,7 +75,8 @@ func TestUnitSignInRequest(t *testing.T) {
 	t.Run("a consent page is no login", func(t *testing.T) {
 		s := newService(t, nil)
 		page := s.as("alice").authorize()
-		got, err := s.server.SignInRequest(t.Context(), "/o/authorize/?interaction="+fields(page.body).Get("interaction"))
+		got, err := s.server.SignInRequest(t.Context(), "/o/authorize/?interaction="+fields(page.body).Get(
+			"interaction"))
 		if got != nil || err != nil {
 			t.Error(got, err)
 		}
@@ -101,8 +106,9 @@ func FuzzSignInRequest(f *testing.F) {
 	for _, path := range []string{"/o/authorize/?interaction=x", "", "//x", "/o/authorize/?interaction=%zz", "\x00"} {
 		f.Add(path)
 	}
-	srv, err := server.New(server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(), LoadUser: (&users{}).load,
-		Grants: []server.GrantType{server.ClientCredentials{}}})
+	srv, err := server.New(server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(),
+		LoadUser: (&users{}).load,
+		Grants:   []server.GrantType{server.ClientCredentials{}}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -48,7 +48,8 @@ func TestSite(t *testing.T) {
 				!strings.Contains(p.Header.Get("Content-Security-Policy"), page.Hash("main { color: teal }")) {
 				t.Errorf("no brand or style: %v %s", p.Header, p.body)
 			}
-			helps := strings.Contains(p.body, "Ask us at help@example.com.") && strings.Contains(p.body, "Go to Example")
+			helps := strings.Contains(p.body, "Ask us at help@example.com.") &&
+				strings.Contains(p.body, "Go to Example")
 			if p.StatusCode >= 400 && !helps {
 				t.Errorf("the error lacks the help or the way home: %s", p.body)
 			}
@@ -67,7 +68,8 @@ func TestSite(t *testing.T) {
 		asked := fields(b.do("GET", "/o/logout/", "").body)
 		asked.Set("allow", "Sign out")
 		p := b.do("POST", "/o/logout/", asked.Encode())
-		if p.StatusCode != 200 || !strings.Contains(p.body, "You are signed out") || !strings.Contains(p.body, strangers) {
+		if p.StatusCode != 200 || !strings.Contains(p.body, "You are signed out") ||
+			!strings.Contains(p.body, strangers) {
 			t.Errorf("%d %s", p.StatusCode, p.body)
 		}
 	})

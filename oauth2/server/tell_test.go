@@ -23,23 +23,28 @@ func TestWhatIntrospectionTells(t *testing.T) {
 	s := newService(t, nil)
 	tokens := s.tokens("alice", "scope", "openid read")
 	a := s.post("/o/introspect/", "web", "token", tokens.text("access_token"), "token_type_hint", "refresh_token")
-	for name, want := range map[string]any{"active": true, "iss": s.http.URL, "aud": s.http.URL, "client_id": "web", "sub": "alice", "scope": "openid read", "token_type": "Bearer", "username": "name of alice", "acr": "1"} {
+	for name, want := range map[string]any{"active": true, "iss": s.http.URL, "aud": s.http.URL, "client_id": "web",
+		"sub": "alice", "scope": "openid read", "token_type": "Bearer", "username": "name of alice", "acr": "1"} {
 		if a.json(name) != want {
 			t.Errorf("%s: %v, want %v", name, a.json(name), want)
 		}
 	}
 	exp, _ := a.json("exp").(float64)
 	iat, _ := a.json("iat").(float64)
-	if exp-iat != 600 || a.text("jti") == "" || a.json("auth_time") == nil || a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Access-Control-Allow-Origin") != "" {
+	if exp-iat != 600 || a.text("jti") == "" || a.json("auth_time") == nil ||
+		a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("%s %v", a.body, a.Header)
 	}
 	r := s.post("/o/introspect/", "web", "token", tokens.text("refresh_token"))
 	exp, _ = r.json("exp").(float64)
-	if iat, _ := r.json("iat").(float64); r.json("active") != true || r.json("token_type") != nil || r.json("token_use") != "refresh_token" || a.json("token_use") != nil || exp-iat != 14*24*3600 || r.json("sub") != "alice" {
+	if iat, _ := r.json("iat").(float64); r.json("active") != true || r.json("token_type") != nil ||
+		r.json("token_use") != "refresh_token" || a.json("token_use") != nil || exp-iat != 14*24*3600 ||
+		r.json("sub") != "alice" {
 		t.Error(r.body)
 	}
 	job := s.post("/o/token/", "job", "grant_type", "client_credentials").text("access_token")
-	if a := s.post("/o/introspect/", "job", "token", job); a.json("sub") != "job" || a.json("username") != nil || a.json("auth_time") != nil {
+	if a := s.post("/o/introspect/", "job", "token", job); a.json("sub") != "job" || a.json("username") != nil ||
+		a.json("auth_time") != nil {
 		t.Error(a.body)
 	}
 }
@@ -65,7 +70,8 @@ func TestIntrospectionTellsNothingToOthers(t *testing.T) {
 	if a := s.post("/o/introspect/", "api", "token", tokens.text("access_token")); a.json("active") != true {
 		t.Errorf("for the resource that it is: %s", a.body)
 	}
-	refused(t, "a public client", s.post("/o/introspect/", "app", "token", tokens.text("access_token")), 401, "invalid_client")
+	refused(t, "a public client", s.post("/o/introspect/", "app", "token", tokens.text("access_token")), 401,
+		"invalid_client")
 	refused(t, "no token", s.post("/o/introspect/", "web"), 400, "invalid_request")
 	used := tokens.text("refresh_token")
 	s.refresh(used)
@@ -83,21 +89,26 @@ func TestWhatRevocationEnds(t *testing.T) {
 	tokens := s.tokens("alice")
 	for sentence, row := range map[string]struct {
 		client, token string
-	}{"unknown": {"web", "at_" + strings.Repeat("0", 40)}, "no token": {"web", "evil"}, "an ID token": {"web", tokens.text("id_token")}} {
-		if a := s.post("/o/revoke_token/", row.client, "token", row.token); a.StatusCode != 200 || a.body != "" || a.Header.Get("Access-Control-Allow-Origin") != "*" {
+	}{"unknown": {"web", "at_" + strings.Repeat("0", 40)}, "no token": {"web", "evil"},
+		"an ID token": {"web", tokens.text("id_token")}} {
+		if a := s.post("/o/revoke_token/", row.client, "token", row.token); a.StatusCode != 200 || a.body != "" ||
+			a.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: %d %s", sentence, a.StatusCode, a.body)
 		}
 	}
 	refused(t, "none", s.post("/o/revoke_token/", "web"), 400, "invalid_request")
 	for _, client := range []string{"job", "app"} {
-		refused(t, client, s.post("/o/revoke_token/", client, "token", tokens.text("access_token")), 400, "invalid_grant")
-		refused(t, client, s.post("/o/revoke_token/", client, "token", tokens.text("refresh_token")), 400, "invalid_grant")
+		refused(t, client, s.post("/o/revoke_token/", client, "token", tokens.text("access_token")), 400,
+			"invalid_grant")
+		refused(t, client, s.post("/o/revoke_token/", client, "token", tokens.text("refresh_token")), 400,
+			"invalid_grant")
 	}
 	if !s.good(tokens.text("access_token")) {
 		t.Fatal("another client ended it")
 	}
 	for range 2 {
-		if a := s.post("/o/revoke_token/", "web", "token", tokens.text("access_token"), "token_type_hint", "refresh_token"); a.StatusCode != 200 || s.good(tokens.text("access_token")) {
+		if a := s.post("/o/revoke_token/", "web", "token", tokens.text("access_token"), "token_type_hint",
+			"refresh_token"); a.StatusCode != 200 || s.good(tokens.text("access_token")) {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
 	}
@@ -105,13 +116,15 @@ func TestWhatRevocationEnds(t *testing.T) {
 	if next.StatusCode != 200 {
 		t.Fatalf("the refresh token went with it: %d", next.StatusCode)
 	}
-	if a := s.post("/o/revoke_token/", "web", "token", next.text("refresh_token"), "token_type_hint", "access_token"); a.StatusCode != 200 || s.good(next.text("access_token")) {
+	if a := s.post("/o/revoke_token/", "web", "token", next.text("refresh_token"), "token_type_hint",
+		"access_token"); a.StatusCode != 200 || s.good(next.text("access_token")) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 	refused(t, "afterwards", s.refresh(next.text("refresh_token")), 400, "invalid_grant")
 
 	public := s.as("alice").code("client_id", "app", "redirect_uri", "http://127.0.0.1:5/cb")
-	a := s.post("/o/token/", "app", "grant_type", "authorization_code", "code", public, "redirect_uri", "http://127.0.0.1:5/cb", "code_verifier", verifier)
+	a := s.post("/o/token/", "app", "grant_type", "authorization_code", "code", public, "redirect_uri",
+		"http://127.0.0.1:5/cb", "code_verifier", verifier)
 	if s.post("/o/revoke_token/", "app", "token", a.text("refresh_token")); s.good(a.text("access_token")) {
 		t.Error("a public client cannot revoke its own")
 	}
@@ -144,12 +157,14 @@ func TestAnAccessTokenThatIsAJWT(t *testing.T) {
 	if header["typ"] != "at+jwt" || header["alg"] != "ES256" || header["kid"] != s.keys.Signing().ID() {
 		t.Errorf("%v", header)
 	}
-	for name, want := range map[string]any{"iss": s.http.URL, "aud": "https://jwt.example/api", "sub": "alice", "client_id": "web", "scope": "openid read", "acr": "1"} {
+	for name, want := range map[string]any{"iss": s.http.URL, "aud": "https://jwt.example/api", "sub": "alice",
+		"client_id": "web", "scope": "openid read", "acr": "1"} {
 		if claims[name] != want {
 			t.Errorf("%s: %v", name, claims[name])
 		}
 	}
-	if claims["exp"].(float64)-claims["iat"].(float64) != 600 || claims["jti"] == "" || claims["auth_time"] == nil || strings.Contains(claims["aud"].(string), "web") {
+	if claims["exp"].(float64)-claims["iat"].(float64) != 600 || claims["jti"] == "" || claims["auth_time"] == nil ||
+		strings.Contains(claims["aud"].(string), "web") {
 		t.Errorf("%v", claims)
 	}
 	if s.tokens("alice", "resource", "https://jwt.example/api").text("access_token") == access {
@@ -158,7 +173,8 @@ func TestAnAccessTokenThatIsAJWT(t *testing.T) {
 	// Elsewhere, by the published keys.
 	source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: s.http.URL, Audience: []string{"https://jwt.example/api"}})
 	s.must(err)
-	if token, err := source.Inspect(t.Context(), access); err != nil || token.Subject != "alice" || token.ClientID != "web" || !slices.Equal(token.Scope, []string{"openid", "read"}) {
+	if token, err := source.Inspect(t.Context(), access); err != nil || token.Subject != "alice" ||
+		token.ClientID != "web" || !slices.Equal(token.Scope, []string{"openid", "read"}) {
 		t.Errorf("%+v, %v", token, err)
 	}
 	if _, err := source.Inspect(t.Context(), a.text("id_token")); auth.KindOf(err) != auth.ErrInvalid {
@@ -168,14 +184,16 @@ func TestAnAccessTokenThatIsAJWT(t *testing.T) {
 	if !s.good(access) {
 		t.Error("not good here")
 	}
-	if a := s.post("/o/introspect/", "api", "token", access); a.json("active") != true || a.text("jti") != claims["jti"] {
+	if a := s.post("/o/introspect/", "api", "token", access); a.json("active") != true ||
+		a.text("jti") != claims["jti"] {
 		t.Error(a.body)
 	}
 	s.post("/o/revoke_token/", "web", "token", access)
 	if s.good(access) {
 		t.Error("revoked, and good here")
 	}
-	mixed := s.as("alice").do("GET", "/o/authorize/?"+query().Encode()+"&resource="+url.QueryEscape("https://jwt.example/api")+"&resource="+url.QueryEscape("https://other.example/"), "")
+	mixed := s.as("alice").do("GET", "/o/authorize/?"+query().Encode()+"&resource="+url.QueryEscape(
+		"https://jwt.example/api")+"&resource="+url.QueryEscape("https://other.example/"), "")
 	both := s.redeem(s.as("alice").allow(mixed).location("code"))
 	if strings.Contains(both.text("access_token"), ".") {
 		t.Error("a JWT for a resource that wants none")
@@ -193,14 +211,17 @@ func TestNoOtherTokenIsAnAccessToken(t *testing.T) {
 	s := newService(t, nil)
 	tokens := s.tokens("alice")
 	forged := func(typ string, claims map[string]any) string {
-		all := map[string]any{"iss": s.http.URL, "aud": "https://jwt.example/api", "sub": "alice", "client_id": "web", "scope": "read", "iat": 1, "exp": 1 << 40, "jti": "x"}
+		all := map[string]any{"iss": s.http.URL, "aud": "https://jwt.example/api", "sub": "alice", "client_id": "web",
+			"scope": "read", "iat": 1, "exp": 1 << 40, "jti": "x"}
 		maps.Copy(all, claims)
 		token, err := jwt.Sign(s.keys.Signing(), typ, all)
 		s.must(err)
 		return token
 	}
-	for sentence, token := range map[string]string{"a refresh token": tokens.text("refresh_token"), "an ID token": tokens.text("id_token"), "a code": s.as("alice").code(),
-		"one that was never issued": forged("at+jwt", nil), "one of another type": forged("JWT", nil), "one for a client": forged("at+jwt", map[string]any{"aud": "web"})} {
+	for sentence, token := range map[string]string{"a refresh token": tokens.text("refresh_token"),
+		"an ID token": tokens.text("id_token"), "a code": s.as("alice").code(),
+		"one that was never issued": forged("at+jwt", nil), "one of another type": forged("JWT", nil),
+		"one for a client": forged("at+jwt", map[string]any{"aud": "web"})} {
 		if _, err := s.server.Inspect(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%s: %v", sentence, err)
 		}
@@ -236,24 +257,30 @@ func TestAnIDTokenByEachAlgorithm(t *testing.T) {
 				t.Fatalf("%s %v", typ, err)
 			}
 			claims := answer{body: string(text)}
-			for name, want := range map[string]any{"iss": s.http.URL, "sub": "alice", "aud": "web", "nonce": "n-0S6_WzA2Mj", "acr": "1", "sid": "session-alice", "at_hash": server.HalfHash(algorithm, a.text("access_token"))} {
+			for name, want := range map[string]any{"iss": s.http.URL, "sub": "alice", "aud": "web",
+				"nonce": "n-0S6_WzA2Mj", "acr": "1", "sid": "session-alice",
+				"at_hash": server.HalfHash(algorithm, a.text("access_token"))} {
 				if claims.json(name) != want {
 					t.Errorf("%s: %v, want %v", name, claims.json(name), want)
 				}
 			}
-			if claims.json("auth_time") == nil || claims.json("exp") == nil || claims.json("iat") == nil || claims.json("client_id") != nil {
+			if claims.json("auth_time") == nil || claims.json("exp") == nil || claims.json("iat") == nil ||
+				claims.json("client_id") != nil {
 				t.Error(claims.body)
 			}
-			if refreshed := s.refresh(a.text("refresh_token")); idToken(t, refreshed)["nonce"] != nil || idToken(t, refreshed)["auth_time"] != claims.json("auth_time") {
+			if refreshed := s.refresh(a.text("refresh_token")); idToken(t, refreshed)["nonce"] != nil ||
+				idToken(t, refreshed)["auth_time"] != claims.json("auth_time") {
 				t.Errorf("%v", idToken(t, refreshed))
 			}
-			if m := s.stranger().do("GET", "/.well-known/openid-configuration", ""); !slices.Equal(m.json("id_token_signing_alg_values_supported").([]any), []any{string(algorithm)}) {
+			if m := s.stranger().do("GET", "/.well-known/openid-configuration", ""); !slices.Equal(
+				m.json("id_token_signing_alg_values_supported").([]any), []any{string(algorithm)}) {
 				t.Error(m.body)
 			}
 		})
 	}
 	// The example of OpenID Connect Core, appendix A.3.
-	if got := server.HalfHash(jwt.RS256, "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"); got != "77QmUPtjPfzWtF2AnpK9RQ" {
+	if got := server.HalfHash(jwt.RS256,
+		"jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"); got != "77QmUPtjPfzWtF2AnpK9RQ" {
 		t.Error(got)
 	}
 }
@@ -267,7 +294,8 @@ func TestUserInfo(t *testing.T) {
 		"POST":            s.stranger().do("POST", "/o/userinfo/", "", "Authorization", bearer),
 		"POST, in a form": s.stranger().do("POST", "/o/userinfo/", "access_token="+tokens.text("access_token")),
 	} {
-		if a.StatusCode != 200 || a.text("sub") != "alice" || a.text("name") != "alice" || a.Header.Get("Access-Control-Allow-Origin") != "*" || a.Header.Get("Cache-Control") != "no-store" {
+		if a.StatusCode != 200 || a.text("sub") != "alice" || a.text("name") != "alice" ||
+			a.Header.Get("Access-Control-Allow-Origin") != "*" || a.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %s", sentence, a.StatusCode, a.body)
 		}
 	}
@@ -276,17 +304,26 @@ func TestUserInfo(t *testing.T) {
 		status int
 		error  string
 	}{
-		"no token":       {s.stranger().do("GET", "/o/userinfo/", ""), 401, ""},
-		"a session":      {s.as("alice").do("GET", "/o/userinfo/", ""), 401, ""},
-		"in the query":   {s.stranger().do("GET", "/o/userinfo/?access_token="+tokens.text("access_token"), ""), 401, ""},
-		"a bad one":      {s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer evil"), 401, "invalid_token"},
-		"no value":       {s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer"), 400, "invalid_request"},
-		"two ways":       {s.stranger().do("POST", "/o/userinfo/", "access_token=x", "Authorization", bearer), 400, "invalid_request"},
-		"without openid": {s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer "+s.tokens("alice", "scope", "read").text("access_token")), 403, "insufficient_scope"},
-		"a program's":    {s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer "+s.post("/o/token/", "job", "grant_type", "client_credentials").text("access_token")), 403, "insufficient_scope"},
+		"no token":  {s.stranger().do("GET", "/o/userinfo/", ""), 401, ""},
+		"a session": {s.as("alice").do("GET", "/o/userinfo/", ""), 401, ""},
+		"in the query": {s.stranger().do("GET", "/o/userinfo/?access_token="+tokens.text("access_token"), ""), 401,
+			""},
+		"a bad one": {s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer evil"), 401,
+			"invalid_token"},
+		"no value": {s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer"), 400,
+			"invalid_request"},
+		"two ways": {s.stranger().do("POST", "/o/userinfo/", "access_token=x", "Authorization", bearer), 400,
+			"invalid_request"},
+		"without openid": {s.stranger().do("GET", "/o/userinfo/", "", "Authorization",
+			"Bearer "+s.tokens("alice", "scope", "read").text("access_token")), 403, "insufficient_scope"},
+		"a program's": {s.stranger().do("GET", "/o/userinfo/", "", "Authorization",
+			"Bearer "+s.post("/o/token/", "job", "grant_type", "client_credentials").text("access_token")), 403,
+			"insufficient_scope"},
 	} {
 		challenge := row.a.Header.Get("WWW-Authenticate")
-		if row.a.StatusCode != row.status || !strings.HasPrefix(challenge, "Bearer realm=") || strings.Contains(challenge, "error=") != (row.error != "") || row.error != "" && !strings.Contains(challenge, `error="`+row.error+`"`) {
+		if row.a.StatusCode != row.status || !strings.HasPrefix(challenge, "Bearer realm=") ||
+			strings.Contains(challenge, "error=") != (row.error != "") || row.error != "" &&
+			!strings.Contains(challenge, `error="`+row.error+`"`) {
 			t.Errorf("%s: %d %s", sentence, row.a.StatusCode, challenge)
 		}
 	}
@@ -305,9 +342,15 @@ func TestMetadataListsWhatIsWiredAndNothingElse(t *testing.T) {
 		change func(*server.Config)
 		has    string
 	}{
-		"everything":       {nil, "authorization_endpoint end_session_endpoint introspection_endpoint jwks_uri revocation_endpoint token_endpoint userinfo_endpoint"},
-		"without keys":     {func(c *server.Config) { c.Keys, c.Resources = nil, nil }, "authorization_endpoint introspection_endpoint revocation_endpoint token_endpoint"},
-		"without a logout": {func(c *server.Config) { c.Logout = nil }, "authorization_endpoint introspection_endpoint jwks_uri revocation_endpoint token_endpoint userinfo_endpoint"},
+		"everything": {nil, "authorization_endpoint end_session_endpoint introspection_endpoint jwks_uri " +
+			"revocation_endpoint token_endpoint userinfo_endpoint"},
+		"without keys": {func(c *server.Config) { c.Keys, c.Resources = nil, nil },
+			"authorization_endpoint introspection_endpoint revocation_endpoint token_endpoint"},
+		"without a logout": {func(c *server.Config) {
+			c.Logout = nil
+		},
+			"authorization_endpoint introspection_endpoint jwks_uri revocation_endpoint token_endpoint " +
+				"userinfo_endpoint"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			s := &service{}
@@ -328,12 +371,15 @@ func TestMetadataListsWhatIsWiredAndNothingElse(t *testing.T) {
 			if got := strings.Join(has, " "); got != row.has {
 				t.Errorf("%s", got)
 			}
-			if all["issuer"] != s.http.URL || all["authorization_response_iss_parameter_supported"] != true || all["request_uri_parameter_supported"] != false ||
-				!slices.Equal(all["code_challenge_methods_supported"].([]any), []any{"S256"}) || !slices.Equal(all["response_types_supported"].([]any), []any{"code"}) {
+			if all["issuer"] != s.http.URL || all["authorization_response_iss_parameter_supported"] != true ||
+				all["request_uri_parameter_supported"] != false ||
+				!slices.Equal(all["code_challenge_methods_supported"].([]any), []any{"S256"}) ||
+				!slices.Equal(all["response_types_supported"].([]any), []any{"code"}) {
 				t.Error(m.body)
 			}
 			openid := s.stranger().do("GET", "/.well-known/openid-configuration", "")
-			if (openid.StatusCode == 200) != (sentence != "without keys") || openid.StatusCode == 200 && openid.body != m.body {
+			if (openid.StatusCode == 200) != (sentence != "without keys") || openid.StatusCode == 200 &&
+				openid.body != m.body {
 				t.Errorf("%d %s", openid.StatusCode, openid.body)
 			}
 			for _, path := range []string{"/o/device-authorization/", "/o/par/", "/o/register/"} {
@@ -367,8 +413,10 @@ func newBare(t *testing.T, change func(*server.Config)) *service {
 
 func TestAnIssuerWithAPathIsFoundInAllThreePlaces(t *testing.T) {
 	s := newBare(t, func(c *server.Config) { c.Issuer, c.Path = c.Issuer+"/tenant", "/tenant/o" })
-	for _, path := range []string{"/.well-known/oauth-authorization-server/tenant", "/.well-known/openid-configuration/tenant", "/tenant/.well-known/openid-configuration"} {
-		if a := s.stranger().do("GET", path, ""); a.StatusCode != 200 || a.text("issuer") != s.http.URL+"/tenant" || a.text("token_endpoint") != s.http.URL+"/tenant/o/token/" {
+	for _, path := range []string{"/.well-known/oauth-authorization-server/tenant",
+		"/.well-known/openid-configuration/tenant", "/tenant/.well-known/openid-configuration"} {
+		if a := s.stranger().do("GET", path, ""); a.StatusCode != 200 || a.text("issuer") != s.http.URL+"/tenant" ||
+			a.text("token_endpoint") != s.http.URL+"/tenant/o/token/" {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 		}
 	}
@@ -383,10 +431,12 @@ func TestUnitAnIssuerWithASlashAtTheEnd(t *testing.T) {
 		t.Run(issuer+" is in the metadata as it is, and not in their address", func(t *testing.T) {
 			s := newBare(t, func(c *server.Config) { c.Issuer += issuer })
 			path := strings.TrimSuffix(issuer, "/")
-			for _, at := range []string{"/.well-known/oauth-authorization-server" + path, "/.well-known/openid-configuration" + path,
+			for _, at := range []string{"/.well-known/oauth-authorization-server" + path,
+				"/.well-known/openid-configuration" + path,
 				path + "/.well-known/openid-configuration"} {
 				a := s.stranger().do("GET", at, "")
-				if a.StatusCode != 200 || a.text("issuer") != s.http.URL+issuer || a.text("token_endpoint") != s.http.URL+"/o/token/" {
+				if a.StatusCode != 200 || a.text("issuer") != s.http.URL+issuer ||
+					a.text("token_endpoint") != s.http.URL+"/o/token/" {
 					t.Errorf("%s: %d %s", at, a.StatusCode, a.body)
 				}
 			}
@@ -398,23 +448,31 @@ func TestTheHostOfARequestHasNoSay(t *testing.T) {
 	s := newService(t, nil)
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
 		plain := s.stranger().do("GET", path, "")
-		if a := s.stranger().do("GET", path, "", "Host", "evil.example", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "https", "Forwarded", "host=evil.example"); a.body != plain.body || a.StatusCode != 200 {
+		if a := s.stranger().do("GET", path, "", "Host", "evil.example", "X-Forwarded-Host", "evil.example",
+			"X-Forwarded-Proto", "https", "Forwarded", "host=evil.example"); a.body != plain.body ||
+			a.StatusCode != 200 {
 			t.Errorf("%s: %s", path, a.body)
 		}
 	}
-	if a := s.as("alice").do("GET", "/o/authorize/?"+query("scope", "admin").Encode(), "", "Host", "evil.example"); a.location("iss") != s.http.URL {
+	if a := s.as("alice").do("GET", "/o/authorize/?"+query("scope", "admin").Encode(), "", "Host",
+		"evil.example"); a.location("iss") != s.http.URL {
 		t.Error(a.Header.Get("Location"))
 	}
 }
 
 func TestPagesOfOtherOriginsReadWhatTakesNoCookies(t *testing.T) {
 	s := newService(t, nil)
-	for path, open := range map[string]bool{"/o/token/": true, "/o/userinfo/": true, "/.well-known/openid-configuration": true, "/.well-known/oauth-authorization-server": true, "/o/.well-known/jwks.json": true,
-		"/o/authorize/": false, "/o/introspect/": false, "/o/revoke_token/": true, "/o/logout/": false, "/o/authorized_tokens/": false, "/o/applications/": false} {
-		preflight := s.stranger().do("OPTIONS", path, "", "Origin", "https://spa.example", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
+	for path, open := range map[string]bool{"/o/token/": true, "/o/userinfo/": true,
+		"/.well-known/openid-configuration": true, "/.well-known/oauth-authorization-server": true,
+		"/o/.well-known/jwks.json": true,
+		"/o/authorize/":            false, "/o/introspect/": false, "/o/revoke_token/": true, "/o/logout/": false,
+		"/o/authorized_tokens/": false, "/o/applications/": false} {
+		preflight := s.stranger().do("OPTIONS", path, "", "Origin", "https://spa.example",
+			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
 		plain := s.stranger().do("GET", path, "", "Origin", "https://spa.example")
 		for sentence, a := range map[string]answer{"preflight": preflight, "request": plain} {
-			if got := a.Header.Get("Access-Control-Allow-Origin"); (got == "*") != open || !open && got != "" || a.Header.Get("Access-Control-Allow-Credentials") != "" {
+			if got := a.Header.Get("Access-Control-Allow-Origin"); (got == "*") != open || !open && got != "" ||
+				a.Header.Get("Access-Control-Allow-Credentials") != "" {
 				t.Errorf("%s of %s: %v", sentence, path, a.Header)
 			}
 		}
@@ -460,19 +518,23 @@ func TestSigningOutAtAClientsRequest(t *testing.T) {
 	page := logout(s.as("alice"), "client_id=web&post_logout_redirect_uri="+bye+"&state=a%26b")
 	for sentence, a := range map[string]answer{
 		"of another user": s.as("bob").do("POST", "/o/logout/", with(fields(page.body), "allow", "1").Encode()),
-		"from elsewhere":  s.as("alice").do("POST", "/o/logout/", with(fields(page.body), "allow", "1").Encode(), "Sec-Fetch-Site", "cross-site"),
-		"as a consent":    s.as("alice").do("POST", "/o/authorize/", with(fields(page.body), "allow", "1").Encode()),
-		"invented":        s.as("alice").do("POST", "/o/logout/", "allow=1"),
+		"from elsewhere": s.as("alice").do("POST", "/o/logout/", with(fields(page.body), "allow", "1").Encode(),
+			"Sec-Fetch-Site", "cross-site"),
+		"as a consent": s.as("alice").do("POST", "/o/authorize/", with(fields(page.body), "allow", "1").Encode()),
+		"invented":     s.as("alice").do("POST", "/o/logout/", "allow=1"),
 	} {
 		if a.StatusCode != 403 || a.Header.Get("Set-Cookie") != "" {
 			t.Errorf("%s: %d", sentence, a.StatusCode)
 		}
 	}
-	if a := s.as("alice").do("POST", "/o/logout/", fields(logout(s.as("alice"), "").body).Encode()); a.StatusCode != 200 || a.Header.Get("Set-Cookie") != "" || !strings.Contains(a.body, "still signed in") {
+	if a := s.as("alice").do("POST", "/o/logout/",
+		fields(logout(s.as("alice"), "").body).Encode()); a.StatusCode != 200 || a.Header.Get("Set-Cookie") != "" ||
+		!strings.Contains(a.body, "still signed in") {
 		t.Errorf("who stays: %d %s", a.StatusCode, a.body)
 	}
 	done := s.as("alice").do("POST", "/o/logout/", with(fields(page.body), "allow", "1").Encode())
-	if done.StatusCode != 303 || done.Header.Get("Location") != "https://web.example/bye?state=a%26b" || !strings.HasPrefix(done.Header.Get("Set-Cookie"), "login=;") {
+	if done.StatusCode != 303 || done.Header.Get("Location") != "https://web.example/bye?state=a%26b" ||
+		!strings.HasPrefix(done.Header.Get("Set-Cookie"), "login=;") {
 		t.Errorf("%d %v", done.StatusCode, done.Header)
 	}
 	if s.good(tokens.text("access_token")) || s.refresh(tokens.text("refresh_token")).StatusCode != 400 {
@@ -482,7 +544,8 @@ func TestSigningOutAtAClientsRequest(t *testing.T) {
 		t.Error("what outlives the session, or is of another, has ended")
 	}
 	for range 2 { // it is done already, for whichever client
-		if a := logout(s.stranger(), "id_token_hint="+hint+"&post_logout_redirect_uri="+bye); a.StatusCode != 303 || a.Header.Get("Location") != "https://web.example/bye" {
+		if a := logout(s.stranger(), "id_token_hint="+hint+"&post_logout_redirect_uri="+bye); a.StatusCode != 303 ||
+			a.Header.Get("Location") != "https://web.example/bye" {
 			t.Errorf("%d %v", a.StatusCode, a.Header)
 		}
 	}
@@ -494,16 +557,22 @@ func TestSigningOutAtAClientsRequest(t *testing.T) {
 func TestAHintOfThisSessionSignsOutAtOnce(t *testing.T) {
 	s := newService(t, nil)
 	hint := s.tokens("alice", "scope", "openid").text("id_token")
-	a := s.as("alice").do("POST", "/o/logout/", url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://web.example/bye"}}.Encode(), "Sec-Fetch-Site", "cross-site", "Origin", "https://web.example")
-	if a.StatusCode != 303 || !strings.HasPrefix(a.Header.Get("Location"), "/o/logout/?") || a.Header.Get("Set-Cookie") != "" {
+	a := s.as("alice").do("POST", "/o/logout/",
+		url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://web.example/bye"}}.Encode(),
+		"Sec-Fetch-Site", "cross-site", "Origin", "https://web.example")
+	if a.StatusCode != 303 || !strings.HasPrefix(a.Header.Get("Location"), "/o/logout/?") ||
+		a.Header.Get("Set-Cookie") != "" {
 		t.Fatalf("from the client's page: %d %v", a.StatusCode, a.Header)
 	}
-	if a := s.as("alice").do("GET", a.Header.Get("Location"), ""); a.StatusCode != 303 || a.Header.Get("Location") != "https://web.example/bye" || a.Header.Get("Set-Cookie") == "" {
+	if a := s.as("alice").do("GET", a.Header.Get("Location"), ""); a.StatusCode != 303 ||
+		a.Header.Get("Location") != "https://web.example/bye" || a.Header.Get("Set-Cookie") == "" {
 		t.Errorf("%d %v", a.StatusCode, a.Header)
 	}
-	expired, err := jwt.Sign(s.keys.Signing(), "JWT", map[string]any{"iss": s.http.URL, "sub": "alice", "aud": "web", "exp": 1, "sid": "session-alice"})
+	expired, err := jwt.Sign(s.keys.Signing(), "JWT", map[string]any{"iss": s.http.URL, "sub": "alice", "aud": "web",
+		"exp": 1, "sid": "session-alice"})
 	s.must(err)
-	if a := s.as("alice").do("GET", "/o/logout/?id_token_hint="+expired, ""); a.StatusCode != 200 || a.Header.Get("Set-Cookie") == "" {
+	if a := s.as("alice").do("GET", "/o/logout/?id_token_hint="+expired, ""); a.StatusCode != 200 ||
+		a.Header.Get("Set-Cookie") == "" {
 		t.Errorf("an expired one: %d %v", a.StatusCode, a.Header)
 	}
 }
@@ -519,7 +588,9 @@ func TestAnUnavailableStoreOrKeyIs503AndNothingIsUsedUp(t *testing.T) {
 		"refresh":    func() answer { return s.refresh(refresh) },
 		"program":    func() answer { return s.post("/o/token/", "job", "grant_type", "client_credentials") },
 		"introspect": func() answer { return s.post("/o/introspect/", "web", "token", refresh) },
-		"revoke":     func() answer { return s.post("/o/revoke_token/", "web", "token", "at_"+strings.Repeat("0", 40)) },
+		"revoke": func() answer {
+			return s.post("/o/revoke_token/", "web", "token", "at_"+strings.Repeat("0", 40))
+		},
 		"userinfo": func() answer {
 			return s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer at_"+strings.Repeat("0", 40))
 		},
@@ -532,7 +603,8 @@ func TestAnUnavailableStoreOrKeyIs503AndNothingIsUsedUp(t *testing.T) {
 		"logout":   func() answer { return s.as("alice").do("GET", "/o/logout/", "") },
 		"list":     func() answer { return s.as("alice").do("GET", "/o/applications/", "") },
 		"register": func() answer {
-			return s.as("alice").do("POST", "/o/applications/register/", "name=x&client_type=public&authorization_grant_type=authorization_code&redirect_uris=https://a.example/")
+			return s.as("alice").do("POST", "/o/applications/register/",
+				"name=x&client_type=public&authorization_grant_type=authorization_code&redirect_uris=https://a.example/")
 		},
 	}
 	for name, request := range requests {
@@ -544,7 +616,8 @@ func TestAnUnavailableStoreOrKeyIs503AndNothingIsUsedUp(t *testing.T) {
 			if called < nth {
 				break
 			}
-			unavailable := a.StatusCode == 503 && a.Header.Get("Retry-After") != "" || a.StatusCode == 303 && a.location("error") == "temporarily_unavailable"
+			unavailable := a.StatusCode == 503 && a.Header.Get("Retry-After") != "" || a.StatusCode == 303 &&
+				a.location("error") == "temporarily_unavailable"
 			if !unavailable || strings.Contains(a.body, "broken") {
 				t.Errorf("%s, call %d failing: %d %v %s", name, nth, a.StatusCode, a.Header, a.body)
 			}
@@ -559,9 +632,11 @@ func TestUsersOrKeysThatAreDownAre503AndNothingIsUsedUp(t *testing.T) {
 	keys := &brokenKeys{}
 	s := newService(t, func(c *server.Config) { keys.KeySource = c.Keys; c.Keys = keys })
 	code, refresh := s.as("alice").code(), s.tokens("bob")
-	for name, down := range map[string]func(bool){"users": s.users.down.Store, "keys": func(off bool) { keys.off = off }} {
+	for name, down := range map[string]func(bool){"users": s.users.down.Store,
+		"keys": func(off bool) { keys.off = off }} {
 		down(true)
-		for sentence, a := range map[string]answer{"code": s.redeem(code), "refresh": s.refresh(refresh.text("refresh_token"))} {
+		for sentence, a := range map[string]answer{"code": s.redeem(code),
+			"refresh": s.refresh(refresh.text("refresh_token"))} {
 			if a.StatusCode != 503 || a.Header.Get("Retry-After") == "" {
 				t.Errorf("%s down, %s: %d %s", name, sentence, a.StatusCode, a.body)
 			}
@@ -590,7 +665,8 @@ func TestAPasswordThatChangesEndsOtherGrants(t *testing.T) {
 	r, err := http.NewRequestWithContext(auth.WithIdentity(t.Context(), user{"alice", "ax"}, token), "POST", "/", nil)
 	s.must(err)
 	s.must(s.server.RevokeOthers(nil, r, user{"alice", "ax"}))
-	api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server}, LoadUser: s.users.load})
+	api, err := oauth2.New(oauth2.Config{Resource: s.http.URL, Sources: []oauth2.Source{s.server},
+		LoadUser: s.users.load})
 	s.must(err)
 	if _, _, err := api.VerifyToken(context.Background(), kept); err != nil {
 		t.Errorf("the one in use: %v", err)

@@ -17,7 +17,8 @@ import (
 // sent.
 func refused(t *testing.T, sentence string, a answer, status int, code string) {
 	t.Helper()
-	if a.StatusCode != status || a.text("error") != code || a.Header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") || strings.Contains(a.body, "evil") {
+	if a.StatusCode != status || a.text("error") != code || a.Header.Get("Cache-Control") != "no-store" ||
+		!strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") || strings.Contains(a.body, "evil") {
 		t.Errorf("%s: %d %s, want %d %s", sentence, a.StatusCode, a.body, status, code)
 	}
 	for _, r := range a.text("error_description") { // RFC 6749 §5.2
@@ -36,7 +37,8 @@ func basic(id, secret string) string {
 }
 
 // endpoints are those that clients post forms to.
-var endpoints = []string{"/o/token/", "/o/introspect/", "/o/revoke_token/", "/o/token", "/o/introspect", "/o/revoke_token"}
+var endpoints = []string{"/o/token/", "/o/introspect/", "/o/revoke_token/", "/o/token", "/o/introspect",
+	"/o/revoke_token"}
 
 func TestWhatAFormMustBe(t *testing.T) {
 	s := newService(t, nil)
@@ -71,7 +73,8 @@ func TestWhatAFormMustBe(t *testing.T) {
 			a := r.doType("POST", path, row.body, row.kind, headers...)
 			refused(t, path+": "+sentence, a, row.status, "invalid_request")
 		}
-		if a := s.stranger().doType("POST", path, good, `Application/X-WWW-Form-Urlencoded; charset="utf-8"`, "Authorization", authorization); a.StatusCode != 200 {
+		if a := s.stranger().doType("POST", path, good, `Application/X-WWW-Form-Urlencoded; charset="utf-8"`,
+			"Authorization", authorization); a.StatusCode != 200 {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 		}
 	}
@@ -100,8 +103,10 @@ func TestUnitAPublicClientMaySendAnEmptySecret(t *testing.T) {
 
 func TestHowAClientAuthenticates(t *testing.T) {
 	s := newService(t, nil)
-	s.add(server.Registration{ClientID: "by-basic", GrantTypes: []string{"client_credentials"}, TokenEndpointAuthMethod: "client_secret_basic", ClientSecret: "s:e c+r%t/ü of 24 bytes"})
-	s.add(server.Registration{ClientID: "by-post", GrantTypes: []string{"client_credentials"}, TokenEndpointAuthMethod: "client_secret_post"})
+	s.add(server.Registration{ClientID: "by-basic", GrantTypes: []string{"client_credentials"},
+		TokenEndpointAuthMethod: "client_secret_basic", ClientSecret: "s:e c+r%t/ü of 24 bytes"})
+	s.add(server.Registration{ClientID: "by-post", GrantTypes: []string{"client_credentials"},
+		TokenEndpointAuthMethod: "client_secret_post"})
 	off := s.add(server.Registration{ClientID: "off", GrantTypes: []string{"client_credentials"}})
 	_, err := s.server.DisableClient(t.Context(), off, true)
 	s.must(err)
@@ -113,8 +118,9 @@ func TestHowAClientAuthenticates(t *testing.T) {
 		status                     int
 		code                       string
 	}{
-		"by Basic":                             {"", "", basic("job", job), 200, ""},
-		"by basic, in another case":            {"", "", strings.Replace(basic("job", job), "Basic", "bAsIc", 1), 200, ""},
+		"by Basic": {"", "", basic("job", job), 200, ""},
+		"by basic, in another case": {"", "", strings.Replace(basic("job", job), "Basic", "bAsIc", 1), 200,
+			""},
 		"in the body":                          {"", "client_id=job&client_secret=" + job, "", 200, ""},
 		"by Basic, and its name in the body":   {"", "client_id=job", basic("job", job), 200, ""},
 		"by Basic, encoded":                    {"", "", basic("by%2Dbasic", encoded), 200, ""},
@@ -122,31 +128,39 @@ func TestHowAClientAuthenticates(t *testing.T) {
 		"the secret in the query":              {"client_secret=" + job, "client_id=job", "", 401, "invalid_client"},
 		"by Basic and the same in the body":    {"", "client_id=job&client_secret=" + job, basic("job", job), 200, ""},
 		"by Basic, and the secret in the body": {"", "client_secret=" + job, basic("job", job), 200, ""},
-		"nothing by Basic, and in the body":    {"", "client_id=job&client_secret=" + job, basic("job", ""), 400, "invalid_request"},
+		"nothing by Basic, and in the body": {"", "client_id=job&client_secret=" + job, basic("job", ""), 400,
+			"invalid_request"},
 		"by Basic, and another secret in body": {"", "client_secret=x", basic("job", job), 400, "invalid_request"},
-		"by Basic and an assertion":            {"", "client_assertion=x&client_assertion_type=y", basic("job", job), 400, "invalid_request"},
-		"by an assertion and a secret":         {"", "client_id=job&client_secret=" + job + "&client_assertion=x", "", 400, "invalid_request"},
-		"by an assertion":                      {"", "client_assertion=x&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "", 401, "invalid_client"},
-		"by Basic, and another name in body":   {"", "client_id=web", basic("job", job), 400, "invalid_request"},
-		"a wrong secret":                       {"", "", basic("job", "evil"), 401, "invalid_client"},
-		"a secret and more":                    {"", "", basic("job", job+"x"), 401, "invalid_client"},
-		"no secret":                            {"", "", basic("job", ""), 401, "invalid_client"},
-		"an unknown client":                    {"", "", basic("evil", job), 401, "invalid_client"},
-		"a disabled client":                    {"", "", basic("off", s.secrets["off"]), 401, "invalid_client"},
-		"a wrong secret in the body":           {"", "client_id=job&client_secret=evil", "", 401, "invalid_client"},
-		"its name alone":                       {"", "client_id=job", "", 401, "invalid_client"},
-		"nothing":                              {"", "", "", 401, "invalid_client"},
-		"no base64":                            {"", "", "Basic !", 401, "invalid_client"},
-		"no colon":                             {"", "", "Basic " + base64.StdEncoding.EncodeToString([]byte("job")), 401, "invalid_client"},
-		"a broken encoding":                    {"", "", basic("job", "%zz"), 401, "invalid_client"},
-		"no UTF-8":                             {"", "", basic("job", "%ff"), 401, "invalid_client"},
-		"a NUL in the name":                    {"", "", basic("job%00", job), 401, "invalid_client"},
-		"another scheme":                       {"", "", "Bearer " + job, 401, "invalid_client"},
-		"one for Basic in the body":            {"", "client_id=by-basic&client_secret=" + encoded, "", 401, "invalid_client"},
-		"one for the body by Basic":            {"", "", basic("by-post", s.secrets["by-post"]), 401, "invalid_client"},
-		"one for the body in the body":         {"", "client_id=by-post&client_secret=" + s.secrets["by-post"], "", 200, ""},
-		"a public one with a secret":           {"", "client_id=app&client_secret=x", "", 401, "invalid_client"},
-		"a public one with a secret by Basic":  {"", "", basic("app", "x"), 401, "invalid_client"},
+		"by Basic and an assertion": {"", "client_assertion=x&client_assertion_type=y", basic("job", job),
+			400, "invalid_request"},
+		"by an assertion and a secret": {"", "client_id=job&client_secret=" + job + "&client_assertion=x", "",
+			400, "invalid_request"},
+		"by an assertion": {
+			"", "client_assertion=x&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "",
+			401, "invalid_client"},
+		"by Basic, and another name in body": {"", "client_id=web", basic("job", job), 400, "invalid_request"},
+		"a wrong secret":                     {"", "", basic("job", "evil"), 401, "invalid_client"},
+		"a secret and more":                  {"", "", basic("job", job+"x"), 401, "invalid_client"},
+		"no secret":                          {"", "", basic("job", ""), 401, "invalid_client"},
+		"an unknown client":                  {"", "", basic("evil", job), 401, "invalid_client"},
+		"a disabled client":                  {"", "", basic("off", s.secrets["off"]), 401, "invalid_client"},
+		"a wrong secret in the body":         {"", "client_id=job&client_secret=evil", "", 401, "invalid_client"},
+		"its name alone":                     {"", "client_id=job", "", 401, "invalid_client"},
+		"nothing":                            {"", "", "", 401, "invalid_client"},
+		"no base64":                          {"", "", "Basic !", 401, "invalid_client"},
+		"no colon": {"", "", "Basic " + base64.StdEncoding.EncodeToString([]byte("job")),
+			401, "invalid_client"},
+		"a broken encoding": {"", "", basic("job", "%zz"), 401, "invalid_client"},
+		"no UTF-8":          {"", "", basic("job", "%ff"), 401, "invalid_client"},
+		"a NUL in the name": {"", "", basic("job%00", job), 401, "invalid_client"},
+		"another scheme":    {"", "", "Bearer " + job, 401, "invalid_client"},
+		"one for Basic in the body": {"", "client_id=by-basic&client_secret=" + encoded, "", 401,
+			"invalid_client"},
+		"one for the body by Basic": {"", "", basic("by-post", s.secrets["by-post"]), 401, "invalid_client"},
+		"one for the body in the body": {"", "client_id=by-post&client_secret=" + s.secrets["by-post"],
+			"", 200, ""},
+		"a public one with a secret":          {"", "client_id=app&client_secret=x", "", 401, "invalid_client"},
+		"a public one with a secret by Basic": {"", "", basic("app", "x"), 401, "invalid_client"},
 	} {
 		for _, path := range endpoints[:3] {
 			body := grant
@@ -175,19 +189,25 @@ func TestHowAClientAuthenticates(t *testing.T) {
 	if wrong.body != unknown.body {
 		t.Error("an unknown client is told from a wrong secret")
 	}
-	refused(t, "two headers", s.stranger().do("POST", "/o/token/", grant, "Authorization", basic("job", job), "Authorization", basic("job", job)), 400, "invalid_request")
+	refused(t, "two headers", s.stranger().do("POST", "/o/token/", grant, "Authorization", basic("job", job),
+		"Authorization", basic("job", job)), 400, "invalid_request")
 }
 
 func TestWhichGrantAClientMayUse(t *testing.T) {
 	s := newService(t, nil)
 	refused(t, "none", s.post("/o/token/", "web"), 400, "invalid_request")
 	refused(t, "an empty one", s.post("/o/token/", "web", "grant_type", ""), 400, "invalid_request")
-	for _, name := range []string{"password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "evil", "Authorization_code"} {
-		refused(t, name, s.post("/o/token/", "web", "grant_type", name, "username", "alice", "password", "x"), 400, "unsupported_grant_type")
+	for _, name := range []string{"password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "evil",
+		"Authorization_code"} {
+		refused(t, name, s.post("/o/token/", "web", "grant_type", name, "username", "alice", "password", "x"), 400,
+			"unsupported_grant_type")
 	}
-	refused(t, "one that it has not", s.post("/o/token/", "web", "grant_type", "client_credentials"), 400, "unauthorized_client")
-	refused(t, "one that it has not", s.post("/o/token/", "job", "grant_type", "authorization_code", "code", "x"), 400, "unauthorized_client")
-	refused(t, "a public one for itself", s.post("/o/token/", "app", "grant_type", "client_credentials"), 400, "unauthorized_client")
+	refused(t, "one that it has not", s.post("/o/token/", "web", "grant_type", "client_credentials"), 400,
+		"unauthorized_client")
+	refused(t, "one that it has not", s.post("/o/token/", "job", "grant_type", "authorization_code", "code", "x"), 400,
+		"unauthorized_client")
+	refused(t, "a public one for itself", s.post("/o/token/", "app", "grant_type", "client_credentials"), 400,
+		"unauthorized_client")
 	refused(t, "no code", s.post("/o/token/", "web", "grant_type", "authorization_code"), 400, "invalid_request")
 	refused(t, "no refresh token", s.post("/o/token/", "web", "grant_type", "refresh_token"), 400, "invalid_request")
 }
@@ -195,10 +215,12 @@ func TestWhichGrantAClientMayUse(t *testing.T) {
 func TestAnAnswerWithTokensIsKeptNowhere(t *testing.T) {
 	s := newService(t, nil)
 	a := s.tokens("alice", "scope", "read")
-	if a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Pragma") != "no-cache" || a.Header.Get("Content-Type") != "application/json" || a.Header.Get("Access-Control-Allow-Origin") != "*" {
+	if a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Pragma") != "no-cache" ||
+		a.Header.Get("Content-Type") != "application/json" || a.Header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("%v", a.Header)
 	}
-	if a.text("token_type") != "Bearer" || a.json("expires_in") != 600. || a.text("scope") != "read" || a.json("id_token") != nil {
+	if a.text("token_type") != "Bearer" || a.json("expires_in") != 600. || a.text("scope") != "read" ||
+		a.json("id_token") != nil {
 		t.Error(a.body)
 	}
 }
@@ -207,7 +229,8 @@ func TestACodeThatIsNotGood(t *testing.T) {
 	s := newService(t, nil)
 	s.add(server.Registration{ClientID: "other", RedirectURIs: []string{"https://web.example/callback?a=b"}})
 	code := s.as("alice").code()
-	form := []string{"grant_type", "authorization_code", "code", code, "redirect_uri", "https://web.example/callback?a=b", "code_verifier", verifier}
+	form := []string{"grant_type", "authorization_code", "code", code, "redirect_uri",
+		"https://web.example/callback?a=b", "code_verifier", verifier}
 	for sentence, a := range map[string]answer{
 		"unknown":              s.redeem("ac_" + strings.Repeat("0", 40)),
 		"no code":              s.redeem("evil"),
@@ -220,7 +243,8 @@ func TestACodeThatIsNotGood(t *testing.T) {
 	}
 	refused(t, "another resource", s.redeem(code, "resource", "https://other.example/"), 400, "invalid_target")
 	refused(t, "no resource", s.redeem(code, "resource", "x"), 400, "invalid_target")
-	refused(t, "a wrong secret", s.stranger().do("POST", "/o/token/", with(url.Values{}, form...).Encode(), "Authorization", basic("web", "evil")), 401, "invalid_client")
+	refused(t, "a wrong secret", s.stranger().do("POST", "/o/token/", with(url.Values{}, form...).Encode(),
+		"Authorization", basic("web", "evil")), 401, "invalid_client")
 	// None of that has used it up.
 	if a := s.redeem(code); a.StatusCode != 200 {
 		t.Errorf("%d %s", a.StatusCode, a.body)
@@ -229,7 +253,8 @@ func TestACodeThatIsNotGood(t *testing.T) {
 
 func TestAVerifierIsTriedOnce(t *testing.T) {
 	s := newService(t, nil)
-	for sentence, wrong := range map[string]string{"none": "-", "another": strings.Repeat("a", 43), "42 characters": verifier[:42], "129 characters": strings.Repeat("a", 129),
+	for sentence, wrong := range map[string]string{"none": "-", "another": strings.Repeat("a", 43),
+		"42 characters": verifier[:42], "129 characters": strings.Repeat("a", 129),
 		"a bad character": verifier[:42] + "!", "the challenge": challenge(verifier)} {
 		code := s.as("alice").code()
 		refused(t, sentence, s.redeem(code, "code_verifier", wrong), 400, "invalid_grant")
@@ -240,13 +265,16 @@ func TestAVerifierIsTriedOnce(t *testing.T) {
 		t.Errorf("%d events", s.events.count(auth.EventReuse))
 	}
 	long := strings.Repeat("-._~", 32)
-	if a := s.redeem(s.as("alice").code("code_challenge", challenge(long)), "code_verifier", long); a.StatusCode != 200 {
+	if a := s.redeem(s.as("alice").code("code_challenge", challenge(long)), "code_verifier",
+		long); a.StatusCode != 200 {
 		t.Errorf("128 characters: %d %s", a.StatusCode, a.body)
 	}
 }
 
 func TestACodeThatComesAgainEndsWhatItGave(t *testing.T) {
-	for sentence, pairs := range map[string][]string{"as before": nil, "with a wrong verifier": {"code_verifier", strings.Repeat("a", 43)}, "without a verifier": {"code_verifier", "-"},
+	for sentence, pairs := range map[string][]string{"as before": nil,
+		"with a wrong verifier":     {"code_verifier", strings.Repeat("a", 43)},
+		"without a verifier":        {"code_verifier", "-"},
 		"with another redirect URI": {"redirect_uri", "x"}, "for another resource": {"resource", "x"}} {
 		s := newService(t, nil)
 		code := s.as("alice").code()
@@ -303,8 +331,10 @@ func TestARefreshNarrowsAndNeverWidens(t *testing.T) {
 		t.Errorf("%d %s", narrow.StatusCode, narrow.body)
 	}
 	refused(t, "another scope", s.refresh(narrow.text("refresh_token"), "scope", "read email"), 400, "invalid_scope")
-	refused(t, "a malformed scope", s.refresh(narrow.text("refresh_token"), "scope", "read  write"), 400, "invalid_scope")
-	refused(t, "another resource", s.refresh(narrow.text("refresh_token"), "resource", "https://other.example/"), 400, "invalid_target")
+	refused(t, "a malformed scope", s.refresh(narrow.text("refresh_token"), "scope", "read  write"), 400,
+		"invalid_scope")
+	refused(t, "another resource", s.refresh(narrow.text("refresh_token"), "resource", "https://other.example/"), 400,
+		"invalid_target")
 	full := s.refresh(narrow.text("refresh_token"))
 	if full.text("scope") != "openid read write" || full.text("id_token") == "" {
 		t.Errorf("%d %s", full.StatusCode, full.body)
@@ -312,7 +342,8 @@ func TestARefreshNarrowsAndNeverWidens(t *testing.T) {
 	late := s.as("alice").code("scope", "openid read write")
 	client, err := s.server.Client(t.Context(), "web")
 	s.must(err)
-	_, err = s.server.ChangeClient(t.Context(), client, server.Registration{RedirectURIs: client.RedirectURIs, GrantTypes: client.GrantTypes, Scope: "openid read"})
+	_, err = s.server.ChangeClient(t.Context(), client, server.Registration{RedirectURIs: client.RedirectURIs,
+		GrantTypes: client.GrantTypes, Scope: "openid read"})
 	s.must(err)
 	if less := s.redeem(late); less.text("scope") != "openid read" {
 		t.Errorf("a code of before: %d %s", less.StatusCode, less.body)
@@ -325,7 +356,8 @@ func TestARefreshNarrowsAndNeverWidens(t *testing.T) {
 func TestARefreshTokenIsItsClients(t *testing.T) {
 	s := newService(t, nil)
 	tokens := s.tokens("alice")
-	refused(t, "another client", s.post("/o/token/", "first", "grant_type", "refresh_token", "refresh_token", tokens.text("refresh_token")), 400, "invalid_grant")
+	refused(t, "another client", s.post("/o/token/", "first", "grant_type", "refresh_token", "refresh_token",
+		tokens.text("refresh_token")), 400, "invalid_grant")
 	refused(t, "an access token", s.refresh(tokens.text("access_token")), 400, "invalid_grant")
 	refused(t, "nothing", s.refresh("evil"), 400, "invalid_grant")
 	if a := s.refresh(tokens.text("refresh_token")); a.StatusCode != 200 {
@@ -334,7 +366,8 @@ func TestARefreshTokenIsItsClients(t *testing.T) {
 }
 
 func TestAReplayEndsTheGrantWhateverElseIsWrong(t *testing.T) {
-	for sentence, pairs := range map[string][]string{"as before": nil, "with another scope": {"scope", "admin"}, "with another resource": {"resource", "x"}} {
+	for sentence, pairs := range map[string][]string{"as before": nil, "with another scope": {"scope", "admin"},
+		"with another resource": {"resource", "x"}} {
 		s := newService(t, nil)
 		tokens := s.tokens("alice")
 		next := s.refresh(tokens.text("refresh_token"))
@@ -355,7 +388,10 @@ func TestWhoseTokensAreRefreshedIsAsked(t *testing.T) {
 		"another password":  func(s *service) { s.users.changePassword("alice") },
 		"consent withdrawn": func(s *service) { _, err := s.server.Withdraw(s.Context(), "alice", "web"); s.must(err) },
 		"all revoked":       func(s *service) { _, err := s.server.RevokeAll(s.Context(), "alice"); s.must(err) },
-		"the session over":  func(s *service) { _, err := s.server.EndSession(s.Context(), "session-alice"); s.must(err) },
+		"the session over": func(s *service) {
+			_, err := s.server.EndSession(s.Context(), "session-alice")
+			s.must(err)
+		},
 	} {
 		s := newService(t, nil)
 		tokens, others := s.tokens("alice"), s.tokens("bob")
@@ -363,7 +399,8 @@ func TestWhoseTokensAreRefreshedIsAsked(t *testing.T) {
 		change(s)
 		refused(t, sentence, s.refresh(tokens.text("refresh_token")), 400, "invalid_grant")
 		refused(t, sentence+", a code", s.redeem(pending), 400, "invalid_grant")
-		if a := s.post("/o/introspect/", "web", "token", tokens.text("access_token")); a.body != "{\"active\":false}\n" {
+		if a := s.post("/o/introspect/", "web", "token",
+			tokens.text("access_token")); a.body != "{\"active\":false}\n" {
 			t.Errorf("%s: %s", sentence, a.body)
 		}
 		if a := s.refresh(others.text("refresh_token")); a.StatusCode != 200 {
@@ -399,7 +436,8 @@ func TestOf16RefreshesAtOnce(t *testing.T) {
 	if successors, good := race(s); len(successors) > 1 || good != 0 {
 		t.Errorf("without a grace: %d, %d good", len(successors), good)
 	}
-	if successors, good := race(newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })); len(successors) != 1 || good != 16 {
+	if successors, good := race(newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })); len(
+		successors) != 1 || good != 16 {
 		t.Errorf("with a grace: %d, %d good", len(successors), good)
 	}
 }
@@ -408,7 +446,8 @@ func TestWithinTheGraceTheImmediatePredecessorGetsTheSameSuccessor(t *testing.T)
 	s := newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })
 	first := s.tokens("alice").text("refresh_token")
 	a, b := s.refresh(first), s.refresh(first)
-	if a.text("refresh_token") == "" || a.text("refresh_token") != b.text("refresh_token") || a.text("access_token") == b.text("access_token") || !s.good(b.text("access_token")) {
+	if a.text("refresh_token") == "" || a.text("refresh_token") != b.text("refresh_token") ||
+		a.text("access_token") == b.text("access_token") || !s.good(b.text("access_token")) {
 		t.Errorf("%s\n%s", a.body, b.body)
 	}
 	second := a.text("refresh_token")
@@ -434,9 +473,12 @@ func TestAProgramGetsATokenForItselfAlone(t *testing.T) {
 	if a := s.post("/o/token/", "api", "grant_type", "client_credentials"); a.text("scope") != "read write" {
 		t.Errorf("without a scope: %s", a.body)
 	}
-	refused(t, "a scope of users", s.post("/o/token/", "api", "grant_type", "client_credentials", "scope", "openid"), 400, "invalid_scope")
-	refused(t, "a scope that it has not", s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "email"), 400, "invalid_scope")
-	refused(t, "an unknown resource", s.post("/o/token/", "job", "grant_type", "client_credentials", "resource", "x"), 400, "invalid_target")
+	refused(t, "a scope of users", s.post("/o/token/", "api", "grant_type", "client_credentials", "scope", "openid"),
+		400, "invalid_scope")
+	refused(t, "a scope that it has not", s.post("/o/token/", "job", "grant_type", "client_credentials", "scope",
+		"email"), 400, "invalid_scope")
+	refused(t, "an unknown resource", s.post("/o/token/", "job", "grant_type", "client_credentials", "resource", "x"),
+		400, "invalid_target")
 }
 
 func TestLifetimesAreThoseOfClientGrantAndScope(t *testing.T) {
@@ -450,7 +492,8 @@ func TestLifetimesAreThoseOfClientGrantAndScope(t *testing.T) {
 			return server.Lifetimes{}
 		}
 	})
-	if a := s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "read"); a.json("expires_in") != 3600. || asked[0] != "job client_credentials [read]" {
+	if a := s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "read"); a.json(
+		"expires_in") != 3600. || asked[0] != "job client_credentials [read]" {
 		t.Errorf("%s %q", a.body, asked)
 	}
 	if a := s.tokens("alice"); a.json("expires_in") != 600. {

@@ -24,10 +24,12 @@ func TestUnitUserInfoAudience(t *testing.T) {
 		t.Run(name+" for another API is refused, and the log names the setting", func(t *testing.T) {
 			log.Reset()
 			a := info(s, s.tokens("alice", "resource", resource).text("access_token"))
-			if a.StatusCode != 401 || !strings.Contains(a.Header.Get("WWW-Authenticate"), `error="invalid_token"`) || strings.Contains(a.body, "alice") {
+			if a.StatusCode != 401 || !strings.Contains(a.Header.Get("WWW-Authenticate"), `error="invalid_token"`) ||
+				strings.Contains(a.body, "alice") {
 				t.Errorf("got %d %v %s, want 401", a.StatusCode, a.Header, a.body)
 			}
-			if text := log.String(); !strings.Contains(text, "the client named a resource") || !strings.Contains(text, resource) ||
+			if text := log.String(); !strings.Contains(text, "the client named a resource") ||
+				!strings.Contains(text, resource) ||
 				!strings.Contains(text, "AllowAnyAudienceAtUserInfo") {
 				t.Errorf("got the log %s", text)
 			}
@@ -52,16 +54,19 @@ func TestUnitUserInfoAudience(t *testing.T) {
 	})
 	t.Run("where the issuer is no resource, the default of the client is good", func(t *testing.T) {
 		s := newService(t, func(c *server.Config) {
-			c.Resources = []server.Resource{{ID: asJWT, JWT: true}, {ID: api}, {ID: "https://third.example/"}, {ID: c.Issuer}}
+			c.Resources = []server.Resource{{ID: asJWT, JWT: true}, {ID: api}, {ID: "https://third.example/"},
+				{ID: c.Issuer}}
 		})
 		s.add(server.Registration{ClientID: "second", RedirectURIs: []string{"https://web.example/callback?a=b"},
 			Resources: []string{api, "https://third.example/"}})
 		tokens := func(client string, pairs ...string) string {
 			code := s.as("alice").code(append([]string{"client_id", client}, pairs...)...)
-			return s.post("/o/token/", client, "grant_type", "authorization_code", "code", code, "code_verifier", verifier,
+			return s.post("/o/token/", client, "grant_type", "authorization_code", "code", code,
+				"code_verifier", verifier,
 				"redirect_uri", "https://web.example/callback?a=b").text("access_token")
 		}
-		for token, status := range map[string]int{tokens("web"): 200, tokens("web", "resource", api): 401, tokens("second"): 200,
+		for token, status := range map[string]int{tokens("web"): 200, tokens("web", "resource", api): 401,
+			tokens("second"): 200,
 			tokens("second", "resource", "https://third.example/"): 401} {
 			if a := info(s, token); a.StatusCode != status {
 				t.Errorf("got %d, want %d: %s", a.StatusCode, status, a.body)

@@ -30,7 +30,7 @@ type benchUser struct{}
 
 func (benchUser) UserID() string { return "alice" }
 
-// discard is a ResponseWriter whose header is used again.
+// discard is a ResponseWriter with a header that is used again.
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header         { return d.header }

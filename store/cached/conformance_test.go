@@ -12,12 +12,12 @@ import (
 	"github.com/gatewarden/auth/store/storetest"
 )
 
-// noon is the noon of package storetest, whose records would have expired by the clock.
+// noon is the noon of package storetest. Its records would have expired by the clock.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
 var minute = cached.Config{TTL: time.Minute}
 
-// must returns a value whose error is nil.
+// must returns a value without an error.
 func must[S any](t testing.TB) func(store S, err error) S {
 	return func(store S, err error) S {
 		t.Helper()

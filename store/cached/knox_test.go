@@ -13,7 +13,7 @@ import (
 	"github.com/gatewarden/auth/store/cached"
 )
 
-// slow is a store whose next Find, after it has read the record, waits until release is closed.
+// slow is a store that waits in the next Find, after it has read the record, until release is closed.
 type slow struct {
 	knox.Store
 	finds   int

@@ -37,7 +37,8 @@ func TestUnitOpen(t *testing.T) {
 	ask := func(t *testing.T, db *database.DB) {
 		t.Helper()
 		var n int
-		if err := db.Reader().QueryRowContext(t.Context(), db.Engine.SQL("SELECT ? + 1"), 41).Scan(&n); err != nil || n != 42 {
+		if err := db.Reader().QueryRowContext(t.Context(), db.Engine.SQL("SELECT ? + 1"), 41).Scan(
+			&n); err != nil || n != 42 {
 			t.Errorf("got %d, %v, want 42", n, err)
 		}
 	}
@@ -49,7 +50,8 @@ func TestUnitOpen(t *testing.T) {
 			db := open(t, server.address(t))
 			ask(t, db)
 			for _, statement := range []string{
-				"CREATE TABLE things (name " + db.Engine.Text() + " PRIMARY KEY)", "INSERT INTO things VALUES ('alice')",
+				"CREATE TABLE things (name " + db.Engine.Text() + " PRIMARY KEY)",
+				"INSERT INTO things VALUES ('alice')",
 				"INSERT INTO things VALUES ('Alice')", "INSERT INTO things VALUES ('alice ')",
 			} {
 				if _, err := db.Writer().ExecContext(t.Context(), statement); err != nil {
@@ -120,7 +122,8 @@ func TestUnitAddressesThatAreRefused(t *testing.T) {
 		{"an at sign", "postgres://app:a@12/Secret@db/app", "%40"},
 		{"no host, MySQL", "mysql:///app", "cannot be read"},
 		{"no database, MySQL", "mysql://app:Secret@db:3306", "names no database"},
-		{"a parameter of PostgreSQL that is no value", "postgres://app:Secret@db/app?sslmode=perhaps", "sslmode is invalid"},
+		{"a parameter of PostgreSQL that is no value", "postgres://app:Secret@db/app?sslmode=perhaps",
+			"sslmode is invalid"},
 		{"a parameter of MySQL that is no value", "mysql://app:Secret@db/app?timeout=soon", "parameters"},
 		{"TLS that is not set up", "mysql://app:Secret@db/app?tls=ours", "ours"},
 	} {
@@ -171,7 +174,8 @@ func TestUnitServersThatRefuse(t *testing.T) {
 					t.Fatal("it was opened")
 				}
 				text := database.Line(err)
-				if !strings.Contains(text, row.says) || strings.Contains(text, passwordOf(full)) || strings.Contains(text, "\n") {
+				if !strings.Contains(text, row.says) || strings.Contains(text, passwordOf(full)) ||
+					strings.Contains(text, "\n") {
 					t.Errorf("got %q, want a line with %q and no password", text, row.says)
 				}
 			})
@@ -187,7 +191,8 @@ func TestUnitServersThatRefuse(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = closed.Close()
-			scheme := map[database.Engine]string{database.PostgreSQL: "postgres", database.MySQL: "mysql"}[server.engine]
+			scheme := map[database.Engine]string{database.PostgreSQL: "postgres",
+				database.MySQL: "mysql"}[server.engine]
 			for _, host := range []string{closed.Addr().String(), silent.Addr().String()} {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()

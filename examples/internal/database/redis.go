@@ -60,9 +60,9 @@ func OpenRedis(ctx context.Context, address string, config redisstore.Config) (*
 	return opened, nil
 }
 
-// retryDelay is how long a command that only reads waits for its next try after the loss of a connection. There are a few
-// tries, for a server that starts again. By default the client tries until the request has no time left, and a server
-// that is away would then keep every request for seconds.
+// retryDelay is how long a command that only reads waits for its next try after the loss of a connection. There are a
+// few tries, for a server that starts again. By default the client tries until the request has no time left, and a
+// server that is away would then keep every request for seconds.
 func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
 	const most = 5
 	if attempts > most {
@@ -127,7 +127,8 @@ func redisOf(address string) (*redisAddress, error) {
 		}
 	}
 	if where.cluster && where.option.SelectDB > 0 {
-		return nil, errors.New("-db: a Redis Cluster has no database but number 0: leave the number out with cluster=true")
+		return nil, errors.New("-db: a Redis Cluster has no database but number 0: leave the number out with " +
+			"cluster=true")
 	}
 	// The scheme is redis or rediss, host and port are there, and all that could be wrong is not passed on.
 	option, err := rueidis.ParseURL((&url.URL{Scheme: u.Scheme, Host: u.Host}).String())
@@ -156,7 +157,8 @@ func redisParameters(query string) (url.Values, error) {
 	for name, values := range parameters {
 		switch {
 		case !slices.Contains(redisNames, name):
-			return nil, fmt.Errorf("-db: redis:// has no parameter %q; it takes %s", name, strings.Join(redisNames, ", "))
+			return nil, fmt.Errorf("-db: redis:// has no parameter %q; it takes %s", name,
+				strings.Join(redisNames, ", "))
 		case len(values) > 1 && name != "addr":
 			return nil, fmt.Errorf("-db: redis:// has the parameter %s twice", name)
 		case slices.Contains(values, ""):

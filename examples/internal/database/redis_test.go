@@ -34,7 +34,8 @@ func openRedis(t *testing.T, address string) *database.RedisDB {
 // set sets a key of the application, and get reads it.
 func set(t *testing.T, db *database.RedisDB, value string) {
 	t.Helper()
-	if err := db.Client.Do(t.Context(), db.Client.B().Set().Key(db.Key("thing")).Value(value).Build()).Error(); err != nil {
+	if err := db.Client.Do(t.Context(), db.Client.B().Set().Key(db.Key("thing")).Value(
+		value).Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -54,7 +55,8 @@ func TestUnitOpenRedis(t *testing.T) {
 		prefix := node.Prefix(t)
 		one, two := openRedis(t, node.URL()+"?prefix="+prefix+"one:"), openRedis(t, node.URL()+"?prefix="+prefix+"two:")
 		set(t, one, "1")
-		if got, same := get(t, two), openRedis(t, node.URL()+"?prefix="+prefix+"one:"); got != "" || get(t, same) != "1" {
+		if got, same := get(t, two), openRedis(t, node.URL()+"?prefix="+prefix+"one:"); got != "" ||
+			get(t, same) != "1" {
 			t.Errorf("the other prefix has %q and the same one %q, want nothing and 1", got, get(t, same))
 		}
 		if !strings.HasPrefix(one.Key("thing"), prefix+"one:") {
@@ -73,7 +75,8 @@ func TestUnitOpenRedis(t *testing.T) {
 		node := testserver.NewRedis(t)
 		client := openRedis(t, node.URL()).Client
 		const password = `p:/?#@%&=+ ü'`
-		command := client.B().Arbitrary("ACL", "SETUSER", "odd", "on", ">"+password, "allkeys", "allchannels", "allcommands").Build()
+		command := client.B().Arbitrary("ACL", "SETUSER", "odd", "on", ">"+password, "allkeys", "allchannels",
+			"allcommands").Build()
 		if err := client.Do(t.Context(), command).Error(); err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +176,8 @@ func TestUnitRedisServersThatRefuse(t *testing.T) {
 	})
 	t.Run("a database of a Cluster that is not called one", func(t *testing.T) {
 		cluster := testserver.RedisCluster(t)
-		refused(t, strings.TrimSuffix(cluster.URL(), "0")+"3", passwordOf(cluster.URL()), "SELECT is not allowed in cluster mode")
+		refused(t, strings.TrimSuffix(cluster.URL(), "0")+"3", passwordOf(cluster.URL()),
+			"SELECT is not allowed in cluster mode")
 	})
 	t.Run("a number that the server does not have", func(t *testing.T) {
 		node := testserver.Redis(t)

@@ -69,12 +69,14 @@ func run(ctx context.Context, addr, issuer, file string, rotate time.Duration) e
 	// A new key is published for a quarter of its time before it signs. The
 	// services that check tokens must look more often than that.
 	keys, err := jwt.NewKeyring(ctx, jwt.KeyringConfig{Store: keyStore, Keys: []auth.Secret{applicationKey},
-		Algorithms: []jwt.Algorithm{jwt.ES256}, Generate: true, Rotate: rotate, Publish: rotate / 4, Reload: min(rotate/16, time.Minute)})
+		Algorithms: []jwt.Algorithm{jwt.ES256}, Generate: true, Rotate: rotate, Publish: rotate / 4,
+		Reload: min(rotate/16, time.Minute)})
 	if err != nil {
 		return err
 	}
 	go keys.Run(ctx)
-	tokens, err := jwt.New(jwt.Config{Issuer: issuer, Audience: []string{"https://orders.example"}, Keys: keys, Store: store, LoadUser: loadUser})
+	tokens, err := jwt.New(jwt.Config{Issuer: issuer, Audience: []string{"https://orders.example"}, Keys: keys,
+		Store: store, LoadUser: loadUser})
 	if err != nil {
 		return err
 	}
@@ -107,7 +109,8 @@ func run(ctx context.Context, addr, issuer, file string, rotate time.Duration) e
 	mux := http.NewServeMux()
 	handlers.Register(mux, "/token")
 	mux.Handle("/jwks.json", jwt.NewJWKSHandler(keys, rotate/16))
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, r *http.Request) { // RFC 8414
+	// RFC 8414
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q,"response_types_supported":[]}`, issuer, issuer+"/jwks.json")
 	})

@@ -34,7 +34,8 @@ func main() {
 }
 
 func run(ctx context.Context, addr, issuer string, refresh time.Duration) error {
-	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: issuer, Refresh: refresh, CoolDown: min(refresh, 10*time.Second)})
+	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: issuer, Refresh: refresh,
+		CoolDown: min(refresh, 10*time.Second)})
 	if err != nil {
 		return err
 	}

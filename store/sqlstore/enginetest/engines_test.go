@@ -106,7 +106,8 @@ func (p *place) instances(t testing.TB, n int) []*sqlstore.DB {
 	}
 	prefix := p.take(t)
 	for i := range instances {
-		instances[i] = p.instance(t, sqlstore.Config{TablePrefix: prefix})
+		// A machine that runs other tests takes longer than the 5 s of the default for 32 changes at once.
+		instances[i] = p.instance(t, sqlstore.Config{TablePrefix: prefix, BusyTimeout: 30 * time.Second})
 	}
 	return instances
 }

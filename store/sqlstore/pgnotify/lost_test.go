@@ -175,7 +175,7 @@ func TestUnitNothingStaleIsBelievedWithoutAConnection(t *testing.T) {
 			i.want(t, "2", false)
 			i.want(t, "3", true)
 			revoke("3")
-			i.want(t, "3", true) // it caches again, and this was told to nobody
+			i.want(t, "3", true) // it caches again, and no instance was told of this
 			if err := elsewhere.UserChanged(t.Context(), "alice"); err != nil {
 				t.Fatal(err)
 			}

@@ -22,7 +22,7 @@ const channel = "gatewarden_test"
 // patience is how long a test waits for what must happen.
 const patience = 20 * time.Second
 
-// must returns a value whose error is nil.
+// must returns a value without an error.
 func must[S any](t testing.TB) func(value S, err error) S {
 	return func(value S, err error) S {
 		t.Helper()
