@@ -259,6 +259,8 @@ func TestWhatCannotBeDoneSaysSo(t *testing.T) {
 		{"two users", []string{"list", "alice", "bob"}, 2, `one argument too many: "bob"`},
 		{"purge of something", []string{"purge", "alice"}, 2, `one argument too many: "alice"`},
 		{"a flag that there is not", []string{"issue", "alice", "-admin"}, 2, "not defined: -admin"},
+		{"a store after the command", []string{"list", "-db", "sqlite:other.db", "alice"}, 2, "-db goes before the command"},
+		{"a channel after the command", []string{"revoke", "alice", "-all", "-notify", "ended"}, 2, "-notify goes before the command"},
 		{"revoke of nothing", []string{"revoke", "alice"}, 2, "want either an ID or -all"},
 		{"revoke of one and all", []string{"revoke", "alice", "x", "-all"}, 2, "want either an ID or -all"},
 		{"an empty -scopes, which would not limit", []string{"issue", "alice", "-scopes", " "}, 2, "-scopes names no scope"},

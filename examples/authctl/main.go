@@ -132,7 +132,7 @@ func (c *call) parse(least, most int) error {
 			some = rest[:i]
 		}
 		if err := c.flags.Parse(some); err != nil {
-			return usageError{err}
+			return usageError{misplaced(err)}
 		}
 		read := len(some) - c.flags.NArg()
 		switch {
@@ -154,6 +154,16 @@ func (c *call) parse(least, most int) error {
 		return misused("one argument too many: %q", arguments[most])
 	}
 	return nil
+}
+
+// misplaced says more of an error of the flags of a command if the flag is one of authctl itself.
+func misplaced(err error) error {
+	for _, name := range []string{"-db", "-notify"} {
+		if strings.HasSuffix(err.Error(), "not defined: "+name) {
+			return fmt.Errorf("%w: %s goes before the command", err, name)
+		}
+	}
+	return err
 }
 
 // isThumbprint reports the identifier of a key (RFC 7638). One in 64 begins with
