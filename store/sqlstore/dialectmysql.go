@@ -36,8 +36,8 @@ func (mysql) rollback(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error {
 	return err
 }
 
-// leave gives the connection of a transaction back that a statement has ended. The driver sends a ROLLBACK for that, also
-// to a server that is silent by now, so pool.giveBack waits for it.
+// leave gives the connection of a transaction back that a statement has ended. The driver sends a ROLLBACK for that,
+// also to a server that is silent by now, so pool.giveBack waits for it.
 func leave(tx *sql.Tx) {
 	go func() { _ = tx.Rollback() }()
 }

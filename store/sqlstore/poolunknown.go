@@ -17,7 +17,8 @@ type commitError struct {
 }
 
 func (e *commitError) Error() string {
-	return "sqlstore: the database did not answer " + e.what + ", so the change was either made or not: " + e.cause.Error()
+	return "sqlstore: the database did not answer " + e.what + ", so the change was either made or not: " +
+		e.cause.Error()
 }
 
 func (e *commitError) Unwrap() error { return e.cause }
@@ -31,7 +32,8 @@ func commitFault(ctx context.Context, conn *sql.Conn, err error) error {
 	return &commitError{"a COMMIT", err}
 }
 
-// works reports whether a connection can be used. After an error of PingContext, conn would wait for rows that are open.
+// works reports whether a connection can be used. After an error of PingContext, conn would wait for rows that are
+// open.
 func works(ctx context.Context, conn *sql.Conn) bool {
 	err := driver.ErrBadConn
 	gone := conn.Raw(func(c any) error {
@@ -48,8 +50,8 @@ func answered(err error) bool {
 	return (sqlState(err) != "" || mysqlError(err) != 0) && !lostServer(err)
 }
 
-// lostServer reports whether an error says that the connection to the server was lost. A server says so that ends, and a
-// pooler whose own connection to the server ended in the middle of a statement, as PgBouncer does after query_timeout.
+// lostServer reports whether an error says that the connection to the server was lost. A server says so when it ends. A
+// pooler says so when it loses its own connection in the middle of a statement, as PgBouncer does after query_timeout.
 func lostServer(err error) bool {
 	state := sqlState(err)
 	if state == "40003" || strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P") {

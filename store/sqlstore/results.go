@@ -45,9 +45,9 @@ func all[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, 
 	return found, rows.Err()
 }
 
-// scanOne reads the only row of a query, and the end of the answer. The driver of MySQL would read the end when the rows
-// are closed, and then it does not go by the context any more: a server that was silent from there on would never be
-// given up on.
+// scanOne reads the only row of a query, and the end of the answer. The driver of MySQL would read the end when the
+// rows are closed, and then it does not go by the context any more: a server that was silent from there on would never
+// be given up on.
 func scanOne(rows *sql.Rows, err error, fields []any) error {
 	if err != nil {
 		return err

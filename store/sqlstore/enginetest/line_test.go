@@ -101,7 +101,7 @@ func (w *wire) Read(into []byte) (int, error) {
 	}
 }
 
-// lined opens a database whose pool has a line to its server.
+// lined opens a database by a pool with a line to its server.
 func (p *place) lined(t *testing.T, config sqlstore.Config) (*sqlstore.DB, *line) {
 	t.Helper()
 	l := &line{crash: []byte("E\x00\x00\x00\x22SERROR\x00C08P01\x00Mquery_timeout\x00\x00" + "Z\x00\x00\x00\x05I")}
