@@ -26,12 +26,20 @@ func (mysql) begin() []string {
 // silent server without end. After an error of the statement the connection is closed, and Rollback asks no server.
 func (mysql) commit(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error {
 	err := endBy(ctx, conn, "COMMIT")
-	_ = tx.Rollback() // gives the connection back
+	leave(tx)
 	return err
 }
 
 func (mysql) rollback(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error {
-	return errors.Join(endBy(ctx, conn, "ROLLBACK"), tx.Rollback())
+	err := endBy(ctx, conn, "ROLLBACK")
+	leave(tx)
+	return err
+}
+
+// leave gives the connection of a transaction back that a statement has ended. The driver sends a ROLLBACK for that,
+// also to a server that is silent by now, so pool.giveBack waits for it.
+func leave(tx *sql.Tx) {
+	go func() { _ = tx.Rollback() }()
 }
 
 // endBy runs a statement that ends a transaction. After an error of ExecContext, conn would wait for rows that are open.

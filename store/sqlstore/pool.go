@@ -92,7 +92,7 @@ func (p *pool) retry(ctx context.Context, maxDuplicates int, attempt func(ctx co
 func (p *pool) explained(ctx, limited context.Context, since time.Time, err error) error {
 	var unknown *commitError
 	if errors.As(err, &unknown) {
-		return err
+		return explain(err)
 	}
 	if ctx.Err() == nil && limited.Err() != nil || p.engine.fault(err) == passing {
 		return &poolBusyError{time.Since(since), err}
@@ -113,15 +113,6 @@ func (e *poolBusyError) Error() string {
 
 func (e *poolBusyError) Is(target error) bool { return target == ErrBusy }
 func (e *poolBusyError) Unwrap() error        { return e.cause }
-
-// commitError is the error of a COMMIT without an answer. It is no [ErrBusy], which says that nothing was changed.
-type commitError struct{ cause error }
-
-func (e *commitError) Error() string {
-	return "sqlstore: the database did not answer a COMMIT, so the change was either made or not: " + e.cause.Error()
-}
-
-func (e *commitError) Unwrap() error { return e.cause }
 
 // attempt runs change in one transaction.
 func (p *pool) attempt(ctx context.Context, change func(ctx context.Context, conn *sql.Conn) error) error {
@@ -144,10 +135,7 @@ func (p *pool) attempt(ctx context.Context, change func(ctx context.Context, con
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	if _, err := conn.ExecContext(limited, "COMMIT"); err != nil {
-		if sqlState(err) == "" && mysqlError(err) == 0 { // the server did not refuse it
-			return &commitError{err}
-		}
-		return err
+		return commitFault(limited, conn, err)
 	}
 	committed = true
 	return nil
@@ -178,17 +166,38 @@ func (p *pool) begin(ctx context.Context) (*sql.Conn, error) {
 
 // exec runs one statement, which is a transaction of its own.
 func (p *pool) exec(ctx context.Context, statement string, args ...any) (sql.Result, error) {
-	var result sql.Result
 	since := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.wait)
 	defer cancel()
 	for try := 1; ; try++ {
-		var err error
-		if result, err = p.db.ExecContext(limited, statement, args...); err == nil {
+		result, err := p.execOnce(limited, statement, args)
+		if err == nil {
 			return result, nil
 		}
 		if p.engine.fault(err) != passing || try == maxTries || limited.Err() != nil {
 			return nil, p.explained(ctx, limited, since, err)
+		}
+	}
+}
+
+// execOnce is a try of exec. It tells apart whether the statement was sent.
+func (p *pool) execOnce(ctx context.Context, statement string, args []any) (sql.Result, error) {
+	for try := 1; ; try++ {
+		conn, err := p.db.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		result, err := conn.ExecContext(ctx, statement, args...)
+		_ = conn.Close()
+		switch {
+		case errors.Is(err, driver.ErrBadConn): // drivers say so if they sent nothing
+			if try == maxBegins {
+				return nil, err
+			}
+		case err == nil || answered(err):
+			return result, err
+		default:
+			return nil, &commitError{"a change of one statement", err}
 		}
 	}
 }

@@ -57,10 +57,10 @@ func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn
 	}
 	ended = true
 	defer time.AfterFunc(endTimeout, cancel).Stop() // a server may be silent
-	if err = p.engine.commit(lasting, conn, tx); err != nil && lasting.Err() != nil {
-		return &commitError{err}
+	if err = p.engine.commit(lasting, conn, tx); err != nil {
+		return commitFault(lasting, conn, err)
 	}
-	return err
+	return nil
 }
 
 // beginTx starts a transaction, for as long as limited lasts. A connection that the server closed while it was idle is
@@ -106,12 +106,12 @@ func undoIfClosed(conn *sql.Conn, tx *sql.Tx, done <-chan struct{}) {
 	}
 }
 
-// giveBack returns a connection to its pool, unless rows keep it.
+// giveBack returns a connection to its pool, unless rows or a server that is silent keep it.
 func (p *pool) giveBack(conn *sql.Conn) {
 	back := make(chan struct{})
 	go func() {
 		defer close(back)
-		_ = conn.Close() // waits until all rows are closed
+		_ = conn.Close() // waits until all rows are closed, and for mysql.leave
 	}()
 	timer := time.NewTimer(p.wait)
 	defer timer.Stop()
@@ -119,6 +119,6 @@ func (p *pool) giveBack(conn *sql.Conn) {
 	case <-back:
 	case <-timer.C:
 		p.logger.Warn("sqlstore: a change by Update left rows open, which keep its connection. "+
-			"It must close them before it returns, also after an error", "waited", p.wait)
+			"It must close them before it returns, also after an error. Or the server is silent", "waited", p.wait)
 	}
 }

@@ -35,29 +35,27 @@ func (db *DB) prepare(ctx context.Context, statement string) (query, error) {
 // row returns the one row of the query. The caller must scan it.
 func (q query) row(ctx context.Context, args ...any) scanner {
 	limited, bound := q.bound(ctx)
-	var row *sql.Row
+	if bound != nil {
+		bound.rows, bound.fault = q.rows(limited, args)
+		return bound
+	}
 	if q.stmt == nil {
-		row = q.pool.QueryRowContext(limited, q.text, args...)
-	} else {
-		row = q.stmt.QueryRowContext(limited, args...)
+		return q.pool.QueryRowContext(ctx, q.text, args...)
 	}
-	if bound == nil {
-		return row
+	return q.stmt.QueryRowContext(ctx, args...)
+}
+
+func (q query) rows(ctx context.Context, args []any) (*sql.Rows, error) {
+	if q.stmt == nil {
+		return q.pool.QueryContext(ctx, q.text, args...)
 	}
-	bound.row = row
-	return bound
+	return q.stmt.QueryContext(ctx, args...)
 }
 
 // readAll returns all rows of a query.
 func readAll[T any](ctx context.Context, q query, scan func(scanner) (T, error), args ...any) ([]T, error) {
 	limited, bound := q.bound(ctx)
-	var rows *sql.Rows
-	var err error
-	if q.stmt == nil {
-		rows, err = q.pool.QueryContext(limited, q.text, args...)
-	} else {
-		rows, err = q.stmt.QueryContext(limited, args...)
-	}
+	rows, err := q.rows(limited, args)
 	found, err := all(rows, err, scan)
 	return found, bound.end(err)
 }

@@ -23,7 +23,8 @@ type bound struct {
 	cancel       context.CancelFunc
 	pool         *sql.DB
 	wait         time.Duration
-	row          *sql.Row // of a query for one
+	rows         *sql.Rows // of a query for one
+	fault        error     // of that query
 }
 
 // bound returns the context for a query. The bound is nil if ctx ends in time by itself, or if the query has none. That
@@ -58,7 +59,7 @@ func (b *bound) end(err error) error {
 }
 
 // Scan reads the row and ends the query.
-func (b *bound) Scan(fields ...any) error { return b.end(b.row.Scan(fields...)) }
+func (b *bound) Scan(fields ...any) error { return b.end(scanOne(b.rows, b.fault, fields)) }
 
 // noAnswerError is an [ErrNoAnswer].
 type noAnswerError struct {

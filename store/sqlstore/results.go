@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"strings"
@@ -42,6 +43,22 @@ func all[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, 
 		found = append(found, one)
 	}
 	return found, rows.Err()
+}
+
+// scanOne reads the only row of a query, and the end of the answer. The driver of MySQL would read the end when the
+// rows are closed, and then it does not go by the context any more: a server that was silent from there on would never
+// be given up on.
+func scanOne(rows *sql.Rows, err error, fields []any) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return cmp.Or(rows.Err(), sql.ErrNoRows)
+	}
+	err = rows.Scan(fields...)
+	rows.Next()
+	return cmp.Or(err, rows.Err())
 }
 
 // texts returns the one column of a query.

@@ -60,7 +60,8 @@ type Config struct {
 	// Then it fails with [ErrBusy]. 0 is 5 s; negative values are refused.
 	//
 	// In PostgreSQL and MySQL it is the longest that a change may take in all, with the waits for locks and with all
-	// tries, but for the COMMIT, which has 10 s.
+	// tries, but for the COMMIT, which has 10 s. A change that was not answered but may have been made fails with another
+	// error, which says so.
 	//
 	// In SQLite the last use of a token or session that a request writes itself waits at most 50 ms for other
 	// programs, and at most 1 s for changes of this one.
