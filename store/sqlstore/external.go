@@ -105,7 +105,7 @@ type linking struct {
 // hasIssuerIn reports whether a user has an identity of an issuer.
 func (s *ExternalStore) hasIssuerIn(ctx context.Context, conn *sql.Conn, userID, issuer string) (bool, error) {
 	var n int
-	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT COUNT(*) FROM {prefix}login_identities
+	err := queryRow(ctx, conn, s.db.sql(`SELECT COUNT(*) FROM {prefix}login_identities
 		WHERE user_id = ? AND issuer = ?`), userID, issuer).Scan(&n)
 	return n > 0, err
 }
@@ -130,7 +130,7 @@ func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast 
 			return nil, err
 		}
 		statement := s.db.sql(loginIdentity + `id = ? AND user_id = ? {lock}`)
-		identity, err := scanIdentity(conn.QueryRowContext(ctx, statement, id, userID))
+		identity, err := scanIdentity(queryRow(ctx, conn, statement, id, userID))
 		if err != nil || identity == nil {
 			return nil, err
 		}
@@ -156,7 +156,7 @@ func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast 
 // isLastIn reports whether a user has no other identity than this one.
 func (s *ExternalStore) isLastIn(ctx context.Context, conn *sql.Conn, userID, id string) (bool, error) {
 	var others int
-	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT COUNT(*) FROM {prefix}login_identities
+	err := queryRow(ctx, conn, s.db.sql(`SELECT COUNT(*) FROM {prefix}login_identities
 		WHERE user_id = ? AND id <> ?`), userID, id).Scan(&others)
 	return others == 0, err
 }

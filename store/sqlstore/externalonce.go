@@ -32,7 +32,7 @@ func (s *ExternalStore) TakeCode(ctx context.Context, digest string, now time.Ti
 	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (*external.Code, error) {
 		code := &external.Code{Digest: digest}
 		var expires sql.NullInt64
-		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id, stamp, challenge, data, expires_at
+		err := queryRow(ctx, conn, s.db.sql(`SELECT user_id, stamp, challenge, data, expires_at
 			FROM {prefix}login_codes WHERE digest = ? AND expires_at > ? {lock}`), digest, micros(now)).
 			Scan(&code.UserID, &code.Stamp, &code.Challenge, &code.Data, &expires)
 		if errors.Is(err, sql.ErrNoRows) {

@@ -35,7 +35,7 @@ func (s *ExternalStore) reserveIn(ctx context.Context, conn *sql.Conn, r *extern
 	now time.Time) (string, error) {
 	var id string
 	var expires int64
-	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT id, expires_at FROM {prefix}login_reservations
+	err := queryRow(ctx, conn, s.db.sql(`SELECT id, expires_at FROM {prefix}login_reservations
 		WHERE issuer = ? AND subject = ? {lock}`), r.Issuer, r.Subject).Scan(&id, &expires)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", err
@@ -117,7 +117,7 @@ func (s *ExternalStore) dropReservationsIn(ctx context.Context, conn *sql.Conn, 
 
 // ownerIn returns the user that an identity is linked to, or "".
 func (s *ExternalStore) ownerIn(ctx context.Context, conn *sql.Conn, issuer, subject string) (owner string, err error) {
-	err = conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id FROM {prefix}login_identities
+	err = queryRow(ctx, conn, s.db.sql(`SELECT user_id FROM {prefix}login_identities
 		WHERE issuer = ? AND subject = ?`), issuer, subject).Scan(&owner)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil

@@ -111,7 +111,7 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 	now := micros(family.Created)
 	var have int
 	counting := s.db.sql(`SELECT COUNT(*) FROM {prefix}jwt_families WHERE ` + jwtLive)
-	if err := conn.QueryRowContext(ctx, counting, family.UserID, now).Scan(&have); err != nil || have < limit {
+	if err := queryRow(ctx, conn, counting, family.UserID, now).Scan(&have); err != nil || have < limit {
 		return err
 	}
 	// Some of them may be ending just now, which only those find out who lock them.
@@ -135,7 +135,7 @@ var errFamily = errors.New("sqlstore: the token is not of this family")
 
 // load returns a token and its family, or nil, in a transaction.
 func (s *JWTStore) load(ctx context.Context, conn *sql.Conn, digest string) (*jwt.Refresh, *jwt.Family, error) {
-	return scanToken(conn.QueryRowContext(ctx, s.find, digest))
+	return scanToken(queryRow(ctx, conn, s.find, digest))
 }
 
 // Find implements [jwt.Store].

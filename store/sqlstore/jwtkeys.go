@@ -48,7 +48,7 @@ func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (b
 			return false, err
 		}
 		newest := ""
-		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT id FROM {prefix}jwt_keys WHERE algorithm = ?
+		err := queryRow(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_keys WHERE algorithm = ?
 			ORDER BY signs DESC, id DESC LIMIT 1 {lock}`), string(r.Algorithm)).Scan(&newest)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return false, err

@@ -73,7 +73,7 @@ func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record
 	rivals := []any{r.UserID, r.Stamp, ending.At.UnixMicro()}
 	have := 0
 	counting := s.db.sql(`SELECT COUNT(*) FROM {prefix}knox_tokens WHERE ` + knoxRivals)
-	if err := conn.QueryRowContext(ctx, counting, rivals...).Scan(&have); err != nil || have < limit {
+	if err := queryRow(ctx, conn, counting, rivals...).Scan(&have); err != nil || have < limit {
 		return added, err
 	}
 	// Some of them may be ending just now, which only those find out who lock them.

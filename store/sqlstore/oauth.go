@@ -108,7 +108,7 @@ func (s *OAuthStore) admit(ctx context.Context, conn *sql.Conn, added *server.Ad
 		return nil, err
 	}
 	if a.Recall || a.Remember != nil {
-		row := conn.QueryRowContext(ctx, s.db.sql(oauthConsent+`{lock}`), a.Grant.UserID, a.Grant.ClientID)
+		row := queryRow(ctx, conn, s.db.sql(oauthConsent+`{lock}`), a.Grant.UserID, a.Grant.ClientID)
 		if before, err = scanConsent(row); err != nil {
 			return nil, err
 		}
@@ -145,7 +145,7 @@ func (s *OAuthStore) useInteraction(ctx context.Context, conn *sql.Conn, a serve
 func (s *OAuthStore) enabled(ctx context.Context, conn *sql.Conn, id string) (bool, error) {
 	var disabled bool
 	statement := s.db.sql(`SELECT disabled FROM {prefix}oauth_clients WHERE id = ? {share}`)
-	err := conn.QueryRowContext(ctx, statement, id).Scan(&disabled)
+	err := queryRow(ctx, conn, statement, id).Scan(&disabled)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

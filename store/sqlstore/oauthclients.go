@@ -42,7 +42,7 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 		if err := s.queue(ctx, conn); err != nil {
 			return change, err
 		}
-		before, err := scanClient(conn.QueryRowContext(ctx, s.db.sql(`SELECT client FROM {prefix}oauth_clients
+		before, err := scanClient(queryRow(ctx, conn, s.db.sql(`SELECT client FROM {prefix}oauth_clients
 			WHERE id = ? AND updated = ? {lock}`), client.ID, micros(was)))
 		if err != nil || before == nil {
 			return change, err

@@ -33,7 +33,7 @@ func (s *OAuthStore) makeRoomForPage(ctx context.Context, conn *sql.Conn, userID
 		return err
 	}
 	var newest string // of those that must go
-	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT id FROM {prefix}oauth_interactions
+	err := queryRow(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_interactions
 		WHERE user_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?`), userID, limit-1).Scan(&newest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -62,7 +62,7 @@ func (s *OAuthStore) ConsumeInteraction(ctx context.Context, digest string,
 	now time.Time) (*server.Interaction, error) {
 	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (*server.Interaction, error) {
 		statement := s.db.sql(oauthInteraction + ` {lock}`)
-		taken, err := scanInteraction(conn.QueryRowContext(ctx, statement, digest, micros(now)))
+		taken, err := scanInteraction(queryRow(ctx, conn, statement, digest, micros(now)))
 		if err != nil || taken == nil {
 			return nil, err
 		}

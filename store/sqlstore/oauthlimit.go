@@ -32,7 +32,7 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client, limit
 		}
 		var have int
 		count := s.db.sql(`SELECT COUNT(*) FROM {prefix}oauth_clients WHERE owner = ?`)
-		if err := conn.QueryRowContext(ctx, count, client.Owner).Scan(&have); err != nil || have <= limit {
+		if err := queryRow(ctx, conn, count, client.Owner).Scan(&have); err != nil || have <= limit {
 			return added, err
 		}
 		added.OverLimit = true
@@ -56,7 +56,7 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 	}
 	var have int
 	counting := s.db.sql(`SELECT COUNT(*) FROM {prefix}oauth_grants WHERE ` + rivals)
-	if err := conn.QueryRowContext(ctx, counting, args...).Scan(&have); err != nil || have < limit {
+	if err := queryRow(ctx, conn, counting, args...).Scan(&have); err != nil || have < limit {
 		return err
 	}
 	// Some of them may be ending just now, which only those find out who lock them.

@@ -20,7 +20,7 @@ func (s *OAuthStore) FindCode(ctx context.Context, digest string) (*server.Code,
 func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time,
 	tokens server.Tokens) (server.Verdict, error) {
 	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (server.Verdict, error) {
-		code, grant, err := scanCode(conn.QueryRowContext(ctx, s.findCode, digest))
+		code, grant, err := scanCode(queryRow(ctx, conn, s.findCode, digest))
 		if err != nil || code == nil {
 			return server.Unknown, err
 		}
@@ -55,7 +55,7 @@ func (s *OAuthStore) Rotate(ctx context.Context, old string, now time.Time, grac
 
 func (s *OAuthStore) rotate(ctx context.Context, conn *sql.Conn, old string, now time.Time, grace time.Duration,
 	tokens server.Tokens) (server.Rotation, error) {
-	refresh, grant, err := scanRefresh(conn.QueryRowContext(ctx, s.findRefresh, old))
+	refresh, grant, err := scanRefresh(queryRow(ctx, conn, s.findRefresh, old))
 	if err != nil || refresh == nil {
 		return server.Rotation{Verdict: server.Unknown}, err
 	}
@@ -80,7 +80,7 @@ func (s *OAuthStore) rotate(ctx context.Context, conn *sql.Conn, old string, now
 func (s *OAuthStore) retry(ctx context.Context, conn *sql.Conn, refresh *server.Refresh, grant *server.Grant,
 	now time.Time, grace time.Duration, access *server.Access) (server.Rotation, error) {
 	if since := now.Sub(refresh.Rotated); since > -grace && since < grace {
-		next, _, err := scanRefresh(conn.QueryRowContext(ctx, s.findRefresh, refresh.Successor))
+		next, _, err := scanRefresh(queryRow(ctx, conn, s.findRefresh, refresh.Successor))
 		if err != nil {
 			return server.Rotation{}, err
 		}

@@ -35,7 +35,7 @@ func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit
 			return err
 		}
 		var live int
-		if err := conn.QueryRowContext(ctx, s.db.sql(`SELECT COUNT(*) FROM {prefix}onetime
+		if err := queryRow(ctx, conn, s.db.sql(`SELECT COUNT(*) FROM {prefix}onetime
 			WHERE `+onceLive),
 			r.UserID, string(r.Purpose), micros(now)).Scan(&live); err != nil {
 			return err
@@ -83,7 +83,7 @@ func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 		}
 		var userID, purpose string
 		var expires, used sql.NullInt64
-		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id, purpose, expires_at, used
+		err := queryRow(ctx, conn, s.db.sql(`SELECT user_id, purpose, expires_at, used
 			FROM {prefix}onetime WHERE digest = ? {lock}`), digest).
 			Scan(&userID, &purpose, &expires, &used)
 		switch {
@@ -110,7 +110,7 @@ func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 // of which ends the other one, are then redeemed one after the other.
 func (s *OneTimeStore) lockOwnerOf(ctx context.Context, conn *sql.Conn, digest string) error {
 	var userID string
-	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id FROM {prefix}onetime WHERE digest = ?`), digest).
+	err := queryRow(ctx, conn, s.db.sql(`SELECT user_id FROM {prefix}onetime WHERE digest = ?`), digest).
 		Scan(&userID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil

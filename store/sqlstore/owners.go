@@ -36,7 +36,7 @@ var errOwner = errors.New("sqlstore: the row of a user in the table owners was r
 // are revoked for the first time.
 func (db *DB) generation(ctx context.Context, conn *sql.Conn, userID string) (n int64, err error) {
 	statement := db.sql(`SELECT generation FROM {prefix}owners WHERE user_id = ?`)
-	err = conn.QueryRowContext(ctx, statement, userID).Scan(&n)
+	err = queryRow(ctx, conn, statement, userID).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

@@ -61,6 +61,21 @@ func scanOne(rows *sql.Rows, err error, fields []any) error {
 	return cmp.Or(err, rows.Err())
 }
 
+// oneRow is the only row of a query, as sql.Row is one.
+type oneRow struct {
+	rows *sql.Rows
+	err  error
+}
+
+// queryRow asks for one row in a transaction.
+func queryRow(ctx context.Context, conn *sql.Conn, query string, args ...any) oneRow {
+	rows, err := conn.QueryContext(ctx, query, args...)
+	return oneRow{rows, err}
+}
+
+// Scan reads the row and ends the query. See scanOne.
+func (r oneRow) Scan(fields ...any) error { return scanOne(r.rows, r.err, fields) }
+
 // texts returns the one column of a query.
 func texts(ctx context.Context, conn *sql.Conn, query string, args ...any) ([]string, error) {
 	rows, err := conn.QueryContext(ctx, query, args...)

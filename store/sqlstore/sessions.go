@@ -113,7 +113,7 @@ func (s *SessionStore) makeRoom(ctx context.Context, conn *sql.Conn, added *sess
 	rivals := []any{r.UserID, r.Stamp, micros(now), replaced}
 	have := 0
 	counting := s.db.sql(`SELECT COUNT(*) FROM {prefix}sessions WHERE ` + sessionRivals)
-	if err := conn.QueryRowContext(ctx, counting, rivals...).Scan(&have); err != nil || have < limit {
+	if err := queryRow(ctx, conn, counting, rivals...).Scan(&have); err != nil || have < limit {
 		return err
 	}
 	if !evict {

@@ -88,7 +88,7 @@ func (s *ThrottleStore) lock(ctx context.Context, conn *sql.Conn, key string, no
 func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string, now time.Time) (counter, error) {
 	var c password.Counter
 	var until, expires sql.NullInt64
-	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT failures, until, expires_at
+	err := queryRow(ctx, conn, s.db.sql(`SELECT failures, until, expires_at
 		FROM {prefix}throttle WHERE digest = ? {lock}`), key).
 		Scan(&c.Failures, &until, &expires)
 	if errors.Is(err, sql.ErrNoRows) {

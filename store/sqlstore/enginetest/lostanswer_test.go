@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/store/sqlstore"
 )
 
@@ -70,6 +71,35 @@ func TestUnitAnAnswerWithoutItsEnd(t *testing.T) {
 		l.heal()
 		if err := find(); err != nil {
 			t.Errorf("the next read: %v", err)
+		}
+	})
+}
+
+func TestUnitAReadOfAChangeWithoutItsEnd(t *testing.T) {
+	onServers(t, func(t *testing.T, p *place) {
+		db, l := p.lined(t, sqlstore.Config{TablePrefix: p.take(t), BusyTimeout: busyTimeout})
+		store := opened(t, sqlstore.OneTime, db)
+		r := &password.OneTimeRecord{Digest: strings.Repeat("d", 64), UserID: strings.Repeat("u", 64), Purpose: "reset",
+			Stamp: "1", Created: moment, ExpiresAt: moment.Add(time.Hour)}
+		if err := store.Add(t.Context(), r, 1, moment); err != nil {
+			t.Fatal(err)
+		}
+		redeem := func() error {
+			_, err := store.Redeem(t.Context(), r.Digest, moment)
+			return err
+		}
+		l.set(nil, func(answer []byte) int {
+			if len(answer) < len(r.UserID) {
+				return len(answer) // it has no row
+			}
+			return len(answer) - 1
+		})
+		if err := ends(t, redeem); err == nil {
+			t.Error("got no error without the end of an answer")
+		}
+		l.heal()
+		if verdict, err := store.Redeem(t.Context(), r.Digest, moment); verdict != password.OneTimeFirst || err != nil {
+			t.Errorf("afterwards: got %v, %v, want that it is redeemed now", verdict, err)
 		}
 	})
 }

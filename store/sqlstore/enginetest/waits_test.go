@@ -105,7 +105,11 @@ func TestUnitAChangeWaitsNoLongerThanBusyTimeout(t *testing.T) {
 				t.Errorf("got %v, want ErrBusy", err)
 			}
 		})
-		if err := add(); err != nil {
+		err := add()
+		for began := time.Now(); errors.Is(err, sqlstore.ErrBusy) && time.Since(began) < 10*time.Second; {
+			err = add() // a machine that runs other tests may need more than 50 ms for a new connection
+		}
+		if err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
