@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -24,7 +25,9 @@ func (s *oauthStore) grantAt(ctx context.Context, id string) (tag, *grantRow, er
 		return "", nil, err
 	}
 	if texts[0] == nil && texts[1] != nil {
-		t = tag(*texts[1])
+		if t, err = namedTag(keys[1], *texts[1]); err != nil {
+			return "", nil, err
+		}
 		keys = []string{s.grantKey(t, id)}
 		if texts, err = s.db.getAll(ctx, keys); err != nil {
 			return "", nil, err
@@ -135,10 +138,7 @@ func (s *oauthStore) EndSession(ctx context.Context, sessionID string, now time.
 	if sessionID == "" {
 		return nil, ctx.Err()
 	}
-	all, err := s.sessionTags(ctx, sessionID)
-	if err != nil {
-		return nil, err
-	}
+	all, unreadable := s.sessionTags(ctx, sessionID)
 	var ended []server.Ended
 	for _, t := range all {
 		some, err := s.endSessionAt(ctx, t, sessionID, now)
@@ -147,24 +147,31 @@ func (s *oauthStore) EndSession(ctx context.Context, sessionID string, now time.
 		}
 		ended = append(ended, some...)
 	}
+	if unreadable != nil {
+		return nil, unreadable
+	}
 	slices.SortFunc(ended, func(a, b server.Ended) int { return strings.Compare(a.ID, b.ID) })
 	return ended, nil
 }
 
-// sessionTags returns the tags that may have grants of a session.
+// sessionTags returns the tags that may have grants of a session. With an error, it returns those that it could read.
 func (s *oauthStore) sessionTags(ctx context.Context, sessionID string) ([]tag, error) {
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
 	own := tagOfID(sessionID)
-	members, err := s.db.all(ctx, s.db.key(oauthSessionTags, own, sessionID))
+	index := s.db.key(oauthSessionTags, own, sessionID)
+	members, err := s.db.all(ctx, index)
 	if err != nil {
 		return nil, err
 	}
 	all := []tag{own}
 	for _, member := range members {
-		all = append(all, tag(member))
+		t, unreadable := namedTag(index, member)
+		if err = cmp.Or(err, unreadable); unreadable == nil {
+			all = append(all, t)
+		}
 	}
-	return all, nil
+	return all, err
 }
 
 func (s *oauthStore) endSessionAt(ctx context.Context, t tag, sessionID string,
