@@ -96,10 +96,10 @@ func (s *oauthStore) heldBy(ctx context.Context, c *change, t tag, id string) (o
 	return all[0], true, nil
 }
 
-// atGrant makes a change of a grant, if it is there.
+// atGrant makes a change of a grant, and reports whether it is there. Another change may remove the grant between two
+// tries. Then what decide said in the first of them is void.
 func (s *oauthStore) atGrant(ctx context.Context, id string,
-	decide func(ctx context.Context, c *change, t tag, of held) error) error {
-	found := false
+	decide func(ctx context.Context, c *change, t tag, of held) error) (found bool, err error) {
 	at := func(t tag) error {
 		return s.transactEnd(ctx, id, func(ctx context.Context, c *change) error {
 			of, ok, err := s.heldBy(ctx, c, t, id)
@@ -110,25 +110,26 @@ func (s *oauthStore) atGrant(ctx context.Context, id string,
 		})
 	}
 	if err := at(tagOfID(id)); err != nil || found {
-		return err
+		return found, err
 	}
 	t, row, err := s.grantAt(ctx, id)
 	if err != nil || row == nil {
-		return err
+		return false, err
 	}
-	return at(t)
+	err = at(t)
+	return found, err
 }
 
 // End implements [server.Store].
 func (s *oauthStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
 	ended := false
-	err := s.atGrant(ctx, id, func(_ context.Context, c *change, t tag, of held) error {
+	found, err := s.atGrant(ctx, id, func(_ context.Context, c *change, t tag, of held) error {
 		if ended = of.row.live(now); ended {
 			s.endGrant(c, t, of.id, of.row, now)
 		}
 		return nil
 	})
-	return ended && err == nil, err
+	return found && ended && err == nil, err
 }
 
 // EndSession implements [server.Store]. The grants of a session are of its user. The identifier of the session names
