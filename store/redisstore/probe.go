@@ -17,7 +17,7 @@ func (db *DB) probe(ctx context.Context) error {
 	const name = "probe"
 	now := time.Now()
 	keys := map[string]string{}
-	for _, k := range []string{"value", "list", "instants", "version", "other version"} {
+	for _, k := range []string{"value", "list", "list for ever", "instants", "version", "other version"} {
 		keys[k] = db.key(kind("pp"), tagOfText(name), k+" "+rand.Text())
 	}
 	err := db.transact(ctx, name, func(ctx context.Context, c *change) error {
@@ -26,6 +26,7 @@ func (db *DB) probe(ctx context.Context) error {
 		}
 		c.set(keys["value"], useRow{Version: 1}, slack)
 		c.list(keys["list"], name, slack)
+		c.list(keys["list for ever"], name, 0)
 		c.expire(keys["instants"], name, now, slack)
 		c.bump(keys["version"])
 		c.tryBump(keys["other version"])
