@@ -20,6 +20,13 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	if option.SendToReplicas != nil {
 		return errors.New("redisstore: SendToReplicas is set, but a replica may have a token that was revoked already")
 	}
+	if option.ReplicaOnly {
+		return errors.New("redisstore: ReplicaOnly is set, but a replica may have a token that was revoked already")
+	}
+	if option.ConnLifetime != 0 {
+		return errors.New("redisstore: ConnLifetime is set, but a change that is under way when a connection ends by it " +
+			"may be made twice, so that the first use of a token is taken for the second one")
+	}
 	if option.Dialer.Timeout == 0 {
 		option.Dialer.Timeout = db.config.Timeout
 	}
