@@ -199,3 +199,55 @@ func TestHalfMovedSlot(t *testing.T) {
 		wantFound(t, store, r, false)
 	}
 }
+
+// Two nodes may each say for a while that the other one has a slot. A call ends then, also when its caller has gone,
+// and a change is made as soon as they agree.
+func TestNodesThatDoNotAgree(t *testing.T) {
+	cluster := testserver.NewRedisCluster(t)
+	option, err := rueidis.ParseURL(cluster.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := testPlace{option, "x:"}.open(t, Config{MaxCached: -1, Logger: slog.New(slog.DiscardHandler)})
+	store, r := Knox(db), tokenOf("alice")
+	slot := cluster.Slot(t, "{"+string(tagOfOwner("alice"))+"}")
+	move := cluster.BeginMove(t, slot)
+	to := move.To.Do(t, "CLUSTER", "MYID")
+	move.From.Do(t, "CLUSTER", "SETSLOT", strconv.Itoa(slot), "NODE", fmt.Sprint(to))
+
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = store.Find(ctx, r.Digest)
+	wantOutage(t, "a look-up in a slot that no node has", err)
+	redirects := func() (total int) {
+		for _, node := range cluster.Nodes() {
+			for line := range strings.SplitSeq(fmt.Sprint(node.Do(t, "INFO", "errorstats")), "\r\n") {
+				if count, ok := strings.CutPrefix(line, "errorstat_MOVED:count="); ok {
+					n, err := strconv.Atoi(count)
+					if err != nil {
+						t.Error(err)
+					}
+					total += n
+				}
+			}
+		}
+		return total
+	}
+	eventually(t, "the call ends", func() bool {
+		before := redirects()
+		for range 50 {
+			move.To.Do(t, "PING")
+		}
+		return redirects() == before
+	})
+
+	tries, client := 0, db.client
+	db.client = &hookedClient{client, func() {
+		if tries++; tries == 5 {
+			move.To.Do(t, "CLUSTER", "SETSLOT", strconv.Itoa(slot), "NODE", fmt.Sprint(to))
+		}
+	}}
+	mustAdd(t, store, r)
+	db.client = client
+	wantFound(t, store, r, true)
+}
