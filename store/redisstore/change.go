@@ -168,6 +168,9 @@ func (c *change) commit(ctx context.Context) (bool, error) {
 	}
 	names, arguments := c.withGate(arguments)
 	written, err := commitScript.Exec(ctx, c.db.client, names, arguments).AsBool()
+	if written || err != nil { // after an error it may have been written
+		c.db.watch.wrote(c.names)
+	}
 	if err != nil {
 		return false, outage("a change", err)
 	}
