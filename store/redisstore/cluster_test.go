@@ -251,3 +251,31 @@ func TestNodesThatDoNotAgree(t *testing.T) {
 	db.client = client
 	wantFound(t, store, r, true)
 }
+
+// A user of Redis may lack a right on one node only.
+func TestEachMasterIsProbed(t *testing.T) {
+	cluster := testserver.NewRedisCluster(t, aclFile(t))
+	option, err := rueidis.ParseURL(cluster.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	option.Username, option.Password = "app", passwordOfApp
+	for _, node := range cluster.Nodes() {
+		node.Do(t, "ACL", "SETUSER", "app", "-zadd")
+		err := failedOpen(t, option, Config{Prefix: "gatewarden:"})
+		wantOutage(t, "a user without zadd on "+node.Address(), err, "the user of Redis may not do this")
+		node.Do(t, "ACL", "SETUSER", "app", "+zadd")
+	}
+}
+
+// A slot that stays on its way keeps no instance from starting.
+func TestStartWhileASlotMoves(t *testing.T) {
+	cluster := testserver.NewRedisCluster(t)
+	option, err := rueidis.ParseURL(cluster.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.BeginMove(t, cluster.Slot(t, "{"+string(tagAt(0))+"}"))
+	cluster.BeginMove(t, cluster.Slot(t, "{"+string(tagOfText("probe"))+"}"))
+	testPlace{option, "x:"}.open(t, Config{MaxCached: -1, Timeout: 2 * time.Second})
+}

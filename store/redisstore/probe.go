@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,34 +15,77 @@ import (
 // script would stop at the first command that it may not run, after some of its writes. A full memory is no reason not
 // to start, because checks and logouts work.
 func (db *DB) probe(ctx context.Context) error {
-	const name = "probe"
-	now := time.Now()
-	keys := map[string]string{}
-	for _, k := range []string{"value", "list", "list for ever", "instants", "version", "other version"} {
-		keys[k] = db.key(kind("pp"), tagOfText(name), k+" "+rand.Text())
+	var err error
+	if db.client.Mode() == rueidis.ClientModeCluster {
+		err = db.probeCluster(ctx)
+	} else {
+		err = db.transact(ctx, "probe", func(ctx context.Context, c *change) error {
+			return c.probe(ctx, tagAt(0))
+		})
 	}
-	err := db.transact(ctx, name, func(ctx context.Context, c *change) error {
-		if err := c.read(ctx, keys["value"]); err != nil {
-			return err
-		}
-		c.set(keys["value"], useRow{Version: 1}, slack)
-		c.list(keys["list"], name, slack)
-		c.list(keys["list for ever"], name, 0)
-		c.expire(keys["instants"], name, now, slack)
-		c.bump(keys["version"])
-		c.tryBump(keys["other version"])
-		c.keepFor(keys["value"], 2*slack, 2*slack)
-		c.unlist(keys["list"], name)
-		c.unlist(keys["instants"], name)
-		for _, key := range keys {
-			c.remove(key)
-		}
-		return nil
-	})
 	var reply *rueidis.RedisError
 	if errors.As(err, &reply) && strings.Contains(reply.Error(), "OOM ") {
 		db.config.Logger.WarnContext(ctx, "redisstore: the memory of the server is full, so that logins fail", "error", err)
 		return nil
 	}
 	return err
+}
+
+// probeCluster probes each master, since each has users of Redis of its own. It takes as many tags as Ping. A slot that
+// is on its way to another node is passed over, because it may stay so for long.
+func (db *DB) probeCluster(ctx context.Context) error {
+	ctx, cancel := db.limit(ctx)
+	defer cancel()
+	probe := func(t tag) error {
+		c := newChange(db)
+		err := c.probe(ctx, t)
+		if err == nil {
+			_, err = c.commit(ctx)
+		}
+		if passing(err) {
+			return nil
+		}
+		return err
+	}
+	const atOnce = 16
+	results := make(chan error, atOnce)
+	for first := range atOnce {
+		go func() {
+			var err error
+			for n := first; n < pinged && err == nil; n += atOnce {
+				err = probe(tagAt(n))
+			}
+			results <- err
+		}()
+	}
+	var err error
+	for range atOnce {
+		err = cmp.Or(err, <-results)
+	}
+	return err
+}
+
+// probe notes a write of every kind, and the removal of what it wrote.
+func (c *change) probe(ctx context.Context, t tag) error {
+	const name = "probe"
+	keys := map[string]string{}
+	for _, k := range []string{"value", "list", "list for ever", "instants", "version", "other version"} {
+		keys[k] = c.db.key(kind("pp"), t, k+" "+rand.Text())
+	}
+	if err := c.read(ctx, keys["value"]); err != nil {
+		return err
+	}
+	c.set(keys["value"], useRow{Version: 1}, slack)
+	c.list(keys["list"], name, slack)
+	c.list(keys["list for ever"], name, 0)
+	c.expire(keys["instants"], name, time.Now(), slack)
+	c.bump(keys["version"])
+	c.tryBump(keys["other version"])
+	c.keepFor(keys["value"], 2*slack, 2*slack)
+	c.unlist(keys["list"], name)
+	c.unlist(keys["instants"], name)
+	for _, key := range keys {
+		c.remove(key)
+	}
+	return nil
 }
