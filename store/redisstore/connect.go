@@ -39,6 +39,7 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	if option.RetryDelay == nil {
 		option.RetryDelay = retryDelay
 	}
+	option.DisableAutoPipelining = false // since nothing listens to a connection that waits in a pool
 	plain := option
 	plain.DisableCache = true
 	plain.AlwaysPipelining = true // so that a lost connection is noticed at once, and not by the next change
