@@ -168,6 +168,9 @@ func (c *change) commit(ctx context.Context) (bool, error) {
 	}
 	names, arguments := c.withGate(arguments)
 	written, err := commitScript.Exec(ctx, c.db.client, names, arguments).AsBool()
+	if written || err != nil { // after an error it may have been written
+		c.db.watch.wrote(c.names)
+	}
 	if err != nil {
 		return false, outage("a change", err)
 	}
@@ -218,10 +221,16 @@ func (db *DB) transact(ctx context.Context, turn string, decide func(ctx context
 	}
 }
 
-// passing reports an error of a slot that is on its way to another node. Nothing was changed then.
+// passing reports an error of a slot that is on its way to another node, or that two nodes do not agree about. Nothing
+// was changed then.
 func passing(err error) bool {
 	var reply *rueidis.RedisError
-	return errors.As(err, &reply) && reply.IsTryAgain()
+	if !errors.As(err, &reply) {
+		return false
+	}
+	_, moved := reply.IsMoved()
+	_, ask := reply.IsAsk()
+	return moved || ask || reply.IsTryAgain()
 }
 
 // pause waits a little before another try, longer from try to try.

@@ -199,3 +199,83 @@ func TestHalfMovedSlot(t *testing.T) {
 		wantFound(t, store, r, false)
 	}
 }
+
+// Two nodes may each say for a while that the other one has a slot. A call ends then, also when its caller has gone,
+// and a change is made as soon as they agree.
+func TestNodesThatDoNotAgree(t *testing.T) {
+	cluster := testserver.NewRedisCluster(t)
+	option, err := rueidis.ParseURL(cluster.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := testPlace{option, "x:"}.open(t, Config{MaxCached: -1, Logger: slog.New(slog.DiscardHandler)})
+	store, r := Knox(db), tokenOf("alice")
+	slot := cluster.Slot(t, "{"+string(tagOfOwner("alice"))+"}")
+	move := cluster.BeginMove(t, slot)
+	to := move.To.Do(t, "CLUSTER", "MYID")
+	move.From.Do(t, "CLUSTER", "SETSLOT", strconv.Itoa(slot), "NODE", fmt.Sprint(to))
+
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = store.Find(ctx, r.Digest)
+	wantOutage(t, "a look-up in a slot that no node has", err)
+	redirects := func() (total int) {
+		for _, node := range cluster.Nodes() {
+			for line := range strings.SplitSeq(fmt.Sprint(node.Do(t, "INFO", "errorstats")), "\r\n") {
+				if count, ok := strings.CutPrefix(line, "errorstat_MOVED:count="); ok {
+					n, err := strconv.Atoi(count)
+					if err != nil {
+						t.Error(err)
+					}
+					total += n
+				}
+			}
+		}
+		return total
+	}
+	eventually(t, "the call ends", func() bool {
+		before := redirects()
+		for range 50 {
+			move.To.Do(t, "PING")
+		}
+		return redirects() == before
+	})
+
+	tries, client := 0, db.client
+	db.client = &hookedClient{client, func() {
+		if tries++; tries == 5 {
+			move.To.Do(t, "CLUSTER", "SETSLOT", strconv.Itoa(slot), "NODE", fmt.Sprint(to))
+		}
+	}}
+	mustAdd(t, store, r)
+	db.client = client
+	wantFound(t, store, r, true)
+}
+
+// A user of Redis may lack a right on one node only.
+func TestEachMasterIsProbed(t *testing.T) {
+	cluster := testserver.NewRedisCluster(t, aclFile(t))
+	option, err := rueidis.ParseURL(cluster.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	option.Username, option.Password = "app", passwordOfApp
+	for _, node := range cluster.Nodes() {
+		node.Do(t, "ACL", "SETUSER", "app", "-zadd")
+		err := failedOpen(t, option, Config{Prefix: "gatewarden:"})
+		wantOutage(t, "a user without zadd on "+node.Address(), err, "the user of Redis may not do this")
+		node.Do(t, "ACL", "SETUSER", "app", "+zadd")
+	}
+}
+
+// A slot that stays on its way keeps no instance from starting.
+func TestStartWhileASlotMoves(t *testing.T) {
+	cluster := testserver.NewRedisCluster(t)
+	option, err := rueidis.ParseURL(cluster.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.BeginMove(t, cluster.Slot(t, "{"+string(tagAt(0))+"}"))
+	cluster.BeginMove(t, cluster.Slot(t, "{"+string(tagOfText("probe"))+"}"))
+	testPlace{option, "x:"}.open(t, Config{MaxCached: -1, Timeout: 2 * time.Second})
+}

@@ -20,6 +20,16 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	if option.SendToReplicas != nil {
 		return errors.New("redisstore: SendToReplicas is set, but a replica may have a token that was revoked already")
 	}
+	if option.ReplicaOnly {
+		return errors.New("redisstore: ReplicaOnly is set, but a replica may have a token that was revoked already")
+	}
+	if option.ConnLifetime != 0 {
+		return errors.New("redisstore: ConnLifetime is set, but a change that is under way when a connection ends by it " +
+			"may be made twice, so that the first use of a token is taken for the second one")
+	}
+	if option.ClusterOption.MaxMovedRedirections == 0 {
+		option.ClusterOption.MaxMovedRedirections = redirections
+	}
 	if option.Dialer.Timeout == 0 {
 		option.Dialer.Timeout = db.config.Timeout
 	}
@@ -29,6 +39,7 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	if option.RetryDelay == nil {
 		option.RetryDelay = retryDelay
 	}
+	option.DisableAutoPipelining = false // since nothing listens to a connection that waits in a pool
 	plain := option
 	plain.DisableCache = true
 	plain.AlwaysPipelining = true // so that a lost connection is noticed at once, and not by the next change
@@ -58,6 +69,11 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	db.reader = newBounded(reader)
 	return nil
 }
+
+// redirections is how often a call follows nodes that say that another one has the slot. Two nodes may each name the
+// other one until they agree. The client would follow them for ever, also after the caller has gone. A change is tried
+// again until Config.Timeout: see passing.
+const redirections = 64
 
 // retryDelay is how long the client waits before it tries a read again after a lost connection. Changes are not tried
 // again, since they may have been made. After five tries the read fails: a server that is down is then told within

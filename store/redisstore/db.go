@@ -87,7 +87,8 @@ type DB struct {
 // Open connects to Redis and checks that it can be used: that it answers, that the password is right, that it takes
 // writes, speaks RESP3 and does not evict keys. The option says where it is, as for rueidis.NewClient: it may name one
 // server, a Cluster, or Sentinel with Sentinel.MasterSet. A few of its fields are set by Open: those of client-side
-// caching, and timeouts that are not set.
+// caching and of pipelining, and timeouts that are not set. Open refuses SendToReplicas and ReplicaOnly, because a
+// replica may lack the last writes, and ConnLifetime, because the client may then send a change twice.
 //
 // A user of Redis with few rights (ACL) needs the commands and keys that the README lists.
 func Open(ctx context.Context, option rueidis.ClientOption, config Config) (*DB, error) {

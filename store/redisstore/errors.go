@@ -20,6 +20,8 @@ var hints = map[string]string{
 	"MASTERDOWN":  "the replica has lost its master",
 	"NOREPLICAS":  "fewer replicas than min-replicas-to-write are connected",
 	"TRYAGAIN":    "the slot is on its way to another node",
+	"MOVED":       "the nodes of the Cluster do not agree which of them has the slot",
+	"ASK":         "the nodes of the Cluster do not agree which of them has the slot",
 	"BUSY":        "a script of another program keeps the server busy",
 }
 

@@ -218,7 +218,7 @@ func TestForeignValues(t *testing.T) {
 	r := tokenOf("alice")
 	tag := tagOfOwner("alice")
 	key, list := db.key(knoxTokens, tag, r.Digest), db.key(knoxLists, tag, "alice")
-	for _, value := range []string{"", "{", "[]", `{"v":1}{}`, `{"v":1,"unknown":1}`, `{"v":2}`, "\x00"} {
+	for _, value := range []string{"", "{", "[]", `{"v":1}{}`, `{"v":1,"u":"alice"}}`, `{"v":1,"unknown":1}`, `{"v":2}`, "\x00"} {
 		node.Do(t, "SET", key, value)
 		got, err := store.Find(t.Context(), r.Digest)
 		if !errors.Is(err, ErrUnreadable) || got != nil {

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"strings"
 	"time"
 
@@ -59,8 +60,11 @@ func (g *gate) close(ctx context.Context, c *change) {
 	g.key = c.gateOf()
 	g.id = rand.Text()
 	command := g.db.client.B().Set().Key(g.key).Value(g.id).Nx().Px(gateTTL).Build()
-	if rueidis.IsRedisNil(g.db.client.Do(ctx, command).Error()) {
-		g.id = "" // another change has closed it. After another error this one may have, so it must open it
+	var answer *rueidis.RedisError
+	if errors.As(g.db.client.Do(ctx, command).Error(), &answer) {
+		// Another change has closed it, or it cannot be closed, as with a full memory. Without an answer this change may
+		// have closed it, and so must open it.
+		g.id = ""
 	}
 }
 

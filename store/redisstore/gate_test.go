@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -96,5 +97,46 @@ func TestAGateThatEndsIsClosedAgain(t *testing.T) {
 	}
 	if err := second.UserChanged(t.Context(), "alice"); err != nil {
 		t.Errorf("the gate is not open again: %v", err)
+	}
+}
+
+// If the memory of the server is full, no gate can be closed. A change that only removes keys is made nevertheless.
+func TestAFullMemoryClosesNoGate(t *testing.T) {
+	node := testserver.NewRedis(t)
+	place := testPlace{optionOf(t, node), "x:"}
+	first, second := place.pair(t, Config{MaxCached: -1, Timeout: 2 * time.Second})
+	var keys []string
+	for n := range patientTries + 3 {
+		key := first.key(userChanges, tagOfOwner("alice"), strconv.Itoa(n))
+		node.Do(t, "SET", key, "a value")
+		keys = append(keys, key)
+	}
+	remove := func(db *DB, keys []string, before func()) error {
+		return db.transact(t.Context(), "test", func(ctx context.Context, c *change) error {
+			if err := c.read(ctx, keys...); err != nil {
+				return err
+			}
+			before()
+			for _, key := range keys {
+				c.remove(key)
+			}
+			return nil
+		})
+	}
+	node.Do(t, "CONFIG", "SET", "maxmemory", "1")
+	tries := 0
+	err := remove(first, keys, func() {
+		if tries++; tries > patientTries+2 {
+			return
+		}
+		if err := remove(second, keys[tries:tries+1], func() {}); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil || tries != patientTries+3 {
+		t.Errorf("%d tries, %v, want %d", tries, err, patientTries+3)
+	}
+	if left := node.Do(t, "EXISTS", keys[0]); left != int64(0) {
+		t.Error("the key was not removed")
 	}
 }

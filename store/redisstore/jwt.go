@@ -244,14 +244,16 @@ func (s *jwtStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.
 // there is nil.
 func (s *jwtStore) token(ctx context.Context, digest string, others ...string) (*refreshRow, tag, []*string, error) {
 	t := tagOfDigest(digest)
-	key := s.db.key(jwtTokens, t, digest)
-	texts, err := s.db.getAll(ctx, append([]string{key, s.db.key(jwtPlaces, t, digest)}, others...))
+	key, placeKey := s.db.key(jwtTokens, t, digest), s.db.key(jwtPlaces, t, digest)
+	texts, err := s.db.getAll(ctx, append([]string{key, placeKey}, others...))
 	if err != nil {
 		return nil, "", nil, err
 	}
 	text, place, rest := texts[0], texts[1], texts[2:]
 	if text == nil && place != nil {
-		t = tag(*place)
+		if t, err = namedTag(placeKey, *place); err != nil {
+			return nil, "", nil, err
+		}
 		key = s.db.key(jwtTokens, t, digest)
 		again, err := s.db.getAll(ctx, []string{key})
 		if err != nil {

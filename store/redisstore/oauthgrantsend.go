@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -24,7 +25,9 @@ func (s *oauthStore) grantAt(ctx context.Context, id string) (tag, *grantRow, er
 		return "", nil, err
 	}
 	if texts[0] == nil && texts[1] != nil {
-		t = tag(*texts[1])
+		if t, err = namedTag(keys[1], *texts[1]); err != nil {
+			return "", nil, err
+		}
 		keys = []string{s.grantKey(t, id)}
 		if texts, err = s.db.getAll(ctx, keys); err != nil {
 			return "", nil, err
@@ -93,10 +96,10 @@ func (s *oauthStore) heldBy(ctx context.Context, c *change, t tag, id string) (o
 	return all[0], true, nil
 }
 
-// atGrant makes a change of a grant, if it is there.
+// atGrant makes a change of a grant, and reports whether it is there. Another change may remove the grant between two
+// tries. Then what decide said in the first of them is void.
 func (s *oauthStore) atGrant(ctx context.Context, id string,
-	decide func(ctx context.Context, c *change, t tag, of held) error) error {
-	found := false
+	decide func(ctx context.Context, c *change, t tag, of held) error) (found bool, err error) {
 	at := func(t tag) error {
 		return s.transactEnd(ctx, id, func(ctx context.Context, c *change) error {
 			of, ok, err := s.heldBy(ctx, c, t, id)
@@ -107,25 +110,26 @@ func (s *oauthStore) atGrant(ctx context.Context, id string,
 		})
 	}
 	if err := at(tagOfID(id)); err != nil || found {
-		return err
+		return found, err
 	}
 	t, row, err := s.grantAt(ctx, id)
 	if err != nil || row == nil {
-		return err
+		return false, err
 	}
-	return at(t)
+	err = at(t)
+	return found, err
 }
 
 // End implements [server.Store].
 func (s *oauthStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
 	ended := false
-	err := s.atGrant(ctx, id, func(_ context.Context, c *change, t tag, of held) error {
+	found, err := s.atGrant(ctx, id, func(_ context.Context, c *change, t tag, of held) error {
 		if ended = of.row.live(now); ended {
 			s.endGrant(c, t, of.id, of.row, now)
 		}
 		return nil
 	})
-	return ended && err == nil, err
+	return found && ended && err == nil, err
 }
 
 // EndSession implements [server.Store]. The grants of a session are of its user. The identifier of the session names
@@ -135,10 +139,7 @@ func (s *oauthStore) EndSession(ctx context.Context, sessionID string, now time.
 	if sessionID == "" {
 		return nil, ctx.Err()
 	}
-	all, err := s.sessionTags(ctx, sessionID)
-	if err != nil {
-		return nil, err
-	}
+	all, unreadable := s.sessionTags(ctx, sessionID)
 	var ended []server.Ended
 	for _, t := range all {
 		some, err := s.endSessionAt(ctx, t, sessionID, now)
@@ -147,24 +148,31 @@ func (s *oauthStore) EndSession(ctx context.Context, sessionID string, now time.
 		}
 		ended = append(ended, some...)
 	}
+	if unreadable != nil {
+		return nil, unreadable
+	}
 	slices.SortFunc(ended, func(a, b server.Ended) int { return strings.Compare(a.ID, b.ID) })
 	return ended, nil
 }
 
-// sessionTags returns the tags that may have grants of a session.
+// sessionTags returns the tags that may have grants of a session. With an error, it returns those that it could read.
 func (s *oauthStore) sessionTags(ctx context.Context, sessionID string) ([]tag, error) {
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
 	own := tagOfID(sessionID)
-	members, err := s.db.all(ctx, s.db.key(oauthSessionTags, own, sessionID))
+	index := s.db.key(oauthSessionTags, own, sessionID)
+	members, err := s.db.all(ctx, index)
 	if err != nil {
 		return nil, err
 	}
 	all := []tag{own}
 	for _, member := range members {
-		all = append(all, tag(member))
+		t, unreadable := namedTag(index, member)
+		if err = cmp.Or(err, unreadable); unreadable == nil {
+			all = append(all, t)
+		}
 	}
-	return all, nil
+	return all, err
 }
 
 func (s *oauthStore) endSessionAt(ctx context.Context, t tag, sessionID string,

@@ -145,12 +145,7 @@ func (s *oauthStore) notePlace(ctx context.Context, t tag, g *server.Grant, now 
 		return nil
 	}
 	row := grantRowOf(g, "")
-	command := s.db.client.B().Set().Key(s.grantPlace(g.ID)).Value(string(t)).
-		Px(max(row.lastTTL(now), placeTTL)).Build()
-	if err := s.db.client.Do(ctx, command).Error(); err != nil {
-		return outage("a change", err)
-	}
-	return nil
+	return s.db.setPlace(ctx, s.grantPlace(g.ID), t, row.lastTTL(now))
 }
 
 // grantPlace returns the key with the tag of a grant if its ID does not name it.

@@ -79,14 +79,14 @@ func (s *oauthStore) FindAccess(ctx context.Context, digest string) (*server.Acc
 // AddAccess implements [server.Store].
 func (s *oauthStore) AddAccess(ctx context.Context, access *server.Access, now time.Time) (bool, error) {
 	added := false
-	err := s.atGrant(ctx, access.GrantID, func(ctx context.Context, c *change, t tag, of held) error {
+	found, err := s.atGrant(ctx, access.GrantID, func(ctx context.Context, c *change, t tag, of held) error {
 		if added = of.row.live(now); !added {
 			return nil
 		}
 		s.moveGrant(c, t, of, now, latest(of.row.Expires.time(), access.ExpiresAt))
 		return s.addTokens(ctx, c, t, of, server.Tokens{Access: access}, now)
 	})
-	return added && err == nil, err
+	return found && added && err == nil, err
 }
 
 func latest(a, b time.Time) time.Time {

@@ -116,7 +116,7 @@ func (db *DB) readRecord(ctx context.Context, key, useKey string, row, use any) 
 // A digest of package backend names the tag of its owner. One of another form, which an application or a test made,
 // does not. Then a key with the tag of the digest says where the record is.
 
-// placeTTL is how long such a key lives at least.
+// placeTTL is how long such a key lives at least. If the record lives for ever, the key does, too. See also keepPlace.
 const placeTTL = 366 * 24 * time.Hour
 
 // locate returns the tag of a record if its digest does not name it.
@@ -126,10 +126,16 @@ func (db *DB) locate(ctx context.Context, places kind, digest string) (t tag, ok
 	if err != nil || texts[0] == nil {
 		return "", false, err
 	}
-	if t = tag(*texts[0]); !slices.Contains(allTags(), t) {
-		return "", false, fmt.Errorf("%w: key %q: it names no tag", ErrUnreadable, key)
+	t, err = namedTag(key, *texts[0])
+	return t, err == nil, err
+}
+
+// namedTag returns the tag that the text of a key names.
+func namedTag(key, text string) (tag, error) {
+	if t := tag(text); slices.Contains(allTags(), t) {
+		return t, nil
 	}
-	return t, true, nil
+	return "", fmt.Errorf("%w: key %q: it names no tag", ErrUnreadable, key)
 }
 
 // allTags returns the tags of users.
@@ -164,8 +170,33 @@ func (db *DB) place(ctx context.Context, records, places kind, digest string, t 
 	if texts[0] != nil {
 		return errDigestExists
 	}
-	command := db.client.B().Set().Key(db.key(places, own, digest)).Value(string(t)).Px(max(ttl, placeTTL)).Build()
+	return db.setPlace(ctx, db.key(places, own, digest), t, ttl)
+}
+
+// setPlace writes the key that says where a record is. The record lives for ttl, and for ever if that is 0.
+func (db *DB) setPlace(ctx context.Context, key string, t tag, ttl time.Duration) error {
+	set := db.client.B().Set().Key(key).Value(string(t))
+	var command rueidis.Completed
+	if ttl > 0 {
+		command = set.Px(max(ttl, placeTTL)).Build()
+	} else {
+		command = set.Build()
+	}
 	if err := db.client.Do(ctx, command).Error(); err != nil {
+		return outage("a change", err)
+	}
+	return nil
+}
+
+// keepPlace has the key that says where a record is live for placeTTL again, since a record that is used may live for
+// longer than it was expected to. It is called with each use, so it mostly reads only.
+func (db *DB) keepPlace(ctx context.Context, key string) error {
+	left, err := db.client.Do(ctx, db.client.B().Pttl().Key(key).Build()).AsInt64()
+	if err == nil && left >= 0 && left < (placeTTL/2).Milliseconds() {
+		prolong := db.client.B().Pexpire().Key(key).Milliseconds(placeTTL.Milliseconds()).Build()
+		err = db.client.Do(ctx, prolong).Error()
+	}
+	if err != nil {
 		return outage("a change", err)
 	}
 	return nil
@@ -189,6 +220,9 @@ func (db *DB) atDigest(ctx context.Context, places kind, digest string,
 	defer cancel()
 	t, ok, err := db.locate(limited, places, digest)
 	if err != nil || !ok {
+		return err
+	}
+	if err := db.keepPlace(limited, db.key(places, tagOfDigest(digest), digest)); err != nil {
 		return err
 	}
 	return at(t)

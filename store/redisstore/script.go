@@ -81,7 +81,7 @@ for key, to in pairs(indexes) do
     redis.call('ZADD', key, unpack(to, first, math.min(first + 999, #to)))
   end
   if to.ttl == 0 then
-    if to.left >= 0 then redis.call('PERSIST', key) end
+    if to.left ~= -1 then redis.call('PERSIST', key) end
   elseif to.left == -2 or to.left >= 0 and to.left < to.ttl then
     redis.call('PEXPIRE', key, string.format('%.0f', to.ttl))
   end

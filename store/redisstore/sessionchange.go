@@ -68,12 +68,13 @@ func (s *sessionStore) tagOf(ctx context.Context, digest string, none tag) (tag,
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
 	t := tagOfDigest(digest)
-	texts, err := s.db.getAll(ctx, []string{s.db.key(sessionRecords, t, digest), s.db.key(sessionPlaces, t, digest)})
+	place := s.db.key(sessionPlaces, t, digest)
+	texts, err := s.db.getAll(ctx, []string{s.db.key(sessionRecords, t, digest), place})
 	if err != nil {
 		return "", err
 	}
 	if texts[0] == nil && texts[1] != nil {
-		return tag(*texts[1]), nil
+		return namedTag(place, *texts[1])
 	}
 	return t, nil
 }

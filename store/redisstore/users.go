@@ -11,7 +11,7 @@ const userChanges kind = "uc"
 
 // WatchUsers has a cache of users, such as an [auth.CachedUsers], forget a user at once when any instance calls
 // [DB.UserChanged], or ends everything that the user has, as after a change of the password. While Redis cannot be
-// heard, the cache keeps nothing. It does nothing if Config.MaxCached is negative.
+// heard, the cache keeps nothing. If Config.MaxCached is negative, only the calls of this DB are told.
 //
 //	users := auth.CacheUsers(load, auth.UserCache{TTL: time.Minute})
 //	db.WatchUsers(users)

@@ -97,3 +97,40 @@ func TestUsersWhileTheServerIsSilent(t *testing.T) {
 	eventually(t, "alice is cached again", func() bool { return w.cached(t, "alice") })
 	eventually(t, "alice is cached there, too", func() bool { return late.cached(t, "alice") })
 }
+
+// The instance that says that a user changed does not wait for the message of Redis.
+func TestUsersAreForgottenHereAtOnce(t *testing.T) {
+	p := newPushTest(t)
+	w := newWatchedUsers(p.first)
+	changes := map[string]func() error{
+		"the user was changed": func() error { return p.first.UserChanged(t.Context(), "alice") },
+		"all tokens of the user were revoked": func() error {
+			_, err := Knox(p.first).RevokeAll(t.Context(), "alice", "", "", endNow())
+			return err
+		},
+		"all sessions of the user were ended": func() error {
+			_, err := Sessions(p.first).RevokeAll(t.Context(), "alice", "")
+			return err
+		},
+		"all logins by JWT of the user were ended": func() error {
+			_, err := JWT(p.first).EndAll(t.Context(), "alice", "", "", endNow().At)
+			return err
+		},
+		"all grants of the user were ended": func() error {
+			_, err := OAuth(p.first).EndAll(t.Context(), "alice", "", "", endNow().At)
+			return err
+		},
+	}
+	for name, change := range changes {
+		for range 200 {
+			eventually(t, "alice is cached", func() bool { return w.cached(t, "alice") })
+			if err := change(); err != nil {
+				t.Fatal(name, err)
+			}
+			if w.cached(t, "alice") {
+				t.Errorf("%s: the user of before is still cached", name)
+				break
+			}
+		}
+	}
+}

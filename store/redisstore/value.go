@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -32,8 +33,10 @@ func decode(key, text string, value any) error {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(value)
-	if err == nil && decoder.More() {
-		err = errors.New("there is text after its end")
+	if err == nil {
+		if _, end := decoder.Token(); end != io.EOF {
+			err = errors.New("there is text after its end")
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%w: key %q: %w", ErrUnreadable, key, err)

@@ -94,6 +94,18 @@ func (w *watch) invalidated(messages []rueidis.RedisMessage) {
 	}
 }
 
+// wrote has the caches of users of this instance forget the users that a change names, without waiting for the message
+// of Redis. The other caches are told by the stores in them.
+func (w *watch) wrote(keys []string) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for _, key := range keys {
+		if strings.HasPrefix(key, w.db.config.Prefix+string(userChanges)+":") {
+			w.changed(key)
+		}
+	}
+}
+
 // forgetAll is for w.mu held.
 func (w *watch) forgetAll() {
 	for _, c := range w.caches {
