@@ -97,8 +97,8 @@ func (s *shelf) wantBatches(t *testing.T, start time.Time, after ...time.Duratio
 		t.Errorf("%s: got batches after %v, want %v", s.name, got, after)
 	}
 	for _, limit := range s.limits {
-		if limit != 100 {
-			t.Errorf("%s: got a batch of %d, want 100", s.name, limit)
+		if limit != 20 {
+			t.Errorf("%s: got a batch of %d, want 20", s.name, limit)
 		}
 	}
 }
@@ -127,22 +127,22 @@ func TestUnitPurgeEvery(t *testing.T) {
 			log.want(t, `level=DEBUG msg="auth: purged" purger=tokens records=3`)
 		})
 	})
-	t.Run("it pauses as long as each batch took, and goes on until one is not full", func(t *testing.T) {
+	t.Run("it pauses three times as long as each batch took, and goes on until one is not full", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			start, log := time.Now(), &logged{}
-			slow, next := &shelf{name: "slow", records: 201, takes: second}, &shelf{name: "next", records: 100}
+			slow, next := &shelf{name: "slow", records: 41, takes: second}, &shelf{name: "next", records: 20}
 			stop := running(t, time.Minute, log.logger(slog.LevelDebug), slow, next)
 			time.Sleep(30 * second)
-			slow.wantBatches(t, start, 0, 2*second, 4*second)
-			next.wantBatches(t, start, 6*second, 6*second) // a full batch and an empty one
+			slow.wantBatches(t, start, 0, 4*second, 8*second)
+			next.wantBatches(t, start, 12*second, 12*second) // a full batch and an empty one
 			stop()
-			log.want(t, `level=DEBUG msg="auth: purged" purger=slow records=201`,
-				`level=DEBUG msg="auth: purged" purger=next records=100`)
+			log.want(t, `level=DEBUG msg="auth: purged" purger=slow records=41`,
+				`level=DEBUG msg="auth: purged" purger=next records=20`)
 		})
 	})
 	t.Run("a pause is bounded", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			start, s := time.Now(), &shelf{name: "slow", records: 100, takes: time.Minute}
+			start, s := time.Now(), &shelf{name: "slow", records: 20, takes: time.Minute}
 			stop := running(t, time.Hour, nil, s)
 			time.Sleep(3 * time.Minute)
 			s.wantBatches(t, start, 0, time.Minute+5*second)
@@ -151,10 +151,10 @@ func TestUnitPurgeEvery(t *testing.T) {
 	})
 	t.Run("a run that takes longer than the interval delays the next one", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			start, s := time.Now(), &shelf{name: "slow", takes: 4 * second}
+			start, s := time.Now(), &shelf{name: "slow", takes: second}
 			stop := running(t, second, nil, s)
-			time.Sleep(20 * second)
-			s.wantBatches(t, start, 0, 8*second, 16*second)
+			time.Sleep(10 * second)
+			s.wantBatches(t, start, 0, 4*second, 8*second)
 			stop()
 		})
 	})
@@ -219,12 +219,12 @@ func TestUnitPurgeEvery(t *testing.T) {
 func TestUnitPurgeAll(t *testing.T) {
 	t.Run("it removes everything once, and adds up", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			start, a, b := time.Now(), &shelf{name: "a", records: 250, takes: time.Second}, &shelf{
-				name: "b", records: 3}
-			if n, err := auth.PurgeAll(t.Context(), a, b); n != 253 || err != nil {
-				t.Errorf("got %d, %v, want 253", n, err)
+			start, b := time.Now(), &shelf{name: "b", records: 3}
+			a := &shelf{name: "a", records: 50, takes: time.Second}
+			if n, err := auth.PurgeAll(t.Context(), a, b); n != 53 || err != nil {
+				t.Errorf("got %d, %v, want 53", n, err)
 			}
-			a.wantBatches(t, start, 0, 2*time.Second, 4*time.Second)
+			a.wantBatches(t, start, 0, 4*time.Second, 8*time.Second)
 			if n, err := auth.PurgeAll(t.Context(), a, b); n != 0 || err != nil {
 				t.Errorf("got %d, %v, want 0", n, err)
 			}
@@ -247,13 +247,13 @@ func TestUnitPurgeAll(t *testing.T) {
 			t.Errorf("got %d, %v, want nothing removed", n, err)
 		}
 	})
-	t.Run("it pauses after a batch as long as that took, and ends a pause with its context", func(t *testing.T) {
+	t.Run("it pauses after a batch three times as long as that took, and ends a pause with its context", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
 			defer cancel()
-			start, s := time.Now(), &shelf{name: "a", records: 500, takes: 2 * time.Second}
-			n, err := auth.PurgeAll(ctx, s) // the second batch would end after 6 seconds
-			if n != 100 || !errors.Is(err, context.DeadlineExceeded) {
+			start, s := time.Now(), &shelf{name: "a", records: 100, takes: time.Second}
+			n, err := auth.PurgeAll(ctx, s) // the second batch would end after 5 seconds
+			if n != 20 || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %d, %v, want one batch and the end of the context", n, err)
 			}
 			s.wantBatches(t, start, 0, 4*time.Second)
@@ -262,7 +262,7 @@ func TestUnitPurgeAll(t *testing.T) {
 			defer cancel()
 			start = time.Now()
 			n, err = auth.PurgeAll(ctx, s)
-			if took := time.Since(start); n != 100 || !errors.Is(err, context.DeadlineExceeded) ||
+			if took := time.Since(start); n != 20 || !errors.Is(err, context.DeadlineExceeded) ||
 				took != 3*time.Second {
 				t.Errorf("got %d, %v after %v, want its end in the pause", n, err, took)
 			}
