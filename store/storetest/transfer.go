@@ -28,6 +28,8 @@ func Transfer(t *testing.T, open func(t *testing.T) (from, to TransferEngine)) {
 		{"the final run tells that the service still runs, and that a record was lost", transferWatches},
 		{"everything ends, and what is issued after it is good", transferEndsAll},
 		{"what was issued since an instant ends, and what was issued before stays", transferEndsSince},
+		{"what is issued while everything ends, ends", transferEndsMeanwhile},
+		{"a service that issues more and more is told", transferEndsWhileIssued},
 	} {
 		t.Run(each.sentence, func(t *testing.T) {
 			from, to := open(t)
