@@ -109,6 +109,23 @@ func TestUnitCopyOfUsers(t *testing.T) {
 		c.run(t)
 		c.run(t, "-final")
 	})
+	t.Run("a step that a kill cut short is no conflict, and what happens after it is one", func(t *testing.T) {
+		c := newCopier(t, newFile(t), fileOn(t))
+		c.run(t)
+		text, err := os.ReadFile(c.state + ".written")
+		if err != nil {
+			t.Fatal(err)
+		}
+		const done = `{"kind":"users of the service","done":true}` + "\n"
+		if cut := strings.Replace(string(text), done, "", 1); cut == string(text) {
+			t.Fatalf("got the journal %s, want it to have the end of a step", text)
+		} else if err := os.WriteFile(c.state+".written", []byte(cut), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.run(t)
+		c.to.apply(remove)
+		c.refused(t, `users of the service, key "user alice": it was removed`)
+	})
 	t.Run("the token of a user that is gone is named", func(t *testing.T) {
 		c := newCopier(t, newFile(t), fileOn(t))
 		c.from.issue("alice")

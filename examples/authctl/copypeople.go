@@ -88,10 +88,32 @@ func (c *copying) wantNoPeople(ctx context.Context) error {
 			conflicts = append(conflicts, &transfer.ConflictError{Kind: usersKind, Key: key, About: "it was removed"})
 		}
 	}
+	if len(conflicts) == 0 {
+		return c.settlePeople(there, written)
+	}
 	if more := len(conflicts) - mostTold; more > 0 {
 		conflicts = append(conflicts[:mostTold], fmt.Errorf("and %d more", more))
 	}
 	return errors.Join(conflicts...)
+}
+
+// settlePeople notes in the journal what a step did that has not ended.
+func (c *copying) settlePeople(there map[string]person, written writtenPeople) error {
+	entry := transfer.Entry{Kind: usersKind}
+	for key, sums := range written {
+		p, ok := there[key]
+		switch {
+		case len(sums) == 1:
+		case ok:
+			entry.Written = append(entry.Written, transfer.Written{Key: key, Sum: p.sum()})
+		default:
+			entry.Removed = append(entry.Removed, key)
+		}
+	}
+	if len(entry.Written)+len(entry.Removed) == 0 {
+		return nil
+	}
+	return errors.Join(c.kept.Append(entry), c.kept.Append(transfer.Entry{Kind: usersKind, Done: true}))
 }
 
 // copyPeople makes the users of the target those of the source. Those that are gone at the source are removed in the

@@ -27,6 +27,7 @@ func Transfer(t *testing.T, open func(t *testing.T) (from, to TransferEngine)) {
 		{"a target in which as much ended as was issued is a conflict", transferConflictOfAsMany},
 		{"of many conflicts, ten are told and the others counted", transferManyConflicts},
 		{"a step that was made and not kept as made is no conflict", transferUnsettled},
+		{"what ended in the target after such a step is a conflict, and stays ended", transferUnsettledConflict},
 		{"what expired moments ago, by the clock of the copy, is copied", transferClocks},
 		{"counters that went by themselves are no conflict", transferForgotten},
 		{"what a client got while the service runs comes after its client", transferLateClient},

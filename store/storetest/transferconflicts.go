@@ -173,6 +173,30 @@ func transferUnsettled(t *testing.T, from, to TransferEngine) {
 	after.wantToken("of bob", m.sliding.Secret, true)
 }
 
+// transferUnsettledConflict revokes what a run wrote that was killed before it could keep that it did. A target that
+// writes in parts cannot tell this from what was not written.
+func transferUnsettledConflict(t *testing.T, from, to TransferEngine) {
+	if !to.Transfer.Whole() {
+		return
+	}
+	m := serve(t, from, true).fill()
+	for _, kind := range []transfer.Kind{transfer.KnoxTokens, transfer.Sessions} {
+		empty(t, to)
+		journal := halfJournal{kind: kind}
+		var state transfer.State
+		options := transfer.Options{Journal: &journal, Save: func(s transfer.State) error { state = s; return nil }}
+		if _, err := transfer.Copy(t.Context(), from.Transfer, to.Transfer, options); !errors.Is(err, errKilled) {
+			t.Fatalf("got %v, want the run to be killed", err)
+		}
+		after := serve(t, to, false)
+		_, err := to.Knox.Revoke(t.Context(), "alice", m.token.ID(), knox.Ending{At: m.now})
+		after.must(err)
+		journal.kind = ""
+		wantConflicts(t, from, to, transfer.Options{Journal: &journal, State: state}, transfer.KnoxTokens)
+		after.wantToken("revoked in the target", m.token.Secret, false)
+	}
+}
+
 func transferClocks(t *testing.T, from, to TransferEngine) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	record := transfer.KnoxToken{Record: &knox.Record{UserID: "alice", ID: backend.NewIDOf("alice"),

@@ -159,7 +159,7 @@ func (r *run) openLedger() (err error) {
 		}
 		journal = &MemoryJournal{}
 	}
-	if r.ledger, err = openLedger(journal); err != nil {
+	if r.ledger, err = openLedger(journal, r.target.Whole()); err != nil {
 		return err
 	}
 	if r.state.isNew() && len(r.ledger.kinds) > 0 {

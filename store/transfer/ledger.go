@@ -9,6 +9,7 @@ import (
 // ledger is what the journal says that the target has.
 type ledger struct {
 	journal Journal
+	whole   bool // see Target.Whole
 	kinds   map[Kind]map[string]*known
 }
 
@@ -35,8 +36,8 @@ func (k *known) until() time.Time {
 func isUseful(until, at time.Time) bool { return until.IsZero() || until.After(at) }
 
 // openLedger reads a journal.
-func openLedger(journal Journal) (*ledger, error) {
-	l := &ledger{journal: journal, kinds: make(map[Kind]map[string]*known)}
+func openLedger(journal Journal, whole bool) (*ledger, error) {
+	l := &ledger{journal: journal, whole: whole, kinds: make(map[Kind]map[string]*known)}
 	var last Entry
 	for entry, err := range journal.Entries() {
 		if err != nil {
@@ -104,16 +105,24 @@ func (l *ledger) end(entry Entry) {
 	}
 }
 
-// settled returns how the steps of a kind ended that a run began and did not end. Found are the records of the kind
-// that the target has. What is not there was not written, or has been removed.
+// settled returns how the step of a kind ended that a run began and did not end. Found are the records of that step
+// that the target has. What is not there was not written, or has been removed. If steps are made as a whole and a part of
+// one is there, what is not there was written and ended since.
 func (l *ledger) settled(kind Kind, found map[string]Written) Entry {
 	settled := Entry{Kind: kind}
+	made := false
+	for key, there := range found {
+		k := l.of(kind)[key]
+		made = made || l.whole && k.pending != nil && k.pending.atTarget(there)
+	}
 	for key, k := range l.of(kind) {
 		if k.settled() {
 			continue
 		}
 		there, ok := found[key]
 		switch {
+		case !ok && k.pending != nil && (made || l.whole && !mayBeGone(kind, k.until()) && k.written != nil):
+			settled.Written = append(settled.Written, *k.pending)
 		case !ok:
 			settled.Removed = append(settled.Removed, key)
 		case k.pending != nil && k.pending.atTarget(there):

@@ -32,6 +32,10 @@ type Source interface {
 type Target interface {
 	Source
 
+	// Whole reports whether each call of Import and of Replace writes all of its records or none of them, also if the
+	// program or the engine is killed meanwhile.
+	Whole() bool
+
 	// Import adds those of the records whose key is not there, and returns how many it added. It leaves the others as
 	// they are. A record and all that belongs to it, such as a login and its refresh tokens, is added as a whole or not
 	// at all. After Import each record is found, listed, counted by limits, ended and purged as if the store itself had
