@@ -35,7 +35,7 @@ var _ transfer.Journal = (*copyFile)(nil)
 // errOtherRun says that another run of the copy has not ended.
 var errOtherRun = errors.New("another run of this copy has not ended")
 
-// openCopyFile reads the files of a copy. If there are none, the copy is a new one. No other run may use them until
+// openCopyFile reads the files of a copy. If they are not there, the copy is a new one. No other run may use them until
 // they are closed.
 func openCopyFile(path, from, to string) (*copyFile, error) {
 	f := &copyFile{path: path, From: placeName(from), To: placeName(to)}
@@ -107,8 +107,8 @@ func (f *copyFile) repair() error {
 		size += int64(len(line))
 	}
 	if head.From != f.From || head.To != f.To {
-		return fmt.Errorf("-state: %s is missing or not the journal of this copy, so what the copy wrote is not known; "+
-			"empty the store -to, remove %s and begin again", f.journal.Name(), f.path)
+		return fmt.Errorf("-state: %s is missing or not the journal of this copy, so what the copy wrote is not "+
+			"known; empty the store -to, remove %s and begin again", f.journal.Name(), f.path)
 	}
 	return f.journal.Truncate(size)
 }

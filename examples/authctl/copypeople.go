@@ -21,7 +21,7 @@ const usersKind transfer.Kind = "users of the service"
 const mostTold = 10
 
 // writtenPeople are hashes of the users that the copy wrote, by their keys. Those of a step that has not ended have
-// two, or none yet.
+// two, and "" if they may be missing.
 type writtenPeople map[string][]string
 
 // writtenPeople reads the journal.

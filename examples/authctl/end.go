@@ -31,8 +31,8 @@ func endAll(ctx context.Context, c *call) error {
 			return err
 		}
 		from = from.Add(-sinceEarlier)
-		fmt.Fprintf(c.stderr, "What was issued at %s or later ends. That is 5 minutes earlier than -since, because the "+
-			"clocks of machines differ.\n", from.UTC().Format(time.RFC3339))
+		fmt.Fprintf(c.stderr, "What was issued at %s or later ends. That is 5 minutes earlier than -since, because "+
+			"the clocks of machines differ.\n", from.UTC().Format(time.RFC3339))
 	}
 	s, err := open(ctx, c, true)
 	if err != nil {

@@ -23,7 +23,7 @@ func Transfer(t *testing.T, open func(t *testing.T) (from, to TransferEngine)) {
 		{"a target with data of its own is left alone", transferNotEmpty},
 		{"a target that a service has used is a conflict", transferConflict},
 		{"a record that has changed in the target is a conflict, and stays", transferConflictOfOne},
-		{"what ended in the target after a run that was killed is a conflict, and stays ended", transferConflictAfterKill},
+		{"what ended in the target after a run that was killed is a conflict, and stays so", transferConflictAfterKill},
 		{"a target in which as much ended as was issued is a conflict", transferConflictOfAsMany},
 		{"of many conflicts, ten are told and the others counted", transferManyConflicts},
 		{"a step that was made and not kept as made is no conflict", transferUnsettled},

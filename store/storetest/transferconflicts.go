@@ -14,7 +14,8 @@ import (
 )
 
 // killedAt makes a run that is killed when it comes to a kind, and returns the state that it left.
-func killedAt(t *testing.T, from, to TransferEngine, kind transfer.Kind, options transfer.Options) (state transfer.State) {
+func killedAt(t *testing.T, from, to TransferEngine, kind transfer.Kind,
+	options transfer.Options) (state transfer.State) {
 	t.Helper()
 	options.PageSize = 1
 	options.Save = func(s transfer.State) error {

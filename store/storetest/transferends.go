@@ -62,7 +62,8 @@ func transferEndsWhileIssued(t *testing.T, from, _ TransferEngine) {
 	s := serve(t, from, true)
 	source := &issuing{Source: s.Transfer, s: s, times: 1000}
 	ended, err := s.endFrom(source, time.Time{})
-	if n := len(source.issued); !errors.Is(err, transfer.ErrStillIssued) || n != 20 || ended[transfer.KnoxTokens] != n-1 {
+	n := len(source.issued)
+	if !errors.Is(err, transfer.ErrStillIssued) || n != 20 || ended[transfer.KnoxTokens] != n-1 {
 		t.Errorf("got %d of %d tokens that ended, want all but one of 20, and %v: %v", ended[transfer.KnoxTokens], n,
 			transfer.ErrStillIssued, err)
 	}

@@ -106,8 +106,8 @@ func (l *ledger) end(entry Entry) {
 }
 
 // settled returns how the step of a kind ended that a run began and did not end. Found are the records of that step
-// that the target has. What is not there was not written, or has been removed. If steps are made as a whole and a part of
-// one is there, what is not there was written and ended since.
+// that the target has. What is not there was not written, or has been removed. If steps are made as a whole and a part
+// of one is there, what is not there was written and ended since.
 func (l *ledger) settled(kind Kind, found map[string]Written) Entry {
 	settled := Entry{Kind: kind}
 	made := false

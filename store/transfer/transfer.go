@@ -32,7 +32,7 @@ type Source interface {
 type Target interface {
 	Source
 
-	// Whole reports whether each call of Import and of Replace writes all of its records or none of them, also if the
+	// Whole reports whether each call of Import and of Replace writes all of its records or nothing, also if the
 	// program or the engine is killed meanwhile.
 	Whole() bool
 
