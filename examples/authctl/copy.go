@@ -32,16 +32,23 @@ func copyAll(ctx context.Context, c *call) error {
 	if *from == "" {
 		*from = c.db // not as the default of the flag, which the usage would print with its password
 	}
-	switch {
-	case *to == "":
+	if *to == "" {
 		return misused("-to is missing: where is everything to be copied?")
-	case *from == *to:
+	}
+	for _, address := range []*string{from, to} {
+		var err error
+		if *address, err = absolute(*address); err != nil {
+			return err
+		}
+	}
+	if *from == *to {
 		return misused("-from and -to are the same store")
 	}
 	kept, err := openCopyFile(*path, *from, *to)
 	if err != nil {
 		return err
 	}
+	defer kept.Close()
 	source, err := openPlace(ctx, c, "-from", *from, true)
 	if err != nil {
 		return err
@@ -72,12 +79,12 @@ type copying struct {
 // run copies the users of the service, and then what was issued to them. The file says that the copy is finished only
 // when both are.
 func (c *copying) run(ctx context.Context) error {
-	users, err := c.wantNoPeople(ctx)
-	if err != nil {
+	if err := c.wantNoPeople(ctx); err != nil {
 		return err
 	}
-	report, err := transfer.Copy(ctx, c.source, c.target, transfer.Options{Final: c.final, State: c.kept.State,
-		Progress: c.progress, Save: func(state transfer.State) error {
+	source := &watched{Source: c.source, users: make(map[string]string)}
+	report, err := transfer.Copy(ctx, source, c.target, transfer.Options{Final: c.final, State: c.kept.State,
+		Journal: c.kept, Progress: c.progress, Save: func(state transfer.State) error {
 			if state.Finished || state.Runs > c.kept.State.Runs {
 				return nil // not before the users are copied
 			}
@@ -86,88 +93,17 @@ func (c *copying) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.copyPeople(ctx, &users); err != nil {
+	users, err := c.copyPeople(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.tellMissing(ctx, source.users); err != nil {
 		return err
 	}
 	if err := c.kept.save(report.State); err != nil {
 		return err
 	}
 	return writeCopied(c.stdout, append([]transfer.KindReport{users}, report.Kinds...))
-}
-
-// wantNoPeople returns an error if a new copy would mix its users with others.
-func (c *copying) wantNoPeople(ctx context.Context) (transfer.KindReport, error) {
-	users := transfer.KindReport{Kind: "users of the service"}
-	if c.kept.begun() {
-		return users, nil
-	}
-	there, err := c.target.people.read(ctx)
-	if err != nil {
-		return users, fmt.Errorf("-to: reading the users: %w", err)
-	}
-	if len(there) > 0 {
-		return users, fmt.Errorf("-to: %w: %d users", transfer.ErrNotEmpty, len(there))
-	}
-	return users, nil
-}
-
-// copyPeople makes the users of the target those of the source. Those that are gone at the source are removed in the
-// final run.
-func (c *copying) copyPeople(ctx context.Context, report *transfer.KindReport) error {
-	source, err := c.source.people.read(ctx)
-	if err != nil {
-		return fmt.Errorf("-from: reading the users: %w", err)
-	}
-	target, err := c.target.people.read(ctx)
-	if err != nil {
-		return fmt.Errorf("-to: reading the users: %w", err)
-	}
-	write, remove := c.changes(source, target, report)
-	if err := errors.Join(c.target.people.write(ctx, write), c.target.people.remove(ctx, remove)); err != nil {
-		return fmt.Errorf("-to: writing the users: %w", err)
-	}
-	if target, err = c.target.people.read(ctx); err != nil {
-		return fmt.Errorf("-to: reading the users: %w", err)
-	}
-	return c.compare(source, target, report)
-}
-
-// changes returns what is to be written to the target, and what is to be removed.
-func (c *copying) changes(source, target map[string]person, report *transfer.KindReport) (write, remove []person) {
-	for key, p := range source {
-		old, there := target[key]
-		switch {
-		case !there:
-			report.Added++
-		case old != p:
-			report.Replaced++
-		default:
-			continue
-		}
-		write = append(write, p)
-	}
-	for key, p := range target {
-		if _, there := source[key]; !there && c.final {
-			remove = append(remove, p)
-		}
-	}
-	report.Removed = len(remove)
-	return write, remove
-}
-
-// compare checks that the target has all users of the source and, after the final run, no others.
-func (c *copying) compare(source, target map[string]person, report *transfer.KindReport) error {
-	report.Source, report.Target, report.Samples = len(source), len(target), len(source)
-	for key, p := range source {
-		if target[key] != p {
-			return fmt.Errorf("%w: user %q", transfer.ErrDiffers, p.name)
-		}
-	}
-	if c.final && len(source) != len(target) {
-		return fmt.Errorf("%w: the source has %d users, and the target has %d", transfer.ErrDiffers, len(source),
-			len(target))
-	}
-	return nil
 }
 
 // progress writes a line about once a second, and at the end of each kind.
@@ -245,8 +181,10 @@ func (f *copyFile) advise(err error) error {
 		advice = "for another copy, use an empty store and another -state file"
 	case errors.Is(err, transfer.ErrConflict):
 		advice = "stop what uses the store -to, empty it, remove the -state file and begin again"
-	case errors.Is(err, transfer.ErrSourceUsed), errors.Is(err, transfer.ErrDiffers):
+	case errors.Is(err, transfer.ErrSourceUsed):
 		advice = "stop the service and run the same command again"
+	case errors.Is(err, transfer.ErrDiffers):
+		advice = "empty the store -to, remove the -state file and begin again"
 	case f.begun():
 		advice = "run the same command again to go on"
 	}

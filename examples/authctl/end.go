@@ -2,17 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/gatewarden/auth/store/transfer"
 )
 
+// sinceEarlier is by how much the clock of this machine, or of the one that -since was read from, may be ahead of the
+// service's.
+const sinceEarlier = 5 * time.Minute
+
 // endAll ends what was issued to all users. The service may be running.
 func endAll(ctx context.Context, c *call) error {
 	all := c.flags.Bool("all", false, "everything")
 	since := c.flags.String("since", "", "what was issued at this `time` or later, as 2026-01-31T15:04:05Z "+
-		"(RFC 3339), or so long ago, as 36h")
+		"(RFC 3339), or so long ago, as 36h, and in the 5 minutes before it")
 	if err := c.parse(0, 0); err != nil {
 		return err
 	}
@@ -25,6 +30,9 @@ func endAll(ctx context.Context, c *call) error {
 		if from, err = timeOf(*since, time.Now()); err != nil {
 			return err
 		}
+		from = from.Add(-sinceEarlier)
+		fmt.Fprintf(c.stderr, "What was issued at %s or later ends. That is 5 minutes earlier than -since, because "+
+			"the clocks of machines differ.\n", from.UTC().Format(time.RFC3339))
 	}
 	s, err := open(ctx, c, true)
 	if err != nil {
@@ -45,6 +53,9 @@ func endAll(ctx context.Context, c *call) error {
 		}})
 	if err := writeCounts(c.stdout, countsOf(ended)); err != nil {
 		return err
+	}
+	if errors.Is(failed, transfer.ErrStillIssued) {
+		return fmt.Errorf("what was issued last is left, so stop the service and run it again: %w", failed)
 	}
 	if failed != nil {
 		return fmt.Errorf("some may be left, so run it again: %w", failed)

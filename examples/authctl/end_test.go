@@ -4,7 +4,26 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatewarden/auth/store/transfer"
 )
+
+// age makes the tokens of a store older.
+func age(t *testing.T, f file, by time.Duration) {
+	t.Helper()
+	records := openRecords(t, f)
+	page, err := records.Export(t.Context(), transfer.KnoxTokens, "", 100, time.Now())
+	for _, record := range page.Records {
+		token := record.(transfer.KnoxToken)
+		token.Created = token.Created.Add(-by)
+	}
+	if err == nil {
+		err = records.Replace(t.Context(), transfer.KnoxTokens, page.Records, time.Now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 func TestUnitEnd(t *testing.T) {
 	for _, engine := range engines[:4] {
@@ -13,20 +32,23 @@ func TestUnitEnd(t *testing.T) {
 			f := engine.file(t)
 			d := launch(t, f)
 			old := "Authorization: Token " + d.login(alice)
+			age(t, f, 7*time.Minute)
+			early := "Authorization: Token " + d.login(alice)
+			age(t, f, 3*time.Minute) // as one that the clock of another machine says was issued later
 			since := time.Now().UTC().Format(time.RFC3339Nano)
 			token, cookie := "Authorization: Token "+d.login(bob), d.signIn("bob", "staple-tractor-lamp")
 			access, refresh := d.pair("bob", "staple-tractor-lamp")
 			proofs := []string{token, cookie, "Authorization: Bearer " + access}
-			for _, proof := range append(proofs, old) {
+			for _, proof := range append(proofs, old, early) {
 				d.want(200, "GET", "/api/me", proof)
 			}
 
 			r := f.run("end", "-since", since)
-			if r.code != 0 || line(r.out, "tokens") != "1" || line(r.out, "sessions") != "1" || line(r.out, "logins") != "1" ||
-				!strings.Contains(r.err, "until they expire") {
-				t.Errorf("got %+v, want one of each", r)
+			if r.code != 0 || line(r.out, "tokens") != "2" || line(r.out, "sessions") != "1" || line(r.out, "logins") != "1" ||
+				!strings.Contains(r.err, "until they expire") || !strings.Contains(r.err, "5 minutes earlier than -since") {
+				t.Errorf("got %+v, want two tokens, one of all others, and to be told of the 5 minutes", r)
 			}
-			for _, proof := range proofs {
+			for _, proof := range append(proofs, early) {
 				d.want(401, "GET", "/api/me", proof)
 			}
 			d.want(401, "POST", "/api/token/refresh/", "", "refresh", refresh)

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -106,7 +107,12 @@ func (m *mover) Export(ctx context.Context, k transfer.Kind, after string, limit
 		return transfer.Page{}, err
 	}
 	records, next, err := moves.page(ctx, after, max(limit, 1), now)
-	if err != nil {
+	var unreadable *transfer.UnreadableError
+	if errors.As(err, &unreadable) {
+		for i, one := range unreadable.Errs {
+			unreadable.Errs[i] = failed(k, one)
+		}
+	} else if err != nil {
 		return transfer.Page{}, failed(k, err)
 	}
 	page := transfer.Page{Next: next}
@@ -115,7 +121,7 @@ func (m *mover) Export(ctx context.Context, k transfer.Kind, after string, limit
 			page.Records = append(page.Records, record)
 		}
 	}
-	return page, nil
+	return page, err
 }
 
 // countAtOnce is how many records Count reads at once.

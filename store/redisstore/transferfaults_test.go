@@ -230,3 +230,49 @@ func TestUnitTransferOfAClient(t *testing.T) {
 		}
 	}
 }
+
+// TestUnitEndPassesOverUnreadable spoils one key of each kind that ends, among others.
+func TestUnitEndPassesOverUnreadable(t *testing.T) {
+	db := openTest(t, Config{MaxCached: -1})
+	fillAll(t, db)
+	for _, user := range []string{"dave", "erin"} {
+		mustAdd(t, Knox(db), tokenOf(user))
+	}
+	ends := []transfer.Kind{transfer.KnoxTokens, transfer.Sessions, transfer.JWTLogins, transfer.OneTimeTokens}
+	for _, k := range ends {
+		for name := range keysIn(t, db) {
+			if strings.HasPrefix(name, db.config.Prefix+string(ownKinds[k])+":") {
+				command := db.client.B().Arbitrary("SET", name, `{"v":1,`, "KEEPTTL").Build()
+				if err := db.client.Do(t.Context(), command).Error(); err != nil {
+					t.Fatal(err)
+				}
+				break
+			}
+		}
+	}
+	now := time.Now()
+	_, err := transfer.End(t.Context(), Transfer(db), transfer.EndStores{Knox: Knox(db), Sessions: Sessions(db),
+		JWT: JWT(db), OAuth: OAuth(db), OneTime: OneTime(db), External: External(db)}, transfer.EndOptions{})
+	for _, k := range ends {
+		if err == nil || !strings.Contains(err.Error(), "1 "+string(k)+" are left: ") {
+			t.Errorf("got %v, want it to count one of the %s", err, k)
+		}
+		page, err := Transfer(db).Export(t.Context(), k, "", 100, now)
+		var unreadable *transfer.UnreadableError
+		if !errors.As(err, &unreadable) {
+			t.Errorf("%s: got %v, want the one that cannot be read", k, err)
+		}
+		for _, record := range page.Records {
+			if r, ok := record.(*transfer.JWTLogin); ok && !r.RevokedAt.IsZero() {
+				continue
+			}
+			if r, ok := record.(transfer.OneTimeToken); ok && !r.Used.IsZero() {
+				continue
+			}
+			if r, ok := record.(transfer.Session); ok && r.IsMark() {
+				continue
+			}
+			t.Errorf("%s: got %q, want it to have ended", k, record.Key())
+		}
+	}
+}

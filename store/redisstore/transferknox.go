@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -49,11 +50,20 @@ func (m movingTokens) page(ctx context.Context, after string, limit int,
 			records[i] = nil // it comes later
 		}
 	}
-	if err != nil || next != "" {
+	var unreadable *transfer.UnreadableError
+	if err != nil && !errors.As(err, &unreadable) || next != "" {
 		return records, next, err
 	}
 	m.names.forget(knoxLists)
 	rest, next, err := m.pageOfExpiring(ctx, "", limit-len(records), now)
+	var more *transfer.UnreadableError
+	switch {
+	case unreadable == nil:
+	case err == nil:
+		err = unreadable
+	case errors.As(err, &more):
+		err = &transfer.UnreadableError{Errs: append(unreadable.Errs, more.Errs...)}
+	}
 	return append(records, rest...), next, err
 }
 

@@ -3,9 +3,11 @@ package redisstore
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -44,11 +46,46 @@ func (db *DB) pageOf(ctx context.Context, indexes []string, least, after string,
 	for i, s := range spots {
 		at[i] = refOf(s)
 	}
-	records, err := load(ctx, at)
-	if err != nil || len(spots) < limit {
+	records, err := loadPage(ctx, at, load)
+	if len(spots) < limit {
 		return records, "", err
 	}
-	return records, spots[len(spots)-1].text(), nil
+	return records, spots[len(spots)-1].text(), err
+}
+
+// loadPage is load for a page. If some records cannot be read, it returns the others and a [transfer.UnreadableError].
+func loadPage(ctx context.Context, at []ref,
+	load func(ctx context.Context, at []ref) ([]transfer.Record, error)) ([]transfer.Record, error) {
+	records, err := load(ctx, at)
+	if !isUnreadable(err) {
+		return records, err
+	}
+	var unreadable []error
+	records = nil
+	for _, one := range at {
+		some, err := load(ctx, []ref{one})
+		switch {
+		case err == nil:
+			records = append(records, some...)
+		case isUnreadable(err):
+			unreadable = append(unreadable, err)
+		default:
+			return nil, err
+		}
+	}
+	if len(unreadable) == 0 { // they went meanwhile
+		return records, nil
+	}
+	return records, &transfer.UnreadableError{Errs: unreadable}
+}
+
+// isUnreadable reports whether an error is about what a key has, and not about the server.
+func isUnreadable(err error) bool {
+	if errors.Is(err, ErrUnreadable) {
+		return true
+	}
+	reply, ok := rueidis.IsRedisErr(err)
+	return ok && strings.Contains(reply.Error(), "WRONGTYPE ")
 }
 
 // memberRef returns the ref of a record whose name is the member of an index.
@@ -96,7 +133,7 @@ func (b byName) pageBy(ctx context.Context, after string, limit int,
 	if err != nil {
 		return nil, "", err
 	}
-	records, err := load(ctx, at)
+	records, err := loadPage(ctx, at, load)
 	return records, next, err
 }
 

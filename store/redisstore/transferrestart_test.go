@@ -37,9 +37,10 @@ func TestTransferAfterAKill(t *testing.T) {
 		killed   *testserver.Node
 	}{{from, between, first}, {between, to, last}} {
 		var state transfer.State
+		var journal transfer.MemoryJournal
 		pages := 0
 		_, err := transfer.Copy(t.Context(), Transfer(move.from), Transfer(move.to), transfer.Options{PageSize: 20,
-			Save: func(s transfer.State) error {
+			Journal: &journal, Save: func(s transfer.State) error {
 				if s.Kind == transfer.KnoxTokens && s.After != "" {
 					if pages++; pages == 5 {
 						move.killed.Kill(t)
@@ -56,7 +57,7 @@ func TestTransferAfterAKill(t *testing.T) {
 			return errors.Join(move.from.Ping(t.Context()), move.to.Ping(t.Context())) == nil
 		})
 		report, err := transfer.Copy(t.Context(), Transfer(move.from), Transfer(move.to), transfer.Options{PageSize: 20,
-			State: state})
+			State: state, Journal: &journal})
 		if err != nil {
 			t.Fatal(err)
 		}

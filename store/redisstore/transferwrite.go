@@ -56,6 +56,9 @@ func inTags[T any](ctx context.Context, items []T, tagOf func(item T) tag,
 // maxErrors is how many errors of groups are told. A server that is down has all of them fail.
 const maxErrors = 3
 
+// Whole implements [transfer.Target].
+func (*mover) Whole() bool { return false }
+
 // Import implements [transfer.Target]. It is made in parts, so after an error some records may have been added.
 func (m *mover) Import(ctx context.Context, k transfer.Kind, records []transfer.Record,
 	now time.Time) (added int, err error) {

@@ -51,13 +51,20 @@ func (s *TransferStore) Export(ctx context.Context, kind transfer.Kind, after st
 	if err != nil {
 		return page, err
 	}
+	var unreadable []error
 	for _, row := range rows {
-		if row.record.Keep(now) {
+		switch {
+		case row.unreadable != nil:
+			unreadable = append(unreadable, row.unreadable)
+		case row.record.Keep(now):
 			page.Records = append(page.Records, row.record)
 		}
 	}
 	if len(rows) == limit {
 		page.Next = positionOf(rows[limit-1].order)
+	}
+	if len(unreadable) > 0 {
+		return page, &transfer.UnreadableError{Errs: unreadable}
 	}
 	return page, nil
 }
@@ -128,8 +135,9 @@ type rowsQueryer interface {
 
 // transferRow is a record with the position of its row.
 type transferRow struct {
-	record transfer.Record
-	order  []string
+	record     transfer.Record
+	order      []string
+	unreadable error // why there is no record, or nil
 }
 
 // orderedRow scans the columns of the order before those of the record, so that an error can name the row.
@@ -146,7 +154,8 @@ func (r *orderedRow) Scan(fields ...any) error {
 	return r.scanner.Scan(append(all, fields...)...)
 }
 
-// read returns the records that fit a condition, with all that belongs to them.
+// read returns the records that fit a condition, with all that belongs to them. It also returns the rows of those that
+// cannot be read.
 func (s *TransferStore) read(ctx context.Context, in rowsQueryer, t *transferTable, condition string,
 	args ...any) ([]transferRow, error) {
 	pending := s.pending(t)
@@ -156,11 +165,11 @@ func (s *TransferStore) read(ctx context.Context, in rowsQueryer, t *transferTab
 		ordered := &orderedRow{row, make([]string, len(t.order))}
 		record, err := t.scan(ordered)
 		if err != nil {
-			return transferRow{}, fmt.Errorf("sqlstore: a record of %s cannot be read, its key is %q: %w", t.kind,
-				strings.Join(ordered.order, " "), err)
+			return transferRow{order: ordered.order, unreadable: fmt.Errorf("sqlstore: a record of %s cannot be read, "+
+				"its key is %q: %w", t.kind, strings.Join(ordered.order, " "), err)}, nil
 		}
 		pending(record)
-		return transferRow{record, ordered.order}, nil
+		return transferRow{record: record, order: ordered.order}, nil
 	})
 	if err != nil {
 		return nil, explain(err)
@@ -196,6 +205,9 @@ func (s *TransferStore) like(ctx context.Context, in rowsQueryer, t *transferTab
 	err := t.eachKeys(like, func(condition string, args []any) error {
 		rows, err := s.read(ctx, in, t, condition, args...)
 		for _, row := range rows {
+			if row.unreadable != nil {
+				return row.unreadable
+			}
 			found[row.record.Key()] = row.record
 		}
 		return err

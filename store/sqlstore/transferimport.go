@@ -14,6 +14,9 @@ import (
 // insertArgs is how many values a statement may have. Each engine takes more, and is not faster with them.
 const insertArgs = 4000
 
+// Whole implements [transfer.Target].
+func (*TransferStore) Whole() bool { return true }
+
 // Import implements [transfer.Target] in one transaction. A row whose record is of no use any more gives way.
 func (s *TransferStore) Import(ctx context.Context, kind transfer.Kind, records []transfer.Record,
 	now time.Time) (added int, err error) {

@@ -27,11 +27,13 @@ func (s *TransferStore) readParts(ctx context.Context, in rowsQueryer, t *transf
 	if len(t.parts) == 0 || len(rows) == 0 {
 		return nil
 	}
-	owners := make(map[string]transfer.Record, len(rows))
-	records := make([]transfer.Record, len(rows))
-	for i, row := range rows {
-		records[i] = row.record
-		owners[row.record.Key()] = row.record
+	owners := make(map[string]*transferRow, len(rows))
+	var records []transfer.Record
+	for i := range rows {
+		if row := &rows[i]; row.unreadable == nil {
+			records = append(records, row.record)
+			owners[row.record.Key()] = row
+		}
 	}
 	for _, part := range t.parts {
 		query := `SELECT ` + part.owner + `, ` + part.columns + ` FROM {prefix}` + part.table + ` WHERE `
@@ -42,11 +44,16 @@ func (s *TransferStore) readParts(ctx context.Context, in rowsQueryer, t *transf
 			_, err = all(rows, err, func(row scanner) (none struct{}, err error) {
 				ordered := &orderedRow{row, make([]string, 1)}
 				add, err := part.scan(ordered)
-				if err != nil {
-					return none, fmt.Errorf("sqlstore: a part in %s of the record of %s with the key %q cannot be "+
-						"read: %w", part.table, t.kind, ordered.order[0], err)
+				owner := owners[ordered.order[0]]
+				switch {
+				case err != nil && owner != nil:
+					owner.unreadable = fmt.Errorf("sqlstore: a part in %s of the record of %s with the key %q cannot "+
+						"be read: %w", part.table, t.kind, ordered.order[0], err)
+				case err != nil:
+					return none, err
+				default:
+					add(owner.record)
 				}
-				add(owners[ordered.order[0]])
 				return none, nil
 			})
 			return explain(err)

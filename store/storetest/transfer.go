@@ -22,12 +22,24 @@ func Transfer(t *testing.T, open func(t *testing.T) (from, to TransferEngine)) {
 		{"the final run carries over what happened since the run before", transferFinal},
 		{"a target with data of its own is left alone", transferNotEmpty},
 		{"a target that a service has used is a conflict", transferConflict},
-		{"a record that has changed in the target later is a conflict, and stays", transferConflictOfOne},
+		{"a record that has changed in the target is a conflict, and stays", transferConflictOfOne},
+		{"what ended in the target after a run that was killed is a conflict, and stays so", transferConflictAfterKill},
+		{"a target in which as much ended as was issued is a conflict", transferConflictOfAsMany},
+		{"of many conflicts, ten are told and the others counted", transferManyConflicts},
+		{"a step that was made and not kept as made is no conflict", transferUnsettled},
+		{"what ended in the target after such a step is a conflict, and stays ended", transferUnsettledConflict},
+		{"what expired moments ago, by the clock of the copy, is copied", transferClocks},
+		{"counters that went by themselves are no conflict", transferForgotten},
+		{"what a client got while the service runs comes after its client", transferLateClient},
 		{"what is there already stays as it is", transferImports},
 		{"pages of any size have each record once", transferPages},
-		{"the final run tells that the service still runs, and that a record was lost", transferWatches},
+		{"the final run tells that a record was lost", transferLoses},
+		{"the final run tells that the service still issues", transferWatches},
+		{"the final run tells that the service changed something after it was copied", transferWatchesChanges},
 		{"everything ends, and what is issued after it is good", transferEndsAll},
 		{"what was issued since an instant ends, and what was issued before stays", transferEndsSince},
+		{"what is issued while everything ends, ends", transferEndsMeanwhile},
+		{"a service that issues more and more is told", transferEndsWhileIssued},
 	} {
 		t.Run(each.sentence, func(t *testing.T) {
 			from, to := open(t)
@@ -68,11 +80,12 @@ var errKilled = errors.New("killed")
 func transferResumes(t *testing.T, from, to TransferEngine) {
 	m := serve(t, from, true).fill()
 	var state transfer.State
+	var journal transfer.MemoryJournal
 	kills := 0
 	for left := 1; ; left++ { // each run gets a little further
 		saves := 0
 		report, err := transfer.Copy(t.Context(), from.Transfer, to.Transfer, transfer.Options{PageSize: 1,
-			State: state, Save: func(s transfer.State) error {
+			State: state, Journal: &journal, Save: func(s transfer.State) error {
 				if saves++; saves > 2 {
 					return errKilled
 				}
@@ -93,7 +106,7 @@ func transferResumes(t *testing.T, from, to TransferEngine) {
 	if kills < 5 {
 		t.Errorf("got %d kills, want the copy to have many pages", kills)
 	}
-	report := copied(t, from, to, transfer.Options{State: state, Final: true})
+	report := copied(t, from, to, transfer.Options{State: state, Journal: &journal, Final: true})
 	for _, kind := range report.Kinds {
 		if kind.Added+kind.Replaced+kind.Removed > 0 {
 			t.Errorf("got %+v in the final run, want everything to be there", kind)
@@ -106,7 +119,8 @@ func transferFinal(t *testing.T, from, to TransferEngine) {
 	before := serve(t, from, true)
 	m := before.fill()
 	gone, used := before.issue("dave", knox.Options{}), before.login("dave")
-	state := copied(t, from, to, transfer.Options{}).State
+	var journal transfer.MemoryJournal
+	state := copied(t, from, to, transfer.Options{Journal: &journal}).State
 
 	_, err := before.tokens.RevokeAll(t.Context(), "dave")
 	before.must(err)
@@ -119,7 +133,8 @@ func transferFinal(t *testing.T, from, to TransferEngine) {
 	page.Digest = before.digest("alice")
 	before.must(before.OAuth.AddInteraction(t.Context(), &page, 0))
 
-	report := copied(t, from, to, transfer.Options{State: state, Final: true, PageSize: 3})
+	report := copied(t, from, to, transfer.Options{State: state, Journal: &journal, Final: true,
+		PageSize: 3})
 	after := serve(t, to, false)
 	after.wantToken("revoked between the runs", gone.Secret, false)
 	after.wantToken("issued between the runs", added.Secret, true)
@@ -157,14 +172,16 @@ func transferNotEmpty(t *testing.T, from, to TransferEngine) {
 func transferConflict(t *testing.T, from, to TransferEngine) {
 	before := serve(t, from, true)
 	before.fill()
-	state := copied(t, from, to, transfer.Options{}).State
+	var journal transfer.MemoryJournal
+	state := copied(t, from, to, transfer.Options{Journal: &journal}).State
 
 	after := serve(t, to, false)
 	extra := after.issue("alice", knox.Options{})
 	var conflict *transfer.ConflictError
-	_, err := transfer.Copy(t.Context(), from.Transfer, to.Transfer, transfer.Options{State: state, Final: true})
+	_, err := transfer.Copy(t.Context(), from.Transfer, to.Transfer, transfer.Options{State: state, Journal: &journal,
+		Final: true})
 	if !errors.As(err, &conflict) || !errors.Is(err, transfer.ErrConflict) || conflict.Kind != transfer.KnoxTokens {
-		t.Fatalf("got %v, want a conflict of the number of knox tokens", err)
+		t.Fatalf("got %v, want a conflict of a knox token", err)
 	}
 	after.wantToken("of the target", extra.Secret, true)
 }
@@ -172,12 +189,14 @@ func transferConflict(t *testing.T, from, to TransferEngine) {
 func transferConflictOfOne(t *testing.T, from, to TransferEngine) {
 	before := serve(t, from, true)
 	m := before.fill()
-	state := copied(t, from, to, transfer.Options{}).State
+	var journal transfer.MemoryJournal
+	state := copied(t, from, to, transfer.Options{Journal: &journal}).State
 
-	_, err := to.OAuth.End(t.Context(), m.machine.ID, m.now.Add(30*time.Minute))
+	_, err := to.OAuth.End(t.Context(), m.machine.ID, m.now)
 	before.must(err)
 	var conflict *transfer.ConflictError
-	_, err = transfer.Copy(t.Context(), from.Transfer, to.Transfer, transfer.Options{State: state, Final: true})
+	_, err = transfer.Copy(t.Context(), from.Transfer, to.Transfer, transfer.Options{State: state, Journal: &journal,
+		Final: true})
 	if !errors.As(err, &conflict) || conflict.Key != m.machine.ID || conflict.Field != "RevokedAt" {
 		t.Errorf("got %v, want a conflict of the grant %s", err, m.machine.ID)
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -12,11 +13,60 @@ import (
 // end ends what was issued at an instant or later, and everything if it is zero.
 func (s transferService) end(since time.Time) transfer.Ended {
 	s.Helper()
-	ended, err := transfer.End(s.Context(), s.Transfer, transfer.EndStores{Knox: s.Knox, Sessions: s.Sessions,
-		JWT: s.JWT, OAuth: s.OAuth, OneTime: s.OneTime, External: s.External},
-		transfer.EndOptions{Since: since, KeepEnded: time.Hour})
+	ended, err := s.endFrom(s.Transfer, since)
 	s.must(err)
 	return ended
+}
+
+// endFrom is end with a source that does more than read.
+func (s transferService) endFrom(source transfer.Source, since time.Time) (transfer.Ended, error) {
+	return transfer.End(s.Context(), source, transfer.EndStores{Knox: s.Knox, Sessions: s.Sessions,
+		JWT: s.JWT, OAuth: s.OAuth, OneTime: s.OneTime, External: s.External},
+		transfer.EndOptions{Since: since, KeepEnded: time.Hour})
+}
+
+// issuing is a source whose service issues a token each time after its tokens were read, some times.
+type issuing struct {
+	transfer.Source
+	s      transferService
+	times  int
+	issued []*knox.Issued
+}
+
+func (i *issuing) Export(ctx context.Context, kind transfer.Kind, after string, limit int,
+	now time.Time) (transfer.Page, error) {
+	page, err := i.Source.Export(ctx, kind, after, limit, now)
+	if kind == transfer.KnoxTokens && len(i.issued) < i.times {
+		i.issued = append(i.issued, i.s.issue("alice", knox.Options{}))
+	}
+	return page, err
+}
+
+func transferEndsMeanwhile(t *testing.T, from, _ TransferEngine) {
+	s := serve(t, from, true)
+	for name, since := range map[string]time.Time{"of all": {}, "since": time.Now()} {
+		for _, times := range []int{1, 2, 5} { // amid the first pass, the second one, and later ones
+			source := &issuing{Source: s.Transfer, s: s, times: times}
+			ended, err := s.endFrom(source, since)
+			if err != nil || ended[transfer.KnoxTokens] != times || len(source.issued) != times {
+				t.Errorf("%s: got %d tokens that ended, want %d: %v", name, ended[transfer.KnoxTokens], times, err)
+			}
+			for _, token := range source.issued {
+				s.wantToken("issued meanwhile", token.Secret, false)
+			}
+		}
+	}
+}
+
+func transferEndsWhileIssued(t *testing.T, from, _ TransferEngine) {
+	s := serve(t, from, true)
+	source := &issuing{Source: s.Transfer, s: s, times: 1000}
+	ended, err := s.endFrom(source, time.Time{})
+	n := len(source.issued)
+	if !errors.Is(err, transfer.ErrStillIssued) || n != 20 || ended[transfer.KnoxTokens] != n-1 {
+		t.Errorf("got %d of %d tokens that ended, want all but one of 20, and %v: %v", ended[transfer.KnoxTokens], n,
+			transfer.ErrStillIssued, err)
+	}
 }
 
 func transferEndsAll(t *testing.T, from, _ TransferEngine) {

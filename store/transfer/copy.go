@@ -3,8 +3,8 @@ package transfer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -12,21 +12,26 @@ import (
 // Options are how a copy is made. The zero value makes the first run of a new copy that cannot be resumed.
 type Options struct {
 	// Final makes the last run. The service must be stopped and stay so. The run compares every record, removes from
-	// the target what has ended at the source, and is checked: it returns an error unless both have the same. It always
-	// begins with the first record, whatever a run before it did.
+	// the target what has ended at the source, and then reads both once more: it returns an error unless both have the
+	// same, and an [ErrSourceUsed] if the source changed meanwhile. It always begins with the first record, whatever a
+	// run before it did.
 	Final bool
 
 	// State is how far the copy is: what Save was given last.
 	State State
-	// Save keeps the State of a run. It is called after each page. If nil, a run that is killed cannot be resumed.
+	// Save keeps the State of a run. It is called before anything is written, and after each page. If nil, a run that
+	// is killed cannot be resumed.
 	Save func(State) error
+	// Journal keeps what the copy writes. Each run needs the journal of the runs before it. If nil, no run can follow.
+	Journal Journal
 
 	// Progress is told after each page. It may be nil.
 	Progress func(Progress)
 
 	// PageSize is how many records are copied in one step. 0 is 1,000.
 	PageSize int
-	// Samples is how many records of each kind are read back from both at the end, and compared. 0 is 100.
+	// Samples is how many records of each kind are read back from both at the end of a run that is not the final one,
+	// and compared. 0 is 100. The final run compares all records.
 	Samples int
 }
 
@@ -63,7 +68,11 @@ type run struct {
 	target  Target
 	options Options
 	now     time.Time
+	keep    time.Time // what is of no use at this instant is left out
 	state   State
+	ledger  *ledger
+	walk    int             // counts how often all records of an engine are read
+	leftOut map[string]bool // keys of consents without a client
 	reports map[Kind]*KindReport
 	totals  map[Kind]int
 	samples map[Kind]*sample
@@ -72,9 +81,13 @@ type run struct {
 // Copy makes a run of a copy. Each run adds to the target what it does not have, and replaces what has changed at the
 // source since the run before. See the package for when to make the final one.
 //
-// A new copy needs an empty target. Otherwise it is an [ErrNotEmpty].
+// A new copy needs an empty target. Otherwise it is an [ErrNotEmpty]. Each further run first compares the target with
+// what the copy wrote. What a service has added, changed or ended there since is an [ErrConflict], and the run writes
+// nothing.
+//
+// Records that expired less than five minutes ago are copied too, since the clocks of two machines may differ.
 func Copy(ctx context.Context, source Source, target Target, options Options) (Report, error) {
-	r := &run{source: source, target: target, options: options, state: options.State,
+	r := &run{source: source, target: target, options: options, state: options.State, leftOut: make(map[string]bool),
 		reports: make(map[Kind]*KindReport), totals: make(map[Kind]int), samples: make(map[Kind]*sample)}
 	r.options.PageSize = cmp.Or(options.PageSize, defaultPageSize)
 	r.options.Samples = cmp.Or(options.Samples, defaultSamples)
@@ -93,48 +106,41 @@ func Copy(ctx context.Context, source Source, target Target, options Options) (R
 }
 
 func (r *run) all(ctx context.Context) error {
-	// A target that is empty when the final run begins has nothing that ended at the source.
-	fresh := r.state.isNew()
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
 	if err := r.copy(ctx); err != nil {
 		return err
 	}
-	if r.options.Final && !fresh {
-		for _, kind := range slices.Backward(Kinds()) {
-			if err := r.removeEnded(ctx, kind); err != nil {
-				return err
-			}
-		}
-	}
 	if err := r.check(ctx); err != nil {
 		return err
 	}
-	r.state = State{Runs: r.state.Runs + 1, Finished: r.options.Final, Last: r.now, Counts: r.counts()}
+	r.state = State{Runs: r.state.Runs + 1, Finished: r.options.Final, Last: r.now}
 	return r.save()
 }
 
 // begin checks that the run may write to the target, and decides where it begins.
 func (r *run) begin(ctx context.Context) error {
 	r.now = time.Now().UTC().Truncate(time.Microsecond)
-	switch {
-	case r.state.Finished:
+	r.keep = r.now.Add(-clocks)
+	if r.state.Finished {
 		return ErrFinished
-	case r.state.isNew():
-		if err := r.wantEmpty(ctx); err != nil {
-			return err
-		}
-	case !r.state.begun():
-		if err := r.wantUnused(ctx); err != nil {
-			return err
-		}
+	}
+	if err := r.openLedger(); err != nil {
+		return err
+	}
+	mayWrite := r.wantUnused
+	if r.state.isNew() {
+		mayWrite = r.wantEmpty
+	}
+	if err := mayWrite(ctx); err != nil {
+		return err
 	}
 	if r.options.Final {
 		r.state.Kind, r.state.After = "", ""
 	}
 	for _, kind := range Kinds() {
-		n, err := r.source.Count(ctx, kind, r.now)
+		n, err := r.source.Count(ctx, kind, r.keep)
 		if err != nil {
 			return fmt.Errorf("counting %s of the source: %w", kind, err)
 		}
@@ -144,10 +150,28 @@ func (r *run) begin(ctx context.Context) error {
 	return r.save()
 }
 
+// openLedger reads what the runs before wrote.
+func (r *run) openLedger() (err error) {
+	journal := r.options.Journal
+	if journal == nil {
+		if !r.state.isNew() {
+			return errors.New("Options.Journal is nil, and only it tells what the runs before wrote")
+		}
+		journal = &MemoryJournal{}
+	}
+	if r.ledger, err = openLedger(journal, r.target.Whole()); err != nil {
+		return err
+	}
+	if r.state.isNew() && len(r.ledger.kinds) > 0 {
+		return errors.New("this copy is a new one, and the journal is of another one")
+	}
+	return nil
+}
+
 // wantEmpty returns an error if the target has records.
 func (r *run) wantEmpty(ctx context.Context) error {
 	for _, kind := range Kinds() {
-		n, err := r.target.Count(ctx, kind, r.now)
+		n, err := r.target.Count(ctx, kind, r.now.Add(-forgets))
 		if err != nil {
 			return fmt.Errorf("counting %s of the target: %w", kind, err)
 		}
@@ -158,29 +182,9 @@ func (r *run) wantEmpty(ctx context.Context) error {
 	return nil
 }
 
-// forgets is how long each engine keeps a record at least after it is of no use.
-const forgets = 23 * time.Hour
-
-// wantUnused returns an error if the target has not as many records as the run before left there, at the instant of
-// that run. Then a service has been at work in the target.
-func (r *run) wantUnused(ctx context.Context) error {
-	for _, kind := range Kinds() {
-		n, err := r.target.Count(ctx, kind, r.state.Last)
-		if err != nil {
-			return fmt.Errorf("counting %s of the target: %w", kind, err)
-		}
-		was := r.state.Counts[kind]
-		if n == was || n < was && r.now.Sub(r.state.Last) > forgets {
-			continue
-		}
-		return &ConflictError{Kind: kind,
-			About: fmt.Sprintf("the run before left %d there, and now there are %d", was, n)}
-	}
-	return nil
-}
-
 // copy copies all kinds, from the position of the state on.
 func (r *run) copy(ctx context.Context) error {
+	r.walk++
 	kinds := Kinds()
 	if r.state.Kind != "" {
 		first := slices.Index(kinds, r.state.Kind)
@@ -194,6 +198,14 @@ func (r *run) copy(ctx context.Context) error {
 			r.state.Kind, r.state.After = kind, ""
 		}
 		if err := r.copyKind(ctx, kind); err != nil {
+			return err
+		}
+	}
+	if !r.options.Final {
+		return nil
+	}
+	for _, kind := range slices.Backward(kinds) {
+		if err := r.removeEnded(ctx, kind); err != nil {
 			return err
 		}
 	}
@@ -245,93 +257,10 @@ type fetched struct {
 func (r *run) fetch(ctx context.Context, from Source, kind Kind, after string) chan fetched {
 	result := make(chan fetched, 1)
 	go func() {
-		page, err := from.Export(ctx, kind, after, r.options.PageSize, r.now)
+		page, err := from.Export(ctx, kind, after, r.options.PageSize, r.keep)
 		result <- fetched{page, err}
 	}()
 	return result
-}
-
-// write brings records of the source to the target.
-func (r *run) write(ctx context.Context, kind Kind, records []Record) error {
-	if len(records) == 0 {
-		return nil
-	}
-	r.samples[kind].add(records)
-	added, err := r.target.Import(ctx, kind, records, r.now)
-	if err != nil {
-		return fmt.Errorf("writing %s to the target, the first key is %q: %w", kind, records[0].Key(), err)
-	}
-	r.reports[kind].Added += added
-	if added == len(records) {
-		return nil
-	}
-	changed, err := r.changed(ctx, kind, records)
-	if err != nil || len(changed) == 0 {
-		return err
-	}
-	if err := r.target.Replace(ctx, kind, changed, r.now); err != nil {
-		return fmt.Errorf("replacing %s of the target, the first key is %q: %w", kind, changed[0].Key(), err)
-	}
-	r.reports[kind].Replaced += len(changed)
-	return nil
-}
-
-// clocks is by how much the clocks of two instances of the service may differ.
-const clocks = 5 * time.Minute
-
-// changed returns those records that differ from the ones in the target. One that has changed in the target since is a
-// conflict.
-func (r *run) changed(ctx context.Context, kind Kind, records []Record) (changed []Record, err error) {
-	there, err := r.target.Lookup(ctx, kind, records, r.now)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s of the target: %w", kind, err)
-	}
-	for i, record := range records {
-		if there[i] == nil {
-			return nil, fmt.Errorf("%w: %s, key %q: it was written, and is not there", ErrDiffers, kind, record.Key())
-		}
-		field := Difference(record, there[i])
-		if field == "" {
-			continue
-		}
-		if there[i].Changed().After(record.Changed().Add(clocks)) {
-			return nil, &ConflictError{kind, record.Key(), field, "it changed in the target later than at the source"}
-		}
-		changed = append(changed, record)
-	}
-	return changed, nil
-}
-
-// removeEnded removes from the target what the source does not have any more.
-func (r *run) removeEnded(ctx context.Context, kind Kind) error {
-	done := 0
-	for after := ""; ; {
-		page, err := r.target.Export(ctx, kind, after, r.options.PageSize, r.now)
-		if err != nil {
-			return fmt.Errorf("reading %s of the target: %w", kind, err)
-		}
-		there, err := r.source.Lookup(ctx, kind, page.Records, r.now)
-		if err != nil {
-			return fmt.Errorf("reading %s of the source: %w", kind, err)
-		}
-		var ended []Record
-		for i, record := range page.Records {
-			if there[i] == nil {
-				ended = append(ended, record)
-			}
-		}
-		if len(ended) > 0 {
-			if err := r.target.Remove(ctx, kind, ended, r.now); err != nil {
-				return fmt.Errorf("removing %s of the target: %w", kind, err)
-			}
-			r.reports[kind].Removed += len(ended)
-		}
-		done += len(page.Records)
-		r.tell(Progress{Kind: kind, Removing: true, Done: done, Total: r.totals[kind]})
-		if after = page.Next; after == "" {
-			return nil
-		}
-	}
 }
 
 func (r *run) tell(progress Progress) {
@@ -344,9 +273,7 @@ func (r *run) save() error {
 	if r.options.Save == nil {
 		return nil
 	}
-	state := r.state
-	state.Counts = maps.Clone(state.Counts)
-	if err := r.options.Save(state); err != nil {
+	if err := r.options.Save(r.state); err != nil {
 		return fmt.Errorf("keeping the state of the copy: %w", err)
 	}
 	return nil

@@ -12,9 +12,14 @@
 // # A copy while the service runs
 //
 // [Copy] reads page by page. A service that runs meanwhile issues, uses and revokes, so one run alone is not exact.
-// Each further run adds what is new, replaces what has changed, and removes what has ended since. The last run must be
-// made while the service is stopped, with Options.Final. Only then may the service start at the new engine.
+// Each further run adds what is new and replaces what has changed. The last run must be made while the service is
+// stopped, with Options.Final. It also removes what has ended since. Only then may the service start at the new engine.
 //
-// A program that was killed goes on where it was: keep the [State] that Options.Save is given, and pass it to the next
-// call. What was copied already stays, and is compared.
+// Keep the [State] that Options.Save is given and the [Journal], and pass both to the next call. A program that was
+// killed then goes on where it was. The journal has each record before it is written, so each further run sees what a
+// service has added, changed or ended in the target since. That is an [ErrConflict], and the run writes nothing.
+//
+// One thing cannot be seen: a target that does not write as a whole (see Target.Whole, which is false for Redis) may
+// have only a part of the page that was being written when the program was killed. What is missing of this page is
+// added, also if it was there and ended in the target before the next run.
 package transfer

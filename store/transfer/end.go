@@ -39,35 +39,40 @@ type EndOptions struct {
 // Ended are how many records of each kind ended.
 type Ended map[Kind]int
 
+// ErrStillIssued says that End found something to end in each of its passes, because the service issues meanwhile.
+var ErrStillIssued = errors.New("the service still issues: stop it")
+
+// endPasses is how often End looks for what is left.
+const endPasses = 20
+
 // End ends what was issued to all users: knox tokens, sessions, logins by JWT, grants, and tokens and codes that are
 // good once. Use it after a leak, or after a backup was restored, which revives what was revoked since.
 //
-// The service may be running. What it issues while End runs ends too, if End sees it: a user that logs in meanwhile may
-// have to do so again. Caches of running instances are told as of any other revocation.
+// The service may be running. What it issues while End runs ends too: a user that logs in meanwhile may have to do so
+// again. End looks again until there is nothing more to end. If a service issues all the time, that is an
+// [ErrStillIssued], and what it issued last is left. Caches of running instances are told as of any other revocation.
 //
 // JWT access tokens that others verify by the published keys are good until they expire, unless the key is retired.
 // Tokens of other issuers are not ended either.
 //
-// An error says that some may be left. Then call it again.
+// Records that cannot be read or ended are left, and all others end. Then the error counts them and names the first of
+// them. Any error says that some may be left. Then call End again.
 func End(ctx context.Context, source Source, stores EndStores, options EndOptions) (Ended, error) {
-	now := time.Now().UTC().Truncate(time.Microsecond)
 	options.Since = options.Since.Truncate(time.Microsecond) // as stores do
-	e := &ending{source: source, stores: stores, options: options, now: now, ended: make(Ended)}
-	var errs []error
-	// A record that was added while the first pass went by its place is found by the second one.
-	for range 2 {
-		for _, kind := range endedKinds {
-			if err := e.pass(ctx, kind); err != nil {
-				errs = append(errs, fmt.Errorf("transfer: ending %s: %w", kind, err))
-			}
+	e := &ending{source: source, stores: stores, options: options, ended: make(Ended)}
+	var err error
+	for range endPasses {
+		var ended int
+		ended, err = e.pass(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return e.ended, errors.Join(err, ctx.Err())
+		case ended == 0 && e.again: // a record that was added behind a pass is found by the next one
+			return e.ended, err
 		}
-		if len(errs) > 0 {
-			break
-		}
-		// What was issued while the first pass ran ends, too.
-		e.again, e.now = true, time.Now().UTC().Truncate(time.Microsecond)
+		e.again = true
 	}
-	return e.ended, errors.Join(errs...)
+	return e.ended, errors.Join(fmt.Errorf("transfer: %w", ErrStillIssued), err)
 }
 
 // endedKinds begin with what the rest can be had with: a link changes the password, and a session may make tokens.
@@ -78,26 +83,60 @@ type ending struct {
 	source  Source
 	stores  EndStores
 	options EndOptions
-	now     time.Time
-	again   bool // the second pass, in which only what was issued before now ends
+	now     time.Time // of the pass
+	again   bool      // a pass after the first one
 
-	mu    sync.Mutex
-	ended Ended
+	mu     sync.Mutex
+	ended  Ended
+	failed few             // records of a kind that are left
+	told   map[string]bool // what failed has, since an engine may return a record twice
 }
 
 // endWorkers is how many records end at once.
 const endWorkers = 8
 
-// pass ends what there is of a kind.
-func (e *ending) pass(ctx context.Context, kind Kind) error {
+// pass ends what there is, and returns how many records it ended. The error is about those that are left.
+func (e *ending) pass(ctx context.Context) (ended int, err error) {
+	e.now = time.Now().UTC().Truncate(time.Microsecond)
+	before := e.count()
+	var errs []error
+	for _, kind := range endedKinds {
+		e.failed, e.told = few{}, make(map[string]bool)
+		stopped := e.kind(ctx, kind)
+		if n := e.failed.n; n > 0 {
+			errs = append(errs, fmt.Errorf("transfer: %d %s are left: %w", n, kind, e.failed.err()))
+		}
+		if stopped != nil {
+			errs = append(errs, fmt.Errorf("transfer: ending %s: %w", kind, stopped))
+		}
+	}
+	return e.count() - before, errors.Join(errs...)
+}
+
+// count returns how many records have ended.
+func (e *ending) count() (n int) {
+	for _, ended := range e.ended {
+		n += ended
+	}
+	return n
+}
+
+// kind ends what there is of a kind. It passes over records that cannot be read.
+func (e *ending) kind(ctx context.Context, kind Kind) error {
 	seen := 0
 	for after := ""; ; {
 		page, err := e.source.Export(ctx, kind, after, defaultPageSize, e.now)
-		if err != nil {
+		var unreadable *UnreadableError
+		if errors.As(err, &unreadable) {
+			for _, err := range unreadable.Errs {
+				e.fail(err)
+			}
+		} else if err != nil {
 			return err
 		}
-		if err := e.page(ctx, page.Records); err != nil {
-			return err
+		e.page(ctx, page.Records)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		seen += len(page.Records)
 		if e.options.Progress != nil && !e.again {
@@ -109,17 +148,26 @@ func (e *ending) pass(ctx context.Context, kind Kind) error {
 	}
 }
 
+// fail notes a record that is left.
+func (e *ending) fail(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if text := err.Error(); !e.told[text] {
+		e.told[text] = true
+		_ = e.failed.add(func() (error, error) { return err, nil })
+	}
+}
+
 // page ends records, some at once.
-func (e *ending) page(ctx context.Context, records []Record) error {
+func (e *ending) page(ctx context.Context, records []Record) {
 	next := make(chan Record)
-	errs := make([]error, endWorkers)
 	var workers sync.WaitGroup
-	for i := range endWorkers {
+	for range endWorkers {
 		workers.Go(func() {
 			for record := range next {
 				n, err := e.end(ctx, record)
 				if err != nil {
-					errs[i] = errors.Join(errs[i], fmt.Errorf("key %q: %w", record.Key(), err))
+					e.fail(fmt.Errorf("key %q: %w", record.Key(), err))
 				}
 				e.mu.Lock()
 				e.ended[record.Kind()] += n
@@ -139,7 +187,6 @@ func (e *ending) page(ctx context.Context, records []Record) error {
 	}
 	close(next)
 	workers.Wait()
-	return errors.Join(errs...)
 }
 
 // userOf returns the user for whom all records of a kind end in one step, or "" if the record ends alone.
@@ -166,7 +213,7 @@ func (e *ending) all() bool { return e.options.Since.IsZero() && !e.again }
 // since reports whether one of some instants is in the time for which things end.
 func (e *ending) since(instants ...time.Time) bool {
 	for _, at := range instants {
-		if !at.Before(e.options.Since) && (!e.again || !at.After(e.now)) {
+		if !at.Before(e.options.Since) {
 			return true
 		}
 	}

@@ -19,9 +19,6 @@ type JWTLogin struct {
 func (*JWTLogin) Kind() Kind    { return JWTLogins }
 func (r *JWTLogin) Key() string { return r.ID }
 
-// Changed goes by LastUsed as well: a login is used by a refresh, which is good once.
-func (r *JWTLogin) Changed() time.Time { return latest(r.Created, r.LastUsed, r.RevokedAt) }
-
 // Keep drops refresh tokens that nothing needs to know again, and keeps the family by the rule of jwt.Store.Purge.
 func (r *JWTLogin) Keep(now time.Time) bool {
 	r.Tokens = slices.DeleteFunc(r.Tokens, func(token *jwt.Refresh) bool {
@@ -48,9 +45,6 @@ type OAuthGrant struct {
 
 func (*OAuthGrant) Kind() Kind    { return OAuthGrants }
 func (r *OAuthGrant) Key() string { return r.ID }
-
-// Changed goes by LastUsed as well: a grant is used when its code is redeemed, and by a refresh.
-func (r *OAuthGrant) Changed() time.Time { return latest(r.Created, r.LastUsed, r.RevokedAt) }
 
 // Keep drops tokens that expired. A code stays for as long as its grant, because a second use ends the grant.
 func (r *OAuthGrant) Keep(now time.Time) bool {

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatewarden/auth/jwt"
@@ -22,11 +23,6 @@ type Record interface {
 	// record, and is no secret.
 	Key() string
 
-	// Changed returns when the record was made or, if that is known, when something last happened to it that must not
-	// be undone: its end, or the use of something that may be used once. It is zero if that is not known. A last use is
-	// no such change.
-	Changed() time.Time
-
 	// Keep drops the parts of the record that are of no use at now, such as tokens of a login that expired. It returns
 	// false if that is the whole record. It keeps what a purge of the stores keeps.
 	Keep(now time.Time) bool
@@ -39,9 +35,8 @@ type Owner struct {
 	Voided     time.Time // what other issuers issued until then is void; zero is nothing
 }
 
-func (*Owner) Kind() Kind           { return Owners }
-func (r *Owner) Key() string        { return r.UserID }
-func (r *Owner) Changed() time.Time { return r.Voided }
+func (*Owner) Kind() Kind    { return Owners }
+func (r *Owner) Key() string { return r.UserID }
 func (r *Owner) Keep(time.Time) bool {
 	return r.Generation != 0 || !r.Voided.IsZero()
 }
@@ -49,17 +44,15 @@ func (r *Owner) Keep(time.Time) bool {
 // JWTKey is a key of a Keyring. It stays sealed under the application key of the service.
 type JWTKey struct{ *jwt.KeyRecord }
 
-func (JWTKey) Kind() Kind           { return JWTKeys }
-func (r JWTKey) Key() string        { return r.ID }
-func (r JWTKey) Changed() time.Time { return r.Created }
-func (JWTKey) Keep(time.Time) bool  { return true }
+func (JWTKey) Kind() Kind          { return JWTKeys }
+func (r JWTKey) Key() string       { return r.ID }
+func (JWTKey) Keep(time.Time) bool { return true }
 
 // KnoxToken is a token of package knox.
 type KnoxToken struct{ *knox.Record }
 
 func (KnoxToken) Kind() Kind                { return KnoxTokens }
 func (r KnoxToken) Key() string             { return r.Digest }
-func (r KnoxToken) Changed() time.Time      { return r.Created }
 func (r KnoxToken) Keep(now time.Time) bool { return r.Live(now) }
 
 // KnoxEndedToken is what is kept of a token that ended. Its key is its user, its identifier and when it ended.
@@ -67,17 +60,15 @@ type KnoxEndedToken struct{ *knox.EndedToken }
 
 func (KnoxEndedToken) Kind() Kind { return KnoxEnded }
 func (r KnoxEndedToken) Key() string {
-	return r.UserID + " " + r.ID + " " + strconv.FormatInt(r.EndedAt.UnixMicro(), 10)
+	return joined(r.UserID, r.ID) + " " + strconv.FormatInt(r.EndedAt.UnixMicro(), 10)
 }
-func (r KnoxEndedToken) Changed() time.Time { return r.EndedAt }
-func (KnoxEndedToken) Keep(time.Time) bool  { return true } // only Config.KeepEnded of the service says for how long
+func (KnoxEndedToken) Keep(time.Time) bool { return true } // only Config.KeepEnded of the service says for how long
 
 // Session is a session, or the mark of one that got another cookie.
 type Session struct{ *session.Record }
 
-func (Session) Kind() Kind           { return Sessions }
-func (r Session) Key() string        { return r.Digest }
-func (r Session) Changed() time.Time { return r.Created }
+func (Session) Kind() Kind    { return Sessions }
+func (r Session) Key() string { return r.Digest }
 
 // Keep goes by the expiry alone: a mark is never live.
 func (r Session) Keep(now time.Time) bool { return now.Before(r.ExpiresAt) }
@@ -91,23 +82,20 @@ type Once struct {
 
 func (r *Once) Kind() Kind              { return r.Of }
 func (r *Once) Key() string             { return r.Text }
-func (*Once) Changed() time.Time        { return time.Time{} }
 func (r *Once) Keep(now time.Time) bool { return now.Before(r.ExpiresAt) }
 
 // Identity is an account elsewhere that a user signs in with. Its key is the issuer and the subject.
 type Identity struct{ *external.Identity }
 
-func (Identity) Kind() Kind           { return Identities }
-func (r Identity) Key() string        { return r.Issuer + " " + r.Subject }
-func (r Identity) Changed() time.Time { return r.Created }
-func (Identity) Keep(time.Time) bool  { return true }
+func (Identity) Kind() Kind          { return Identities }
+func (r Identity) Key() string       { return joined(r.Issuer, r.Subject) }
+func (Identity) Keep(time.Time) bool { return true }
 
 // Reservation is an account that is being made for an identity. Its key is the issuer and the subject.
 type Reservation struct{ *external.Reservation }
 
 func (Reservation) Kind() Kind                { return Reservations }
-func (r Reservation) Key() string             { return r.Issuer + " " + r.Subject }
-func (Reservation) Changed() time.Time        { return time.Time{} }
+func (r Reservation) Key() string             { return joined(r.Issuer, r.Subject) }
 func (r Reservation) Keep(now time.Time) bool { return now.Before(r.ExpiresAt) }
 
 // LoginCode is a code that an app exchanges for a token after an external login.
@@ -115,7 +103,6 @@ type LoginCode struct{ *external.Code }
 
 func (LoginCode) Kind() Kind                { return LoginCodes }
 func (r LoginCode) Key() string             { return r.Digest }
-func (LoginCode) Changed() time.Time        { return time.Time{} }
 func (r LoginCode) Keep(now time.Time) bool { return now.Before(r.ExpiresAt) }
 
 // OneTimeToken is a token of package password that is good once.
@@ -123,7 +110,6 @@ type OneTimeToken struct{ *password.OneTimeRecord }
 
 func (OneTimeToken) Kind() Kind                { return OneTimeTokens }
 func (r OneTimeToken) Key() string             { return r.Digest }
-func (r OneTimeToken) Changed() time.Time      { return latest(r.Created, r.Used) }
 func (r OneTimeToken) Keep(now time.Time) bool { return now.Before(r.ExpiresAt) }
 
 // ThrottleCount is a counter of failed logins.
@@ -134,31 +120,27 @@ type ThrottleCount struct {
 
 func (*ThrottleCount) Kind() Kind                { return ThrottleCounts }
 func (r *ThrottleCount) Key() string             { return r.Digest }
-func (*ThrottleCount) Changed() time.Time        { return time.Time{} }
 func (r *ThrottleCount) Keep(now time.Time) bool { return now.Before(r.ExpiresAt) }
 
 // OAuthClient is a client of the authorization server.
 type OAuthClient struct{ *server.Client }
 
-func (OAuthClient) Kind() Kind           { return OAuthClients }
-func (r OAuthClient) Key() string        { return r.ID }
-func (r OAuthClient) Changed() time.Time { return r.Updated }
-func (OAuthClient) Keep(time.Time) bool  { return true }
+func (OAuthClient) Kind() Kind          { return OAuthClients }
+func (r OAuthClient) Key() string       { return r.ID }
+func (OAuthClient) Keep(time.Time) bool { return true }
 
 // OAuthConsent is what a user agreed to for a client. Its key is both. It is copied only if its client is there.
 type OAuthConsent struct{ *server.Consent }
 
-func (OAuthConsent) Kind() Kind           { return OAuthConsents }
-func (r OAuthConsent) Key() string        { return r.UserID + " " + r.ClientID }
-func (r OAuthConsent) Changed() time.Time { return r.Updated }
-func (OAuthConsent) Keep(time.Time) bool  { return true }
+func (OAuthConsent) Kind() Kind          { return OAuthConsents }
+func (r OAuthConsent) Key() string       { return joined(r.UserID, r.ClientID) }
+func (OAuthConsent) Keep(time.Time) bool { return true }
 
 // OAuthPage is a page of the authorization server that waits for its user.
 type OAuthPage struct{ *server.Interaction }
 
 func (OAuthPage) Kind() Kind                { return OAuthPages }
 func (r OAuthPage) Key() string             { return r.Digest }
-func (r OAuthPage) Changed() time.Time      { return r.Created }
 func (r OAuthPage) Keep(now time.Time) bool { return now.Before(r.ExpiresAt) }
 
 // latest returns the latest of some instants.
@@ -169,4 +151,12 @@ func latest(all ...time.Time) (last time.Time) {
 		}
 	}
 	return last
+}
+
+// joined names a record by two of its fields. A space in one of them is no border: the first is quoted if it has one.
+func joined(first, second string) string {
+	if strings.ContainsAny(first, " \"") {
+		first = strconv.Quote(first)
+	}
+	return first + " " + second
 }

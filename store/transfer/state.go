@@ -10,13 +10,12 @@ import (
 // is a copy that has not begun.
 //
 // It is kept beside the copy and not in the target, so that no engine needs another table or right for it. If the file
-// is lost, the target counts as one with data of its own, and the copy begins again with an empty one.
+// is lost, the target counts as one with data of its own, and the copy begins again with an empty one. It goes with the
+// [Journal], which says what was written.
 type State struct {
 	Runs     int       `json:"runs"`               // how many runs have ended
 	Finished bool      `json:"finished,omitempty"` // by a final run: the service may use the target from then on
 	Last     time.Time `json:"last,omitzero"`      // the instant of the last run that ended
-	// Counts are the records of the target at the instant Last, when that run ended.
-	Counts map[Kind]int `json:"counts,omitempty"`
 
 	// What follows is of a run that has not ended.
 	Began time.Time `json:"began,omitzero"` // when the call began that was the last to work on it
@@ -38,25 +37,26 @@ var (
 	// ErrConflict says that something happened to a record of the target after the copy wrote it: see ConflictError.
 	ErrConflict = errors.New("a service has changed the target")
 	// ErrSourceUsed says that the records of the source changed during the final run.
-	ErrSourceUsed = errors.New("the source changed during the final run: is the service still running?")
+	ErrSourceUsed = errors.New("the source changed during the final run, so a service still uses it")
 	// ErrDiffers says that the target is not the same as the source after the final run.
 	ErrDiffers = errors.New("the target differs from the source")
 )
 
-// ConflictError is an [ErrConflict]. The copy never overwrites such records.
+// ConflictError is an [ErrConflict]. The copy never overwrites such records, and adds what has ended in the target to
+// it never again.
 type ConflictError struct {
 	Kind  Kind
-	Key   string // of one of the records, or "" if only their number tells of it
-	Field string // in which the two differ
+	Key   string
+	Field string // in which the record differs from the one of the source, or "" if one of both is not there
 	About string
 }
 
 func (e *ConflictError) Error() string {
-	if e.Key == "" {
-		return fmt.Sprintf("%v: %s: %s", ErrConflict, e.Kind, e.About)
+	text := fmt.Sprintf("%v: %s, key %q: %s", ErrConflict, e.Kind, e.Key, e.About)
+	if e.Field == "" {
+		return text
 	}
-	return fmt.Sprintf("%v: %s, key %q: %s, and %s differs from the source", ErrConflict, e.Kind, e.Key, e.About,
-		e.Field)
+	return text + ", and " + e.Field + " differs from the source"
 }
 
 func (e *ConflictError) Unwrap() error { return ErrConflict }
