@@ -247,7 +247,7 @@ func TestUnitPurgeAll(t *testing.T) {
 			t.Errorf("got %d, %v, want nothing removed", n, err)
 		}
 	})
-	t.Run("it pauses after a batch three times as long as that took, and ends a pause with its context", func(t *testing.T) {
+	t.Run("it pauses three times as long as a batch took, and ends a pause with its context", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
 			defer cancel()

@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// fastDemo is a demo with a clock that is ahead. Go asks the kernel for the time without a library that could be replaced,
-// and Linux gives no process another time of day. So the binary is built with another time.Now. Its timers are those of
-// the machine.
+// fastDemo is a demo with a clock that is ahead. Go asks the kernel for the time without a library that could be
+// replaced, and Linux gives no process another time of day. So the binary is built with another time.Now. Its timers
+// are those of the machine.
 var fastDemo = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "gatewarden-clock-")
 	if err != nil {
@@ -53,8 +53,8 @@ const (
 	ttl    = 10 * time.Second
 )
 
-// withFast starts an instance, and another one on the same database with a clock that is ahead. It is for the long form,
-// because the compiler takes minutes for another package time.
+// withFast starts an instance, and another one on the same database with a clock that is ahead. It is for the long
+// form, because the compiler takes minutes for another package time.
 func withFast(t *testing.T, s *server, flags ...string) *load {
 	t.Helper()
 	if !full {

@@ -100,10 +100,11 @@ var fullDisks = []fullDisk{
 		d := newDisk(t, t.TempDir(), 4)
 		return &server{engine: "SQLite", address: "sqlite:" + filepath.Join(d.folder, "faults.db")}, d
 	}},
-	{name: "PostgreSQL", says: `the disk of PostgreSQL is full.*No space left on device`, start: func(t testing.TB) (*server, *disk) {
-		s := newPostgreSQL(t)
-		return s, s.ontoDisk(t, "pgx", s.address, "SHOW data_directory", 150)
-	}},
+	{name: "PostgreSQL", says: `the disk of PostgreSQL is full.*No space left on device`,
+		start: func(t testing.TB) (*server, *disk) {
+			s := newPostgreSQL(t)
+			return s, s.ontoDisk(t, "pgx", s.address, "SHOW data_directory", 150)
+		}},
 	{name: "MariaDB", says: `the disk of MySQL is full`, start: func(t testing.TB) (*server, *disk) {
 		s := newMariaDB(t)
 		u, err := url.Parse(s.address)
@@ -114,12 +115,14 @@ var fullDisks = []fullDisk{
 		dsn := u.User.Username() + ":" + password + "@tcp(" + u.Host + ")" + u.Path
 		return s, s.ontoDisk(t, "mysql", dsn, "SELECT @@datadir", 300)
 	}},
-	{name: "Redis (appendfsync everysec)", says: `MISCONF.*No space left on device`, start: func(t testing.TB) (*server, *disk) {
-		return redisOnDisk(t, testserver.RedisSetting("appendonly", "yes"))
-	}},
-	{name: "Redis (appendfsync always)", says: `connection refused`, ends: true, start: func(t testing.TB) (*server, *disk) {
-		return redisOnDisk(t, testserver.RedisAOF())
-	}},
+	{name: "Redis (appendfsync everysec)", says: `MISCONF.*No space left on device`,
+		start: func(t testing.TB) (*server, *disk) {
+			return redisOnDisk(t, testserver.RedisSetting("appendonly", "yes"))
+		}},
+	{name: "Redis (appendfsync always)", says: `connection refused`, ends: true,
+		start: func(t testing.TB) (*server, *disk) {
+			return redisOnDisk(t, testserver.RedisAOF())
+		}},
 }
 
 // ontoDisk moves the files of a server of SQL onto a disk.
@@ -167,7 +170,9 @@ func TestUnitFullDisk(t *testing.T) {
 	var all sync.WaitGroup
 	for _, e := range fullDisks {
 		all.Go(func() {
-			t.Run(e.name+": what was acknowledged outlives a full disk, and checks go on", func(t *testing.T) { e.test(t) })
+			t.Run(e.name+": what was acknowledged outlives a full disk, and checks go on", func(t *testing.T) {
+				e.test(t)
+			})
 		})
 	}
 	all.Wait()
@@ -223,7 +228,8 @@ func (k *kept) holds(when string, unavailable bool) {
 				got = k.app.check(token)
 			}
 			if got.status != of.want && !(unavailable && got.status == http.StatusServiceUnavailable) {
-				k.app.t.Errorf("%s, token %d of %d is answered with %d, want %d", when, i, len(of.tokens), got.status, of.want)
+				k.app.t.Errorf("%s, token %d of %d is answered with %d, want %d", when, i, len(of.tokens),
+					got.status, of.want)
 			}
 		}
 	}

@@ -108,36 +108,37 @@ func (e readOnly) test(t *testing.T) {
 
 // TestUnitReadOnlyFile opens a file of SQLite on a disk that takes no changes, which no file can have for the program.
 func TestUnitReadOnlyFile(t *testing.T) {
-	t.Run("a SQLite file on a disk without changes is refused with the reason, and works when that is over", func(t *testing.T) {
-		d := newDisk(t, t.TempDir(), 4)
-		path := filepath.Join(d.folder, "faults.db")
-		open := func() (*sqlstore.DB, error) {
-			return sqlstore.OpenSQLite(t.Context(), "sqlite", path, sqlstore.Config{BusyTimeout: 2 * time.Second})
-		}
-		db, err := open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := sqlstore.Knox(t.Context(), db); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		run(t, "mount", "-o", "remount,ro", d.folder)
-		if _, err := os.Stat(path); err != nil {
-			t.Fatal(err)
-		}
-		if db, err = open(); err == nil {
+	t.Run("a SQLite file on a disk without changes is refused with the reason, and works when that is over",
+		func(t *testing.T) {
+			d := newDisk(t, t.TempDir(), 4)
+			path := filepath.Join(d.folder, "faults.db")
+			open := func() (*sqlstore.DB, error) {
+				return sqlstore.OpenSQLite(t.Context(), "sqlite", path, sqlstore.Config{BusyTimeout: 2 * time.Second})
+			}
+			db, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := sqlstore.Knox(t.Context(), db); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			run(t, "mount", "-o", "remount,ro", d.folder)
+			if _, err := os.Stat(path); err != nil {
+				t.Fatal(err)
+			}
+			if db, err = open(); err == nil {
+				_ = db.Close()
+				t.Error("the file is opened, want an error")
+			} else if !regexp.MustCompile("read-?only").MatchString(err.Error()) {
+				t.Errorf("got the error %q, want one that says read-only", err)
+			}
+			run(t, "mount", "-o", "remount,rw", d.folder)
+			if db, err = open(); err != nil {
+				t.Fatal(err)
+			}
 			_ = db.Close()
-			t.Error("the file is opened, want an error")
-		} else if !regexp.MustCompile("read-?only").MatchString(err.Error()) {
-			t.Errorf("got the error %q, want one that says read-only", err)
-		}
-		run(t, "mount", "-o", "remount,rw", d.folder)
-		if db, err = open(); err != nil {
-			t.Fatal(err)
-		}
-		_ = db.Close()
-	})
+		})
 }

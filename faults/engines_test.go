@@ -92,8 +92,8 @@ func newSQL(name string, s *testserver.Server, t testing.TB) *server {
 	return &server{engine: name, address: address, kill: s.Kill, start: s.Start, nodes: []string{u.Host}}
 }
 
-// newPostgreSQL starts a server that puts commits into the hands of the system when they are acknowledged. A database of
-// testserver is faster, and loses its last commits when it is killed.
+// newPostgreSQL starts a server that puts commits into the hands of the system when they are acknowledged. A database
+// of testserver is faster, and loses its last commits when it is killed.
 func newPostgreSQL(t testing.TB) *server {
 	s := testserver.NewPostgreSQL(t)
 	execute(t, "pgx", s.Admin().DSN, "ALTER ROLE CURRENT_USER SET synchronous_commit = on")
@@ -133,7 +133,8 @@ func newRedis(n *testserver.Node, t testing.TB) *server {
 		nodes: []string{n.Address()}}
 }
 
-// newCluster is a Cluster of which the second node is killed. The first one is named by the address, and the others are found.
+// newCluster is a Cluster of which the second node is killed. The first one is named by the address, and the others are
+// found.
 func newCluster(c *testserver.Cluster, t testing.TB) *server {
 	node := c.Nodes()[1]
 	return &server{engine: "Redis Cluster", address: c.URL() + "?cluster=true&prefix=" + c.Prefix(t),

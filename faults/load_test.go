@@ -93,8 +93,8 @@ func (w *worker) allow(t testing.TB) {
 	}
 }
 
-// send sends a request and counts the answer, with a status that must be one of these or 503. An application is told of an
-// outage by its own redirect URI (RFC 6749 section 4.1.2.1).
+// send sends a request and counts the answer, with a status that must be one of these or 503. An application is told of
+// an outage by its own redirect URI (RFC 6749 section 4.1.2.1).
 func (w *worker) send(at *slot, r request, what string, statuses ...int) answer {
 	a := w.load.client.send(at.now.Load(), r)
 	if strings.Contains(a.header.Get("Location"), "error=temporarily_unavailable") {

@@ -68,10 +68,12 @@ func (c *crowd) count(got answer) {
 			c.faults = append(c.faults, "503 has no Retry-After")
 		}
 	default:
-		c.faults = append(c.faults, fmt.Sprintf("got %d, want 503 while the server is silent: %s", got.status, got.body))
+		c.faults = append(c.faults, fmt.Sprintf("got %d, want 503 while the server is silent: %s",
+			got.status, got.body))
 	}
 	if took > c.app.limit+answerSlack {
-		c.faults = append(c.faults, fmt.Sprintf("a request took %v, want at most %v and some seconds", took, c.app.limit))
+		c.faults = append(c.faults, fmt.Sprintf("a request took %v, want at most %v and some seconds", took,
+			c.app.limit))
 	}
 }
 
@@ -95,7 +97,8 @@ func (a *app) settled(before footprint) footprint {
 	defer tick.Stop()
 	for late := time.Now().Add(patience); ; <-tick.C {
 		now = a.footprint()
-		if now.goroutines <= before.goroutines+spareGoroutines && now.connections <= before.connections+spareConnections {
+		if now.goroutines <= before.goroutines+spareGoroutines &&
+			now.connections <= before.connections+spareConnections {
 			return now
 		}
 		if time.Now().After(late) {

@@ -21,7 +21,8 @@ type silence struct {
 }
 
 var silences = []silence{
-	{name: "is silent in the middle", begin: func(n network, _ time.Duration) { n.hold() }, end: network.resume, long: true},
+	{name: "is silent in the middle", begin: func(n network, _ time.Duration) { n.hold() }, end: network.resume,
+		long: true},
 	{name: "accepts connections and is silent", begin: func(n network, _ time.Duration) { n.hold(); n.cut() },
 		end: network.resume},
 	{name: "answers too late", begin: func(n network, limit time.Duration) {
@@ -91,7 +92,9 @@ func (how silence) test(t *testing.T, e engine) {
 
 	well := a.wellAgain(tokens)
 	if a.pool != nil { // Redis has no last uses that wait
-		await(t, "the last use before the fault is written", func() bool { return !other.lastUsed("touched").Before(used) })
+		await(t, "the last use before the fault is written", func() bool {
+			return !other.lastUsed("touched").Before(used)
+		})
 		a.usesWritten()
 	}
 	made := a.dials.made.Load() - dialed
@@ -100,7 +103,8 @@ func (how silence) test(t *testing.T, e engine) {
 	}
 	after := a.settled(before)
 	report.add("a server "+how.name, e.name, c.requests, c.unavailable, 0, round(well), round(c.slowest), 0, 0,
-		fmt.Sprintf("before %v, after %v. In the fault %d connections were open, and %d made", before, after, open, made))
+		fmt.Sprintf("before %v, after %v. In the fault %d connections were open, and %d made", before, after,
+			open, made))
 }
 
 // warm returns tokens that the instance has used, of both kinds, when its pool is full.
@@ -139,7 +143,8 @@ func (a *app) allFails(token string) {
 			began := time.Now()
 			err := call()
 			if took := time.Since(began); err == nil || took > a.limit+answerSlack {
-				a.t.Errorf("%s ends after %v with the error %v, want an error within %v and some seconds", name, took, err,
+				a.t.Errorf("%s ends after %v with the error %v, want an error within %v and some seconds",
+					name, took, err,
 					a.limit)
 			}
 		})
@@ -160,8 +165,15 @@ func (a *app) wellAgain(tokens []string) time.Duration {
 		a.t.Errorf("the instance serves as before %v after the fault, want at most %v", took, healLimit)
 	}
 	await(a.t, "a ping after the fault", func() bool { return a.stores.ping(a.t.Context()) == nil })
-	await(a.t, "a purge after the fault", func() bool { _, err := a.tokens.Purge(a.t.Context(), 1000); return err == nil })
-	await(a.t, "a logout after the fault", func() bool { return a.logout(tokens[0]).status != http.StatusServiceUnavailable })
-	await(a.t, "a token that was logged out is refused", func() bool { return a.check(tokens[0]).status == http.StatusUnauthorized })
+	await(a.t, "a purge after the fault", func() bool {
+		_, err := a.tokens.Purge(a.t.Context(), 1000)
+		return err == nil
+	})
+	await(a.t, "a logout after the fault", func() bool {
+		return a.logout(tokens[0]).status != http.StatusServiceUnavailable
+	})
+	await(a.t, "a token that was logged out is refused", func() bool {
+		return a.check(tokens[0]).status == http.StatusUnauthorized
+	})
 	return took
 }

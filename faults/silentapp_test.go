@@ -266,7 +266,8 @@ func (a *app) bearing(method, path, token string) answer {
 	if strings.Count(token, ".") == 2 { // a JWT
 		scheme = "Bearer "
 	}
-	return a.client.send(a.at, request{method: method, path: path, header: map[string]string{"Authorization": scheme + token}})
+	return a.client.send(
+		a.at, request{method: method, path: path, header: map[string]string{"Authorization": scheme + token}})
 }
 
 // goroutines returns how many goroutines the app has. Other tests of the process do not count.

@@ -23,7 +23,8 @@ func TestUnitSilentCommit(t *testing.T) {
 			continue
 		}
 		all.Go(func() {
-			t.Run(e.name+": the end of a transaction is bounded, and a COMMIT without an answer does not say that nothing was changed",
+			t.Run(e.name+": the end of a transaction is bounded, and a COMMIT without an answer does not say that "+
+				"nothing was changed",
 				func(t *testing.T) { silentCommit(t, e) })
 		})
 	}

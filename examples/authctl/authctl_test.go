@@ -37,14 +37,16 @@ func checkShared(t *testing.T, f file) {
 	t.Run("a token issued here is good there, as what it was issued, until it is revoked here", func(t *testing.T) {
 		f.t, d.t = t, t
 		token := f.issue("alice", "-name", "nightly", "-scopes", "reports:read")
-		if _, text := d.want(200, "GET", "/api/me", "Authorization: Token "+token); strings.TrimSpace(text) != `{"user":"alice","backend":"knox","scopes":["reports:read"]}` {
+		if _, text := d.want(200, "GET", "/api/me", "Authorization: Token "+token); strings.TrimSpace(
+			text) != `{"user":"alice","backend":"knox","scopes":["reports:read"]}` {
 			t.Errorf("/api/me: %s", text)
 		}
 		d.want(200, "GET", "/api/reports", "Authorization: Bearer "+token)
 		d.want(403, "POST", "/api/reports", "Authorization: Bearer "+token)
 		all := f.entries("list", "alice")
 		// The demo writes last uses about once a second.
-		for deadline := time.Now().Add(30 * time.Second); len(all) == 1 && all[0].LastUsed == nil && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(30 * time.Second); len(all) == 1 && all[0].LastUsed == nil &&
+			time.Now().Before(deadline); {
 			<-time.After(20 * time.Millisecond)
 			all = f.entries("list", "alice")
 		}
@@ -62,7 +64,8 @@ func checkShared(t *testing.T, f file) {
 		cookie := d.signIn("alice", "correct-horse-battery")
 		d.want(200, "GET", "/api/me", cookie)
 		all := f.entries("list", "alice")
-		if len(all) != 1 || all[0].Kind != "session" || all[0].UserAgent != "Firefox/150" || all[0].IP != "127.0.0.1" || all[0].Scopes != nil {
+		if len(all) != 1 || all[0].Kind != "session" || all[0].UserAgent != "Firefox/150" || all[0].IP != "127.0.0.1" ||
+			all[0].Scopes != nil {
 			t.Fatalf("list: %+v", all)
 		}
 		if out := f.want("revoke", "alice", all[0].ID); out != "session "+all[0].ID+" of alice has ended\n" {
@@ -73,7 +76,8 @@ func checkShared(t *testing.T, f file) {
 	t.Run("-all ends what either issued, and nothing of others", func(t *testing.T) {
 		f.t, d.t = t, t
 		other := "Authorization: Token " + d.login(bob)
-		proofs := []string{"Authorization: Token " + d.login(alice), "Authorization: Token " + f.issue("alice"), d.signIn("alice", "correct-horse-battery")}
+		proofs := []string{"Authorization: Token " + d.login(alice), "Authorization: Token " + f.issue("alice"),
+			d.signIn("alice", "correct-horse-battery")}
 		for _, proof := range proofs {
 			d.want(200, "GET", "/api/me", proof)
 		}
@@ -92,24 +96,27 @@ func checkShared(t *testing.T, f file) {
 		d.want(401, "GET", "/api/me", before)
 		d.want(200, "GET", "/api/me", after)
 	})
-	t.Run("a user who is switched off there gets nothing here, and what they have is listed with a warning", func(t *testing.T) {
-		f.t, d.t = t, t
-		token := "Authorization: Token " + f.issue("bob", "-name", "kept")
-		d.want(204, "POST", "/api/users/bob/disable", admin)
-		d.want(401, "GET", "/api/me", token)
-		if r := f.run("issue", "bob"); r.code != 1 || r.out != "" || r.err != "authctl: \"bob\" is inactive\n" {
-			t.Errorf("issue: %+v", r)
-		}
-		if r := f.run("list", "bob"); r.code != 0 || !strings.Contains(r.out, "kept") || !strings.HasPrefix(r.err, "bob is inactive") {
-			t.Errorf("list: %+v", r)
-		}
-		d.want(204, "POST", "/api/users/bob/enable", admin)
-		d.want(200, "GET", "/api/me", token)
-	})
+	t.Run("a user who is switched off there gets nothing here, and what they have is listed with a warning",
+		func(t *testing.T) {
+			f.t, d.t = t, t
+			token := "Authorization: Token " + f.issue("bob", "-name", "kept")
+			d.want(204, "POST", "/api/users/bob/disable", admin)
+			d.want(401, "GET", "/api/me", token)
+			if r := f.run("issue", "bob"); r.code != 1 || r.out != "" || r.err != "authctl: \"bob\" is inactive\n" {
+				t.Errorf("issue: %+v", r)
+			}
+			if r := f.run("list", "bob"); r.code != 0 || !strings.Contains(r.out, "kept") ||
+				!strings.HasPrefix(r.err, "bob is inactive") {
+				t.Errorf("list: %+v", r)
+			}
+			d.want(204, "POST", "/api/users/bob/enable", admin)
+			d.want(200, "GET", "/api/me", token)
+		})
 	t.Run("the keys that sign are listed and replaced", func(t *testing.T) {
 		f.t, d.t = t, t
 		before := f.want("keys", "list", "-key", f.path+".key")
-		if after := f.want("keys", "rotate", "-key", f.path+".key"); strings.Count(after, "\n") <= strings.Count(before, "\n") {
+		if after := f.want("keys", "rotate", "-key", f.path+".key"); strings.Count(after, "\n") <= strings.Count(
+			before, "\n") {
 			t.Errorf("keys were %s\nand are %s, want one more", before, after)
 		}
 	})
@@ -186,7 +193,8 @@ func TestIssue(t *testing.T) {
 				t.Error("the secret is on stderr, too")
 			}
 			all := f.entries("list", "alice")
-			if len(all) != 1 || all[0].Name != "for CI" || all[0].Kind != "token" || all[0].UserAgent != "authctl" || all[0].LastUsed != nil ||
+			if len(all) != 1 || all[0].Name != "for CI" || all[0].Kind != "token" || all[0].UserAgent != "authctl" ||
+				all[0].LastUsed != nil ||
 				!slices.Equal(all[0].Scopes, row.scopes) || !strings.Contains(r.err, all[0].ID) {
 				t.Fatalf("%+v\n%s", all, r.err)
 			}
@@ -247,9 +255,11 @@ func TestWhatCannotBeDoneSaysSo(t *testing.T) {
 		{"nor a past", []string{"audit", "nobody"}, 1, `there is no user "nobody"`},
 		{"nor anything to end", []string{"revoke", "nobody", "-all"}, 1, `there is no user "nobody"`},
 		{"an identifier of nobody's user", []string{"revoke", "nobody", "x"}, 1, `there is no user "nobody"`},
-		{"an identifier that is not there", []string{"revoke", "alice", "x"}, 1, `"alice" has no token, session, login or grant "x"`},
+		{"an identifier that is not there", []string{"revoke", "alice", "x"}, 1,
+			`"alice" has no token, session, login or grant "x"`},
 		{"an empty one", []string{"revoke", "alice", ""}, 1, `"alice" has no token, session, login or grant ""`},
-		{"one that looks like a flag, after --", []string{"revoke", "--", "alice", "-all"}, 1, `"alice" has no token, session, login or grant "-all"`},
+		{"one that looks like a flag, after --", []string{"revoke", "--", "alice", "-all"}, 1,
+			`"alice" has no token, session, login or grant "-all"`},
 		{"a user who looks like a flag, after --", []string{"list", "--", "-json"}, 1, `there is no user "-json"`},
 		{"an empty user", []string{"issue", ""}, 1, `there is no user ""`},
 
@@ -259,12 +269,16 @@ func TestWhatCannotBeDoneSaysSo(t *testing.T) {
 		{"two users", []string{"list", "alice", "bob"}, 2, `one argument too many: "bob"`},
 		{"purge of something", []string{"purge", "alice"}, 2, `one argument too many: "alice"`},
 		{"a flag that there is not", []string{"issue", "alice", "-admin"}, 2, "not defined: -admin"},
-		{"a store after the command", []string{"list", "-db", "sqlite:other.db", "alice"}, 2, "-db goes before the command"},
-		{"a channel after the command", []string{"revoke", "alice", "-all", "-notify", "ended"}, 2, "-notify goes before the command"},
+		{"a store after the command", []string{"list", "-db", "sqlite:other.db", "alice"}, 2,
+			"-db goes before the command"},
+		{"a channel after the command", []string{"revoke", "alice", "-all", "-notify", "ended"}, 2,
+			"-notify goes before the command"},
 		{"revoke of nothing", []string{"revoke", "alice"}, 2, "want either an ID or -all"},
 		{"revoke of one and all", []string{"revoke", "alice", "x", "-all"}, 2, "want either an ID or -all"},
-		{"an empty -scopes, which would not limit", []string{"issue", "alice", "-scopes", " "}, 2, "-scopes names no scope"},
-		{"a scope that there is not", []string{"issue", "alice", "-scopes", "reports:read reports:raed"}, 2, `there is no scope "reports:raed"`},
+		{"an empty -scopes, which would not limit", []string{"issue", "alice", "-scopes", " "}, 2,
+			"-scopes names no scope"},
+		{"a scope that there is not", []string{"issue", "alice", "-scopes", "reports:read reports:raed"}, 2,
+			`there is no scope "reports:raed"`},
 		{"a life of nothing", []string{"issue", "alice", "-ttl", "0"}, 2, "less than a second"},
 		{"a life without a unit", []string{"issue", "alice", "-ttl", "10"}, 2, `invalid value "10"`},
 		{"a life that both ends and does not", []string{"issue", "alice", "-ttl", "1h", "-no-expiry"}, 2, "contradict"},
@@ -273,7 +287,8 @@ func TestWhatCannotBeDoneSaysSo(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			f.t = t
 			r := f.run(row.args...)
-			if r.code != row.code || r.out != "" || !strings.HasPrefix(r.err, "authctl: ") || !strings.Contains(r.err, row.says) {
+			if r.code != row.code || r.out != "" || !strings.HasPrefix(r.err, "authctl: ") ||
+				!strings.Contains(r.err, row.says) {
 				t.Errorf("%+v\nwant %d, %s", r, row.code, row.says)
 			}
 			if usage := strings.Contains(r.err, "usage:"); usage != (row.code == 2) {
@@ -297,7 +312,8 @@ func TestWhatCannotBeDoneSaysSo(t *testing.T) {
 func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
 	for _, row := range []struct{ name, content, says string }{
 		{"a missing one is not made", "", "no such file"},
-		{"one of text stays as it is", "a poem, at least as long as the header of a database file of SQLite would be, which has a hundred bytes.\n", "not a database"},
+		{"one of text stays as it is", "a poem, at least as long as the header of a database file of SQLite would " +
+			"be, which has a hundred bytes.\n", "not a database"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := file{t: t, path: filepath.Join(t.TempDir(), "demo.db")}
@@ -306,7 +322,8 @@ func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, args := range [][]string{{"issue", "alice"}, {"list", "alice"}, {"revoke", "alice", "-all"}, {"audit", "alice"}, {"purge"}} {
+			for _, args := range [][]string{{"issue", "alice"}, {"list", "alice"}, {"revoke", "alice", "-all"},
+				{"audit", "alice"}, {"purge"}} {
 				if r := f.run(args...); r.code != 1 || r.out != "" || !strings.Contains(r.err, row.says) {
 					t.Errorf("%v: %+v", args, r)
 				}
@@ -328,7 +345,8 @@ func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		var tables int
-		if err := db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sqlite_master").Scan(&tables); err != nil || tables != 0 {
+		if err := db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sqlite_master").Scan(
+			&tables); err != nil || tables != 0 {
 			t.Errorf("%d tables, %v", tables, err)
 		}
 	})
@@ -365,7 +383,8 @@ func (s *service) signIn(t *testing.T, name, userAgent string) {
 func (s *service) logIn(t *testing.T, name, id string) {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	if _, err := s.logins.Start(t.Context(), &jwt.Family{ID: id, UserID: name, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour), UserAgent: "app/1"},
+	if _, err := s.logins.Start(t.Context(), &jwt.Family{ID: id, UserID: name, Created: now, LastUsed: now,
+		ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour), UserAgent: "app/1"},
 		&jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: now.Add(time.Hour)}, nil, 0, false); err != nil {
 		t.Fatal(err)
 	}
@@ -421,7 +440,8 @@ func TestKeysAreShownAndReplaced(t *testing.T) {
 			t.Errorf("%v: %+v", args, r)
 		}
 	}
-	for _, args := range [][]string{{"keys", "retire", "x"}, {"keys", "promote", first}, {"keys", "list", "-key", "/nowhere"}} {
+	for _, args := range [][]string{{"keys", "retire", "x"}, {"keys", "promote", first},
+		{"keys", "list", "-key", "/nowhere"}} {
 		if r := f.run(args...); r.code != 1 {
 			t.Errorf("%v: %+v", args, r)
 		}
@@ -446,7 +466,8 @@ func TestAnIdentifierThatLooksLikeAFlagIsAnArgument(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := f.path + ".key"
-	for _, args := range [][]string{{"promote", key.ID()}, {"promote", "-key", file, key.ID()}, {"-key=" + file, "promote", key.ID()},
+	for _, args := range [][]string{{"promote", key.ID()}, {"promote", "-key", file, key.ID()},
+		{"-key=" + file, "promote", key.ID()},
 		{"promote", key.ID(), "-key", file}, {"promote", "--", key.ID()}, {"retire", key.ID()}} {
 		if out := f.want(append([]string{"keys"}, args...)...); !strings.Contains(out, key.ID()) {
 			t.Errorf("%v: %s", args, out)
@@ -470,7 +491,8 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	}
 	for i, expires := range []time.Time{past, past, future} {
 		id := string(rune('a' + i))
-		if _, err := s.session.Add(ctx, &session.Record{Digest: id, ID: id, UserID: "alice", Created: past, LastUsed: past,
+		if _, err := s.session.Add(ctx, &session.Record{Digest: id, ID: id, UserID: "alice", Created: past,
+			LastUsed:  past,
 			ExpiresAt: expires, Idle: time.Hour, MaxExpiresAt: expires}, "", 0, false, past); err != nil {
 			t.Fatal(err)
 		}
@@ -481,7 +503,8 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	}
 	for i, expires := range []time.Time{past, future} {
 		id := string(rune('a' + i))
-		if _, err := s.logins.Start(ctx, &jwt.Family{ID: id, UserID: "bob", Created: past, LastUsed: past, ExpiresAt: expires, MaxExpiresAt: expires},
+		if _, err := s.logins.Start(ctx, &jwt.Family{ID: id, UserID: "bob", Created: past, LastUsed: past,
+			ExpiresAt: expires, MaxExpiresAt: expires},
 			&jwt.Refresh{Digest: id, FamilyID: id, Issued: past, ExpiresAt: expires}, nil, 0, false); err != nil {
 			t.Fatal(err)
 		}
@@ -507,8 +530,10 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	}
 
 	for _, want := range []string{
-		"tokens             3\nsessions           2\nlogins             1\ngrants             1\nattempts           1\nthrottle counters  699\none-time tokens    2\n",
-		"tokens             0\nsessions           0\nlogins             0\ngrants             0\nattempts           0\nthrottle counters  0\none-time tokens    0\n",
+		"tokens             3\nsessions           2\nlogins             1\ngrants             1\nattempts           " +
+			"1\nthrottle counters  699\none-time tokens    2\n",
+		"tokens             0\nsessions           0\nlogins             0\ngrants             0\nattempts           " +
+			"0\nthrottle counters  0\none-time tokens    0\n",
 	} {
 		if out := f.want("purge"); out != want {
 			t.Errorf("%s\nwant\n%s", out, want)
@@ -562,11 +587,13 @@ func TestRevokeAll(t *testing.T) {
 			}
 			for _, table := range []string{"knox_tokens", "sessions", "onetime"} {
 				var left int
-				if err := s.sql().Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM gatewarden_"+table).Scan(&left); err != nil || left != 0 {
+				if err := s.sql().Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM gatewarden_"+table).Scan(
+					&left); err != nil || left != 0 {
 					t.Errorf("%s: %d left, %v", table, left, err)
 				}
 			}
-			if void, err := s.logins.Revoked(t.Context(), jwt.Claimed{UserID: "alice"}, time.Now()); !void || err != nil {
+			if void, err := s.logins.Revoked(t.Context(), jwt.Claimed{UserID: "alice"}, time.Now()); !void ||
+				err != nil {
 				t.Errorf("access tokens are good: %v", err)
 			}
 		})
@@ -602,7 +629,8 @@ func TestRevokeAll(t *testing.T) {
 
 func TestAuditTellsWhatEndedAndWhy(t *testing.T) {
 	f := newFile(t)
-	if r := f.run("audit", "alice", "-json"); r.code != 0 || r.out != "[]\n" || !strings.Contains(r.err, "nothing is kept") {
+	if r := f.run("audit", "alice", "-json"); r.code != 0 || r.out != "[]\n" ||
+		!strings.Contains(r.err, "nothing is kept") {
 		t.Errorf("%+v", r)
 	}
 	f.issue("alice", "-name", "first", "-scopes", "reports:read")
@@ -610,7 +638,8 @@ func TestAuditTellsWhatEndedAndWhy(t *testing.T) {
 	f.want("revoke", "alice", id)
 	f.issue("alice", "-name", "second")
 	f.want("revoke", "alice", "-all")
-	if _, err := library(t, f).tokens.Issue(t.Context(), "alice", knox.Options{Name: "third", TTL: time.Microsecond}); err != nil {
+	if _, err := library(t, f).tokens.Issue(t.Context(), "alice",
+		knox.Options{Name: "third", TTL: time.Microsecond}); err != nil {
 		t.Fatal(err)
 	}
 	f.want("purge")
@@ -631,7 +660,9 @@ func TestAuditTellsWhatEndedAndWhy(t *testing.T) {
 		t.Errorf("%+v", first)
 	}
 	table := f.want("audit", "alice")
-	if !regexp.MustCompile(`(?m)^ID +NAME +CREATED .*\n.*third.* expired .*\n.*second.* revoked_all .*\n.*first .* revoked .* reports:read$`).MatchString(table) {
+	if !regexp.MustCompile(
+		`(?m)^ID +NAME +CREATED .*\n.*third.* expired .*\n.*second.* revoked_all .*\n` +
+			`.*first .* revoked .* reports:read$`).MatchString(table) {
 		t.Error(table)
 	}
 }
@@ -648,8 +679,11 @@ func TestTheTable(t *testing.T) {
 	for _, row := range []struct{ name, pattern string }{
 		{"has a head", `(?m)\AKIND +ID +NAME +CREATED +LAST USED +EXPIRES +IP +SCOPES$`},
 		{"has a line for a token", `(?m)^token +` + id + ` +nightly build +` + at + ` +never +never +- +unlimited$`},
-		{"shows what issued it where there is no name", `(?m)^token +` + id + ` +authctl +` + at + ` +never +` + at + ` +- +reports:read reports:write$`},
-		{"cuts user agents short, and takes out what commands a terminal", `(?m)^session +` + id + ` +31mEvil\?\]0;owned [long ]+… +` + at + ` +` + at + ` +` + at + ` +192\.0\.2\.1 +unlimited$`},
+		{"shows what issued it where there is no name", `(?m)^token +` + id + ` +authctl +` + at + ` +never +` + at +
+			` +- +reports:read reports:write$`},
+		{"cuts user agents short, and takes out what commands a terminal",
+			`(?m)^session +` + id + ` +31mEvil\?\]0;owned [long ]+… +` + at + ` +` + at + ` +` + at +
+				` +192\.0\.2\.1 +unlimited$`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f.t = t
@@ -676,8 +710,10 @@ func TestNoCommandPrintsASecretButThatOfIssue(t *testing.T) {
 		t.Fatal(err)
 	}
 	secrets := []string{secret, link.Reveal()}
-	for _, query := range []string{"SELECT encoded FROM demo_users", "SELECT digest FROM gatewarden_knox_tokens", "SELECT stamp FROM gatewarden_knox_tokens",
-		"SELECT digest FROM gatewarden_sessions", "SELECT stamp FROM gatewarden_sessions", "SELECT digest FROM gatewarden_onetime", "SELECT stamp FROM gatewarden_onetime"} {
+	for _, query := range []string{"SELECT encoded FROM demo_users", "SELECT digest FROM gatewarden_knox_tokens",
+		"SELECT stamp FROM gatewarden_knox_tokens",
+		"SELECT digest FROM gatewarden_sessions", "SELECT stamp FROM gatewarden_sessions",
+		"SELECT digest FROM gatewarden_onetime", "SELECT stamp FROM gatewarden_onetime"} {
 		rows, err := s.sql().Reader().QueryContext(t.Context(), query)
 		if err != nil {
 			t.Fatal(err)
@@ -694,8 +730,10 @@ func TestNoCommandPrintsASecretButThatOfIssue(t *testing.T) {
 		}
 	}
 	id := f.entries("list", "alice")[0].ID
-	for _, args := range [][]string{{"list", "alice"}, {"list", "alice", "-json"}, {"list", "carol"}, {"purge"}, {"revoke", "alice", id},
-		{"revoke", "alice", "-all"}, {"audit", "alice"}, {"audit", "alice", "-json"}, {"issue", "carol"}, {"issue", "bob"}} {
+	for _, args := range [][]string{{"list", "alice"}, {"list", "alice", "-json"}, {"list", "carol"}, {"purge"},
+		{"revoke", "alice", id},
+		{"revoke", "alice", "-all"}, {"audit", "alice"}, {"audit", "alice", "-json"}, {"issue", "carol"},
+		{"issue", "bob"}} {
 		r := f.run(args...)
 		for _, secret := range secrets {
 			if strings.Contains(r.out+r.err, secret) {

@@ -32,15 +32,19 @@ func (c *call) clientFlags() *clientFlags {
 	c.flags.StringVar(&f.owner, "owner", "", "the `user` who may change it on a page")
 	c.flags.StringVar(&f.scopes, "scopes", "", "what it may ask for, separated by spaces; empty is everything")
 	c.flags.StringVar(&f.method, "auth", "", "client_secret_basic or client_secret_post; empty is both")
-	c.flags.StringVar(&f.algorithm, "id-token-alg", "", "what signs its ID tokens, such as ES256; empty is the server's default")
+	c.flags.StringVar(&f.algorithm, "id-token-alg", "", "what signs its ID tokens, such as ES256; empty is the "+
+		"server's default")
 	c.flags.Var(&f.redirects, "redirect", "a redirect `URI`; may be repeated")
 	c.flags.Var(&f.afterLogout, "logout-redirect", "a `URI` to go to after a logout; may be repeated")
-	c.flags.Var(&f.grants, "grant", "authorization_code, refresh_token or client_credentials; may be repeated (default: the first two)")
-	c.flags.Var(&f.resources, "is-resource", "a resource `URI` that it is, whose tokens it may introspect; may be repeated")
+	c.flags.Var(&f.grants, "grant", "authorization_code, refresh_token or client_credentials; may be repeated "+
+		"(default: the first two)")
+	c.flags.Var(&f.resources, "is-resource", "a resource `URI` that it is, whose tokens it may introspect; may be "+
+		"repeated")
 	c.flags.BoolVar(&f.public, "public", false, "it cannot keep a secret")
 	c.flags.BoolVar(&f.firstParty, "first-party", false, "it is ours: users are not asked whether they agree")
 	c.flags.BoolVar(&f.idClaims, "claims-in-id-token", false, "its ID tokens have name and e-mail address, too")
-	c.flags.BoolVar(&f.withoutPKCE, "allow-without-pkce", false, "it may leave out PKCE where it asks for openid and sends a nonce")
+	c.flags.BoolVar(&f.withoutPKCE, "allow-without-pkce", false, "it may leave out PKCE where it asks for openid and "+
+		"sends a nonce")
 	return f
 }
 
@@ -140,7 +144,8 @@ func clients(ctx context.Context, c *call) error {
 
 // addClient registers a client. Its secret, and nothing else, goes to stdout.
 func addClient(ctx context.Context, c *call, s *service, f *clientFlags) error {
-	r := server.Registration{ClientID: f.id, GrantTypes: []string{server.GrantAuthorizationCode, server.GrantRefreshToken}}
+	r := server.Registration{ClientID: f.id, GrantTypes: []string{server.GrantAuthorizationCode,
+		server.GrantRefreshToken}}
 	f.into(c, &r)
 	client, secret, err := s.oauth.AddClient(ctx, r)
 	if err != nil {
@@ -208,7 +213,8 @@ func showClients(w io.Writer, asJSON bool, all ...*server.Client) error {
 		if client.Disabled {
 			kind += ", disabled"
 		}
-		table = append(table, []string{client.ID, client.Name, kind, strings.Join(client.GrantTypes, " "), dash(client.Owner), when(&client.Created), dash(strings.Join(client.RedirectURIs, " "))})
+		table = append(table, []string{client.ID, client.Name, kind, strings.Join(client.GrantTypes, " "),
+			dash(client.Owner), when(&client.Created), dash(strings.Join(client.RedirectURIs, " "))})
 	}
 	return writeTable(w, table)
 }

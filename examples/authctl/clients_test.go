@@ -14,13 +14,17 @@ import (
 func (s *service) grant(t *testing.T, name, id string, expires time.Time) {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	if _, err := s.oauth.EnsureClient(t.Context(), server.Registration{ClientID: "shop", RedirectURIs: []string{"https://shop.example/cb"}}); err != nil {
+	if _, err := s.oauth.EnsureClient(t.Context(),
+		server.Registration{ClientID: "shop", RedirectURIs: []string{"https://shop.example/cb"}}); err != nil {
 		t.Fatal(err)
 	}
 	expires = expires.UTC().Truncate(time.Microsecond)
-	added, err := s.oauthConfig.Store.Start(t.Context(), &server.Grant{ID: id, ClientID: "shop", UserID: name, Type: "test",
-		Permissions: server.Permissions{{Resource: "http://127.0.0.1:8000", Scopes: []string{"reports:read"}}}, Created: now, LastUsed: now, ExpiresAt: expires, MaxExpiresAt: expires},
-		server.Tokens{Access: &server.Access{Digest: id, ID: id, GrantID: id, Issued: now, ExpiresAt: expires}}, 0, false)
+	added, err := s.oauthConfig.Store.Start(t.Context(), &server.Grant{ID: id, ClientID: "shop", UserID: name,
+		Type:        "test",
+		Permissions: server.Permissions{{Resource: "http://127.0.0.1:8000", Scopes: []string{"reports:read"}}},
+		Created:     now, LastUsed: now, ExpiresAt: expires, MaxExpiresAt: expires},
+		server.Tokens{Access: &server.Access{Digest: id, ID: id, GrantID: id, Issued: now, ExpiresAt: expires}}, 0,
+		false)
 	if err != nil || !added.OK() {
 		t.Fatal(added, err)
 	}
@@ -32,7 +36,8 @@ func TestWhatApplicationsWereGrantedIsListedAndEnded(t *testing.T) {
 	s.grant(t, "alice", "one", time.Now().Add(time.Hour))
 	s.grant(t, "alice", "two", time.Now().Add(time.Hour))
 	all := f.entries("list", "alice")
-	if len(all) != 2 || all[0].Kind != "grant" || all[0].Name != "shop" || !slices.Equal(all[0].Scopes, []string{"reports:read"}) {
+	if len(all) != 2 || all[0].Kind != "grant" || all[0].Name != "shop" ||
+		!slices.Equal(all[0].Scopes, []string{"reports:read"}) {
 		t.Fatalf("%+v", all)
 	}
 	if r := f.run("revoke", "bob", "one"); r.code != 1 {
@@ -57,23 +62,28 @@ func TestAClientFromItsRegistrationToItsEnd(t *testing.T) {
 		}
 		return client
 	}
-	secret := f.want("clients", "add", "-id", "shop", "-name", "Shop", "-owner", "alice", "-redirect", "https://shop.example/cb", "-redirect", "http://127.0.0.1/cb", "-scopes", "openid reports:read")
+	secret := f.want("clients", "add", "-id", "shop", "-name", "Shop", "-owner", "alice", "-redirect",
+		"https://shop.example/cb", "-redirect", "http://127.0.0.1/cb", "-scopes", "openid reports:read")
 	client := check(secret, true)
-	if client.Name != "Shop" || client.Owner != "alice" || len(client.RedirectURIs) != 2 || !slices.Equal(client.Scopes, []string{"openid", "reports:read"}) || !client.Allows("refresh_token") {
+	if client.Name != "Shop" || client.Owner != "alice" || len(client.RedirectURIs) != 2 ||
+		!slices.Equal(client.Scopes, []string{"openid", "reports:read"}) || !client.Allows("refresh_token") {
 		t.Errorf("%+v", client)
 	}
 	another := f.want("clients", "secret", "shop")
 	check(secret, false)
 	check(another, true)
 	f.want("clients", "change", "shop", "-name", "Bigger shop", "-grant", "client_credentials")
-	if client := check(another, true); client.Name != "Bigger shop" || client.Allows("authorization_code") || len(client.RedirectURIs) != 2 {
+	if client := check(another, true); client.Name != "Bigger shop" || client.Allows("authorization_code") ||
+		len(client.RedirectURIs) != 2 {
 		t.Errorf("%+v", client)
 	}
-	if out := f.want("clients", "list"); !strings.Contains(strings.Join(strings.Fields(out), " "), "shop Bigger shop confidential client_credentials alice") {
+	if out := f.want("clients", "list"); !strings.Contains(strings.Join(strings.Fields(out), " "),
+		"shop Bigger shop confidential client_credentials alice") {
 		t.Error(out)
 	}
 	var shown []map[string]any
-	if err := json.Unmarshal([]byte(f.want("clients", "show", "shop", "-json")), &shown); err != nil || len(shown) != 1 || shown[0]["client_id"] != "shop" || shown[0]["client_secret"] != nil {
+	if err := json.Unmarshal([]byte(f.want("clients", "show", "shop", "-json")), &shown); err != nil ||
+		len(shown) != 1 || shown[0]["client_id"] != "shop" || shown[0]["client_secret"] != nil {
 		t.Errorf("%v %v", shown, err)
 	}
 	f.want("clients", "disable", "shop")
@@ -84,7 +94,8 @@ func TestAClientFromItsRegistrationToItsEnd(t *testing.T) {
 	if check(another, true).Disabled {
 		t.Error("still disabled")
 	}
-	if out := f.want("clients", "audit"); !strings.Contains(out, "RFC 9700 §2.6: Issuer") || !strings.Contains(out, "client shop") {
+	if out := f.want("clients", "audit"); !strings.Contains(out, "RFC 9700 §2.6: Issuer") ||
+		!strings.Contains(out, "client shop") {
 		t.Error(out)
 	}
 	f.want("clients", "delete", "shop")
@@ -117,7 +128,8 @@ func TestWhatCannotBeDoneWithClientsSaysSo(t *testing.T) {
 		"an unknown scope":     {"clients add -redirect https://x.example/ -scopes admin", 1, "scope"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			if r := f.run(strings.Fields(row.args)...); r.code != row.code || !strings.Contains(r.err, row.says) || r.out != "" {
+			if r := f.run(strings.Fields(row.args)...); r.code != row.code || !strings.Contains(r.err, row.says) ||
+				r.out != "" {
 				t.Errorf("%+v", r)
 			}
 		})

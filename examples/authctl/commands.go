@@ -57,7 +57,8 @@ func issue(ctx context.Context, c *call) error {
 		return errors.Join(fmt.Errorf("nobody could read the secret, so the token is revoked: %w", err), e)
 	}
 	row := rowOfToken(issued.Token)
-	fmt.Fprintf(c.stderr, "token %s of %s: expires %s, scopes %s\n", row.ID, printable(issued.UserID()), when(row.Expiry), limits(row.Scopes))
+	fmt.Fprintf(c.stderr, "token %s of %s: expires %s, scopes %s\n", row.ID, printable(issued.UserID()),
+		when(row.Expiry), limits(row.Scopes))
 	return nil
 }
 
@@ -104,7 +105,9 @@ func list(ctx context.Context, c *call) error {
 // rowsOf reads a list of a user's, page by page.
 func rowsOf[R any](ctx context.Context, userID string,
 	list func(context.Context, string, backend.Page) ([]R, string, error), rowOf func(R) row) (rows []row, err error) {
-	for one, err := range backend.EveryRow(func(page backend.Page) ([]R, string, error) { return list(ctx, userID, page) }) {
+	for one, err := range backend.EveryRow(func(page backend.Page) ([]R, string, error) {
+		return list(ctx, userID, page)
+	}) {
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +139,8 @@ func revoke(ctx context.Context, c *call) error {
 	for _, kind := range []struct {
 		name   string
 		revoke func(context.Context, string, string) (bool, error)
-	}{{"token", s.tokens.Revoke}, {"session", s.sessions.Revoke}, {"login", s.logins.revoke}, {"grant", s.revokeGrant}} {
+	}{{"token", s.tokens.Revoke}, {"session", s.sessions.Revoke}, {"login", s.logins.revoke},
+		{"grant", s.revokeGrant}} {
 		found, err := kind.revoke(ctx, userID, id)
 		if err != nil {
 			return err
@@ -161,7 +165,8 @@ func revokeAll(ctx context.Context, c *call, s *service, userID string) error {
 	for _, kind := range []struct {
 		name   string
 		revoke func(context.Context, string) (int, error)
-	}{{"one-time tokens", s.oneTime.RevokeAll}, {"sessions", s.sessions.RevokeAll}, {"logins", s.logins.revokeAll}, {"grants", s.oauth.RevokeAll}, {"tokens", s.tokens.RevokeAll}} {
+	}{{"one-time tokens", s.oneTime.RevokeAll}, {"sessions", s.sessions.RevokeAll}, {"logins", s.logins.revokeAll},
+		{"grants", s.oauth.RevokeAll}, {"tokens", s.tokens.RevokeAll}} {
 		n, err := kind.revoke(ctx, userID)
 		if err != nil { // the others end all the same
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
@@ -196,7 +201,8 @@ func audit(ctx context.Context, c *call) error {
 		if _, err := s.users.find(ctx, c.args[0]); err != nil {
 			return named(err, c.args[0])
 		}
-		fmt.Fprintf(c.stderr, "nothing is kept of tokens of %s that ended; a service without KeepEnded removes it\n", printable(c.args[0]))
+		fmt.Fprintf(c.stderr, "nothing is kept of tokens of %s that ended; a service without KeepEnded removes it\n",
+			printable(c.args[0]))
 	}
 	rows := make([]endedRow, 0, len(ended))
 	for _, token := range ended {
@@ -258,7 +264,8 @@ func (s stored) Purge(ctx context.Context, limit int) (int, error) {
 // keys shows and replaces the keys that sign JWTs. What changes, a running
 // service finds within a minute.
 func keys(ctx context.Context, c *call) error {
-	file := c.flags.String("key", "", "`file` of the application key (default: beside the SQLite file; required for a server)")
+	file := c.flags.String("key", "", "`file` of the application key (default: beside the SQLite file; required for "+
+		"a server)")
 	if err := c.parse(1, 2); err != nil {
 		return err
 	}

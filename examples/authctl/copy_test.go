@@ -120,7 +120,8 @@ func checkMove(t *testing.T, c copier) {
 	token, revoked, cookie := before.login(alice), before.login(alice), before.signIn("alice", "correct-horse-battery")
 	access, refresh := before.pair("alice", "correct-horse-battery")
 	_, used := before.pair("alice", "correct-horse-battery")
-	before.want(204, "POST", "/session/password", before.signIn("bob", "staple-tractor-lamp"), "old", "staple-tractor-lamp",
+	before.want(204, "POST", "/session/password", before.signIn("bob", "staple-tractor-lamp"), "old",
+		"staple-tractor-lamp",
 		"new", "another-lamp-burns")
 	if r := c.run(t); !strings.Contains(r.err, "not the last one") {
 		t.Errorf("got %s, want to be told that the run is not the last one", r.err)
@@ -135,7 +136,8 @@ func checkMove(t *testing.T, c copier) {
 	began := time.Now()
 	r := c.run(t, "-final")
 	t.Logf("the final run took %v\n%s", time.Since(began).Round(time.Millisecond), r.out)
-	if !regexp.MustCompile(`(?m)^knox tokens +(\d+) +(\d+) `).MatchString(r.out) || !strings.Contains(r.err, "application key") {
+	if !regexp.MustCompile(`(?m)^knox tokens +(\d+) +(\d+) `).MatchString(r.out) ||
+		!strings.Contains(r.err, "application key") {
 		t.Errorf("got %s%s, want a table and what to do next", r.out, r.err)
 	}
 	c.refused(t, "had its final run")
@@ -194,7 +196,8 @@ func load(t *testing.T, f file, n int) {
 			tokens[i] = transfer.KnoxToken{Record: &knox.Record{UserID: user, ID: backend.NewIDOf(user), Digest: digest,
 				Created: now, ExpiresAt: now.Add(time.Hour)}}
 		}
-		if added, err := records.Import(t.Context(), transfer.KnoxTokens, tokens, now); err != nil || added != len(tokens) {
+		if added, err := records.Import(t.Context(), transfer.KnoxTokens, tokens, now); err != nil ||
+			added != len(tokens) {
 			t.Fatalf("%d were added: %v", added, err)
 		}
 		n -= len(tokens)
@@ -247,7 +250,8 @@ func TestUnitCopyGoesOnAfterKill9(t *testing.T) {
 	}
 	r := c.run(t)
 	added := 0
-	if _, err := fmt.Sscanf(line(r.out, "knox tokens"), "%d %d %d", new(int), new(int), &added); err != nil || added == 0 ||
+	if _, err := fmt.Sscanf(line(r.out, "knox tokens"), "%d %d %d", new(int), new(int), &added); err != nil ||
+		added == 0 ||
 		added >= tokens {
 		t.Errorf("got %d tokens that the second run added, want a part of %d: %v\n%s", added, tokens, err, r.out)
 	}

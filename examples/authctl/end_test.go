@@ -44,8 +44,10 @@ func TestUnitEnd(t *testing.T) {
 			}
 
 			r := f.run("end", "-since", since)
-			if r.code != 0 || line(r.out, "tokens") != "2" || line(r.out, "sessions") != "1" || line(r.out, "logins") != "1" ||
-				!strings.Contains(r.err, "until they expire") || !strings.Contains(r.err, "5 minutes earlier than -since") {
+			if r.code != 0 || line(r.out, "tokens") != "2" || line(r.out, "sessions") != "1" ||
+				line(r.out, "logins") != "1" ||
+				!strings.Contains(r.err, "until they expire") ||
+				!strings.Contains(r.err, "5 minutes earlier than -since") {
 				t.Errorf("got %+v, want two tokens, one of all others, and to be told of the 5 minutes", r)
 			}
 			for _, proof := range append(proofs, early) {

@@ -52,16 +52,24 @@ type command struct {
 }
 
 var commands = []command{
-	{"issue", "USER [-name NAME] [-scopes \"A B\"] [-ttl 10h | -no-expiry]", "make a token; its secret, and nothing else, goes to stdout", issue},
-	{"list", "USER [-json]", "show the user's tokens, sessions, logins by JWT and what applications were granted", list},
+	{"issue", "USER [-name NAME] [-scopes \"A B\"] [-ttl 10h | -no-expiry]",
+		"make a token; its secret, and nothing else, goes to stdout", issue},
+	{"list", "USER [-json]", "show the user's tokens, sessions, logins by JWT and what applications were granted",
+		list},
 	{"revoke", "USER ID | USER -all", "end a token, session, login or grant, or all that the user has", revoke},
 	{"audit", "USER [-json]", "show the tokens that ended lately, and why", audit},
 	{"keys", "list | rotate | promote ID | retire ID [-key FILE]", "show or replace the keys that sign JWTs", keys},
-	{"clients", "list | add | audit | show ID | change ID | secret ID | disable ID | enable ID | delete ID [flags]", "manage the applications of the authorization server; add and secret print the secret alone; audit lists what is weaker than RFC 9700 recommends", clients},
+	{"clients", "list | add | audit | show ID | change ID | secret ID | disable ID | enable ID | delete ID [flags]",
+		"manage the applications of the authorization server; add and secret print the secret alone; audit lists " +
+			"what is weaker than RFC 9700 recommends", clients},
 	{"purge", "", "remove all that has expired, and count it", purge},
-	{"copy", "-to STORE [-from STORE] [-state FILE] [-final]", "copy everything to another store; a run without -final may be made while the service runs", copyAll},
-	{"end", "-all | -since TIME", "end everything that was issued to all users, or since a time: after a leak, and after a backup was restored", endAll},
-	{"migrate", "[-schema sqlite | postgresql | mysql]", "print the SQL that brings the tables of the stores to the newest version, for people who apply it themselves; with -schema, all tables for an empty database, without a connection", migrate},
+	{"copy", "-to STORE [-from STORE] [-state FILE] [-final]", "copy everything to another store; a run without " +
+		"-final may be made while the service runs", copyAll},
+	{"end", "-all | -since TIME", "end everything that was issued to all users, or since a time: after a leak, and " +
+		"after a backup was restored", endAll},
+	{"migrate", "[-schema sqlite | postgresql | mysql]", "print the SQL that brings the tables of the stores to the " +
+		"newest version, for people who apply it themselves; with -schema, all tables for an empty database, without " +
+		"a connection", migrate},
 }
 
 // call is one use of a command.
@@ -83,7 +91,8 @@ func misused(format string, a ...any) error { return usageError{fmt.Errorf(forma
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := &call{flags: newFlags("authctl"), stdout: stdout, stderr: stderr}
 	c.flags.StringVar(&c.db, "db", "sqlite:gatewarden-demo.db", "the service's `store`: "+database.Forms)
-	c.flags.StringVar(&c.notify, "notify", "", "the sqlstore.Config.NotifyChannel of the service, if it has a `channel` of "+
+	c.flags.StringVar(&c.notify, "notify", "", "the sqlstore.Config.NotifyChannel of the service, if it has a "+
+		"`channel` of "+
 		"PostgreSQL: its caches then hear at once what ends here")
 	err := c.command(ctx, args)
 	switch {
@@ -191,7 +200,8 @@ func (c *call) usage(w io.Writer) {
 	fmt.Fprintln(w, "usage:")
 	for _, command := range commands {
 		if name := c.flags.Name(); name == command.name || name == "authctl" {
-			fmt.Fprintf(w, "  authctl [-db STORE] [-notify CHANNEL] %s\n\t%s\n", strings.TrimSpace(command.name+" "+command.arguments), command.about)
+			fmt.Fprintf(w, "  authctl [-db STORE] [-notify CHANNEL] %s\n\t%s\n",
+				strings.TrimSpace(command.name+" "+command.arguments), command.about)
 		}
 	}
 	c.flags.SetOutput(w)

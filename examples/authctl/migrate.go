@@ -10,7 +10,8 @@ import (
 )
 
 // migrate prints the SQL that brings the tables of the stores to the newest version. It changes nothing. It is for
-// services that set sqlstore.Config.ManualMigrations. The tables of the service's own users are not in it. In Redis there are no tables.
+// services that set sqlstore.Config.ManualMigrations. The tables of the service's own users are not in it. In Redis
+// there are no tables.
 func migrate(ctx context.Context, c *call) error {
 	engine := c.flags.String("schema", "", "print all tables for an empty database of this `engine`: sqlite, "+
 		"postgresql or mysql")

@@ -61,7 +61,8 @@ func (f file) stores() error {
 		f.t.Fatal(err)
 	}
 	defer db.Close()
-	return errors.Join(opened(ctx, db, sqlstore.Knox), opened(ctx, db, sqlstore.Sessions), opened(ctx, db, sqlstore.JWT),
+	return errors.Join(opened(ctx, db, sqlstore.Knox), opened(ctx, db, sqlstore.Sessions),
+		opened(ctx, db, sqlstore.JWT),
 		opened(ctx, db, sqlstore.JWTKeys), opened(ctx, db, sqlstore.OAuth), opened(ctx, db, sqlstore.External),
 		opened(ctx, db, sqlstore.OneTime), opened(ctx, db, sqlstore.Throttle))
 }
@@ -126,7 +127,8 @@ func TestUnitMigratePrintsTheNextVersion(t *testing.T) {
 	script := `CREATE TABLE gatewarden_schema (component VARCHAR(64) NOT NULL PRIMARY KEY, version INTEGER NOT NULL,
 		checksum VARCHAR(80) NOT NULL);`
 	old := 0
-	for _, component := range []string{"owners", "knox", "sessions", "jwt", "jwtkeys", "oauth", "login", "onetime", "throttle"} {
+	for _, component := range []string{"owners", "knox", "sessions", "jwt", "jwtkeys", "oauth", "login", "onetime",
+		"throttle"} {
 		var versions []string
 		for {
 			text, err := os.ReadFile(fmt.Sprint(folder, component, "_", len(versions)+1, ".sql"))
@@ -140,7 +142,8 @@ func TestUnitMigratePrintsTheNextVersion(t *testing.T) {
 			old++
 		}
 		script += strings.ReplaceAll(strings.Join(versions, "\n"), "{prefix}", "gatewarden_") +
-			fmt.Sprintf("\nINSERT INTO gatewarden_schema VALUES ('%s', %d, '%s');\n", component, len(versions), checksum(versions))
+			fmt.Sprintf("\nINSERT INTO gatewarden_schema VALUES ('%s', %d, '%s');\n", component, len(versions),
+				checksum(versions))
 	}
 	if old == 0 {
 		t.Fatal("no component has two versions")

@@ -76,7 +76,8 @@ func rowOfLogin(f *jwt.Family) row {
 }
 
 func rowOfEnded(t *knox.EndedToken) endedRow {
-	return endedRow{known{"token", t.ID, t.Name, t.UserAgent, t.IP, limit(t.Scopes, t.Limited), t.Created, instant(t.LastUsed)}, t.EndedAt, t.Reason}
+	return endedRow{known{"token", t.ID, t.Name, t.UserAgent, t.IP, limit(t.Scopes, t.Limited), t.Created,
+		instant(t.LastUsed)}, t.EndedAt, t.Reason}
 }
 
 func writeRows(w io.Writer, rows []row) error {
@@ -91,7 +92,8 @@ func writeRows(w io.Writer, rows []row) error {
 func writeEnded(w io.Writer, rows []endedRow) error {
 	lines := [][]string{{"ID", "NAME", "CREATED", "LAST USED", "ENDED", "WHY", "IP", "SCOPES"}}
 	for _, r := range rows {
-		lines = append(lines, []string{r.ID, r.label(), when(&r.Created), when(r.LastUsed), when(&r.Ended), string(r.Reason), cmp.Or(r.IP, "-"), limits(r.Scopes)})
+		lines = append(lines, []string{r.ID, r.label(), when(&r.Created), when(r.LastUsed), when(&r.Ended),
+			string(r.Reason), cmp.Or(r.IP, "-"), limits(r.Scopes)})
 	}
 	return writeTable(w, lines)
 }
@@ -99,7 +101,8 @@ func writeEnded(w io.Writer, rows []endedRow) error {
 func writeKeys(w io.Writer, infos []jwt.KeyInfo) error {
 	lines := [][]string{{"STATE", "ALGORITHM", "ID", "CREATED", "SIGNS FROM", "TRUSTED UNTIL"}}
 	for _, i := range infos {
-		lines = append(lines, []string{string(i.State), string(i.Algorithm), i.ID, when(&i.Created), when(&i.Signs), when(instant(i.ExpiresAt))})
+		lines = append(lines, []string{string(i.State), string(i.Algorithm), i.ID, when(&i.Created), when(&i.Signs),
+			when(instant(i.ExpiresAt))})
 	}
 	return writeTable(w, lines)
 }

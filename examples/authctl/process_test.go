@@ -115,7 +115,8 @@ func (f file) entries(args ...string) (all []entry) {
 	f.t.Helper()
 	text := f.want(append(args, "-json")...)
 	var raw []map[string]any
-	if err := errors.Join(json.Unmarshal([]byte(text), &all), json.Unmarshal([]byte(text), &raw)); err != nil || all == nil {
+	if err := errors.Join(json.Unmarshal([]byte(text), &all), json.Unmarshal([]byte(text), &raw)); err != nil ||
+		all == nil {
 		f.t.Fatalf("%v: %v\n%s", args, err, text)
 	}
 	for i := range all {

@@ -89,12 +89,14 @@ func (s *service) open(ctx context.Context) (err error) {
 func (s *service) openOAuth() (err error) {
 	s.oauthConfig = server.Config{
 		Issuer: "http://127.0.0.1:8000", Store: s.grants, LoadUser: s.users.load,
-		SignIn:    func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
-		Resources: []server.Resource{{ID: "http://127.0.0.1:8000"}, {ID: "http://127.0.0.1:8001/"}, {ID: "http://127.0.0.1:8002/"}},
+		SignIn: func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
+		Resources: []server.Resource{{ID: "http://127.0.0.1:8000"}, {ID: "http://127.0.0.1:8001/"},
+			{ID: "http://127.0.0.1:8002/"}},
 		// As in the service.
 		Limit: server.NoLimit, ClientLimit: server.NoLimit, DeveloperLimit: server.NoLimit,
 	}
-	for _, name := range append([]string{"openid", "profile", "email", "address", "phone", "offline_access"}, scopes...) {
+	for _, name := range append([]string{"openid", "profile", "email", "address", "phone", "offline_access"},
+		scopes...) {
 		s.oauthConfig.Scopes = append(s.oauthConfig.Scopes, server.Scope{Name: name})
 	}
 	s.oauth, err = server.New(s.oauthConfig)
@@ -135,7 +137,8 @@ func (s *service) keyring(ctx context.Context, file string) (*jwt.Keyring, error
 	if err != nil {
 		return nil, err
 	}
-	return jwt.NewKeyring(ctx, jwt.KeyringConfig{Store: store, Keys: []auth.Secret{auth.Secret(key)}, Logger: slog.New(slog.DiscardHandler)})
+	return jwt.NewKeyring(ctx, jwt.KeyringConfig{Store: store, Keys: []auth.Secret{auth.Secret(key)},
+		Logger: slog.New(slog.DiscardHandler)})
 }
 
 // user is a user of the service, as far as it matters here.

@@ -52,7 +52,8 @@ func (us redisUsers) check(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("-db: the users cannot be read: %w", err)
 	case !made:
-		return errors.New("-db: there are no users under this prefix in this Redis; the service makes them when it starts")
+		return errors.New("-db: there are no users under this prefix in this Redis; the service makes them when it " +
+			"starts")
 	}
 	return nil
 }

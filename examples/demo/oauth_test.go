@@ -363,7 +363,8 @@ func TestClientsOfAFile(t *testing.T) {
 		}
 	}
 	write(`[{"client_id": "mine", "client_secret": "a-secret-of-24-characters", "client_name": "Mine",
-		"grant_types": ["client_credentials"], "scope": "reports:read", "token_endpoint_auth_method": "client_secret_post",
+		"grant_types": ["client_credentials"], "scope": "reports:read",
+		"token_endpoint_auth_method": "client_secret_post",
 		"software_id": "x"},
 		{"client_id": "bare", "redirect_uris": ["http://127.0.0.1/callback"]},
 		{"client_id": "tv", "redirect_uris": ["http://127.0.0.1/callback"],

@@ -59,7 +59,8 @@ func (u benchUser) UserID() string { return string(u) }
 // BenchmarkKnoxRequest is a request with a token, through the guard.
 func BenchmarkKnoxRequest(b *testing.B) {
 	request := func(b *testing.B, store knox.Store) {
-		tokens, err := knox.New(knox.Config{Store: store, LoadUser: func(_ context.Context, id string) (auth.User, error) {
+		tokens, err := knox.New(knox.Config{Store: store, LoadUser: func(_ context.Context, id string) (
+			auth.User, error) {
 			return benchUser(id), nil
 		}})
 		if err != nil {

@@ -131,7 +131,8 @@ func (c *change) tryBump(version string) {
 	c.do(version, "try set", cryptorand.Text(), millis(versionTTL))
 }
 
-// trySet is set for a change that may not fail because the memory of the server is full. Then the value stays as it was.
+// trySet is set for a change that may not fail because the memory of the server is full. Then the value stays as it
+// was.
 func (c *change) trySet(key string, value any, ttl time.Duration) {
 	c.do(key, "try set", encode(value), millis(ttl))
 }

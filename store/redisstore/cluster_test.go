@@ -109,7 +109,8 @@ func moveSlots(t *testing.T, cluster *testserver.Cluster) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var slots []int
-	for _, tag := range []tag{tagOfOwner("alice"), tagOfOwner("bob"), tagOfOwner("web"), "clients", "throttle", "external"} {
+	for _, tag := range []tag{tagOfOwner("alice"), tagOfOwner("bob"), tagOfOwner("web"), "clients", "throttle",
+		"external"} {
 		slots = append(slots, cluster.Slot(t, "{"+string(tag)+"}"))
 	}
 	var done sync.WaitGroup
@@ -164,7 +165,8 @@ func TestHalfMovedSlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := testPlace{option, "x:"}.open(t, Config{MaxCached: -1, Timeout: time.Second, Logger: slog.New(slog.DiscardHandler)})
+	db := testPlace{option, "x:"}.open(
+		t, Config{MaxCached: -1, Timeout: time.Second, Logger: slog.New(slog.DiscardHandler)})
 	store := Knox(db)
 	var records []*knox.Record
 	for range 6 {
@@ -177,7 +179,8 @@ func TestHalfMovedSlot(t *testing.T) {
 		for _, r := range records {
 			wantFound(t, store, r, true)
 		}
-		if all, err := store.List(t.Context(), "alice", "", 10, records[0].Created); len(all) != len(records) || err != nil {
+		if all, err := store.List(t.Context(), "alice", "", 10, records[0].Created); len(all) != len(records) ||
+			err != nil {
 			t.Errorf("alice has %d, %v", len(all), err)
 		}
 		ids, err := store.RevokeAll(t.Context(), "alice", "", "", endNow())

@@ -24,7 +24,8 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 		return errors.New("redisstore: ReplicaOnly is set, but a replica may have a token that was revoked already")
 	}
 	if option.ConnLifetime != 0 {
-		return errors.New("redisstore: ConnLifetime is set, but a change that is under way when a connection ends by it " +
+		return errors.New("redisstore: ConnLifetime is set, but a change that is under way when a connection ends by " +
+			"it " +
 			"may be made twice, so that the first use of a token is taken for the second one")
 	}
 	if option.ClusterOption.MaxMovedRedirections == 0 {
@@ -94,8 +95,10 @@ func unreachable(option rueidis.ClientOption, err error) error {
 	}
 	var network *net.OpError
 	switch {
-	case option.TLSConfig != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)):
-		return fmt.Errorf("redisstore: %s did not finish the TLS handshake in time; it may not speak TLS: %w", where, err)
+	case option.TLSConfig != nil && (errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, os.ErrDeadlineExceeded)):
+		return fmt.Errorf("redisstore: %s did not finish the TLS handshake in time; it may not speak TLS: %w", where,
+			err)
 	case option.TLSConfig == nil && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
 		return fmt.Errorf("redisstore: %s closed the connection at once; it may speak TLS only: %w", where, err)
 	case errors.As(err, &network):
@@ -110,7 +113,8 @@ func (db *DB) check(ctx context.Context) error {
 	defer cancel()
 	for address, node := range db.client.Nodes() {
 		info, err := infoOf(ctx, node)
-		if _, answered := rueidis.IsRedisErr(err); err != nil && !answered && db.client.Mode() == rueidis.ClientModeCluster {
+		if _, answered := rueidis.IsRedisErr(err); err != nil && !answered &&
+			db.client.Mode() == rueidis.ClientModeCluster {
 			continue // Ping tells whether it is a master
 		}
 		if err != nil {
@@ -139,7 +143,8 @@ func (db *DB) checkNode(ctx context.Context, address string, info map[string]str
 		return fmt.Errorf("redisstore: %s: %s", address, hints["READONLY"])
 	}
 	if info["aof_enabled"] == "0" {
-		db.config.Logger.WarnContext(ctx, "redisstore: without an append-only file, a crash of the server loses what was "+
+		db.config.Logger.WarnContext(ctx, "redisstore: without an append-only file, a crash of the server loses what "+
+			"was "+
 			"written since its last snapshot; set appendonly yes", "address", address)
 	}
 	return nil

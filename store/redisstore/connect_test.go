@@ -15,7 +15,8 @@ import (
 func TestConnLifetimeIsRefused(t *testing.T) {
 	place := onNode(t)
 	place.option.ConnLifetime = time.Minute
-	wantOutage(t, "a lifetime of connections", failedOpen(t, place.option, Config{Prefix: place.prefix}), "ConnLifetime")
+	wantOutage(t, "a lifetime of connections", failedOpen(t, place.option, Config{Prefix: place.prefix}),
+		"ConnLifetime")
 }
 
 func TestReplicasAreNotRead(t *testing.T) {

@@ -53,7 +53,8 @@ func (c Config) checked() (Config, error) {
 	case len(c.Prefix) > maxPrefix:
 		return c, fmt.Errorf("redisstore: Config.Prefix has more than %d characters", maxPrefix)
 	case strings.Trim(c.Prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.-") != "":
-		return c, fmt.Errorf("redisstore: Config.Prefix %q has other characters than letters, digits and :_.-", c.Prefix)
+		return c,
+			fmt.Errorf("redisstore: Config.Prefix %q has other characters than letters, digits and :_.-", c.Prefix)
 	case c.Timeout < 0:
 		return c, fmt.Errorf("redisstore: Config.Timeout is %v, which is negative", c.Timeout)
 	}

@@ -1,6 +1,7 @@
 // Package redisstore has the stores of every backend in Redis, on one server, with Sentinel, or in a Cluster.
 //
-//	db, err := redisstore.Open(ctx, rueidis.ClientOption{InitAddress: []string{"127.0.0.1:6379"}}, redisstore.Config{})
+//	client := rueidis.ClientOption{InitAddress: []string{"127.0.0.1:6379"}}
+//	db, err := redisstore.Open(ctx, client, redisstore.Config{})
 //	tokens, err := knox.New(knox.Config{Store: redisstore.Knox(db), …})
 //
 // [Knox], [Sessions] and [OAuth] keep what they read in the memory of the process. Redis tells each process at once

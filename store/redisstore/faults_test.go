@@ -18,7 +18,8 @@ import (
 func tokenOf(userID string) *knox.Record {
 	now := backend.StoreTime(time.Now())
 	digest := backend.TokenDigest(backend.NewToken("", userID, backend.DefaultTokenLength), "")
-	return &knox.Record{Digest: digest, ID: backend.NewID(), UserID: userID, Created: now, ExpiresAt: now.Add(time.Hour)}
+	return &knox.Record{Digest: digest, ID: backend.NewID(), UserID: userID, Created: now,
+		ExpiresAt: now.Add(time.Hour)}
 }
 
 func endNow() knox.Ending {
@@ -218,14 +219,16 @@ func TestForeignValues(t *testing.T) {
 	r := tokenOf("alice")
 	tag := tagOfOwner("alice")
 	key, list := db.key(knoxTokens, tag, r.Digest), db.key(knoxLists, tag, "alice")
-	for _, value := range []string{"", "{", "[]", `{"v":1}{}`, `{"v":1,"u":"alice"}}`, `{"v":1,"unknown":1}`, `{"v":2}`, "\x00"} {
+	for _, value := range []string{"", "{", "[]", `{"v":1}{}`, `{"v":1,"u":"alice"}}`, `{"v":1,"unknown":1}`,
+		`{"v":2}`, "\x00"} {
 		node.Do(t, "SET", key, value)
 		got, err := store.Find(t.Context(), r.Digest)
 		if !errors.Is(err, ErrUnreadable) || got != nil {
 			t.Errorf("%q: found %v, %v", value, got, err)
 		}
 		wantOutage(t, "an unreadable value", err, key)
-		if err := store.Touch(t.Context(), knox.Touch{Digest: r.Digest, Used: r.Created}); !errors.Is(err, ErrUnreadable) {
+		if err := store.Touch(t.Context(), knox.Touch{Digest: r.Digest, Used: r.Created}); !errors.Is(
+			err, ErrUnreadable) {
 			t.Errorf("%q: touched with %v", value, err)
 		}
 	}

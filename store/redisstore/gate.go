@@ -62,14 +62,14 @@ func (g *gate) close(ctx context.Context, c *change) {
 	command := g.db.client.B().Set().Key(g.key).Value(g.id).Nx().Px(gateTTL).Build()
 	var answer *rueidis.RedisError
 	if errors.As(g.db.client.Do(ctx, command).Error(), &answer) {
-		// Another change has closed it, or it cannot be closed, as with a full memory. Without an answer this change may
-		// have closed it, and so must open it.
+		// Another change has closed it, or it cannot be closed, as with a full memory. Without an answer this change
+		// may have closed it, and so must open it.
 		g.id = ""
 	}
 }
 
-// open opens the gate if this change has closed it and was not made. It does so also if the request is gone. If the gate
-// has ended by itself meanwhile, it is forgotten, and may belong to another change by now.
+// open opens the gate if this change has closed it and was not made. It does so also if the request is gone. If the
+// gate has ended by itself meanwhile, it is forgotten, and may belong to another change by now.
 func (g *gate) open() {
 	if g.id == "" {
 		return

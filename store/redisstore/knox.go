@@ -158,7 +158,8 @@ func (s *knoxStore) Add(ctx context.Context, record *knox.Record, limit int, evi
 	var added knox.Added
 	err := s.db.transact(ctx, record.UserID, func(ctx context.Context, c *change) error {
 		added = knox.Added{}
-		if err := c.read(ctx, s.db.key(knoxTokens, t, record.Digest), s.db.key(knoxVersion, t, record.UserID)); err != nil {
+		if err := c.read(ctx, s.db.key(knoxTokens, t, record.Digest),
+			s.db.key(knoxVersion, t, record.UserID)); err != nil {
 			return err
 		}
 		if c.exists(s.db.key(knoxTokens, t, record.Digest)) {
@@ -277,7 +278,8 @@ func (s *knoxStore) Touch(ctx context.Context, touch knox.Touch) error {
 			s.prolong(c, t, r, touch.Used)
 		}
 		if use.LastUsed != microsOf(r.LastUsed) || moved {
-			c.set(s.db.key(knoxUses, t, touch.Digest), use, slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Slide, touch.Used))
+			c.set(s.db.key(knoxUses, t, touch.Digest), use, slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Slide,
+				touch.Used))
 		}
 		return true, nil
 	})

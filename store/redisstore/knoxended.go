@@ -65,7 +65,8 @@ func decodeEnded(key, userID, member string) (*knox.EndedToken, error) {
 		return nil, err
 	}
 	return &knox.EndedToken{ID: id, UserID: userID, Name: r.Name, Scopes: r.Scopes, Limited: r.Limited,
-		Created: r.Created.time(), LastUsed: r.LastUsed.time(), EndedAt: r.Ended.time(), Reason: knox.EndReason(r.Reason),
+		Created: r.Created.time(), LastUsed: r.LastUsed.time(), EndedAt: r.Ended.time(), Reason: knox.EndReason(
+			r.Reason),
 		IP: r.IP, UserAgent: r.UserAgent}, nil
 }
 

@@ -20,7 +20,8 @@ func BenchmarkOAuthFindAccess(b *testing.B) {
 		g := &server.Grant{ID: backend.NewIDOf("alice"), ClientID: "web", UserID: "alice", Created: now,
 			ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
 		digest := backend.TokenDigest(backend.NewToken("", "alice", backend.DefaultTokenLength), "")
-		tokens := server.Tokens{Access: &server.Access{Digest: digest, GrantID: g.ID, Issued: now, ExpiresAt: g.ExpiresAt}}
+		tokens := server.Tokens{Access: &server.Access{Digest: digest, GrantID: g.ID, Issued: now,
+			ExpiresAt: g.ExpiresAt}}
 		if added, err := store.Start(b.Context(), g, tokens, 0, false); !added.OK() || err != nil {
 			b.Fatal(added, err)
 		}

@@ -135,7 +135,8 @@ func (s *oauthStore) Approve(ctx context.Context, a server.Approval) (server.Add
 	case !fresh:
 		return server.Added{Answered: true}, nil
 	}
-	added, unchanged, err := s.addGrant(ctx, a.Grant, func(ctx context.Context, c *change, t tag) (server.Added, error) {
+	added, unchanged, err := s.addGrant(ctx, a.Grant, func(ctx context.Context, c *change, t tag) (
+		server.Added, error) {
 		return s.approve(ctx, c, t, a)
 	})
 	if unchanged || added.Answered {

@@ -19,7 +19,8 @@ func TestOAuthApprovalsThatComeToNothing(t *testing.T) {
 	}
 	page := func(userID string) string {
 		digest := o.digest(userID)
-		err := o.store.AddInteraction(t.Context(), &server.Interaction{ID: backend.NewID(), Digest: digest, UserID: userID,
+		err := o.store.AddInteraction(t.Context(), &server.Interaction{ID: backend.NewID(), Digest: digest,
+			UserID:  userID,
 			Created: o.now, ExpiresAt: o.now.Add(time.Hour)}, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +78,8 @@ func TestOAuthSessionsWithOtherIdentifiers(t *testing.T) {
 	}
 }
 
-// The index that a limit reads has no grant that ended, so a client that starts grants all day costs the same each time.
+// The index that a limit reads has no grant that ended, so a client that starts grants all day costs the same each
+// time.
 func TestOAuthLimitsReadLiveGrantsOnly(t *testing.T) {
 	o := newOAuthTest(t, openTest(t, Config{MaxCached: -1}))
 	for range 20 {

@@ -76,7 +76,8 @@ func (o oauthTest) good(tokens server.Tokens) bool {
 // keys returns all keys, without their prefix.
 func (o oauthTest) keys() []string {
 	o.Helper()
-	keys, err := o.db.client.Do(o.Context(), o.db.client.B().Keys().Pattern(o.db.config.Prefix+"*").Build()).AsStrSlice()
+	keys, err := o.db.client.Do(o.Context(),
+		o.db.client.B().Keys().Pattern(o.db.config.Prefix+"*").Build()).AsStrSlice()
 	if err != nil {
 		o.Fatal(err)
 	}
@@ -92,7 +93,8 @@ func TestOAuthKeys(t *testing.T) {
 		RequestExpires: o.now.Add(time.Hour), Remember: &server.Consent{UserID: "alice", ClientID: "web",
 			Permissions: g.Permissions, Created: o.now, Updated: o.now}}))
 	tokens, next := o.tokens(g), o.tokens(g)
-	if verdict, err := o.store.Redeem(t.Context(), code.Digest, o.now, tokens); verdict != server.Redeemed || err != nil {
+	if verdict, err := o.store.Redeem(t.Context(), code.Digest, o.now, tokens); verdict != server.Redeemed ||
+		err != nil {
 		t.Fatal(verdict, err)
 	}
 	rotation, err := o.store.Rotate(t.Context(), tokens.Refresh.Digest, o.now, 0, next)
@@ -240,7 +242,8 @@ func TestOAuthFullMemory(t *testing.T) {
 	}
 	_, err = o.store.Rotate(t.Context(), fifthTokens.Refresh.Digest, o.now, 0, o.tokens(fifth))
 	wantOutage(t, "a refresh with a full memory", err, "memory of the server is full")
-	if ok, err := o.store.RemoveAccess(t.Context(), fifthTokens.Access.Digest); !ok || err != nil || o.good(fifthTokens) {
+	if ok, err := o.store.RemoveAccess(t.Context(), fifthTokens.Access.Digest); !ok || err != nil ||
+		o.good(fifthTokens) {
 		t.Errorf("RemoveAccess: %v, %v", ok, err)
 	}
 	if ids, err := o.store.Withdraw(t.Context(), "carol", "web", o.now); len(ids) != 1 || err != nil {

@@ -100,7 +100,8 @@ func TestUnitPlacesLiveAsLongAsTheirRecords(t *testing.T) {
 	if err := db.client.Do(t.Context(), soon).Error(); err != nil { // as if the session had been used for a year
 		t.Fatal(err)
 	}
-	if err := Sessions(db).Touch(t.Context(), session.Touch{Digest: digest, Used: s.Created.Add(time.Minute)}); err != nil {
+	if err := Sessions(db).Touch(t.Context(),
+		session.Touch{Digest: digest, Used: s.Created.Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	if ttl := ttlOf(sessionPlaces); ttl < placeTTL-time.Minute {

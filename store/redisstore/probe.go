@@ -24,7 +24,8 @@ func (db *DB) probe(ctx context.Context) error {
 	}
 	var reply *rueidis.RedisError
 	if errors.As(err, &reply) && strings.Contains(reply.Error(), "OOM ") {
-		db.config.Logger.WarnContext(ctx, "redisstore: the memory of the server is full, so that logins fail", "error", err)
+		db.config.Logger.WarnContext(ctx, "redisstore: the memory of the server is full, so that logins fail",
+			"error", err)
 		return nil
 	}
 	return err

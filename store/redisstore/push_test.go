@@ -377,7 +377,8 @@ func TestUnitPushWhileTheServerIsSilent(t *testing.T) {
 				good, err := h.find[1]()
 				switch since := began.Sub(stopped); {
 				case good && since > believedFor+100*time.Millisecond: // the signal takes a moment
-					t.Fatalf("got that it is good %v after the server fell silent, want an error after %v", since, believedFor)
+					t.Fatalf("got that it is good %v after the server fell silent, want an error after %v", since,
+						believedFor)
 				case !good && err == nil:
 					t.Fatalf("got that it is not there %v after the server fell silent, want an error", since)
 				case since > 10*believedFor:

@@ -73,7 +73,8 @@ func (db *DB) membersAfter(ctx context.Context, index, after string, limit int) 
 
 // membersWith returns the members of an index of change.list that begin with prefix, at most limit, in rising order.
 func (db *DB) membersWith(ctx context.Context, index, prefix string, limit int) ([]string, error) {
-	command := db.client.B().Zrangebylex().Key(index).Min("["+prefix).Max("("+prefix+"\xff").Limit(0, int64(limit)).Build()
+	command := db.client.B().Zrangebylex().Key(index).Min("["+prefix).Max("("+prefix+"\xff").Limit(
+		0, int64(limit)).Build()
 	return listOf(index, db.client.Do(ctx, command))
 }
 

@@ -71,7 +71,8 @@ func TestACL(t *testing.T) {
 
 	err := failedOpen(t, option, Config{Prefix: "other:"})
 	wantOutage(t, "keys that the user may not read", err, "the user of Redis may not do this")
-	for _, command := range []string{"evalsha", "get", "set", "del", "pttl", "pexpire", "persist", "zadd", "zrem", "zcard",
+	for _, command := range []string{"evalsha", "get", "set", "del", "pttl", "pexpire", "persist", "zadd",
+		"zrem", "zcard",
 		"zremrangebyscore"} {
 		node.Do(t, "ACL", "SETUSER", "app", "-"+command)
 		err := failedOpen(t, option, Config{Prefix: "gatewarden:"})

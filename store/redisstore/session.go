@@ -41,7 +41,8 @@ type sessionRow struct {
 func sessionRowOf(r *session.Record) sessionRow {
 	return sessionRow{Version: 1, ID: r.ID, UserID: r.UserID, Owner: r.Owner, Scopes: r.Scopes, Limited: r.Limited,
 		Remembered: r.Remembered, Created: microsOf(r.Created), Expires: microsOf(r.ExpiresAt),
-		MaxExpiry: microsOf(r.MaxExpiresAt), Idle: int64(r.Idle), LastUsed: microsOf(r.LastUsed), Stamp: r.Stamp, IP: r.IP,
+		MaxExpiry: microsOf(r.MaxExpiresAt), Idle: int64(r.Idle), LastUsed: microsOf(
+			r.LastUsed), Stamp: r.Stamp, IP: r.IP,
 		UserAgent: r.UserAgent, Login: loginRowOf(r.AuthInfo)}
 }
 

@@ -155,7 +155,8 @@ func TestUnitSessionKeysAfterTheirEnd(t *testing.T) {
 
 func TestUnitSessionKeyLivesLongerWhenUsed(t *testing.T) {
 	for name, c := range map[string]struct{ left, want time.Duration }{
-		"a key that lives long enough stays as it is": {time.Hour + time.Minute + slack, time.Hour + time.Minute + slack},
+		"a key that lives long enough stays as it is": {time.Hour + time.Minute + slack,
+			time.Hour + time.Minute + slack},
 		"a key that would end too early is prolonged": {time.Hour - time.Minute + slack, 2*time.Hour + slack},
 	} {
 		t.Run(name, func(t *testing.T) {

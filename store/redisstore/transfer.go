@@ -9,9 +9,9 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// Transfer returns all records of a database, to copy them from or to another engine. Nothing else may write to the keys
-// while records are copied to them. An export reads beside instances that run, but not while slots of a Cluster move.
-// The README lists the right that a user of Redis needs for it.
+// Transfer returns all records of a database, to copy them from or to another engine. Nothing else may write to the
+// keys while records are copied to them. An export reads beside instances that run, but not while slots of a Cluster
+// move. The README lists the right that a user of Redis needs for it.
 //
 // An export goes by the indexes of each kind. Owners, consents, identities and tokens that never expire are found by
 // SCAN instead, and the keys of one such kind are held in memory meanwhile: about 100 bytes each.

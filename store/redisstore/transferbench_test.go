@@ -22,7 +22,8 @@ func BenchmarkTransfer(b *testing.B) {
 			user := fmt.Sprintf("user%d", written/10)
 			records[i] = transfer.KnoxToken{Record: &knox.Record{UserID: user, ID: backend.NewIDOf(user),
 				Digest: backend.Shard(user) + fmt.Sprintf("%043d", written), Created: now,
-				ExpiresAt: now.Add(time.Hour), Slide: time.Hour, IP: "192.0.2.1", UserAgent: "benchmark", Stamp: fmt.Sprintf("%043d", 0)}}
+				ExpiresAt: now.Add(time.Hour), Slide: time.Hour, IP: "192.0.2.1", UserAgent: "benchmark",
+				Stamp: fmt.Sprintf("%043d", 0)}}
 			written++
 		}
 		return records

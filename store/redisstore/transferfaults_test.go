@@ -107,14 +107,15 @@ func TestUnitTransferOfRecords(t *testing.T) {
 		return errorOf(engine.Import(t.Context(), k, []transfer.Record{record}, now))
 	}
 	for name, err := range map[string]error{
-		"a token as a session":            imported(transfer.Sessions, token),
-		"a pointer to a token":            imported(transfer.KnoxTokens, &token),
-		"a key of the other kind":         imported(transfer.OAuthOnce, once),
-		"a kind that is unknown":          errorOf(engine.Export(t.Context(), "cookies", "", 10, now)),
-		"to count it":                     errorOf(engine.Count(t.Context(), "cookies", now)),
-		"to replace a token as a session": engine.Replace(t.Context(), transfer.Sessions, []transfer.Record{token}, now),
-		"to remove a token as a session":  engine.Remove(t.Context(), transfer.Sessions, []transfer.Record{token}, now),
-		"a position of another engine":    errorOf(engine.Export(t.Context(), transfer.KnoxTokens, "?", 10, now)),
+		"a token as a session":    imported(transfer.Sessions, token),
+		"a pointer to a token":    imported(transfer.KnoxTokens, &token),
+		"a key of the other kind": imported(transfer.OAuthOnce, once),
+		"a kind that is unknown":  errorOf(engine.Export(t.Context(), "cookies", "", 10, now)),
+		"to count it":             errorOf(engine.Count(t.Context(), "cookies", now)),
+		"to replace a token as a session": engine.Replace(t.Context(), transfer.Sessions,
+			[]transfer.Record{token}, now),
+		"to remove a token as a session": engine.Remove(t.Context(), transfer.Sessions, []transfer.Record{token}, now),
+		"a position of another engine":   errorOf(engine.Export(t.Context(), transfer.KnoxTokens, "?", 10, now)),
 	} {
 		if err == nil {
 			t.Errorf("%s: got no error, want one", name)

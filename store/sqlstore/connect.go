@@ -15,8 +15,8 @@ import (
 //
 // Package sql makes connections by itself when requests wait for one. It makes one after another, without a deadline,
 // and each has a place in the pool already. If a server accepts a connection and is then silent for ever, no request
-// gets a connection any more, also when another server has taken its place. The parameter timeout of go-sql-driver/mysql
-// does not include the handshake. For PostgreSQL, connect_timeout=5 in the DSN does the same.
+// gets a connection any more, also when another server has taken its place. The parameter timeout of
+// go-sql-driver/mysql does not include the handshake. For PostgreSQL, connect_timeout=5 in the DSN does the same.
 //
 // The connector must go by its context, as those of go-sql-driver/mysql and pgx do.
 func ConnectWithin(timeout time.Duration, connector driver.Connector) driver.Connector {

@@ -22,8 +22,8 @@ func (mysql) begin() []string {
 	return []string{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION"}
 }
 
-// commit ends the transaction by a statement. The driver's own COMMIT and ROLLBACK have no context, and would wait for a
-// silent server without end. After an error of the statement the connection is closed, and Rollback asks no server.
+// commit ends the transaction by a statement. The driver's own COMMIT and ROLLBACK have no context, and would wait for
+// a silent server without end. After an error of the statement the connection is closed, and Rollback asks no server.
 func (mysql) commit(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error {
 	err := endBy(ctx, conn, "COMMIT")
 	leave(tx)
@@ -42,7 +42,8 @@ func leave(tx *sql.Tx) {
 	go func() { _ = tx.Rollback() }()
 }
 
-// endBy runs a statement that ends a transaction. After an error of ExecContext, conn would wait for rows that are open.
+// endBy runs a statement that ends a transaction. After an error of ExecContext, conn would wait for rows that are
+// open.
 func endBy(ctx context.Context, conn *sql.Conn, statement string) (err error) {
 	gone := conn.Raw(func(c any) error {
 		plain, ok := c.(driver.Conn)
@@ -88,7 +89,8 @@ func (mysql) check(ctx context.Context, db *sql.DB, warn func(text string)) erro
 			"It must be ROW or MIXED")
 	}
 	if settings["innodb_flush_log_at_trx_commit"] != "1" {
-		warn("innodb_flush_log_at_trx_commit is not 1, so a crash of the server may undo a logout that was acknowledged")
+		warn(
+			"innodb_flush_log_at_trx_commit is not 1, so a crash of the server may undo a logout that was acknowledged")
 	}
 	return nil
 }

@@ -77,7 +77,8 @@ func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record
 		return added, err
 	}
 	// Some of them may be ending just now, which only those find out who lock them.
-	locked, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}knox_tokens WHERE `+knoxRivals+` {lock}`), rivals...)
+	locked, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}knox_tokens WHERE `+knoxRivals+` {lock}`),
+		rivals...)
 	if err != nil || len(locked) < limit {
 		return added, err
 	}

@@ -79,7 +79,9 @@ func (u *lastUses) touch(ctx context.Context, digest string, used, expires, live
 
 // transact writes touches in a transaction of their own.
 func (u *lastUses) transact(ctx context.Context, now bool, pending func() []touches.Touch) error {
-	err := u.db.transact(ctx, now, func(ctx context.Context, conn *sql.Conn) error { return u.write(ctx, conn, pending()) })
+	err := u.db.transact(ctx, now, func(ctx context.Context, conn *sql.Conn) error {
+		return u.write(ctx, conn, pending())
+	})
 	if err != nil && strings.Contains(err.Error(), "sql: database is closed") { // which has no value
 		return fmt.Errorf("%w: %w", touches.ErrGone, err)
 	}

@@ -33,14 +33,15 @@ var (
 // return an error that a statement returned: SQLite may have undone all before it, and what
 // follows would then be committed by itself.
 //
-// In PostgreSQL and MySQL changes have no turn: the transaction is at READ COMMITTED, beside others. If the engine ends it
-// in favor of another one (a deadlock), change runs again, up to 20 times within Config.BusyTimeout. So it must have no
-// other effect than what it writes by conn. Its own statements wait for locks as long as their contexts let them. After
-// an error of a statement, PostgreSQL undoes the transaction, also if change returns nil.
+// In PostgreSQL and MySQL changes have no turn: the transaction is at READ COMMITTED, beside others. If the engine ends
+// it in favor of another one (a deadlock), change runs again, up to 20 times within Config.BusyTimeout. So it must have
+// no other effect than what it writes by conn. Its own statements wait for locks as long as their contexts let them.
+// After an error of a statement, PostgreSQL undoes the transaction, also if change returns nil.
 //
-// change must not close conn. With a DB of [OpenSQLite], all of it is then undone, and Update returns
-// an error. In PostgreSQL and MySQL, Close waits until ctx ends, and all is undone then. With [NewSQLite], others share the pool: their writes may be undone with it. If
-// rows are open when conn is closed, the change waits for them and keeps its turn.
+// change must not close conn. With a DB of [OpenSQLite], all of it is then undone, and Update returns an error. In
+// PostgreSQL and MySQL, Close waits until ctx ends, and all is undone then. With [NewSQLite], others share the pool:
+// their writes may be undone with it. If rows are open when conn is closed, the change waits for them and keeps its
+// turn.
 //
 // change must close all rows before it returns, also after an error. Rows that stay open keep the
 // connection until they are closed or their context ends. Update waits for it at most
@@ -86,7 +87,8 @@ func (db *DB) await(conn *sql.Conn, unknown bool) {
 	case <-timer.C:
 	}
 	if db.keep(1) == 1 {
-		cmp.Or(db.logger, slog.Default()).Warn("sqlstore: a change by Update left rows open, which keep its connection. "+
+		cmp.Or(db.logger, slog.Default()).Warn("sqlstore: a change by Update left rows open, which keep its "+
+			"connection. "+
 			"It must close them before it returns, also after an error", "waited", db.busyTimeout)
 	}
 	go func() {

@@ -44,7 +44,9 @@ func (db *DB) migrate(ctx context.Context, component string) error {
 	case db.pool != nil:
 		err = db.pool.migrate(ctx, scripts, component)
 	default:
-		err = db.update(ctx, func(ctx context.Context, conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
+		err = db.update(ctx, func(ctx context.Context, conn *sql.Conn) error {
+			return scripts.Migrate(ctx, conn, component)
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("sqlstore: tables of %s: %w", component, explain(err))
@@ -101,7 +103,9 @@ func (p *pool) migrate(ctx context.Context, scripts schema.Scripts, component st
 	patient := *p
 	patient.wait = migrateWait
 	if scripts.Lock != "" {
-		return patient.transact(ctx, func(ctx context.Context, conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
+		return patient.transact(ctx, func(ctx context.Context, conn *sql.Conn) error {
+			return scripts.Migrate(ctx, conn, component)
+		})
 	}
 	// Two migrations at once would wait for each other's connections if the pool has no more.
 	select {
@@ -139,8 +143,8 @@ func (p *pool) migrateInSteps(ctx context.Context, scripts schema.Scripts, compo
 	})
 }
 
-// makeLock makes the row that a migration locks. It writes only if there is no such row, since to write one that another
-// migration has locked means to wait for it, outside the tries of a transaction.
+// makeLock makes the row that a migration locks. It writes only if there is no such row, since to write one that
+// another migration has locked means to wait for it, outside the tries of a transaction.
 func (p *pool) makeLock(ctx context.Context, prefix string) error {
 	return p.retry(ctx, maxDuplicates, func(ctx context.Context) error {
 		var there int
@@ -156,6 +160,7 @@ func (p *pool) makeLock(ctx context.Context, prefix string) error {
 
 // logNewer tells an operator that a program runs on tables of a newer version.
 func (db *DB) logNewer(component string) {
-	cmp.Or(db.logger, slog.Default()).Warn("sqlstore: the tables are newer than this program, which Config.AllowNewerTables "+
+	cmp.Or(db.logger, slog.Default()).Warn("sqlstore: the tables are newer than this program, which "+
+		"Config.AllowNewerTables "+
 		"takes. Update the program soon", "component", component)
 }

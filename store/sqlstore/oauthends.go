@@ -91,7 +91,8 @@ func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now
 // endListed does something first, and then ends the grants of a user that are live and fit
 // a condition, in one transaction. It returns their identifiers in order, and reads nothing
 // else of them: there may be very many.
-func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time, before func(context.Context, *sql.Conn) error,
+func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time,
+	before func(context.Context, *sql.Conn) error,
 	condition string, args ...any) ([]string, error) {
 	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
@@ -115,6 +116,7 @@ func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time
 
 // endThese ends grants that a transaction has locked.
 func (s *OAuthStore) endThese(ctx context.Context, conn *sql.Conn, ids []string, now time.Time) error {
-	_, err := s.db.keyed(ctx, conn, `UPDATE {prefix}oauth_grants SET revoked_at = ? WHERE id IN {keys}`, ids, micros(now))
+	_, err := s.db.keyed(ctx, conn, `UPDATE {prefix}oauth_grants SET revoked_at = ? WHERE id IN {keys}`, ids,
+		micros(now))
 	return err
 }

@@ -21,7 +21,8 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client, limit
 				return added, err
 			}
 		}
-		inserted, err := s.db.dialect.insertNew(ctx, s.db, conn, "oauth_clients", `id, owner, disabled, updated, client`,
+		inserted, err := s.db.dialect.insertNew(ctx, s.db, conn, "oauth_clients",
+			`id, owner, disabled, updated, client`,
 			client.ID, client.Owner, client.Disabled, micros(client.Updated), string(text))
 		if err != nil || !inserted {
 			added.Refused = err == nil

@@ -47,7 +47,8 @@ func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit
 			if err != nil {
 				return err
 			}
-			if _, err := s.db.keyed(ctx, conn, `DELETE FROM {prefix}onetime WHERE digest IN {keys}`, oldest); err != nil {
+			if _, err := s.db.keyed(ctx, conn, `DELETE FROM {prefix}onetime WHERE digest IN {keys}`,
+				oldest); err != nil {
 				return err
 			}
 		}

@@ -36,8 +36,8 @@ func NewPostgreSQL(ctx context.Context, db *sql.DB, config Config) (*DB, error) 
 //
 // With interpolateParams=true a statement is sent once and not three times. The settings that would break what the
 // stores promise are refused: an SQL mode that is not strict or takes an empty text for NULL, autocommit that is off,
-// and another character set than utf8mb4. All of them are right by default. parseTime, clientFoundRows and the collation
-// may be what the application needs. For the rest see [NewPostgreSQL].
+// and another character set than utf8mb4. All of them are right by default. parseTime, clientFoundRows and the
+// collation may be what the application needs. For the rest see [NewPostgreSQL].
 func NewMySQL(ctx context.Context, db *sql.DB, config Config) (*DB, error) {
 	return newPooled(ctx, db, mysql{}, config)
 }

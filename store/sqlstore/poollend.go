@@ -31,7 +31,8 @@ func (p *pool) lend(ctx context.Context, change func(conn *sql.Conn) error) erro
 }
 
 func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn) error) error {
-	// The transaction must not end by itself with ctx: what change writes then would be committed statement by statement.
+	// The transaction must not end by itself with ctx: what change writes then would be committed statement by
+	// statement.
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	conn, tx, err := p.beginTx(limited, lasting, cancel)

@@ -102,7 +102,8 @@ func instant(stored sql.NullInt64) time.Time {
 	return time.UnixMicro(stored.Int64).UTC()
 }
 
-// sealed is what is stored of bytes that may be absent. A driver may write an empty slice that is not NULL for a nil one.
+// sealed is what is stored of bytes that may be absent. A driver may write an empty slice that is not NULL for a nil
+// one.
 func sealed(b []byte) any {
 	if len(b) == 0 {
 		return nil
@@ -120,7 +121,8 @@ func limitedScopes(scopes []string, limited bool) any {
 
 // within runs a change in a transaction and returns its result. If the engine ends the transaction in favor of another
 // one, change runs again, so all that it found out is in its result. The context of change ends when its time is over.
-func within[T any](ctx context.Context, db *DB, change func(ctx context.Context, conn *sql.Conn) (T, error)) (T, error) {
+func within[T any](ctx context.Context, db *DB, change func(ctx context.Context, conn *sql.Conn) (T, error)) (
+	T, error) {
 	var result T
 	err := db.update(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
 		result, err = change(ctx, conn)

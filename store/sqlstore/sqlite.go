@@ -72,8 +72,8 @@ func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*D
 	return db, nil
 }
 
-// writable returns an error if the folder of a file takes no new files, such as on a disk that is read-only. SQLite says
-// then that it cannot open a file, which it does not name. The file itself is not opened: see openFile.
+// writable returns an error if the folder of a file takes no new files, such as on a disk that is read-only. SQLite
+// says then that it cannot open a file, which it does not name. The file itself is not opened: see openFile.
 func writable(path string) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "gatewarden-*")
 	if err != nil {

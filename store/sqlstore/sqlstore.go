@@ -60,16 +60,16 @@ type Config struct {
 	// Then it fails with [ErrBusy]. 0 is 5 s; negative values are refused.
 	//
 	// In PostgreSQL and MySQL it is the longest that a change may take in all, with the waits for locks and with all
-	// tries, but for the COMMIT, which has 10 s. A change that was not answered but may have been made fails with another
-	// error, which says so.
+	// tries, but for the COMMIT, which has 10 s. A change that was not answered but may have been made fails with
+	// another error, which says so.
 	//
 	// In SQLite the last use of a token or session that a request writes itself waits at most 50 ms for other
 	// programs, and at most 1 s for changes of this one.
 	BusyTimeout time.Duration
 
 	// ReadTimeout is how long a read may take in PostgreSQL and MySQL, with the wait for a connection of the pool. Then
-	// it fails with [ErrNoAnswer]. A context that ends sooner comes first. 0 is 5 s, negative values are refused. SQLite
-	// has no server that could be silent, so this changes nothing there.
+	// it fails with [ErrNoAnswer]. A context that ends sooner comes first. 0 is 5 s, negative values are refused.
+	// SQLite has no server that could be silent, so this changes nothing there.
 	ReadTimeout time.Duration
 
 	// ManualMigrations keeps the stores from making and changing tables. A store whose tables are missing or old is

@@ -22,7 +22,8 @@ func (s loginStore) linkFirst(user, subject, issuer, owner string, linked bool) 
 	identity.Issuer, identity.Subject = issuer, subject
 	got, added, err := s.LinkFirst(s.Context(), identity)
 	if err != nil || got != owner || added != linked {
-		s.Errorf("LinkFirst of %s to %s returned %q, %v, %v, want %q, %v", subject, user, got, added, err, owner, linked)
+		s.Errorf("LinkFirst of %s to %s returned %q, %v, %v, want %q, %v", subject, user, got, added, err,
+			owner, linked)
 	}
 }
 

@@ -20,7 +20,8 @@ func jwtKept(t *testing.T, open opener[jwtStore]) {
 	check(t, open, "nothing is used after everything was ended", jwtUseEndAllRace)
 	check(t, open, "a token of others stays good, and is adopted once", jwtKeepsAdopted)
 	check(t, open, "of 32 adoptions at once of a token that stays good one starts a family, which lives", jwtKeepRace)
-	check(t, open, "one that stays good is void with its family, and known for as long as it could be used", jwtKeptEnds)
+	check(t, open, "one that stays good is void with its family, and known for as long as it could be used",
+		jwtKeptEnds)
 }
 
 // use uses a token.

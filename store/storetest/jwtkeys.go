@@ -166,7 +166,8 @@ func jwtKeysLimit(t *testing.T, open opener[keyStore]) {
 		if did != step.did || err != nil {
 			t.Errorf("Limit of %s to %v: %v, %v, want %v", step.id, step.after, did, err, step.did)
 		}
-		if all := s.all(); !all[0].ExpiresAt.Equal(noon.Add(step.want)) || !all[0].Signs.Equal(noon) || !all[1].ExpiresAt.IsZero() {
+		if all := s.all(); !all[0].ExpiresAt.Equal(noon.Add(step.want)) || !all[0].Signs.Equal(noon) ||
+			!all[1].ExpiresAt.IsZero() {
 			t.Errorf("after Limit of %s to %v: %+v", step.id, step.after, all)
 		}
 	}

@@ -24,7 +24,8 @@ func oauthClientFound(t *testing.T, open opener[oauthStore]) {
 		PostLogoutRedirectURIs: []string{"com.example:/bye"}, GrantTypes: []string{"authorization_code", "x"},
 		Scopes: []string{"read", "a:b"}, Resources: []string{"https://api.example/"},
 		ResourceServer: []string{"https://api.example/x"}, FirstParty: true, AllowWithoutPKCE: true,
-		AllowShortSecret: true, IDTokenAlgorithm: jwt.ES256, ClaimsInIDToken: true, Created: fraction, Updated: fraction.Add(time.Hour)}
+		AllowShortSecret: true, IDTokenAlgorithm: jwt.ES256, ClaimsInIDToken: true, Created: fraction,
+		Updated: fraction.Add(time.Hour)}
 	for i, added := range []bool{true, false} {
 		again := *want
 		if i > 0 {

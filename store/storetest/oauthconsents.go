@@ -82,7 +82,8 @@ func oauthConsentOffline(t *testing.T, open opener[oauthStore]) {
 		t.Helper()
 		g := oauthGrant("alice", id)
 		g.Permissions = may
-		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember, Recall: remember == nil})
+		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember,
+			Recall: remember == nil})
 		s.must(err)
 		return ok
 	}
@@ -98,7 +99,8 @@ func oauthConsentOffline(t *testing.T, open opener[oauthStore]) {
 	if !approve("4", nil, login, at(oauthOtherAPI, "read")) {
 		t.Error("offline_access is not recalled at the API for which the user agreed to it")
 	}
-	if !approve("5", nil, server.Permission{Scopes: []string{"openid"}}, at(oauthAPI, "read"), at(oauthOtherAPI, "read")) {
+	if !approve("5", nil, server.Permission{Scopes: []string{"openid"}}, at(oauthAPI, "read"),
+		at(oauthOtherAPI, "read")) {
 		t.Error("what the user agreed to is not recalled without offline_access")
 	}
 }

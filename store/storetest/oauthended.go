@@ -58,7 +58,8 @@ func oauthPublicClientKeeps(t *testing.T, open opener[oauthStore]) {
 	}
 	s.start("alice", "1")
 	late := &server.Client{ID: "web", AuthMethod: server.AuthNone, Created: noon, Updated: fraction}
-	if ok, ended, err := s.ChangeClient(s.Context(), late, noon.Add(time.Microsecond)); ok || ended != nil || err != nil {
+	if ok, ended, err := s.ChangeClient(s.Context(), late, noon.Add(time.Microsecond)); ok || ended != nil ||
+		err != nil {
 		t.Fatalf("got %v, %v, %v of a change that is too late, want nothing", ok, ended, err)
 	}
 	change(server.AuthClientSecretPost, "another method")

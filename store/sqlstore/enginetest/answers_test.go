@@ -24,7 +24,8 @@ func TestUnitAllowAndDenyRace(t *testing.T) {
 	}
 	for round := range 5 {
 		digest := fmt.Sprint("page", round)
-		if err := store.AddInteraction(t.Context(), &server.Interaction{ID: digest, Digest: digest, UserID: "alice", Created: noon,
+		if err := store.AddInteraction(t.Context(), &server.Interaction{ID: digest, Digest: digest, UserID: "alice",
+			Created:   noon,
 			ExpiresAt: noon.Add(time.Hour)}, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -43,10 +44,12 @@ func TestUnitAllowAndDenyRace(t *testing.T) {
 				id := fmt.Sprint(round, ".", i)
 				may := server.Permissions{{Resource: firstAPI, Scopes: []string{"read"}}}
 				added, err := store.Approve(t.Context(), server.Approval{Interaction: digest,
-					Grant: &server.Grant{ID: id, ClientID: "web", UserID: "alice", Permissions: may, Created: noon, LastUsed: noon,
+					Grant: &server.Grant{ID: id, ClientID: "web", UserID: "alice", Permissions: may, Created: noon,
+						LastUsed:  noon,
 						ExpiresAt: noon.Add(time.Hour), MaxExpiresAt: noon.Add(time.Hour)},
-					Code:     &server.Code{Digest: id, GrantID: id, ExpiresAt: noon.Add(time.Hour)},
-					Remember: &server.Consent{UserID: "alice", ClientID: "web", Permissions: may, Created: noon, Updated: noon}})
+					Code: &server.Code{Digest: id, GrantID: id, ExpiresAt: noon.Add(time.Hour)},
+					Remember: &server.Consent{UserID: "alice", ClientID: "web", Permissions: may, Created: noon,
+						Updated: noon}})
 				if err != nil {
 					t.Error(err)
 				} else if added.OK() {

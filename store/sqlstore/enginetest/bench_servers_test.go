@@ -11,7 +11,8 @@ import (
 	"github.com/gatewarden/auth/store/sqlstore"
 )
 
-// BenchmarkKnoxServers checks a token in each server, by requests whose context can be canceled, as net/http makes them.
+// BenchmarkKnoxServers checks a token in each server, by requests whose context can be canceled, as net/http makes
+// them.
 func BenchmarkKnoxServers(b *testing.B) {
 	for _, engine := range engines[1:] {
 		b.Run(engine.name, func(b *testing.B) {
@@ -19,7 +20,8 @@ func BenchmarkKnoxServers(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			tokens, err := knox.New(knox.Config{Store: store, LoadUser: func(_ context.Context, id string) (auth.User, error) {
+			tokens, err := knox.New(knox.Config{Store: store, LoadUser: func(_ context.Context, id string) (
+				auth.User, error) {
 				return benchUser(id), nil
 			}})
 			if err != nil {

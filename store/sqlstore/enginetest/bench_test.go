@@ -17,13 +17,15 @@ type benchUser string
 func (u benchUser) UserID() string { return string(u) }
 
 // sqliteWithToken has one token, and a table of users with one row.
-func sqliteWithToken(b *testing.B) (db *sqlstore.DB, tokens *knox.Tokens, secret, digest string, loadUser auth.UserLoader) {
+func sqliteWithToken(b *testing.B) (db *sqlstore.DB, tokens *knox.Tokens, secret, digest string,
+	loadUser auth.UserLoader) {
 	db, err := sqlstore.OpenSQLite(b.Context(), "sqlite", filepath.Join(b.TempDir(), "bench.db"), sqlstore.Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { db.Close() })
-	if _, err := db.Writer().Exec("CREATE TABLE users (id TEXT PRIMARY KEY, active INTEGER); INSERT INTO users VALUES ('alice', 1)"); err != nil {
+	if _, err := db.Writer().Exec("CREATE TABLE users (id TEXT PRIMARY KEY, active INTEGER); INSERT INTO users " +
+		"VALUES ('alice', 1)"); err != nil {
 		b.Fatal(err)
 	}
 	byID, err := db.Reader().Prepare("SELECT id, active FROM users WHERE id = ?")

@@ -58,14 +58,17 @@ func TestUnitEveryClientIDInSQLite(t *testing.T) {
 				return w.Code, answer
 			}
 			var ids []string
-			for _, id := range []string{"a", "A", "a ", " a", "a%", "_", "%", "a_b", "aXb", "'; DROP TABLE x; --", "\"", "https://x.example/?a=b#c", "~", " ", "!", "*", "?", "[a]", "\\"} {
+			for _, id := range []string{"a", "A", "a ", " a", "a%", "_", "%", "a_b", "aXb", "'; DROP TABLE x; --", "\"",
+				"https://x.example/?a=b#c", "~", " ", "!", "*", "?", "[a]", "\\"} {
 				grace := []int{-1, 0, 30}[len(ids)%3]
-				_, secret, err := s.AddClient(t.Context(), server.Registration{ClientID: id, ClientName: "Client", Owner: "alice", GrantTypes: []string{"urn:example:issue", "refresh_token"}, RefreshGrace: grace})
+				_, secret, err := s.AddClient(t.Context(), server.Registration{ClientID: id, ClientName: "Client",
+					Owner: "alice", GrantTypes: []string{"urn:example:issue", "refresh_token"}, RefreshGrace: grace})
 				if err != nil {
 					t.Fatal(err)
 				}
 				ids = append(ids, id)
-				again, err := s.EnsureClient(t.Context(), server.Registration{ClientID: id, ClientName: "Client", Owner: "alice", GrantTypes: []string{"urn:example:issue", "refresh_token"}, RefreshGrace: grace})
+				again, err := s.EnsureClient(t.Context(), server.Registration{ClientID: id, ClientName: "Client",
+					Owner: "alice", GrantTypes: []string{"urn:example:issue", "refresh_token"}, RefreshGrace: grace})
 				if err != nil || again.RefreshGrace != grace {
 					t.Errorf("%q: %+v, %v", id, again, err)
 				}

@@ -62,7 +62,8 @@ func TestUnitTablesOfOthers(t *testing.T) {
 			for _, version := range []string{"-5", "0", "99"} {
 				execute(t, db, "UPDATE gatewarden_schema SET version = "+version+" WHERE component = '"+component+"'")
 				err := open(t.Context(), db)
-				if !errors.Is(err, sqlstore.ErrSchema) || !strings.Contains(err.Error(), "the tables have version "+version) {
+				if !errors.Is(err, sqlstore.ErrSchema) ||
+					!strings.Contains(err.Error(), "the tables have version "+version) {
 					t.Errorf("version %s: got %v, want ErrSchema that names it", version, err)
 				}
 			}
@@ -106,7 +107,8 @@ func TestUnitMethodsFromBefore(t *testing.T) {
 				VALUES (?, ?, 'alice', '', 1, 0, '', '', '', ?, '')`, digest, digest, methods),
 			run(t, db, `INSERT INTO gatewarden_sessions
 				(digest, id, user_id, owner, remembered, created, expires_at, idle, max_expires_at,
-				last_used, ip, user_agent, stamp, amr, acr) VALUES (?, ?, 'alice', '', 0, 1, ?, 0, ?, 1, '', '', '', ?, '')`,
+				last_used, ip, user_agent, stamp, amr, acr)
+					VALUES (?, ?, 'alice', '', 0, 1, ?, 0, ?, 1, '', '', '', ?, '')`,
 				digest, digest, time.Now().Add(time.Hour).UnixMicro(), time.Now().Add(time.Hour).UnixMicro(), methods),
 		} {
 			if err != nil {
@@ -131,14 +133,16 @@ func TestUnitMethodsFromBefore(t *testing.T) {
 	t.Run("the migration keeps them", func(t *testing.T) {
 		check(t)
 		var spaced int
-		if err := db.Reader().QueryRow(`SELECT COUNT(*) FROM gatewarden_knox_tokens WHERE amr NOT LIKE '[%'`).Scan(&spaced); err != nil || spaced != 0 {
+		if err := db.Reader().QueryRow(`SELECT COUNT(*) FROM gatewarden_knox_tokens WHERE amr NOT LIKE '[%'`).Scan(
+			&spaced); err != nil || spaced != 0 {
 			t.Errorf("got %d old rows, %v, want 0", spaced, err)
 		}
 	})
 	t.Run("rows that a program of the version before adds later are read", func(t *testing.T) {
 		delete(rows, "tab\there é") // it cut there
 		for methods := range rows {
-			if err := run(t, db, "UPDATE gatewarden_knox_tokens SET amr = ? WHERE digest = ?", methods, "digest of "+methods); err != nil {
+			if err := run(t, db, "UPDATE gatewarden_knox_tokens SET amr = ? WHERE digest = ?", methods,
+				"digest of "+methods); err != nil {
 				t.Fatal(err)
 			}
 		}

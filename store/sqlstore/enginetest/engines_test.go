@@ -201,11 +201,13 @@ func TestUnitEngines(t *testing.T) {
 			first, second := opened(t, sqlstore.Knox, one), opened(t, sqlstore.Knox, two)
 			apart := opened(t, sqlstore.Knox, place.open(t))
 			now := time.Unix(2e9, 0).UTC()
-			token := &knox.Record{Digest: "digest", ID: "id", UserID: "alice", Created: now, ExpiresAt: now.Add(time.Hour)}
+			token := &knox.Record{Digest: "digest", ID: "id", UserID: "alice", Created: now,
+				ExpiresAt: now.Add(time.Hour)}
 			if _, err := first.Add(t.Context(), token, 0, false, knox.Ending{At: now}); err != nil {
 				t.Fatal(err)
 			}
-			if found, err := second.Find(t.Context(), "digest"); err != nil || found == nil || !found.Created.Equal(now) {
+			if found, err := second.Find(t.Context(), "digest"); err != nil || found == nil ||
+				!found.Created.Equal(now) {
 				t.Errorf("the other instance wanted the token created at %v, and got %+v, %v", now, found, err)
 			}
 			if found, err := apart.Find(t.Context(), "digest"); err != nil || found != nil {

@@ -21,7 +21,8 @@ func openLogin(t testing.TB, path string) *sqlstore.ExternalStore {
 
 // loginIdentity is one of a user's; its subject is its ID.
 func loginIdentity(user, id string, now time.Time) *external.Identity {
-	return &external.Identity{ID: user + id, UserID: user, Issuer: "https://accounts.example", Subject: user + id, Name: id, Created: now, LastUsed: now}
+	return &external.Identity{ID: user + id, UserID: user, Issuer: "https://accounts.example", Subject: user + id,
+		Name: id, Created: now, LastUsed: now}
 }
 
 func loginCode(user, id string, now time.Time) *external.Code {

@@ -33,7 +33,8 @@ func openAccounts(t testing.TB, path string) accounts {
 		t.Fatal(err)
 	}
 	err = db.Update(t.Context(), func(conn *sql.Conn) error {
-		_, err := conn.ExecContext(t.Context(), `CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, name TEXT)`)
+		_, err := conn.ExecContext(t.Context(),
+			`CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, name TEXT)`)
 		return err
 	})
 	if err != nil {
@@ -44,7 +45,8 @@ func openAccounts(t testing.TB, path string) accounts {
 
 // login reserves, and makes the user and links the identity in one transaction. The function before ends the
 // transaction with its error.
-func (a accounts) login(ctx context.Context, name string, now time.Time, before func() error) (owner string, err error) {
+func (a accounts) login(ctx context.Context, name string, now time.Time, before func() error) (owner string,
+	err error) {
 	id, owner, err := a.store.Reserve(ctx, loginReservation("", name, now), now)
 	if err != nil || owner != "" {
 		return owner, err

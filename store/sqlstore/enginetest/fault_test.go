@@ -137,7 +137,8 @@ func TestAStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	ending := knox.Ending{Reason: knox.EndRevoked, At: now, Keep: true}
 	record := func(user string, i int) *knox.Record {
-		return &knox.Record{Digest: fmt.Sprint(user, i), ID: fmt.Sprint(i), UserID: user, Created: now.Add(time.Duration(i) * time.Second), ExpiresAt: now.Add(time.Minute)}
+		return &knox.Record{Digest: fmt.Sprint(user, i), ID: fmt.Sprint(i), UserID: user,
+			Created: now.Add(time.Duration(i) * time.Second), ExpiresAt: now.Add(time.Minute)}
 	}
 	// state is which of a user's records are there, with a stamp they were
 	// given, and which are kept as ended.

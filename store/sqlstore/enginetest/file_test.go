@@ -25,8 +25,10 @@ func TestUnitFile(t *testing.T) {
 			"Ping":   db.Ping(t.Context()),
 			"reader": readers(t, db),
 		} {
-			if err == nil || auth.KindOf(err) != nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), says) {
-				t.Errorf("%s: got %v of kind %v, want an outage that names the file and says %q", call, err, auth.KindOf(err), says)
+			if err == nil || auth.KindOf(err) != nil || !strings.Contains(err.Error(), path) ||
+				!strings.Contains(err.Error(), says) {
+				t.Errorf("%s: got %v of kind %v, want an outage that names the file and says %q", call, err,
+					auth.KindOf(err), says)
 			}
 		}
 	}

@@ -25,14 +25,17 @@ func TestRefreshesInTwoProcessesAtOnceAreOneAfterTheOther(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	for round := range 5 {
 		id := fmt.Sprint(round)
-		f := &jwt.Family{ID: id, UserID: "alice", Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
-		if _, err := handles[0].Start(t.Context(), f, &jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: f.ExpiresAt}, nil, 0, false); err != nil {
+		f := &jwt.Family{ID: id, UserID: "alice", Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour),
+			MaxExpiresAt: now.Add(time.Hour)}
+		if _, err := handles[0].Start(t.Context(), f, &jwt.Refresh{Digest: id, FamilyID: id, Issued: now,
+			ExpiresAt: f.ExpiresAt}, nil, 0, false); err != nil {
 			t.Fatal(err)
 		}
 		verdicts := make(chan jwt.Verdict, 32)
 		for i := range 32 {
 			go func() {
-				rotation, err := handles[i%2].Rotate(t.Context(), id, now, 0, &jwt.Refresh{Digest: fmt.Sprint(id, "next", i), FamilyID: id, Issued: now, ExpiresAt: f.ExpiresAt})
+				rotation, err := handles[i%2].Rotate(t.Context(), id, now, 0,
+					&jwt.Refresh{Digest: fmt.Sprint(id, "next", i), FamilyID: id, Issued: now, ExpiresAt: f.ExpiresAt})
 				if err != nil {
 					t.Error(err)
 				}
@@ -46,7 +49,8 @@ func TestRefreshesInTwoProcessesAtOnceAreOneAfterTheOther(t *testing.T) {
 		if count[jwt.Rotated] != 1 || count[jwt.Reused] != 1 || count[jwt.Revoked] != 30 {
 			t.Errorf("%v", count)
 		}
-		if revoked, err := handles[1].Revoked(t.Context(), jwt.Claimed{SessionID: id, UserID: "alice"}, now); !revoked || err != nil {
+		if revoked, err := handles[1].Revoked(t.Context(), jwt.Claimed{SessionID: id, UserID: "alice"},
+			now); !revoked || err != nil {
 			t.Error(revoked, err)
 		}
 	}
@@ -60,11 +64,13 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	family := func(user string, i int) *jwt.Family {
-		return &jwt.Family{ID: fmt.Sprint(user, i), UserID: user, Created: now.Add(time.Duration(i) * time.Second), LastUsed: now,
+		return &jwt.Family{ID: fmt.Sprint(user, i), UserID: user, Created: now.Add(time.Duration(i) * time.Second),
+			LastUsed:  now,
 			ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
 	}
 	token := func(user string, i int, name string) *jwt.Refresh {
-		return &jwt.Refresh{Digest: fmt.Sprint(user, i, name), FamilyID: fmt.Sprint(user, i), Issued: now, ExpiresAt: now.Add(time.Hour)}
+		return &jwt.Refresh{Digest: fmt.Sprint(user, i, name), FamilyID: fmt.Sprint(user, i), Issued: now,
+			ExpiresAt: now.Add(time.Hour)}
 	}
 	// state is which of a user's families are live, with their stamps, which
 	// tokens are there and used, and the generation.
@@ -76,7 +82,8 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 					t.Fatal(err)
 				}
 				if r != nil {
-					all = append(all, fmt.Sprint(i, name, " used ", !r.Rotated.IsZero(), " live ", f.Live(now), f.Stamp))
+					all = append(all, fmt.Sprint(i, name, " used ", !r.Rotated.IsZero(), " live ",
+						f.Live(now), f.Stamp))
 				}
 			}
 		}
@@ -100,18 +107,21 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := store.Rotate(t.Context(), token(user, 3, "first").Digest, now, 0, token(user, 3, "next")); err != nil {
+		if _, err := store.Rotate(t.Context(), token(user, 3, "first").Digest, now, 0,
+			token(user, 3, "next")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	const one, two = "1first used false live true", "2first used false live true"
 	const three, next = "3first used true live true", "3next used false live true"
 	adopt := func(user string) error {
-		_, err := store.Start(t.Context(), family(user, 4), token(user, 4, "first"), &jwt.Refresh{Digest: user + "foreign", Issued: now, ExpiresAt: now.Add(time.Hour)}, 0, false)
+		_, err := store.Start(t.Context(), family(user, 4), token(user, 4, "first"),
+			&jwt.Refresh{Digest: user + "foreign", Issued: now, ExpiresAt: now.Add(time.Hour)}, 0, false)
 		return err
 	}
 	rotate := func(user string, i int, want jwt.Verdict) error {
-		rotation, err := store.Rotate(t.Context(), token(user, i, "first").Digest, now, 0, token(user, i, fmt.Sprint("next", map[bool]string{true: "", false: "x"}[i != 3])))
+		rotation, err := store.Rotate(t.Context(), token(user, i, "first").Digest, now, 0,
+			token(user, i, fmt.Sprint("next", map[bool]string{true: "", false: "x"}[i != 3])))
 		if (rotation.Verdict == want) != (err == nil) {
 			t.Errorf("verdict %d with error %v", rotation.Verdict, err)
 		}
@@ -130,9 +140,14 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		{"ending", func(user string) error { _, err := store.End(t.Context(), user, user+"2", now); return err },
 			[]string{one, "2first used false live false", three, next, "void false"}, 0},
 		{"ending all", func(user string) error { _, err := store.EndAll(t.Context(), user, "", "", now); return err },
-			[]string{"1first used false live false", "2first used false live false", "3first used true live false", "3next used false live false", "void true"}, 6},
-		{"ending all others", func(user string) error { _, err := store.EndAll(t.Context(), user, user+"1", "new", now); return err },
-			[]string{one + "new", "2first used false live false", "3first used true live false", "3next used false live false", "void false"}, 5},
+			[]string{"1first used false live false", "2first used false live false", "3first used true live false",
+				"3next used false live false", "void true"}, 6},
+		{"ending all others", func(user string) error {
+			_, err := store.EndAll(t.Context(), user, user+"1", "new", now)
+			return err
+		},
+			[]string{one + "new", "2first used false live false", "3first used true live false",
+				"3next used false live false", "void false"}, 5},
 		{"purging", func(user string) error {
 			purged, err := store.Purge(t.Context(), now.Add(time.Hour+jwt.KeepExpired), 10)
 			if (purged == 3) != (err == nil) {
@@ -172,13 +187,15 @@ func TestAKeyStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			}
 		}
 		last = user
-		if added, err := store.Add(t.Context(), &jwt.KeyRecord{ID: user, Algorithm: jwt.ES256, Sealed: []byte("x"), Created: now, Signs: now}, ""); !added || err != nil {
+		if added, err := store.Add(t.Context(), &jwt.KeyRecord{ID: user, Algorithm: jwt.ES256, Sealed: []byte("x"),
+			Created: now, Signs: now}, ""); !added || err != nil {
 			t.Fatal(added, err)
 		}
 	}
 	f.failEach(t, prepare, state, []faultRow{
 		{"adding", func(user string) error {
-			added, err := store.Add(t.Context(), &jwt.KeyRecord{ID: user + "2", Algorithm: jwt.ES256, Sealed: []byte("x"), Created: now, Signs: now.Add(time.Hour)}, user)
+			added, err := store.Add(t.Context(), &jwt.KeyRecord{ID: user + "2", Algorithm: jwt.ES256,
+				Sealed: []byte("x"), Created: now, Signs: now.Add(time.Hour)}, user)
 			if added != (err == nil) {
 				t.Errorf("%v with error %v", added, err)
 			}

@@ -224,7 +224,8 @@ func TestUnitLastUses(t *testing.T) {
 			t.Fatal(found, err)
 		}
 		s.use(2*time.Minute, 3*time.Hour)
-		record := &knox.Record{Digest: "digest", ID: "id2", UserID: "bob", Created: s.now, ExpiresAt: s.now.Add(time.Hour)}
+		record := &knox.Record{Digest: "digest", ID: "id2", UserID: "bob", Created: s.now,
+			ExpiresAt: s.now.Add(time.Hour)}
 		if _, err := s.store.Add(t.Context(), record, 0, false, knox.Ending{At: s.now}); err != nil {
 			t.Fatal(err)
 		}

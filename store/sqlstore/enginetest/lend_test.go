@@ -252,7 +252,8 @@ func TestUnitAChangeOfAStore(t *testing.T) {
 		}
 		slow.Store(true)
 		now := time.Now()
-		_, err = store.Add(t.Context(), &knox.Record{Digest: "d", ID: "i", UserID: "u", Created: now}, 0, false, knox.Ending{At: now})
+		_, err = store.Add(t.Context(), &knox.Record{Digest: "d", ID: "i", UserID: "u", Created: now}, 0, false,
+			knox.Ending{At: now})
 		if err = errors.Join(err, db.Update(t.Context(), nothing)); err != nil {
 			t.Error(err)
 		}
@@ -266,7 +267,8 @@ func TestUnitAChangeThatClosesItsConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "pool.db")+"?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)")
+	pool, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "pool.db")+"?_pragma=foreign_keys(1)&"+
+		"_pragma=journal_mode(WAL)")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,8 +152,10 @@ func copyBack(t *testing.T, db *sqlstore.DB, table string, many int) {
 			values[i] = column
 		}
 	}
-	if _, err := db.Writer().ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "+
-		"INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") SELECT "+strings.Join(values, ", ")+" FROM n, "+table, many); err != nil {
+	if _, err := db.Writer().ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM "+
+		"n WHERE i < ?) "+
+		"INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") SELECT "+strings.Join(values, ", ")+" FROM n, "+table,
+		many); err != nil {
 		t.Fatal(err)
 	}
 }

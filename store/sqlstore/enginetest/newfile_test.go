@@ -32,7 +32,8 @@ func addRow(t *testing.T, path, id string) error {
 	store, err := sqlstore.Knox(t.Context(), db)
 	if err == nil {
 		now := time.Now()
-		_, err = store.Add(t.Context(), &knox.Record{Digest: id, ID: id, UserID: id, Created: now}, 0, false, knox.Ending{At: now})
+		_, err = store.Add(t.Context(), &knox.Record{Digest: id, ID: id, UserID: id, Created: now}, 0, false,
+			knox.Ending{At: now})
 	}
 	return errors.Join(err, db.Close())
 }
@@ -160,7 +161,8 @@ func TestUnitASwitchToWALThatFails(t *testing.T) {
 			d := failingSwitch{plain.Driver(), row.err, new(atomic.Int64), new(atomic.Int64)}
 			d.fails.Store(row.fails)
 			sql.Register(t.Name(), d)
-			db, err := sqlstore.OpenSQLite(t.Context(), t.Name(), filepath.Join(t.TempDir(), "wal.db"), sqlstore.Config{})
+			db, err := sqlstore.OpenSQLite(t.Context(), t.Name(), filepath.Join(t.TempDir(), "wal.db"),
+				sqlstore.Config{})
 			if err == nil {
 				defer db.Close()
 			}

@@ -30,8 +30,10 @@ func oauthGrant(user, id string, now time.Time) (*server.Grant, func(name string
 		SessionID: user, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
 	return g, func(name string) server.Tokens {
 		return server.Tokens{
-			Access:  &server.Access{Digest: user + id + name + "a", ID: name, GrantID: g.ID, Audience: g.Permissions.Resources(), Issued: now, ExpiresAt: now.Add(time.Hour)},
-			Refresh: &server.Refresh{Digest: user + id + name + "r", GrantID: g.ID, Issued: now, ExpiresAt: now.Add(time.Hour), Sealed: []byte(name)},
+			Access: &server.Access{Digest: user + id + name + "a", ID: name, GrantID: g.ID,
+				Audience: g.Permissions.Resources(), Issued: now, ExpiresAt: now.Add(time.Hour)},
+			Refresh: &server.Refresh{Digest: user + id + name + "r", GrantID: g.ID, Issued: now,
+				ExpiresAt: now.Add(time.Hour), Sealed: []byte(name)},
 		}
 	}
 }
@@ -45,7 +47,9 @@ func TestRedemptionsInTwoProcessesAtOnceLeaveNothing(t *testing.T) {
 	}
 	for round := range 5 {
 		g, tokens := oauthGrant("alice", fmt.Sprint(round), now)
-		if added, err := handles[0].Approve(t.Context(), server.Approval{Grant: g, Code: &server.Code{Digest: g.ID, GrantID: g.ID, ExpiresAt: g.ExpiresAt}}); !added.OK() || err != nil {
+		if added, err := handles[0].Approve(t.Context(),
+			server.Approval{Grant: g, Code: &server.Code{Digest: g.ID, GrantID: g.ID,
+				ExpiresAt: g.ExpiresAt}}); !added.OK() || err != nil {
 			t.Fatal(added, err)
 		}
 		verdicts := make(chan server.Verdict, 32)
@@ -140,8 +144,10 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}
 		must(wasAdded(store.AddClient(ctx, &server.Client{ID: user, Name: "old", Updated: now}, 0)))
 		g, _ := oauthGrant(user, "code", now)
-		must(wasAdded(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "code", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
-			Remember: &server.Consent{UserID: user, ClientID: user, Permissions: oauthMay("read"), Created: now, Updated: now}})))
+		must(wasAdded(store.Approve(ctx,
+			server.Approval{Grant: g, Code: &server.Code{Digest: user + "code", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
+				Remember: &server.Consent{UserID: user, ClientID: user, Permissions: oauthMay("read"), Created: now,
+					Updated: now}})))
 		for _, id := range []string{"tokens", "used"} {
 			g, tokens := oauthGrant(user, id, now)
 			must(wasAdded(store.Start(ctx, g, tokens("first"), 0, false)))
@@ -150,12 +156,16 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 				must(true, err)
 			}
 		}
-		must(true, store.AddInteraction(ctx, &server.Interaction{Digest: user, Created: now, ExpiresAt: now.Add(time.Hour), Data: []byte("{}")}, 0))
+		must(
+			true,
+			store.AddInteraction(ctx, &server.Interaction{Digest: user, Created: now, ExpiresAt: now.Add(time.Hour),
+				Data: []byte("{}")}, 0))
 	}
 	const client, consent, pending = "client old", "consent [read]", "pending"
 	code := []string{"code live true", "code redeemed false"}
 	tokens := []string{"tokens live true", "access first", "refresh first used false"}
-	used := []string{"used live true", "access first", "refresh first used true", "access next", "refresh next used false"}
+	used := []string{"used live true", "access first", "refresh first used true", "access next",
+		"refresh next used false"}
 	all := func(parts ...any) (joined []string) {
 		for _, part := range parts {
 			switch part := part.(type) {
@@ -181,8 +191,12 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	f.failEach(t, prepare, state, []faultRow{
 		{"approving", func(user string) error {
 			g, _ := oauthGrant(user, "new", now)
-			return check(wasAdded(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
-				Remember: &server.Consent{UserID: user, ClientID: user, Permissions: oauthMay("write"), Created: now, Updated: now}})))
+			return check(wasAdded(store.Approve(ctx,
+				server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID,
+					ExpiresAt: g.ExpiresAt},
+					Remember: &server.Consent{UserID: user, ClientID: user, Permissions: oauthMay("write"),
+						Created: now,
+						Updated: now}})))
 		}, all(client, "consent [read write]", code, tokens, used, "new live true", "code redeemed false", pending), 7},
 		{"approving by an answer", func(user string) error {
 			g, _ := oauthGrant(user, "new", now)
@@ -191,29 +205,35 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}, all(client, consent, code, tokens, used, "new live true", "code redeemed false"), 6},
 		{"approving over the limit", func(user string) error {
 			g, _ := oauthGrant(user, "new", now)
-			added, err := store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
-				Limit: 2, EvictOldest: true})
+			added, err := store.Approve(ctx,
+				server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID,
+					ExpiresAt: g.ExpiresAt},
+					Limit: 2, EvictOldest: true})
 			return check(len(added.Evicted) == 2, err)
 		}, all(client, consent, ended(code), ended(tokens), used, "new live true", "code redeemed false", pending), 8},
 		{"starting over the limit", func(user string) error {
 			g, made := oauthGrant(user, "new", now)
 			added, err := store.Start(ctx, g, made("first"), 3, true)
 			return check(len(added.Evicted) == 1, err)
-		}, all(client, consent, ended(code), tokens, used, "new live true", "access first", "refresh first used false", pending), 9},
+		}, all(client, consent, ended(code), tokens, used, "new live true", "access first", "refresh first used false",
+			pending), 9},
 		{"redeeming", func(user string) error {
 			_, made := oauthGrant(user, "code", now)
 			verdict, err := store.Redeem(ctx, user+"code", now, made("first"))
 			return check(verdict == server.Redeemed, err)
-		}, all(client, consent, "code live true", "code redeemed true", "access first", "refresh first used false", tokens, used, pending), 7},
+		}, all(client, consent, "code live true", "code redeemed true", "access first", "refresh first used false",
+			tokens, used, pending), 7},
 		{"starting", func(user string) error {
 			g, made := oauthGrant(user, "new", now)
 			return check(wasAdded(store.Start(ctx, g, made("first"), 0, false)))
-		}, all(client, consent, code, tokens, used, "new live true", "access first", "refresh first used false", pending), 6},
+		}, all(client, consent, code, tokens, used, "new live true", "access first", "refresh first used false",
+			pending), 6},
 		{"rotating", func(user string) error {
 			_, made := oauthGrant(user, "tokens", now)
 			rotation, err := store.Rotate(ctx, user+"tokensfirstr", now, 0, made("next"))
 			return check(rotation.Verdict == server.Redeemed, err)
-		}, all(client, consent, code, "tokens live true", "access first", "refresh first used true", "access next", "refresh next used false", used, pending), 7},
+		}, all(client, consent, code, "tokens live true", "access first", "refresh first used true", "access next",
+			"refresh next used false", used, pending), 7},
 		{"replaying", func(user string) error {
 			_, made := oauthGrant(user, "used", now)
 			rotation, err := store.Rotate(ctx, user+"usedfirstr", now, 0, made("x"))
@@ -222,7 +242,8 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		{"adding access", func(user string) error {
 			_, made := oauthGrant(user, "tokens", now)
 			return check(store.AddAccess(ctx, made("next").Access, now))
-		}, all(client, consent, code, "tokens live true", "access first", "refresh first used false", "access next", used, pending), 4},
+		}, all(client, consent, code, "tokens live true", "access first", "refresh first used false", "access next",
+			used, pending), 4},
 		{"withdrawing", func(user string) error {
 			ids, err := store.Withdraw(ctx, user, user, now)
 			return check(len(ids) == 3, err)
@@ -230,7 +251,8 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		{"ending all others", func(user string) error {
 			ids, err := store.EndAll(ctx, user, user+"tokens", " new", now)
 			return check(len(ids) == 2, err)
-		}, all(client, consent, ended(code), "tokens live true new", "access first", "refresh first used false", ended(used), pending), 5},
+		}, all(client, consent, ended(code), "tokens live true new", "access first", "refresh first used false",
+			ended(used), pending), 5},
 		{"ending a session", func(user string) error {
 			grants, err := store.EndSession(ctx, user, now)
 			return check(len(grants) == 3, err)

@@ -73,7 +73,8 @@ func TestUnitGrantLimitsOfTwoProcesses(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "limit.db")
 			handles := []*sqlstore.OAuthStore{openOAuth(t, path), openOAuth(t, path)}
 			now := time.Now().UTC().Truncate(time.Microsecond)
-			if added, err := handles[0].AddClient(t.Context(), &server.Client{ID: "alice", Updated: now}, 0); !added.OK() || err != nil {
+			if added, err := handles[0].AddClient(t.Context(), &server.Client{ID: "alice", Updated: now},
+				0); !added.OK() || err != nil {
 				t.Fatal(added, err)
 			}
 			results := make(chan server.Added, 30)
@@ -99,7 +100,8 @@ func TestUnitGrantLimitsOfTwoProcesses(t *testing.T) {
 			}
 			left, err := handles[0].Grants(t.Context(), "alice", "", 100, now)
 			if err != nil || len(left) != 10 || over+len(evicted) != 20 || evict != (over == 0) {
-				t.Errorf("got %d left, %d over the limit, %d evicted, %v, want 10 left", len(left), over, len(evicted), err)
+				t.Errorf("got %d left, %d over the limit, %d evicted, %v, want 10 left", len(left), over,
+					len(evicted), err)
 			}
 		})
 	}

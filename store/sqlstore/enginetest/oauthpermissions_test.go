@@ -101,7 +101,8 @@ func TestUnitConsentsFromBefore(t *testing.T) {
 					t.Errorf("got %+v, %v, want %+v", c, err, row.consent)
 				}
 				if !c.Covers(row.covers) || c.Covers(row.not) {
-					t.Errorf("got %v and %v, want that it covers %v and not %v", c.Covers(row.covers), c.Covers(row.not),
+					t.Errorf("got %v and %v, want that it covers %v and not %v", c.Covers(row.covers),
+						c.Covers(row.not),
 						row.covers, row.not)
 				}
 			})
@@ -122,7 +123,8 @@ func TestUnitConsentsFromBefore(t *testing.T) {
 			}
 			may := server.Permissions{at(firstAPI, "write")}
 			added, err := store.Approve(t.Context(), server.Approval{
-				Grant: &server.Grant{ID: "new", ClientID: "web", UserID: user, Permissions: may, Created: now, LastUsed: now,
+				Grant: &server.Grant{ID: "new", ClientID: "web", UserID: user, Permissions: may, Created: now,
+					LastUsed:  now,
 					ExpiresAt: now, MaxExpiresAt: now},
 				Code:     &server.Code{Digest: "new", GrantID: "new", ExpiresAt: now},
 				Remember: &server.Consent{UserID: user, ClientID: "web", Permissions: may, Created: now, Updated: now}})

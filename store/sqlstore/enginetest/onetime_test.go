@@ -42,7 +42,8 @@ func TestAOneTimeStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}
 	}
 	f.failEach(t, prepare, state, []faultRow{
-		{"adding one too many", func(user string) error { return store.Add(t.Context(), record(user, 4), 3, now) }, []string{"2", "3", "4"}, 5},
+		{"adding one too many", func(user string) error { return store.Add(t.Context(), record(user, 4), 3, now) },
+			[]string{"2", "3", "4"}, 5},
 		{"redeeming", func(user string) error {
 			verdict, err := store.Redeem(t.Context(), record(user, 2).Digest, now)
 			if (verdict == password.OneTimeFirst) != (err == nil) {

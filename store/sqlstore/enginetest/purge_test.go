@@ -16,7 +16,8 @@ func TestUnitThrottlePurge(t *testing.T) {
 		db := openSQLite(t, filepath.Join(t.TempDir(), "throttle.db"))
 		store := opened(t, sqlstore.Throttle, db)
 		execute(t, db, `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
-			INSERT INTO gatewarden_throttle (digest, failures, until, expires_at) SELECT 'digest' || i, 1, NULL, 1 FROM n`)
+			INSERT INTO gatewarden_throttle (digest, failures, until, expires_at)
+				SELECT 'digest' || i, 1, NULL, 1 FROM n`)
 		hasher, err := password.NewHasher(password.HasherConfig{})
 		if err != nil {
 			t.Fatal(err)

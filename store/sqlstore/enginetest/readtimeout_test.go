@@ -28,9 +28,12 @@ func reads(t *testing.T, db *sqlstore.DB) map[string]func(ctx context.Context) e
 		"knox.List":    func(ctx context.Context) error { _, err := tokens.List(ctx, "x", "", 9, moment); return err },
 		"knox.Ended":   func(ctx context.Context) error { _, err := tokens.Ended(ctx, "x", moment, 9); return err },
 		"session.Find": func(ctx context.Context) error { _, err := sessions.Find(ctx, "x"); return err },
-		"session.List": func(ctx context.Context) error { _, err := sessions.List(ctx, "x", "", 9, moment); return err },
-		"jwt.Find":     func(ctx context.Context) error { _, _, err := pairs.Find(ctx, "x"); return err },
-		"jwt.List":     func(ctx context.Context) error { _, err := pairs.List(ctx, "x", "", 9, moment); return err },
+		"session.List": func(ctx context.Context) error {
+			_, err := sessions.List(ctx, "x", "", 9, moment)
+			return err
+		},
+		"jwt.Find": func(ctx context.Context) error { _, _, err := pairs.Find(ctx, "x"); return err },
+		"jwt.List": func(ctx context.Context) error { _, err := pairs.List(ctx, "x", "", 9, moment); return err },
 		"jwt.Revoked": func(ctx context.Context) error {
 			_, err := pairs.Revoked(ctx, jwt.Claimed{UserID: "x"}, moment)
 			return err
@@ -40,16 +43,25 @@ func reads(t *testing.T, db *sqlstore.DB) map[string]func(ctx context.Context) e
 		"oauth.Clients": func(ctx context.Context) error { _, err := oauth.Clients(ctx, "x", "", 9); return err },
 		"oauth.Consent": func(ctx context.Context) error { _, err := oauth.Consent(ctx, "x", "x"); return err },
 		"oauth.Grant":   func(ctx context.Context) error { _, err := oauth.Grant(ctx, "x"); return err },
-		"oauth.Grants":  func(ctx context.Context) error { _, err := oauth.Grants(ctx, "x", "", 9, moment); return err },
+		"oauth.Grants": func(ctx context.Context) error {
+			_, err := oauth.Grants(ctx, "x", "", 9, moment)
+			return err
+		},
 		"oauth.GrantsByClient": func(ctx context.Context) error {
 			_, err := oauth.GrantsByClient(ctx, "x", "", 9, moment)
 			return err
 		},
-		"oauth.Interaction":   func(ctx context.Context) error { _, err := oauth.Interaction(ctx, "x", moment); return err },
-		"oauth.FindCode":      func(ctx context.Context) error { _, _, err := oauth.FindCode(ctx, "x"); return err },
-		"oauth.FindRefresh":   func(ctx context.Context) error { _, _, err := oauth.FindRefresh(ctx, "x"); return err },
-		"oauth.FindAccess":    func(ctx context.Context) error { _, _, err := oauth.FindAccess(ctx, "x"); return err },
-		"external.Identity":   func(ctx context.Context) error { _, err := external.Identity(ctx, "x", "x"); return err },
+		"oauth.Interaction": func(ctx context.Context) error {
+			_, err := oauth.Interaction(ctx, "x", moment)
+			return err
+		},
+		"oauth.FindCode":    func(ctx context.Context) error { _, _, err := oauth.FindCode(ctx, "x"); return err },
+		"oauth.FindRefresh": func(ctx context.Context) error { _, _, err := oauth.FindRefresh(ctx, "x"); return err },
+		"oauth.FindAccess":  func(ctx context.Context) error { _, _, err := oauth.FindAccess(ctx, "x"); return err },
+		"external.Identity": func(ctx context.Context) error {
+			_, err := external.Identity(ctx, "x", "x")
+			return err
+		},
 		"external.Identities": func(ctx context.Context) error { _, err := external.Identities(ctx, "x"); return err },
 		"onetime.Find":        func(ctx context.Context) error { _, err := once.Find(ctx, "x"); return err },
 	}
@@ -89,7 +101,8 @@ func TestUnitReadTimeout(t *testing.T) {
 			}
 			gone, leave := context.WithCancel(t.Context())
 			leave()
-			if err := all["knox.Find"](gone); !errors.Is(err, context.Canceled) || errors.Is(err, sqlstore.ErrNoAnswer) {
+			if err := all["knox.Find"](gone); !errors.Is(err, context.Canceled) ||
+				errors.Is(err, sqlstore.ErrNoAnswer) {
 				t.Errorf("got %v, want that the request was canceled", err)
 			}
 		})

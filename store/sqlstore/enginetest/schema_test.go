@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	firstScript  = "-- notes\nCREATE TABLE {prefix}notes (\n\tid TEXT NOT NULL, -- of the note\n\ttext TEXT\n);\n\nCREATE INDEX {prefix}notes_id ON {prefix}notes (id);\n"
+	firstScript = "-- notes\nCREATE TABLE {prefix}notes (\n\tid TEXT NOT NULL, -- of the note\n\ttext TEXT\n);\n\n" +
+		"CREATE INDEX {prefix}notes_id ON {prefix}notes (id);\n"
 	secondScript = "ALTER TABLE {prefix}notes ADD COLUMN author TEXT;\n"
 )
 
@@ -68,7 +69,8 @@ func TestUnitSchema(t *testing.T) {
 	}
 	wantForeign := func(t *testing.T, err error, says string) {
 		t.Helper()
-		if !errors.Is(err, sqlstore.ErrSchema) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "made by another version") {
+		if !errors.Is(err, sqlstore.ErrSchema) || !strings.Contains(err.Error(), says) ||
+			!strings.Contains(err.Error(), "made by another version") {
 			t.Errorf("got %v, want an error that says %q and what to do", err, says)
 		}
 	}
@@ -87,7 +89,8 @@ func TestUnitSchema(t *testing.T) {
 		}
 		execute(t, db, "UPDATE gatewarden_notes SET author = 'alice' WHERE id = 'a'")
 		var text, author string
-		if err := db.Reader().QueryRow("SELECT text, author FROM gatewarden_notes").Scan(&text, &author); err != nil || text != "text" || author != "alice" {
+		if err := db.Reader().QueryRow("SELECT text, author FROM gatewarden_notes").Scan(&text, &author); err != nil ||
+			text != "text" || author != "alice" {
 			t.Errorf("got %q of %q, %v, want the row from before", text, author, err)
 		}
 	})
@@ -107,21 +110,24 @@ func TestUnitSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantForeign(t, migrate(t, db, firstScript), "the tables have version 1, but not that of this program")
-		wantForeign(t, migrate(t, db, firstScript, secondScript), "the tables have version 1, but not that of this program")
+		wantForeign(t, migrate(t, db, firstScript, secondScript), "the tables have version 1, but not that of this "+
+			"program")
 	})
 	t.Run("comments and spaces of a script may change", func(t *testing.T) {
 		db := open(t)
 		if err := migrate(t, db, firstScript); err != nil {
 			t.Fatal(err)
 		}
-		reworded := strings.NewReplacer("-- notes\n", "", "-- of the note", "-- the identifier of a note; see RFC 9562", "\t", "    ").Replace(firstScript)
+		reworded := strings.NewReplacer("-- notes\n", "", "-- of the note", "-- the identifier of a note; see RFC 9562",
+			"\t", "    ").Replace(firstScript)
 		if err := migrate(t, db, reworded, secondScript); err != nil || version(t, db) != 2 {
 			t.Errorf("got version %d, %v, want 2", version(t, db), err)
 		}
 	})
 	t.Run("a script that fails leaves the version before it", func(t *testing.T) {
 		db := open(t)
-		if err := migrate(t, db, firstScript, "ALTER TABLE {prefix}nothing ADD COLUMN x TEXT;\n"); err == nil || errors.Is(err, sqlstore.ErrSchema) {
+		if err := migrate(t, db, firstScript, "ALTER TABLE {prefix}nothing ADD COLUMN x TEXT;\n"); err == nil ||
+			errors.Is(err, sqlstore.ErrSchema) {
 			t.Errorf("got %v, want the error of the engine", err)
 		}
 		if err := migrate(t, db, firstScript); err != nil || version(t, db) != 1 {
@@ -139,25 +145,43 @@ func TestUnitSchema(t *testing.T) {
 // anew at version 1.
 func TestUnitTablesFromBefore(t *testing.T) {
 	for component, open := range map[string]func(ctx context.Context, db *sqlstore.DB) error{
-		"knox":     func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.Knox(ctx, db); return err },
-		"sessions": func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.Sessions(ctx, db); return err },
-		"jwt":      func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.JWT(ctx, db); return err },
-		"jwtkeys":  func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.JWTKeys(ctx, db); return err },
-		"oauth":    func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.OAuth(ctx, db); return err },
-		"login":    func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.External(ctx, db); return err },
-		"onetime":  func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.OneTime(ctx, db); return err },
-		"throttle": func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.Throttle(ctx, db); return err },
+		"knox": func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.Knox(ctx, db); return err },
+		"sessions": func(ctx context.Context, db *sqlstore.DB) error {
+			_, err := sqlstore.Sessions(ctx, db)
+			return err
+		},
+		"jwt": func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.JWT(ctx, db); return err },
+		"jwtkeys": func(ctx context.Context, db *sqlstore.DB) error {
+			_, err := sqlstore.JWTKeys(ctx, db)
+			return err
+		},
+		"oauth": func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.OAuth(ctx, db); return err },
+		"login": func(ctx context.Context, db *sqlstore.DB) error {
+			_, err := sqlstore.External(ctx, db)
+			return err
+		},
+		"onetime": func(ctx context.Context, db *sqlstore.DB) error {
+			_, err := sqlstore.OneTime(ctx, db)
+			return err
+		},
+		"throttle": func(ctx context.Context, db *sqlstore.DB) error {
+			_, err := sqlstore.Throttle(ctx, db)
+			return err
+		},
 	} {
 		t.Run(component, func(t *testing.T) {
 			db := openSQLite(t, filepath.Join(t.TempDir(), "before.db"))
-			execute(t, db, "CREATE TABLE gatewarden_schema (component VARCHAR(64) NOT NULL PRIMARY KEY, version INTEGER NOT NULL)",
-				"INSERT INTO gatewarden_schema VALUES ('knox', 2), ('sessions', 1), ('owners', 1), ('jwt', 1), ('oauth', 1)")
+			execute(t, db, "CREATE TABLE gatewarden_schema (component VARCHAR(64) NOT NULL PRIMARY KEY, version "+
+				"INTEGER NOT NULL)",
+				"INSERT INTO gatewarden_schema VALUES ('knox', 2), ('sessions', 1), ('owners', 1), ('jwt', 1), "+
+					"('oauth', 1)")
 			err := open(t.Context(), db)
 			if !errors.Is(err, sqlstore.ErrSchema) || !strings.Contains(err.Error(), "made by another version") {
 				t.Errorf("got %v, want an error that wraps ErrSchema", err)
 			}
 			var tables int
-			if err := db.Reader().QueryRow("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table'").Scan(&tables); err != nil || tables != 1 {
+			if err := db.Reader().QueryRow("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table'").Scan(
+				&tables); err != nil || tables != 1 {
 				t.Errorf("got %d tables, %v, want nothing added", tables, err)
 			}
 		})

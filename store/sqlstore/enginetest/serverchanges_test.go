@@ -201,7 +201,8 @@ func TestUnitARowThatAnotherProgramHolds(t *testing.T) {
 			if err := holder.Rollback(); err != nil {
 				t.Fatal(err)
 			}
-			if purged, err = store.Purge(t.Context(), 10, knox.Ending{At: now.Add(time.Minute)}); err != nil || len(purged) != 1 {
+			if purged, err = store.Purge(t.Context(), 10, knox.Ending{At: now.Add(time.Minute)}); err != nil ||
+				len(purged) != 1 {
 				t.Errorf("then got %d, %v, want the third", len(purged), err)
 			}
 		})
@@ -326,7 +327,8 @@ func TestUnitTouchesOfTwoInstances(t *testing.T) {
 					if i == 1 {
 						token = tokens - 1 - n
 					}
-					touch := knox.Touch{Digest: fmt.Sprint("alice", token), Used: noon.Add(time.Duration(i+1) * time.Minute)}
+					touch := knox.Touch{Digest: fmt.Sprint("alice", token),
+						Used: noon.Add(time.Duration(i+1) * time.Minute)}
 					if i == 0 && token%2 == 0 {
 						touch.ExpiresAt, touch.LiveUntil = noon.Add(2*time.Hour), noon.Add(time.Hour)
 					}

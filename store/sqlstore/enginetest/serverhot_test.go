@@ -10,8 +10,8 @@ import (
 	"github.com/gatewarden/auth/store/sqlstore"
 )
 
-// TestUnitTouchesChangeNoIndex touches one in twenty records of PostgreSQL, several times, and asks the server how many of
-// these updates wrote no index (HOT).
+// TestUnitTouchesChangeNoIndex touches one in twenty records of PostgreSQL, several times, and asks the server how many
+// of these updates wrote no index (HOT).
 func TestUnitTouchesChangeNoIndex(t *testing.T) {
 	p := engines[1].place(t)
 	prefix := p.take(t)
@@ -21,7 +21,8 @@ func TestUnitTouchesChangeNoIndex(t *testing.T) {
 	tokens, sessions := opened(t, sqlstore.Knox, db), opened(t, sqlstore.Sessions, db)
 	addTokens(t, tokens, "alice", records, noon.Add(time.Hour))
 	for i := range records {
-		r := &session.Record{Digest: fmt.Sprint("alice", i), ID: fmt.Sprint(i), UserID: "alice", Created: noon, LastUsed: noon,
+		r := &session.Record{Digest: fmt.Sprint("alice", i), ID: fmt.Sprint(i), UserID: "alice", Created: noon,
+			LastUsed:  noon,
 			ExpiresAt: noon.Add(time.Hour), MaxExpiresAt: noon.Add(time.Hour)}
 		if _, err := sessions.Add(t.Context(), r, "", 0, false, noon); err != nil {
 			t.Fatal(err)
@@ -51,8 +52,10 @@ func TestUnitTouchesChangeNoIndex(t *testing.T) {
 	for _, table := range []string{"knox_tokens", "sessions"} {
 		const want = rounds * records / step
 		var updates, hot int
-		for began := time.Now(); updates < want && time.Since(began) < 10*time.Second; { // a connection tells it at its end
-			if err := db.Reader().QueryRow(`SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = $1`,
+		// a connection tells it at its end
+		for began := time.Now(); updates < want && time.Since(began) < 10*time.Second; {
+			if err := db.Reader().QueryRow(`SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables
+				WHERE relname = $1`,
 				prefix+table).Scan(&updates, &hot); err != nil {
 				t.Fatal(err)
 			}

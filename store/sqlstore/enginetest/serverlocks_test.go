@@ -49,8 +49,10 @@ type ownerCall struct {
 
 // ownerCalls are such changes of tokens, sessions and logins.
 func ownerCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
-	knoxes, sessions, logins := opened(t, sqlstore.Knox, db), opened(t, sqlstore.Sessions, db), opened(t, sqlstore.JWT, db)
-	externals, once, keys := opened(t, sqlstore.External, db), opened(t, sqlstore.OneTime, db), opened(t, sqlstore.JWTKeys, db)
+	knoxes, sessions, logins := opened(t, sqlstore.Knox, db), opened(t, sqlstore.Sessions, db), opened(
+		t, sqlstore.JWT, db)
+	externals, once, keys := opened(t, sqlstore.External, db), opened(t, sqlstore.OneTime, db), opened(
+		t, sqlstore.JWTKeys, db)
 	ending := knox.Ending{At: then, Keep: true}
 	family := &jwt.Family{ID: "f", UserID: "alice", Created: then, LastUsed: then, ExpiresAt: then, MaxExpiresAt: then}
 	identity := &external.Identity{ID: "i", UserID: "alice", Issuer: "https://accounts.example", Subject: "s"}
@@ -62,7 +64,8 @@ func ownerCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 	}
 	return []ownerCall{
 		{"knox.Add", "alice", func(ctx context.Context) error {
-			return errorOf(knoxes.Add(ctx, &knox.Record{Digest: "d", ID: "i", UserID: "alice", Created: then}, 1, true, ending))
+			return errorOf(knoxes.Add(ctx, &knox.Record{Digest: "d", ID: "i", UserID: "alice", Created: then}, 1,
+				true, ending))
 		}},
 		{"knox.RevokeAll", "alice", func(ctx context.Context) error {
 			return errorOf(knoxes.RevokeAll(ctx, "alice", "kept", "stamp", ending))
@@ -73,7 +76,9 @@ func ownerCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 		{"session.Replace", "alice", func(ctx context.Context) error {
 			return errorOf(sessions.Replace(ctx, "d", at("next"), then))
 		}},
-		{"session.Revoke", "alice", func(ctx context.Context) error { return errorOf(sessions.Revoke(ctx, "alice", "next")) }},
+		{"session.Revoke", "alice", func(ctx context.Context) error {
+			return errorOf(sessions.Revoke(ctx, "alice", "next"))
+		}},
 		{"session.RevokeAll", "alice", func(ctx context.Context) error {
 			return errorOf(sessions.RevokeAll(ctx, "alice", "kept"))
 		}},
@@ -81,7 +86,9 @@ func ownerCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 			first := &jwt.Refresh{Digest: "d", FamilyID: "f", Issued: then, ExpiresAt: then}
 			return errorOf(logins.Start(ctx, family, first, nil, 1, true))
 		}},
-		{"jwt.EndAll", "alice", func(ctx context.Context) error { return errorOf(logins.EndAll(ctx, "alice", "", "", then)) }},
+		{"jwt.EndAll", "alice", func(ctx context.Context) error {
+			return errorOf(logins.EndAll(ctx, "alice", "", "", then))
+		}},
 		{"jwt.KeyStore.Add", "keys:ES256", func(ctx context.Context) error {
 			return errorOf(keys.Add(ctx, &jwt.KeyRecord{ID: "k", Algorithm: "ES256", Sealed: []byte{1},
 				Created: then, Signs: then}, ""))
@@ -94,9 +101,13 @@ func ownerCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 			_, _, err := externals.Unlink(ctx, "alice", "i", true)
 			return err
 		}},
-		{"external.RemoveUser", "alice", func(ctx context.Context) error { return errorOf(externals.RemoveUser(ctx, "alice")) }},
+		{"external.RemoveUser", "alice", func(ctx context.Context) error {
+			return errorOf(externals.RemoveUser(ctx, "alice"))
+		}},
 		{"onetime.Add", "alice", func(ctx context.Context) error { return once.Add(ctx, oneTime, 1, then) }},
-		{"onetime.RemoveUnused", "alice", func(ctx context.Context) error { return errorOf(once.RemoveUnused(ctx, "alice")) }},
+		{"onetime.RemoveUnused", "alice", func(ctx context.Context) error {
+			return errorOf(once.RemoveUnused(ctx, "alice"))
+		}},
 	}
 }
 
@@ -116,7 +127,8 @@ func serverCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 	return []ownerCall{
 		{"Approve", "alice", func(ctx context.Context) error {
 			code := &server.Code{Digest: "c", GrantID: "a", ExpiresAt: then}
-			return errorOf(s.Approve(ctx, server.Approval{Grant: grant("a", "alice"), Code: code, Limit: 1, EvictOldest: true}))
+			return errorOf(
+				s.Approve(ctx, server.Approval{Grant: grant("a", "alice"), Code: code, Limit: 1, EvictOldest: true}))
 		}},
 		{"Start", "alice", func(ctx context.Context) error {
 			return errorOf(s.Start(ctx, grant("b", "alice"), tokens("b"), 1, true))
@@ -131,7 +143,9 @@ func serverCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 			return s.AddInteraction(ctx, &server.Interaction{Digest: "i", ID: "i", UserID: "alice", Created: then,
 				ExpiresAt: then}, 1)
 		}},
-		{"Withdraw", "alice", func(ctx context.Context) error { return errorOf(s.Withdraw(ctx, "alice", "web", then)) }},
+		{"Withdraw", "alice", func(ctx context.Context) error {
+			return errorOf(s.Withdraw(ctx, "alice", "web", then))
+		}},
 		{"EndAll", "alice", func(ctx context.Context) error { return errorOf(s.EndAll(ctx, "alice", "", "", then)) }},
 	}
 }
@@ -180,7 +194,8 @@ func wantLock(t *testing.T, statements []string, owner string) {
 		t.Fatalf("got %q, want a transaction", statements)
 	}
 	first := statements[1]
-	if !strings.Contains(first, "owners WHERE user_id = $1 FOR UPDATE") || !strings.HasSuffix(first, " [1: "+owner+"]") {
+	if !strings.Contains(first, "owners WHERE user_id = $1 FOR UPDATE") ||
+		!strings.HasSuffix(first, " [1: "+owner+"]") {
 		t.Errorf("got %q first, want the lock of %s", first, owner)
 	}
 }

@@ -119,7 +119,8 @@ func TestUnitTablesOfAnotherVersionOnAServer(t *testing.T) {
 		openAll(t, db)
 		set := func(t *testing.T, version int) {
 			t.Helper()
-			must(t, db.Writer(), fmt.Sprintf("UPDATE %sschema SET version = %d WHERE component = 'knox'", prefix, version))
+			must(t, db.Writer(), fmt.Sprintf("UPDATE %sschema SET version = %d WHERE component = 'knox'",
+				prefix, version))
 		}
 		defer set(t, 1)
 		for name, row := range map[string]struct {
@@ -182,7 +183,8 @@ func TestUnitAKilledMigrationOfMariaDB(t *testing.T) {
 	db := p.instance(t, sqlstore.Config{TablePrefix: prefix})
 	openAll(t, db)
 	must(t, db.Writer(), "DROP TABLE "+prefix+"knox_ended")
-	must(t, db.Writer(), fmt.Sprintf("UPDATE %sschema SET version = 0, checksum = '%x migrating' WHERE component = 'knox'",
+	must(t, db.Writer(), fmt.Sprintf("UPDATE %sschema SET version = 0, checksum = '%x migrating' WHERE component = "+
+		"'knox'",
 		prefix, sha256.Sum256(nil)))
 	manual := p.instance(t, sqlstore.Config{TablePrefix: prefix, ManualMigrations: true})
 	if _, err := sqlstore.Knox(t.Context(), manual); !errors.Is(err, sqlstore.ErrSchema) {
@@ -240,7 +242,8 @@ func TestUnitAnUpToDateSchemaNeedsNoRight(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		app, err := p.engine.open(t.Context(), pool, sqlstore.Config{TablePrefix: prefix, Logger: slog.New(slog.DiscardHandler)})
+		app, err := p.engine.open(t.Context(), pool,
+			sqlstore.Config{TablePrefix: prefix, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,13 +275,15 @@ func TestUnitAPoolOfOneConnection(t *testing.T) {
 	open := func() *sqlstore.DB {
 		pool := openPool(t, p.driver, p.database)
 		pool.SetMaxOpenConns(1)
-		db, err := p.engine.open(t.Context(), pool, sqlstore.Config{TablePrefix: prefix, Logger: slog.New(slog.DiscardHandler)})
+		db, err := p.engine.open(t.Context(), pool,
+			sqlstore.Config{TablePrefix: prefix, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return db
 	}
-	if _, err := sqlstore.Knox(t.Context(), open()); err == nil || !strings.Contains(err.Error(), "a migration needs two") {
+	if _, err := sqlstore.Knox(t.Context(), open()); err == nil ||
+		!strings.Contains(err.Error(), "a migration needs two") {
 		t.Errorf("got %v, want an error that names the pool", err)
 	}
 	openAll(t, p.instance(t, sqlstore.Config{TablePrefix: prefix}))

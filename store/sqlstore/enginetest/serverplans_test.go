@@ -68,13 +68,15 @@ func TestUnitPlansOfServers(t *testing.T) {
 			checked := map[string]bool{}
 			for _, statement := range slices.Sorted(maps.Keys(noted.args)) {
 				text := numberedPrefix.ReplaceAllString(statement, prefix)
-				if !verb.MatchString(text) || notHot.MatchString(text) || !strings.Contains(text, prefix) || checked[text] {
+				if !verb.MatchString(text) || notHot.MatchString(text) || !strings.Contains(text, prefix) ||
+					checked[text] {
 					continue
 				}
 				checked[text] = true
 				scan, sort := row.explain(t, conn, text, noted.args[statement])
 				if scan != "" {
-					t.Errorf("got %s, want a search by an index, for\n%s\nwith %.300v", scan, text, noted.args[statement])
+					t.Errorf("got %s, want a search by an index, for\n%s\nwith %.300v", scan, text,
+						noted.args[statement])
 				}
 				if sort != "" && page.MatchString(text) {
 					t.Errorf("got %s, want a page to be read in the order of an index, for\n%s", sort, text)
@@ -118,7 +120,9 @@ func fill(t *testing.T, p *place, conn *sql.Conn, prefix string) {
 		t.Fatal(err)
 	}
 	parents := []string{prefix + "jwt_families", prefix + "oauth_grants"}
-	others := slices.DeleteFunc(slices.Sorted(maps.Keys(columns)), func(s string) bool { return slices.Contains(parents, s) })
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(columns)), func(s string) bool {
+		return slices.Contains(parents, s)
+	})
 	for _, table := range append(parents, others...) {
 		var names, values []string
 		for _, column := range columns[table] {

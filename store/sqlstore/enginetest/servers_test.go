@@ -38,13 +38,15 @@ func TestUnitServers(t *testing.T) {
 			first := openPool(t, server.driver, s.Database(t))
 			second := openPool(t, server.driver, s.Database(t))
 			for _, pool := range []*sql.DB{first, second} {
-				for _, statement := range []string{"CREATE TABLE things (name VARCHAR(40))", "INSERT INTO things VALUES ('naïve 🐘')"} {
+				for _, statement := range []string{"CREATE TABLE things (name VARCHAR(40))",
+					"INSERT INTO things VALUES ('naïve 🐘')"} {
 					if _, err := pool.ExecContext(t.Context(), statement); err != nil {
 						t.Fatal(err)
 					}
 				}
 				var name string
-				if err := pool.QueryRowContext(t.Context(), "SELECT name FROM things").Scan(&name); err != nil || name != "naïve 🐘" {
+				if err := pool.QueryRowContext(t.Context(), "SELECT name FROM things").Scan(&name); err != nil ||
+					name != "naïve 🐘" {
 					t.Errorf("one row with naïve 🐘 was written, and %q was read: %v", name, err)
 				}
 			}

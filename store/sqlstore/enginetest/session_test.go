@@ -26,7 +26,8 @@ func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	now := time.Now()
 	record := func(user string, i int) *session.Record {
 		created := now.Add(time.Duration(i) * time.Second)
-		return &session.Record{Digest: fmt.Sprint(user, i), ID: fmt.Sprint(i), UserID: user, Created: created, LastUsed: created,
+		return &session.Record{Digest: fmt.Sprint(user, i), ID: fmt.Sprint(i), UserID: user, Created: created,
+			LastUsed:  created,
 			ExpiresAt: now.Add(time.Hour), Idle: time.Hour, MaxExpiresAt: now.Add(time.Hour)}
 	}
 	state := func(user string) (ids []string) {
@@ -101,8 +102,11 @@ func TestNothingOnTheDiskIsACookieAndNothingOutlivesALogout(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice := benchUser("alice")
-	sessions, err := session.New(session.Config{Store: store, Lifetime: session.Lifetime{Idle: time.Minute, Absolute: time.Hour},
-		TouchInterval: time.Nanosecond, LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }})
+	sessions, err := session.New(session.Config{Store: store, Lifetime: session.Lifetime{Idle: time.Minute,
+		Absolute: time.Hour},
+		TouchInterval: time.Nanosecond, LoadUser: func(context.Context, string) (auth.User, error) {
+			return alice, nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +130,8 @@ func TestNothingOnTheDiskIsACookieAndNothingOutlivesALogout(t *testing.T) {
 
 	for range 4 {
 		login := httptest.NewRecorder()
-		if _, err := sessions.SignIn(login, httptest.NewRequest("POST", "https://app.example/", nil), alice, session.Options{}); err != nil {
+		if _, err := sessions.SignIn(login, httptest.NewRequest("POST", "https://app.example/", nil), alice,
+			session.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		first := login.Result().Cookies()[0]
@@ -206,7 +211,8 @@ func BenchmarkSessionSQLite(b *testing.B) {
 		b.Fatal(err)
 	}
 	login := httptest.NewRecorder()
-	if _, err := sessions.SignIn(login, httptest.NewRequest("POST", "https://app.example/", nil), benchUser("alice"), session.Options{}); err != nil {
+	if _, err := sessions.SignIn(login, httptest.NewRequest("POST", "https://app.example/", nil), benchUser("alice"),
+		session.Options{}); err != nil {
 		b.Fatal(err)
 	}
 	handler := guard.Require()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

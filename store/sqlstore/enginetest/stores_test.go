@@ -27,7 +27,8 @@ var suites = []storeSuite{
 }
 
 // suite returns a function that checks a store on a place, as one instance or as two.
-func suite[I any, S any](check func(*testing.T, func(*testing.T) I), open func(context.Context, *sqlstore.DB) (S, error),
+func suite[I any, S any](check func(*testing.T, func(*testing.T) I), open func(context.Context, *sqlstore.DB) (
+	S, error),
 	pair func(first, second I) I) func(t *testing.T, p *place, instances int) {
 	return func(t *testing.T, p *place, instances int) {
 		check(t, func(t *testing.T) I {
@@ -58,8 +59,8 @@ func TestUnitStores(t *testing.T) {
 	}
 }
 
-// TestUnitSettingsOfTheDriver checks stores with settings of go-sql-driver/mysql that change what it says of a result, and
-// how it sends a statement.
+// TestUnitSettingsOfTheDriver checks stores with settings of go-sql-driver/mysql that change what it says of a result,
+// and how it sends a statement.
 func TestUnitSettingsOfTheDriver(t *testing.T) {
 	t.Parallel()
 	for options, suites := range map[string][]storeSuite{

@@ -59,8 +59,11 @@ func TestInstancesThatShareAThrottleOnSQLite(t *testing.T) {
 			t.Fatal(err)
 		}
 		instances[i], err = password.New(password.Config{
-			Hasher: hasher, Throttle: store, Decoy: cheap, Limits: password.Limits{FirstDelay: time.Minute, MaxWait: time.Minute},
-			Account: func(_ context.Context, name string) (auth.User, string, error) { return userOf(name), cheap, nil },
+			Hasher: hasher, Throttle: store, Decoy: cheap, Limits: password.Limits{FirstDelay: time.Minute,
+				MaxWait: time.Minute},
+			Account: func(_ context.Context, name string) (auth.User, string, error) {
+				return userOf(name), cheap, nil
+			},
 		})
 		if err != nil {
 			t.Fatal(err)

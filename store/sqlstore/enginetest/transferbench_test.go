@@ -26,8 +26,10 @@ func BenchmarkImport(b *testing.B) {
 				for i := range records {
 					user := fmt.Sprintf("user%d", n/10)
 					records[i] = transfer.KnoxToken{Record: &knox.Record{UserID: user, ID: backend.NewIDOf(user),
-						Digest: fmt.Sprintf("%s%043d", backend.Shard(user), n), Created: now, ExpiresAt: now.Add(time.Hour),
-						Slide: time.Hour, IP: "192.0.2.1", UserAgent: "benchmark", Stamp: "0123456789012345678901234567890123456789012"}}
+						Digest: fmt.Sprintf("%s%043d", backend.Shard(user), n), Created: now, ExpiresAt: now.Add(
+							time.Hour),
+						Slide: time.Hour, IP: "192.0.2.1", UserAgent: "benchmark",
+						Stamp: "0123456789012345678901234567890123456789012"}}
 					n++
 				}
 				added, err := store.Import(b.Context(), transfer.KnoxTokens, records, now)

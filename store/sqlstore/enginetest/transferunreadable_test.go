@@ -51,7 +51,8 @@ func TestUnitTransferOfRowsThatCannotBeRead(t *testing.T) {
 				_, err = e.Transfer.Export(t.Context(), row.kind, "", 10, time.Now())
 				if err == nil || !strings.Contains(err.Error(), string(row.kind)) ||
 					!strings.Contains(err.Error(), `"`+row.key+`"`) {
-					t.Errorf("%s.%s: got %v, want an error with the kind %s and the key %s", row.table, row.set, err, row.kind,
+					t.Errorf("%s.%s: got %v, want an error with the kind %s and the key %s", row.table, row.set,
+						err, row.kind,
 						row.key)
 				}
 				_, err = e.Transfer.Lookup(t.Context(), row.kind, page.Records, time.Now())
@@ -75,16 +76,19 @@ func fillJSON(t *testing.T, e storetest.TransferEngine) string {
 	grant := &server.Grant{ID: backend.NewIDOf("alice"), ClientID: "web", UserID: "alice", Type: "code",
 		Permissions: permissions, Created: now, LastUsed: now, ExpiresAt: ends, MaxExpiresAt: ends}
 	for _, record := range []transfer.Record{
-		transfer.KnoxToken{Record: &knox.Record{UserID: "alice", Digest: "knox digest", ID: "1", Created: now, ExpiresAt: ends}},
+		transfer.KnoxToken{Record: &knox.Record{UserID: "alice", Digest: "knox digest", ID: "1", Created: now,
+			ExpiresAt: ends}},
 		transfer.Session{Record: &session.Record{UserID: "alice", Digest: "session digest", ID: "1", Created: now,
 			ExpiresAt: ends, MaxExpiresAt: ends, LastUsed: now}},
-		&transfer.JWTLogin{Family: &jwt.Family{ID: "family", UserID: "alice", Created: now, LastUsed: now, ExpiresAt: ends,
+		&transfer.JWTLogin{Family: &jwt.Family{ID: "family", UserID: "alice", Created: now, LastUsed: now,
+			ExpiresAt:    ends,
 			MaxExpiresAt: ends}},
 		transfer.OAuthClient{Client: &server.Client{ID: "web", Created: now, Updated: now}},
 		transfer.OAuthConsent{Consent: &server.Consent{UserID: "alice", ClientID: "web", Permissions: permissions,
 			Created: now, Updated: now}},
-		&transfer.OAuthGrant{Grant: grant, Access: []*server.Access{{Digest: "access digest", ID: "1", GrantID: grant.ID,
-			Scopes: []string{"read"}, Audience: []string{"https://api.example"}, Issued: now, ExpiresAt: ends}}},
+		&transfer.OAuthGrant{Grant: grant,
+			Access: []*server.Access{{Digest: "access digest", ID: "1", GrantID: grant.ID,
+				Scopes: []string{"read"}, Audience: []string{"https://api.example"}, Issued: now, ExpiresAt: ends}}},
 	} {
 		added, err := e.Transfer.Import(t.Context(), record.Kind(), []transfer.Record{record}, now)
 		if added != 1 || err != nil {

@@ -183,7 +183,8 @@ func TestUnitTurns(t *testing.T) {
 				cancel()
 				wantBusy(t, errs[0], byOthers)
 				if !errors.Is(errs[0], context.DeadlineExceeded) || took[0] > 20*time.Millisecond {
-					t.Errorf("%s: got %v after %v, want the error of the context after 20ms", sentence, errs[0], took[0])
+					t.Errorf("%s: got %v after %v, want the error of the context after 20ms", sentence,
+						errs[0], took[0])
 				}
 			}
 		})
@@ -240,7 +241,8 @@ func TestUnitTurns(t *testing.T) {
 			if err := errors.Join(errs[:]...); err != nil {
 				t.Error(err)
 			}
-			if at := slices.Index(touched, true); at < 0 || at > 2 || !slices.IsSorted(order) || len(order) != len(errs) {
+			if at := slices.Index(touched, true); at < 0 || at > 2 || !slices.IsSorted(order) ||
+				len(order) != len(errs) {
 				t.Errorf("got %v, touched %v, want the touch first and then the numbers in order", order, touched)
 			}
 		})
@@ -337,7 +339,8 @@ func TestUnitLockOfAnotherProcess(t *testing.T) {
 	now := time.Now()
 	add := func() error {
 		id := fmt.Sprint(time.Now().UnixNano())
-		_, err := store.Add(t.Context(), &knox.Record{Digest: id, ID: id, UserID: "alice", Created: now}, 0, false, knox.Ending{At: now})
+		_, err := store.Add(t.Context(), &knox.Record{Digest: id, ID: id, UserID: "alice", Created: now}, 0, false,
+			knox.Ending{At: now})
 		return err
 	}
 	unlock := lockByProcess(t, path)

@@ -224,7 +224,8 @@ func TestUnitAnIdentityThatIsBeingLinkedIsNotReserved(t *testing.T) {
 	onTables(t, func(t *testing.T, s onServer) {
 		db := s.db(t, 0)
 		store := opened(t, sqlstore.External, db)
-		reservation := &external.Reservation{ID: "r1", Issuer: "issuer", Subject: "subject", ExpiresAt: moment.Add(time.Hour)}
+		reservation := &external.Reservation{ID: "r1", Issuer: "issuer", Subject: "subject",
+			ExpiresAt: moment.Add(time.Hour)}
 		if id, _, err := store.Reserve(t.Context(), reservation, moment); err != nil || id != "r1" {
 			t.Fatal(id, err)
 		}
@@ -240,7 +241,8 @@ func TestUnitAnIdentityThatIsBeingLinkedIsNotReserved(t *testing.T) {
 			group.Go(func() {
 				late := *reservation
 				late.ID = "r2"
-				if id, owner, err := store.Reserve(t.Context(), &late, moment); err != nil || id != "" || owner != "alice" {
+				if id, owner, err := store.Reserve(t.Context(), &late, moment); err != nil || id != "" ||
+					owner != "alice" {
 					t.Errorf("got %q, %q, %v, want the owner alice", id, owner, err)
 				}
 			})
@@ -287,7 +289,8 @@ func TestUnitSettingsOfMySQLThatBreakThePromises(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer pool.Close()
-			if _, err := sqlstore.NewMySQL(t.Context(), pool, sqlstore.Config{}); err == nil || !strings.Contains(err.Error(), says) {
+			if _, err := sqlstore.NewMySQL(t.Context(), pool, sqlstore.Config{}); err == nil ||
+				!strings.Contains(err.Error(), says) {
 				t.Errorf("got %v, want an error that says %s", err, says)
 			}
 		})

@@ -14,9 +14,9 @@
 //
 // A revocation is in force everywhere some milliseconds after it was committed. If the connection breaks, the caches
 // are suspended: every check goes to the database until notifications arrive again. So the database must be able to
-// bear that load. A connection that is dead without a word is found within twice [Config].Ping, which is 4 s by default.
-// Until then the TTL of the caches and this bound are the longest that a revocation elsewhere may take, whichever is
-// shorter.
+// bear that load. A connection that is dead without a word is found within twice [Config].Ping, which is 4 s by
+// default. Until then the TTL of the caches and this bound are the longest that a revocation elsewhere may take,
+// whichever is shorter.
 //
 // PostgreSQL keeps notifications until every session that listens has read them, up to 8 GB in all. A session that ran
 // LISTEN and keeps a transaction open, in any database of the server, lets this queue fill. When it is full, each
@@ -43,7 +43,8 @@ import (
 // Config is the configuration of a [Listener]. Channel, Caches and either DSN or Conn are required.
 type Config struct {
 	// DSN names the server, in a form that pgx takes, such as postgres://app@db.example/app?sslmode=verify-full. It
-	// must be the database of the stores, on the primary server: elsewhere the Listener hears nothing, without an error.
+	// must be the database of the stores, on the primary server: elsewhere the Listener hears nothing, without an
+	// error.
 	DSN string
 	// Conn is used in place of DSN. It is not changed.
 	Conn *pgx.ConnConfig

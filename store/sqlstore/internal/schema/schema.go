@@ -21,7 +21,8 @@ var ErrForeign = errors.New("they were made by another version of this program. 
 	"Use that version, or let this one make its own tables in a new database or under another TablePrefix")
 
 // ErrNewer is added to ErrForeign if the tables are one version newer than the program, which it may run beside.
-var ErrNewer = errors.New("a program of the version before may run beside them for a while, see Config.AllowNewerTables")
+var ErrNewer = errors.New(
+	"a program of the version before may run beside them for a while, see Config.AllowNewerTables")
 
 // Scripts are the migrations of one engine. A folder has a file
 // "<component>_<version>.sql" for each version, from 1.
