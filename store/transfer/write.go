@@ -24,7 +24,7 @@ func (r *run) write(ctx context.Context, kind Kind, records []Record) error {
 		switch {
 		case k == nil:
 			fresh = append(fresh, record)
-		case !k.written.atSource(writtenOf(record)):
+		case !k.written.has(writtenOf(record), r.keep): // what is missing was revoked, unless it is of no use
 			k.seen = r.walk
 			changed = append(changed, record)
 		default:
