@@ -194,7 +194,7 @@ func (r *run) removeEnded(ctx context.Context, kind Kind) error {
 	}
 	done := 0
 	for after := ""; ; {
-		page, err := r.target.Export(ctx, kind, after, r.options.PageSize, r.keep)
+		page, err := r.target.Export(ctx, kind, after, r.options.PageSize, r.removesFrom(kind))
 		if err != nil {
 			return fmt.Errorf("reading %s of the target: %w", kind, err)
 		}
@@ -217,12 +217,22 @@ func (r *run) removeEnded(ctx context.Context, kind Kind) error {
 
 // hasUnseen reports whether the copy wrote records that the source did not return in this run.
 func (r *run) hasUnseen(kind Kind) bool {
+	from := r.removesFrom(kind)
 	for _, k := range r.ledger.of(kind) {
-		if k.seen != r.walk && isUseful(k.until(), r.keep) {
+		if k.seen != r.walk && isUseful(k.until(), from) {
 			return true
 		}
 	}
 	return false
+}
+
+// removesFrom returns the instant such that what is of no use then may stay in the target. An expired grant must go
+// before its client: an engine may say that a grant without a client was revoked.
+func (r *run) removesFrom(kind Kind) time.Time {
+	if kind == OAuthGrants {
+		return r.now.Add(-forgets)
+	}
+	return r.keep
 }
 
 // removeUnseen removes those of some records of the target that the source does not have.
