@@ -44,7 +44,7 @@ func (r *run) withClients(ctx context.Context, kind Kind, records []Record) ([]R
 	asked := make(map[string]bool)
 	for _, record := range records {
 		id := clientOf(record)
-		if id != "" && r.ledger.of(OAuthClients)[id] == nil && !asked[id] {
+		if id != "" && !r.hasClient(id) && !asked[id] {
 			asked[id] = true
 			missing = append(missing, OAuthClient{&server.Client{ID: id}})
 		}
@@ -72,13 +72,19 @@ func (r *run) withClients(ctx context.Context, kind Kind, records []Record) ([]R
 	}
 	var kept []Record
 	for _, record := range records {
-		if r.ledger.of(OAuthClients)[clientOf(record)] == nil {
+		if !r.hasClient(clientOf(record)) {
 			r.leftOut[record.Key()] = true
 		} else {
 			kept = append(kept, record)
 		}
 	}
 	return kept, nil
+}
+
+// hasClient reports whether a client was copied. In the final run, one that this run has not seen is removed.
+func (r *run) hasClient(id string) bool {
+	k := r.ledger.of(OAuthClients)[id]
+	return k != nil && (!r.options.Final || k.seen == r.walk)
 }
 
 // clientOf returns the client that a consent or a grant is for, or "".
@@ -246,7 +252,7 @@ func (r *run) removeUnseen(ctx context.Context, kind Kind, records []Record) err
 	}
 	var ended []Record
 	for i, record := range records {
-		if there[i] == nil {
+		if there[i] == nil || r.leftOut[record.Key()] && kind == OAuthConsents {
 			ended = append(ended, record)
 		}
 	}
