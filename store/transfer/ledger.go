@@ -80,15 +80,15 @@ func (l *ledger) step(entry Entry, do func() error) error {
 func (l *ledger) begin(entry Entry) {
 	all := l.of(entry.Kind)
 	for i := range entry.Written {
-		w := &entry.Written[i]
+		w := entry.Written[i] // a copy, since a pointer would hold all others of the step in memory
 		if all[w.Key] == nil {
 			all[w.Key] = &known{}
 		}
-		all[w.Key].pending, all[w.Key].removes = w, false
+		all[w.Key].pending, all[w.Key].removes = &w, false
 	}
 	for _, key := range entry.Removed {
 		if k := all[key]; k != nil {
-			k.removes = true
+			k.pending, k.removes = nil, true
 		}
 	}
 }
@@ -96,8 +96,8 @@ func (l *ledger) begin(entry Entry) {
 func (l *ledger) end(entry Entry) {
 	all := l.of(entry.Kind)
 	for i := range entry.Written {
-		if k := all[entry.Written[i].Key]; k != nil {
-			k.written, k.pending = &entry.Written[i], nil
+		if k := all[entry.Written[i].Key]; k != nil && k.pending != nil {
+			k.written, k.pending = k.pending, nil
 		}
 	}
 	for _, key := range entry.Removed {
