@@ -90,8 +90,8 @@ func (f *copyFile) begin() error {
 	return f.append(journalHead{f.From, f.To})
 }
 
-// repair checks that the journal is the one of the copy, and takes the last line away if a kill or a full disk cut it or
-// made it invalid. What it is about was not begun.
+// repair checks that the journal is the one of the copy, and takes the last line away if it was cut or is invalid. What
+// it is about was not begun.
 func (f *copyFile) repair() error {
 	var size int64
 	head := journalHead{}

@@ -49,8 +49,9 @@ const endPasses = 20
 // good once. Use it after a leak, or after a backup was restored, which revives what was revoked since.
 //
 // The service may be running. What it issues until the last pass of End begins ends too: a user that logs in meanwhile
-// may have to do so again. End looks again until there is nothing more to end. If a service issues all the time, that is
-// an [ErrStillIssued], and what it issued last is left. Caches of running instances are told as of any other revocation.
+// may have to do so again. What it issues during the last pass may be left. End looks again until there is nothing more
+// to end. If a service issues all the time, that is an [ErrStillIssued], and what it issued last is left. Caches of
+// running instances are told as of any other revocation.
 //
 // What expired less than five minutes ago ends too, since the clock of the service may be behind.
 //
