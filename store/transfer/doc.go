@@ -28,6 +28,6 @@
 //     page that was being written when the program was killed. What is missing of this page is added.
 //   - A target that writes as a whole had not one record of that page before, the program was killed between the write
 //     and its mark in the journal, and all records of the page ended before the next run.
-//   - A sliding session or token was revoked in the target, and the source kept extending it. If the next run comes more
-//     than 23 hours after the expiry that the copy wrote, the target may have forgotten it by itself.
+//   - A sliding session or token was revoked in the target, and the source kept extending it. If the next run comes
+//     more than 23 hours after the expiry that the copy wrote, the target may have forgotten it by itself.
 package transfer

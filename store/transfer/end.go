@@ -218,6 +218,7 @@ func (e *ending) userOf(record Record) string {
 	return ""
 }
 
+// userUnless returns a user unless the record ends alone.
 func userUnless(alone bool, userID string) string {
 	if alone {
 		return ""
