@@ -90,11 +90,12 @@ func (f *copyFile) begin() error {
 	return f.append(journalHead{f.From, f.To})
 }
 
-// repair checks that the journal is the one of the copy, and takes a line away that a kill cut. What it is about was
-// not begun.
+// repair checks that the journal is the one of the copy, and takes the last line away if it was cut or is invalid. What
+// it is about was not begun.
 func (f *copyFile) repair() error {
 	var size int64
 	head := journalHead{}
+	var last []byte
 	for line, err := range f.lines() {
 		if err != nil {
 			return err
@@ -105,10 +106,14 @@ func (f *copyFile) repair() error {
 			}
 		}
 		size += int64(len(line))
+		last = line
 	}
 	if head.From != f.From || head.To != f.To {
 		return fmt.Errorf("-state: %s is missing or not the journal of this copy, so what the copy wrote is not "+
 			"known; empty the store -to, remove %s and begin again", f.journal.Name(), f.path)
+	}
+	if err := json.Unmarshal(last, &transfer.Entry{}); err != nil {
+		size -= int64(len(last))
 	}
 	return f.journal.Truncate(size)
 }

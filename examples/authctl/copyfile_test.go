@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gatewarden/auth/store/transfer"
 )
 
 func TestUnitCopyFile(t *testing.T) {
@@ -51,21 +57,17 @@ func TestUnitCopyFile(t *testing.T) {
 			c.refused(t, "copy.json.written is missing or not the journal of this copy", "-final")
 		}
 	})
-	t.Run("a line of the journal that a kill cut is no harm", func(t *testing.T) {
+	for name, cut := range map[string]string{"a kill cut": `{"kind":"knox tokens","writ`,
+		"is complete and invalid": "\x00\x00\x00\n"} {
+		t.Run("a last line of the journal that "+name+" is no harm", func(t *testing.T) {
+			checkCutJournal(t, cut)
+		})
+	}
+	t.Run("a line of the journal that is invalid amid others is told", func(t *testing.T) {
 		c := newCopier(t, newFile(t), fileOn(t))
-		c.from.issue("alice")
 		c.run(t)
-		journal, err := os.OpenFile(c.state+".written", os.O_APPEND|os.O_WRONLY, 0)
-		if err == nil {
-			_, err = journal.WriteString(`{"kind":"knox tokens","writ`)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		journal.Close()
-		c.from.issue("bob")
-		c.run(t)
-		c.run(t, "-final")
+		addToJournal(t, c, "\x00\n"+`{"kind":"users of the service","done":true}`+"\n")
+		c.refused(t, "copy.json.written: ")
 	})
 	t.Run("the journal has no secret, and only its owner reads it", func(t *testing.T) {
 		c := newCopier(t, newFile(t), fileOn(t))
@@ -80,11 +82,75 @@ func TestUnitCopyFile(t *testing.T) {
 	})
 }
 
+// addToJournal adds a text at the end of the journal.
+func addToJournal(t *testing.T, c copier, text string) {
+	t.Helper()
+	journal, err := os.OpenFile(c.state+".written", os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = journal.WriteString(text)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal.Close()
+}
+
+func checkCutJournal(t *testing.T, cut string) {
+	c := newCopier(t, newFile(t), fileOn(t))
+	c.from.issue("alice")
+	c.run(t)
+	addToJournal(t, c, cut)
+	c.from.issue("bob")
+	c.run(t)
+	c.run(t, "-final")
+}
+
+// meddledPeople are users that a service changes before they are read for the last time before they are written.
+type meddledPeople struct {
+	people
+	reads  int
+	change func()
+}
+
+func (m *meddledPeople) read(ctx context.Context) (map[string]person, error) {
+	if m.reads++; m.reads == 2 {
+		m.change()
+	}
+	return m.people.read(ctx)
+}
+
+func checkChangedMeanwhile(t *testing.T, statement string) {
+	c := newCopier(t, newFile(t), fileOn(t))
+	c.run(t)
+	kept, err := openCopyFile(c.state, c.from.address(), c.to.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	target := openRecords(t, c.to)
+	real := target.people
+	var before map[string]person
+	target.people = &meddledPeople{people: real, change: func() {
+		c.to.apply(statement)
+		if before, err = real.read(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}}
+	copying := &copying{call: &call{stdout: io.Discard, stderr: io.Discard}, source: openRecords(t, c.from),
+		target: target, kept: kept, final: true}
+	err = copying.run(t.Context())
+	if !errors.Is(err, transfer.ErrConflict) || kept.State.Finished {
+		t.Errorf("got %v and the state %+v, want %v", err, kept.State, transfer.ErrConflict)
+	}
+	if after, err := real.read(t.Context()); err != nil || before == nil || !maps.Equal(before, after) {
+		t.Errorf("got the users %v, want %v: %v", after, before, err)
+	}
+}
+
 func TestUnitCopyOfUsers(t *testing.T) {
-	const change, remove = "UPDATE demo_users SET active = FALSE WHERE name = 'alice'",
-		"DELETE FROM demo_users WHERE name = 'alice'"
-	for name, statement := range map[string]string{"changed": change, "removed": remove,
-		"added": "INSERT INTO demo_users VALUES ('zoe', 'x', TRUE, FALSE)"} {
+	const change, remove, add = "UPDATE demo_users SET active = FALSE WHERE name = 'alice'",
+		"DELETE FROM demo_users WHERE name = 'alice'", "INSERT INTO demo_users VALUES ('zoe', 'x', TRUE, FALSE)"
+	for name, statement := range map[string]string{"changed": change, "removed": remove, "added": add} {
 		t.Run("a user that was "+name+" in the target is a conflict, and stays so", func(t *testing.T) {
 			c := newCopier(t, newFile(t), fileOn(t))
 			c.run(t)
@@ -98,6 +164,11 @@ func TestUnitCopyOfUsers(t *testing.T) {
 			if err != nil || len(after) != len(before) || after["user alice"] != before["user alice"] {
 				t.Errorf("got the users %v, want %v: %v", after, before, err)
 			}
+		})
+	}
+	for name, statement := range map[string]string{"changed": change, "removed": remove, "added": add} {
+		t.Run("a user that was "+name+" in the target during a run is a conflict, and stays so", func(t *testing.T) {
+			checkChangedMeanwhile(t, statement)
 		})
 	}
 	t.Run("a user that was changed and one that was removed at the source are no conflict", func(t *testing.T) {

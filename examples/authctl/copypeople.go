@@ -76,6 +76,14 @@ func (c *copying) wantNoPeople(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := written.want(there); err != nil {
+		return err
+	}
+	return c.settlePeople(there, written)
+}
+
+// want returns an error if a service has changed users that the copy wrote, or has added or removed some.
+func (written writtenPeople) want(there map[string]person) error {
 	var conflicts []error
 	for key, p := range there {
 		if sums, ok := written[key]; !ok || !slices.Contains(sums, p.sum()) {
@@ -87,9 +95,6 @@ func (c *copying) wantNoPeople(ctx context.Context) error {
 		if _, ok := there[key]; !ok && !slices.Contains(sums, "") {
 			conflicts = append(conflicts, &transfer.ConflictError{Kind: usersKind, Key: key, About: "it was removed"})
 		}
-	}
-	if len(conflicts) == 0 {
-		return c.settlePeople(there, written)
 	}
 	if more := len(conflicts) - mostTold; more > 0 {
 		conflicts = append(conflicts[:mostTold], fmt.Errorf("and %d more", more))
@@ -113,7 +118,10 @@ func (c *copying) settlePeople(there map[string]person, written writtenPeople) e
 	if len(entry.Written)+len(entry.Removed) == 0 {
 		return nil
 	}
-	return errors.Join(c.kept.Append(entry), c.kept.Append(transfer.Entry{Kind: usersKind, Done: true}))
+	if err := c.kept.Append(entry); err != nil {
+		return err // nothing may follow a line that a full disk cut
+	}
+	return c.kept.Append(transfer.Entry{Kind: usersKind, Done: true})
 }
 
 // copyPeople makes the users of the target those of the source. Those that are gone at the source are removed in the
@@ -127,6 +135,13 @@ func (c *copying) copyPeople(ctx context.Context) (report transfer.KindReport, e
 	target, err := c.target.people.read(ctx)
 	if err != nil {
 		return report, fmt.Errorf("-to: reading the users: %w", err)
+	}
+	written, err := c.kept.writtenPeople()
+	if err == nil {
+		err = written.want(target) // again, because a service may have changed them during the copy
+	}
+	if err != nil {
+		return report, err
 	}
 	if err := c.writePeople(ctx, source, target, &report); err != nil {
 		return report, fmt.Errorf("-to: writing the users: %w", err)

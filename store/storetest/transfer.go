@@ -40,6 +40,11 @@ func Transfer(t *testing.T, open func(t *testing.T) (from, to TransferEngine)) {
 		{"what was issued since an instant ends, and what was issued before stays", transferEndsSince},
 		{"what is issued while everything ends, ends", transferEndsMeanwhile},
 		{"a service that issues more and more is told", transferEndsWhileIssued},
+		{"an end that fails at first makes all void later, or says that it did not", transferEndsDespiteFaults},
+		{"what has expired by the clock of one machine alone ends", transferEndsExpired},
+		{"a token that was revoked shortly before it expires is revoked in the target", transferRevokedAccess},
+		{"a client that was removed is no conflict with a grant that expired", transferRemovedClient},
+		{"a consent goes with its client", transferConsentWithoutClient},
 	} {
 		t.Run(each.sentence, func(t *testing.T) {
 			from, to := open(t)

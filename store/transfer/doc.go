@@ -19,7 +19,15 @@
 // killed then goes on where it was. The journal has each record before it is written, so each further run sees what a
 // service has added, changed or ended in the target since. That is an [ErrConflict], and the run writes nothing.
 //
-// One thing cannot be seen: a target that does not write as a whole (see Target.Whole, which is false for Redis) may
-// have only a part of the page that was being written when the program was killed. What is missing of this page is
-// added, also if it was there and ended in the target before the next run.
+// A run holds what the journal says of all records in memory. An estimate is 300 bytes for a token, and more for a
+// login or a grant with many tokens.
+//
+// Three things cannot be seen, and then a record that ended in the target is added again:
+//
+//   - A target that does not write as a whole (see Target.Whole, which is false for Redis) may have only a part of the
+//     page that was being written when the program was killed. What is missing of this page is added.
+//   - A target that writes as a whole had not one record of that page before, the program was killed between the write
+//     and its mark in the journal, and all records of the page ended before the next run.
+//   - A sliding session or token was revoked in the target, and the source kept extending it. If the next run comes
+//     more than 23 hours after the expiry that the copy wrote, the target may have forgotten it by itself.
 package transfer

@@ -48,15 +48,18 @@ const endPasses = 20
 // End ends what was issued to all users: knox tokens, sessions, logins by JWT, grants, and tokens and codes that are
 // good once. Use it after a leak, or after a backup was restored, which revives what was revoked since.
 //
-// The service may be running. What it issues while End runs ends too: a user that logs in meanwhile may have to do so
-// again. End looks again until there is nothing more to end. If a service issues all the time, that is an
-// [ErrStillIssued], and what it issued last is left. Caches of running instances are told as of any other revocation.
+// The service may be running. What it issues until the last pass of End begins ends too: a user that logs in meanwhile
+// may have to do so again. What it issues during the last pass may be left. End looks again until there is nothing more
+// to end. If a service issues all the time, that is an [ErrStillIssued], and what it issued last is left. Caches of
+// running instances are told as of any other revocation.
+//
+// What expired less than five minutes ago ends too, since the clock of the service may be behind.
 //
 // JWT access tokens that others verify by the published keys are good until they expire, unless the key is retired.
 // Tokens of other issuers are not ended either.
 //
 // Records that cannot be read or ended are left, and all others end. Then the error counts them and names the first of
-// them. Any error says that some may be left. Then call End again.
+// them. Any error says that some may be left, or that tokens of no login are not void. Then call End again.
 func End(ctx context.Context, source Source, stores EndStores, options EndOptions) (Ended, error) {
 	options.Since = options.Since.Truncate(time.Microsecond) // as stores do
 	e := &ending{source: source, stores: stores, options: options, ended: make(Ended)}
@@ -67,10 +70,10 @@ func End(ctx context.Context, source Source, stores EndStores, options EndOption
 		switch {
 		case ctx.Err() != nil:
 			return e.ended, errors.Join(err, ctx.Err())
-		case ended == 0 && e.again: // a record that was added behind a pass is found by the next one
+		case ended == 0 && (e.again || err != nil): // a record that was added behind a pass is found by the next one
 			return e.ended, err
 		}
-		e.again = true
+		e.again = err == nil
 	}
 	return e.ended, errors.Join(fmt.Errorf("transfer: %w", ErrStillIssued), err)
 }
@@ -84,13 +87,16 @@ type ending struct {
 	stores  EndStores
 	options EndOptions
 	now     time.Time // of the pass
-	again   bool      // a pass after the first one
+	again   bool      // everything of each user has ended, and a pass looks for what was issued since
 
 	mu     sync.Mutex
 	ended  Ended
 	failed few             // records of a kind that are left
 	told   map[string]bool // what failed has, since an engine may return a record twice
 }
+
+// mostKnown is how many errors a pass tells apart. After them, a record that is returned twice counts twice.
+const mostKnown = 10_000
 
 // endWorkers is how many records end at once.
 const endWorkers = 8
@@ -125,7 +131,7 @@ func (e *ending) count() (n int) {
 func (e *ending) kind(ctx context.Context, kind Kind) error {
 	seen := 0
 	for after := ""; ; {
-		page, err := e.source.Export(ctx, kind, after, defaultPageSize, e.now)
+		page, err := e.source.Export(ctx, kind, after, defaultPageSize, e.now.Add(-clocks))
 		var unreadable *UnreadableError
 		if errors.As(err, &unreadable) {
 			for _, err := range unreadable.Errs {
@@ -152,10 +158,14 @@ func (e *ending) kind(ctx context.Context, kind Kind) error {
 func (e *ending) fail(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if text := err.Error(); !e.told[text] {
-		e.told[text] = true
-		_ = e.failed.add(func() (error, error) { return err, nil })
+	text := err.Error()
+	if e.told[text] {
+		return
 	}
+	if len(e.told) < mostKnown {
+		e.told[text] = true
+	}
+	_ = e.failed.add(func() (error, error) { return err, nil })
 }
 
 // page ends records, some at once.
@@ -189,7 +199,8 @@ func (e *ending) page(ctx context.Context, records []Record) {
 	workers.Wait()
 }
 
-// userOf returns the user for whom all records of a kind end in one step, or "" if the record ends alone.
+// userOf returns the user for whom all records of a kind end in one step, or "" if the record ends alone. A login or a
+// grant that has expired by this clock ends alone, because the step would leave it.
 func (e *ending) userOf(record Record) string {
 	if !e.all() {
 		return ""
@@ -200,11 +211,33 @@ func (e *ending) userOf(record Record) string {
 	case Session:
 		return r.UserID
 	case *JWTLogin:
-		return r.UserID
+		return userUnless(e.justExpired(r.ExpiresAt), r.UserID)
 	case *OAuthGrant:
-		return r.UserID
+		return userUnless(e.justExpired(r.ExpiresAt), r.UserID)
 	}
 	return ""
+}
+
+// userUnless returns a user unless the record ends alone.
+func userUnless(alone bool, userID string) string {
+	if alone {
+		return ""
+	}
+	return userID
+}
+
+// justExpired reports whether a record that expires at an instant has expired by this clock, and may live by the one of
+// the service.
+func (e *ending) justExpired(at time.Time) bool {
+	return !at.After(e.now) && at.After(e.now.Add(-clocks))
+}
+
+// instantFor is when a record ends that expires at an instant: now, or just before it expired. Stores end what lives.
+func (e *ending) instantFor(expires time.Time) time.Time {
+	if e.justExpired(expires) {
+		return expires.Add(-time.Microsecond)
+	}
+	return e.now
 }
 
 // all reports whether everything of a user ends in one step.
@@ -240,7 +273,7 @@ func (e *ending) end(ctx context.Context, record Record) (int, error) {
 		if e.stores.External == nil {
 			return 0, nil
 		}
-		code, err := e.stores.External.TakeCode(ctx, r.Digest, e.now)
+		code, err := e.stores.External.TakeCode(ctx, r.Digest, e.instantFor(r.ExpiresAt))
 		return count(code != nil, err)
 	case *Owner: // access tokens of the user may be of a login that is not known here
 		if e.stores.JWT == nil || !e.all() || !r.Voided.Before(e.now) {
@@ -280,22 +313,27 @@ func (e *ending) endLogin(ctx context.Context, r *JWTLogin) (int, error) {
 	if e.stores.JWT == nil || !e.since(r.Created, r.LastUsed) {
 		return 0, nil
 	}
-	if e.all() { // also if this one ended before
+	if !e.all() || e.justExpired(r.ExpiresAt) {
+		n, err := count(e.stores.JWT.End(ctx, r.UserID, r.ID, e.instantFor(r.ExpiresAt)))
+		if err != nil || !e.all() {
+			return n, err
+		}
 		ids, err := e.stores.JWT.EndAll(ctx, r.UserID, "", "", e.now)
-		return len(ids), err
+		return n + len(ids), err
 	}
-	return count(e.stores.JWT.End(ctx, r.UserID, r.ID, e.now))
+	ids, err := e.stores.JWT.EndAll(ctx, r.UserID, "", "", e.now) // also if this one ended before
+	return len(ids), err
 }
 
 func (e *ending) endGrant(ctx context.Context, r *OAuthGrant) (int, error) {
 	if e.stores.OAuth == nil || !e.since(r.Created, r.LastUsed) {
 		return 0, nil
 	}
-	if e.all() && r.UserID != "" {
+	if e.all() && r.UserID != "" && !e.justExpired(r.ExpiresAt) {
 		ids, err := e.stores.OAuth.EndAll(ctx, r.UserID, "", "", e.now)
 		return len(ids), err
 	}
-	return count(e.stores.OAuth.End(ctx, r.ID, e.now))
+	return count(e.stores.OAuth.End(ctx, r.ID, e.instantFor(r.ExpiresAt)))
 }
 
 // count returns 1 for something that ended.

@@ -9,7 +9,8 @@ import (
 
 // Journal keeps what a copy writes to its target, so that a later run sees what a service changed or ended there. It
 // belongs to one source and one target, as the [State] does. It is a list that only grows: about 150 bytes for each
-// record that is written, and more for a login or a grant with many tokens.
+// record that is written, and more for a login or a grant with many tokens. A run keeps what it says of each record in
+// memory. An estimate is 300 bytes for a token.
 type Journal interface {
 	// Append adds an entry at the end. When it returns, the entry must be there even after a crash of the machine.
 	Append(entry Entry) error

@@ -80,15 +80,15 @@ func (l *ledger) step(entry Entry, do func() error) error {
 func (l *ledger) begin(entry Entry) {
 	all := l.of(entry.Kind)
 	for i := range entry.Written {
-		w := &entry.Written[i]
+		w := entry.Written[i] // a copy, since a pointer would hold all others of the step in memory
 		if all[w.Key] == nil {
 			all[w.Key] = &known{}
 		}
-		all[w.Key].pending, all[w.Key].removes = w, false
+		all[w.Key].pending, all[w.Key].removes = &w, false
 	}
 	for _, key := range entry.Removed {
 		if k := all[key]; k != nil {
-			k.removes = true
+			k.pending, k.removes = nil, true
 		}
 	}
 }
@@ -96,8 +96,8 @@ func (l *ledger) begin(entry Entry) {
 func (l *ledger) end(entry Entry) {
 	all := l.of(entry.Kind)
 	for i := range entry.Written {
-		if k := all[entry.Written[i].Key]; k != nil {
-			k.written, k.pending = &entry.Written[i], nil
+		if k := all[entry.Written[i].Key]; k != nil && k.pending != nil {
+			k.written, k.pending = k.pending, nil
 		}
 	}
 	for _, key := range entry.Removed {
@@ -106,22 +106,17 @@ func (l *ledger) end(entry Entry) {
 }
 
 // settled returns how the step of a kind ended that a run began and did not end. Found are the records of that step
-// that the target has. What is not there was not written, or has been removed. If steps are made as a whole and a part
-// of one is there, what is not there was written and ended since.
+// that the target has. What is not there was not written, or has been removed.
 func (l *ledger) settled(kind Kind, found map[string]Written) Entry {
 	settled := Entry{Kind: kind}
-	made := false
-	for key, there := range found {
-		k := l.of(kind)[key]
-		made = made || l.whole && k.pending != nil && k.pending.atTarget(there)
-	}
+	made := l.madeWhole(kind, found)
 	for key, k := range l.of(kind) {
 		if k.settled() {
 			continue
 		}
 		there, ok := found[key]
 		switch {
-		case !ok && k.pending != nil && (made || l.whole && !mayBeGone(kind, k.until()) && k.written != nil):
+		case !ok && k.pending != nil && (made || l.wasThere(kind, k)): // it was there, and ended since
 			settled.Written = append(settled.Written, *k.pending)
 		case !ok:
 			settled.Removed = append(settled.Removed, key)
@@ -132,6 +127,21 @@ func (l *ledger) settled(kind Kind, found map[string]Written) Entry {
 		}
 	}
 	return settled
+}
+
+// madeWhole reports that steps are made as a whole and a part of this one is there. Then all of it was written.
+func (l *ledger) madeWhole(kind Kind, found map[string]Written) bool {
+	for key, there := range found {
+		if k := l.of(kind)[key]; l.whole && k.pending != nil && k.pending.atTarget(there) {
+			return true
+		}
+	}
+	return false
+}
+
+// wasThere reports whether the target must have had a record before the step, and after it unless the record ended.
+func (l *ledger) wasThere(kind Kind, k *known) bool {
+	return l.whole && k.written != nil && !mayBeGone(kind, k.until())
 }
 
 // settle keeps how steps ended.

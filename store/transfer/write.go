@@ -24,7 +24,7 @@ func (r *run) write(ctx context.Context, kind Kind, records []Record) error {
 		switch {
 		case k == nil:
 			fresh = append(fresh, record)
-		case !k.written.atSource(writtenOf(record)):
+		case !k.written.has(writtenOf(record), r.keep): // what is missing was revoked, unless it is of no use
 			k.seen = r.walk
 			changed = append(changed, record)
 		default:
@@ -44,7 +44,7 @@ func (r *run) withClients(ctx context.Context, kind Kind, records []Record) ([]R
 	asked := make(map[string]bool)
 	for _, record := range records {
 		id := clientOf(record)
-		if id != "" && r.ledger.of(OAuthClients)[id] == nil && !asked[id] {
+		if id != "" && !r.hasClient(id) && !asked[id] {
 			asked[id] = true
 			missing = append(missing, OAuthClient{&server.Client{ID: id}})
 		}
@@ -72,13 +72,19 @@ func (r *run) withClients(ctx context.Context, kind Kind, records []Record) ([]R
 	}
 	var kept []Record
 	for _, record := range records {
-		if r.ledger.of(OAuthClients)[clientOf(record)] == nil {
+		if !r.hasClient(clientOf(record)) {
 			r.leftOut[record.Key()] = true
 		} else {
 			kept = append(kept, record)
 		}
 	}
 	return kept, nil
+}
+
+// hasClient reports whether a client was copied. In the final run, one that this run has not seen is removed.
+func (r *run) hasClient(id string) bool {
+	k := r.ledger.of(OAuthClients)[id]
+	return k != nil && (!r.options.Final || k.seen == r.walk)
 }
 
 // clientOf returns the client that a consent or a grant is for, or "".
@@ -194,7 +200,7 @@ func (r *run) removeEnded(ctx context.Context, kind Kind) error {
 	}
 	done := 0
 	for after := ""; ; {
-		page, err := r.target.Export(ctx, kind, after, r.options.PageSize, r.keep)
+		page, err := r.target.Export(ctx, kind, after, r.options.PageSize, r.removesFrom(kind))
 		if err != nil {
 			return fmt.Errorf("reading %s of the target: %w", kind, err)
 		}
@@ -217,12 +223,22 @@ func (r *run) removeEnded(ctx context.Context, kind Kind) error {
 
 // hasUnseen reports whether the copy wrote records that the source did not return in this run.
 func (r *run) hasUnseen(kind Kind) bool {
+	from := r.removesFrom(kind)
 	for _, k := range r.ledger.of(kind) {
-		if k.seen != r.walk && isUseful(k.until(), r.keep) {
+		if k.seen != r.walk && isUseful(k.until(), from) {
 			return true
 		}
 	}
 	return false
+}
+
+// removesFrom returns the instant such that what is of no use then may stay in the target. An expired grant must go
+// before its client: an engine may say that a grant without a client was revoked.
+func (r *run) removesFrom(kind Kind) time.Time {
+	if kind == OAuthGrants {
+		return r.now.Add(-forgets)
+	}
+	return r.keep
 }
 
 // removeUnseen removes those of some records of the target that the source does not have.
@@ -236,7 +252,7 @@ func (r *run) removeUnseen(ctx context.Context, kind Kind, records []Record) err
 	}
 	var ended []Record
 	for i, record := range records {
-		if there[i] == nil {
+		if there[i] == nil || r.leftOut[record.Key()] && kind == OAuthConsents {
 			ended = append(ended, record)
 		}
 	}
