@@ -447,7 +447,8 @@ func TestTokensOfAnotherLengthStayGood(t *testing.T) {
 // The token and digest are a vector of django-rest-knox 5.
 func TestTokensOfAnotherSystemAreFoundByTheirFormat(t *testing.T) {
 	const token = "7d6f48fdb90d821a9bfae909937cdb092af99b055f4b147b9c22630d79364f70"
-	const digest = "8c90bd0986043e77d78d292f052b0f714f932c8bbf6da964db2c835cc3a59d2b49ee8a42ab6daf7b8d44191435c490eddbbbd55cf081f084e6967c5190bdbcb3"
+	const digest = "8c90bd0986043e77d78d292f052b0f714f932c8bbf6da964db2c835cc3a59d2b49ee8a42ab6daf7b8d44191435c490ed" +
+		"dbbbd55cf081f084e6967c5190bdbcb3"
 	isHex := regexp.MustCompile(`^[0-9a-f]{64}$`)
 	s := start(t, func(c *knox.Config) {
 		c.Formats = []knox.Format{func(token string) (string, bool) {
