@@ -121,9 +121,11 @@ fuzz:
 	@for d in $$(go list -f '{{.Dir}}' ./...); do for f in $$(cat $$d/*_test.go 2>/dev/null | sed -nE 's/^func (Fuzz[A-Za-z0-9]+).*/\1/p'); do \
 		echo "== $$d $$f"; go test $$d -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done; done
 
-# The long form of each fault, with a table. `make test` runs a short form.
+# The long form of each fault, with a table, and of tests of stores on all pairs of engines. `make test` runs a short form.
 faults: servers
 	cd faults && GATEWARDEN_FAULTS=full GATEWARDEN_REQUIRE_SERVICES=1 go test -count 1 -timeout 60m -v ./...
+	@for m in store/sqlstore/enginetest store/redisstore; do (cd $$m && GATEWARDEN_FAULTS=full GATEWARDEN_REQUIRE_SERVICES=1 \
+		go test -count 1 -timeout 60m -run 'TestUnitTransfer|TestUnitSettingsOfTheDriver' .) || exit 1; done
 
 # The tables of docs/benchmarks.md, old and new side by side. See benchmarks/main.go for flags, such as
 # `make bench BENCH='-run knox'`.
