@@ -22,7 +22,7 @@ test: tools chromium clients proxies servers
 check/%: tools
 	@echo "== $*"
 	@cd $* && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && \
-		go test -race -timeout 15m ./...
+		go test -race -timeout 20m ./...
 
 tools: .tools/staticcheck
 

@@ -24,11 +24,12 @@ func transferEngine(t *testing.T, db *sqlstore.DB) storetest.TransferEngine {
 	}
 }
 
-// TestUnitTransfer moves everything from each engine to another one. The long form has all pairs.
+// TestUnitTransfer moves everything from SQLite to PostgreSQL and from there to MariaDB. The long form has all pairs.
 func TestUnitTransfer(t *testing.T) {
-	pairs := [][2]*engine{{engines[0], engines[1]}, {engines[1], engines[2]}, {engines[2], engines[0]}}
+	pairs := [][2]*engine{{engines[0], engines[1]}, {engines[1], engines[2]}}
 	if os.Getenv("GATEWARDEN_FAULTS") == "full" {
-		pairs = append(pairs, [][2]*engine{{engines[1], engines[0]}, {engines[2], engines[1]}, {engines[0], engines[2]},
+		pairs = append(pairs, [][2]*engine{{engines[2], engines[0]}, {engines[1], engines[0]}, {engines[2], engines[1]},
+			{engines[0], engines[2]},
 			{engines[1], engines[1]}}...)
 	}
 	for _, pair := range pairs {
