@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,19 +64,24 @@ const endPasses = 20
 func End(ctx context.Context, source Source, stores EndStores, options EndOptions) (Ended, error) {
 	options.Since = options.Since.Truncate(time.Microsecond) // as stores do
 	e := &ending{source: source, stores: stores, options: options, ended: make(Ended)}
-	var err error
+	var left, failed error // what a pass leaves, and why a pass could not end everything of each user
+	wholes := 0            // how many records the last pass ended that was to end everything of each user
 	for range endPasses {
-		var ended int
-		ended, err = e.pass(ctx)
-		switch {
-		case ctx.Err() != nil:
+		ended, err := e.pass(ctx)
+		if ctx.Err() != nil {
 			return e.ended, errors.Join(err, ctx.Err())
-		case ended == 0 && (e.again || err != nil): // a record that was added behind a pass is found by the next one
-			return e.ended, err
 		}
-		e.again = err == nil
+		// One record that cannot be read keeps everything else of its user, too, unless each ends alone. So both kinds
+		// of a pass must find nothing. What was added behind a pass is found by the next one.
+		if left = cmp.Or(err, failed); e.again && ended == 0 && (failed == nil || wholes == 0) {
+			return e.ended, left
+		}
+		if !e.again {
+			wholes, failed = ended, err
+		}
+		e.again = !e.again || failed == nil
 	}
-	return e.ended, errors.Join(fmt.Errorf("transfer: %w", ErrStillIssued), err)
+	return e.ended, errors.Join(fmt.Errorf("transfer: %w", ErrStillIssued), left)
 }
 
 // endedKinds begin with what the rest can be had with: a link changes the password, and a session may make tokens.
@@ -87,7 +93,7 @@ type ending struct {
 	stores  EndStores
 	options EndOptions
 	now     time.Time // of the pass
-	again   bool      // everything of each user has ended, and a pass looks for what was issued since
+	again   bool      // each record ends alone: a pass has tried to end everything of each user
 
 	mu     sync.Mutex
 	ended  Ended
