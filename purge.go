@@ -44,7 +44,8 @@ const (
 // Each purger works in small batches, with a pause of three times as long as the batch took, so that
 // requests get their turn at the store. What was removed is logged at Debug, and an
 // error at Warn, under the name of the purger: see [Named]. So is a turn that takes longer
-// than the interval, once an interval and at most once a minute. After an error the next
+// than the interval, once an interval and at most once a minute. A purger that is not done after that time goes
+// on in its next turn, so that it does not keep the others from theirs. After an error the next
 // purger has its turn. A panic of a purger is not recovered.
 //
 // An interval that is not positive is a minute. If logger is nil, slog.Default is used.
@@ -52,9 +53,13 @@ func PurgeEvery(ctx context.Context, interval time.Duration, logger *slog.Logger
 	logger, interval = cmp.Or(logger, slog.Default()), cmp.Or(max(interval, 0), time.Minute)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
+	var turn time.Duration
+	if len(purgers) > 1 {
+		turn = max(interval, time.Minute)
+	}
 	for {
 		for _, purger := range purgers {
-			removed, err := purge(ctx, purger, newLateness(logger, purger, interval).batch)
+			removed, err := purge(ctx, purger, turn, newLateness(logger, purger, interval).batch)
 			if removed > 0 {
 				logger.DebugContext(ctx, "auth: purged", "purger", purgerName(purger), "records", removed)
 			}
@@ -80,7 +85,7 @@ func PurgeAll(ctx context.Context, purgers ...Purger) (int, error) {
 	total := 0
 	var errs []error
 	for _, purger := range purgers {
-		removed, err := purge(ctx, purger, func(context.Context, int) {})
+		removed, err := purge(ctx, purger, 0, func(context.Context, int) {})
 		if total += removed; err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", purgerName(purger), err))
 		}
@@ -90,13 +95,14 @@ func PurgeAll(ctx context.Context, purgers ...Purger) (int, error) {
 
 var errNilPurger = errors.New("auth: a purger is nil")
 
-// purge is the turn of one purger. A batch that is not full ends it. After each full one, full is called with what was
-// removed so far.
-func purge(ctx context.Context, purger Purger, full func(context.Context, int)) (total int, err error) {
+// purge is the turn of one purger. A batch that is not full ends it, and so does the end of turn if that is positive.
+// After each full batch, full is called with what was removed so far.
+func purge(ctx context.Context, purger Purger, turn time.Duration, full func(context.Context, int)) (
+	total int, err error) {
 	if purger == nil {
 		return 0, errNilPurger
 	}
-	for {
+	for start := time.Now(); ; {
 		if err := ctx.Err(); err != nil {
 			return total, err
 		}
@@ -109,7 +115,9 @@ func purge(ctx context.Context, purger Purger, full func(context.Context, int)) 
 		if removed < purgeBatch {
 			return total, nil
 		}
-		full(ctx, total)
+		if full(ctx, total); turn > 0 && time.Since(start) >= turn {
+			return total, nil
+		}
 	}
 }
 

@@ -149,6 +149,19 @@ func TestUnitPurgeEvery(t *testing.T) {
 			stop()
 		})
 	})
+	t.Run("a purger that is never done keeps no other from its turn", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			start, log := time.Now(), &logged{}
+			slow, next := &shelf{name: "slow", records: 100_000, takes: second}, &shelf{name: "next", records: 3}
+			stop := running(t, second, log.logger(slog.LevelWarn), slow, next)
+			time.Sleep(130 * second)
+			next.wantBatches(t, start, time.Minute, 2*time.Minute)
+			stop()
+			if slow.records > 100_000-30*20 {
+				t.Errorf("%d records of the slow one are left, want it to go on", slow.records)
+			}
+		})
+	})
 	t.Run("a run that takes longer than the interval delays the next one", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			start, s := time.Now(), &shelf{name: "slow", takes: second}
