@@ -97,6 +97,7 @@ func (d *daemon) openWatch() error {
 			d.pid.Store(pid)
 			d.answers <- lines.Text()
 		}
+		d.pid.Store(0)
 		close(d.answers)
 	}()
 	return nil
@@ -141,9 +142,9 @@ func (d *daemon) startOnce() error {
 	for told := false; ; { // the shell may tell the process id later than the server is ready
 		select {
 		case answer, open := <-d.answers:
-			if open && answer != ended {
-				told = true
-				continue // it is the process id
+			if open && (answer != ended || !told) {
+				told = told || answer != ended
+				continue // it is the process id, or the end of a server that ended before this start
 			}
 			text := d.logSince(logged)
 			if strings.Contains(text, d.engine.held) {
@@ -151,7 +152,7 @@ func (d *daemon) startOnce() error {
 			}
 			return fmt.Errorf("it ended:\n%s", text)
 		case <-look.C:
-			if told && strings.Contains(d.logSince(logged), d.engine.ready) {
+			if told && len(d.answers) == 0 && strings.Contains(d.logSince(logged), d.engine.ready) {
 				return nil
 			}
 		case <-timeout:
@@ -185,8 +186,11 @@ func (d *daemon) end(signal syscall.Signal) error {
 	for timeout := time.After(patience); ; {
 		select {
 		case answer, open := <-d.answers:
-			if answer == ended || !open {
+			if answer == ended {
 				return nil
+			}
+			if !open {
+				return errors.New("the shell that starts the server is gone")
 			}
 		case <-timeout:
 			return fmt.Errorf("process %d runs %v after %v", pid, patience, signal)
