@@ -95,7 +95,7 @@ func (p *pool) explained(ctx, limited context.Context, since time.Time, err erro
 		return explain(err)
 	}
 	if ctx.Err() == nil && limited.Err() != nil || p.engine.fault(err) == passing {
-		return &poolBusyError{time.Since(since), err}
+		return &poolBusyError{time.Since(since), explain(err)}
 	}
 	return explain(err)
 }
