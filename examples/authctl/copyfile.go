@@ -172,6 +172,9 @@ func (f *copyFile) append(line any) error {
 func placeName(address string) string {
 	if u, err := url.Parse(address); err == nil && u.Host != "" {
 		u.User = nil
+		query := u.Query()
+		query.Del("password") // which PostgreSQL takes there, too
+		u.RawQuery = query.Encode()
 		address = u.String()
 	}
 	sum := sha256.Sum256([]byte(address))
