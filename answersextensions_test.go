@@ -35,8 +35,8 @@ func TestUnitAnswersWithExtensions(t *testing.T) {
 			each := strings.Repeat("y", n)
 			for _, extensions := range []map[string]any{shared, {"messages": each}} {
 				err = refusal(extensions)
-				if got, want := answer(), `"messages":"`+extensions["messages"].(string)+`"`; !strings.Contains(
-					got, want) {
+				got, want := answer(), `"messages":"`+extensions["messages"].(string)+`"`
+				if !strings.Contains(got, want) {
 					t.Fatalf("want %s in %s", want, got)
 				}
 			}

@@ -109,8 +109,7 @@ func (o *options) serve(out io.Writer) error {
 	}
 	printServices(out, all)
 	fmt.Fprintf(out, "\n%s. Server and client are two processes on this machine, with %d connections and %d rounds "+
-		"of %v "+
-		"each, in turn. CPU is the server's, the median of the rounds, with the least and the most. "+
+		"of %v each, in turn. CPU is the server's, the median of the rounds, with the least and the most. "+
 		"Requests per second depend on what else the machine does.\n",
 		machine(), connections, o.paired.Rounds, o.time)
 	return nil

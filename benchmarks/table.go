@@ -119,8 +119,7 @@ func number(r float64) string { return fmt.Sprintf("%.2f", r) }
 // foot says how the figures were made.
 func (t table) foot(o *options, now *record) {
 	fmt.Fprintf(t, "\nTimes are CPU time of one operation, the least and the median of %d rounds. A ratio is the "+
-		"median "+
-		"of the rounds' ratios, with the least and the most of them.\n", o.paired.Rounds)
+		"median of the rounds' ratios, with the least and the most of them.\n", o.paired.Rounds)
 	fmt.Fprintf(t, "%s. %d tokens of as many users.", now.Machine, o.tokens)
 	if t.before.Of != "" {
 		fmt.Fprintf(t, " Before: %s, %s.", t.before.Of, t.before.Machine)

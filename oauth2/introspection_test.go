@@ -353,8 +353,8 @@ func TestASecretIsNotSentElsewhere(t *testing.T) {
 	if _, err := l.source(nil).Inspect(t.Context(), "x"); err == nil || auth.KindOf(err) != nil {
 		t.Error(err)
 	}
-	if text := fmt.Sprintf("%+v", oauth2.IntrospectionConfig{ClientSecret: "s3cret"}); strings.Contains(
-		text, "s3cret") {
+	text := fmt.Sprintf("%+v", oauth2.IntrospectionConfig{ClientSecret: "s3cret"})
+	if strings.Contains(text, "s3cret") {
 		t.Error(text)
 	}
 }

@@ -139,8 +139,8 @@ func TestStyleSheet(t *testing.T) {
 			}
 			header := http.Header{}
 			site.Secure(header, "")
-			if policy := header.Get("Content-Security-Policy"); !strings.Contains(
-				policy, "style-src "+page.Hash(style)+";") {
+			policy := header.Get("Content-Security-Policy")
+			if !strings.Contains(policy, "style-src "+page.Hash(style)+";") {
 				t.Errorf("the policy %s does not allow the style of the page", policy)
 			}
 		})

@@ -345,8 +345,8 @@ func TestTokensAreNotKept(t *testing.T) {
 		len(token.Reveal()) != 7+backend.DefaultTokenLength {
 		t.Fatalf("%q, %v", token.Reveal(), err)
 	}
-	if shown := fmt.Sprintf("%v %+v %#v %s %q", token, token, token, token, token); strings.Contains(
-		shown, token.Reveal()) {
+	shown := fmt.Sprintf("%v %+v %#v %s %q", token, token, token, token, token)
+	if strings.Contains(shown, token.Reveal()) {
 		t.Error(shown)
 	}
 	record, err := m.store.Find(t.Context(), backend.TokenDigest(token.Reveal(), "gwonce_"))

@@ -37,8 +37,8 @@ func checkShared(t *testing.T, f file) {
 	t.Run("a token issued here is good there, as what it was issued, until it is revoked here", func(t *testing.T) {
 		f.t, d.t = t, t
 		token := f.issue("alice", "-name", "nightly", "-scopes", "reports:read")
-		if _, text := d.want(200, "GET", "/api/me", "Authorization: Token "+token); strings.TrimSpace(
-			text) != `{"user":"alice","backend":"knox","scopes":["reports:read"]}` {
+		_, text := d.want(200, "GET", "/api/me", "Authorization: Token "+token)
+		if strings.TrimSpace(text) != `{"user":"alice","backend":"knox","scopes":["reports:read"]}` {
 			t.Errorf("/api/me: %s", text)
 		}
 		d.want(200, "GET", "/api/reports", "Authorization: Bearer "+token)
@@ -345,8 +345,8 @@ func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		var tables int
-		if err := db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sqlite_master").Scan(
-			&tables); err != nil || tables != 0 {
+		if err := db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sqlite_master").
+			Scan(&tables); err != nil || tables != 0 {
 			t.Errorf("%d tables, %v", tables, err)
 		}
 	})
@@ -587,8 +587,8 @@ func TestRevokeAll(t *testing.T) {
 			}
 			for _, table := range []string{"knox_tokens", "sessions", "onetime"} {
 				var left int
-				if err := s.sql().Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM gatewarden_"+table).Scan(
-					&left); err != nil || left != 0 {
+				if err := s.sql().Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM gatewarden_"+table).
+					Scan(&left); err != nil || left != 0 {
 					t.Errorf("%s: %d left, %v", table, left, err)
 				}
 			}

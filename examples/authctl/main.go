@@ -92,8 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := &call{flags: newFlags("authctl"), stdout: stdout, stderr: stderr}
 	c.flags.StringVar(&c.db, "db", "sqlite:gatewarden-demo.db", "the service's `store`: "+database.Forms)
 	c.flags.StringVar(&c.notify, "notify", "", "the sqlstore.Config.NotifyChannel of the service, if it has a "+
-		"`channel` of "+
-		"PostgreSQL: its caches then hear at once what ends here")
+		"`channel` of PostgreSQL: its caches then hear at once what ends here")
 	err := c.command(ctx, args)
 	switch {
 	case err == nil:

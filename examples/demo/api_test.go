@@ -170,8 +170,8 @@ func TestTheKeyIsThatOfTheFileNamed(t *testing.T) {
 		if err := os.WriteFile(malformed, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if says := refuses(t, "-db", "memory:", "-key", malformed); !strings.Contains(
-			says, "-key "+malformed+": want 32 bytes in base64") {
+		says := refuses(t, "-db", "memory:", "-key", malformed)
+		if !strings.Contains(says, "-key "+malformed+": want 32 bytes in base64") {
 			t.Errorf("%s: %s", name, says)
 		}
 		if now, _ := os.ReadFile(malformed); string(now) != text {

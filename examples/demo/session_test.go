@@ -462,8 +462,8 @@ func TestNoCookieIsKeptOfWhoDoesNotSignIn(t *testing.T) {
 	}
 	remembered := v.post("/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"},
 		"remember": {"on"}})
-	if line := remembered.cookie(v.name()); !strings.HasSuffix(
-		line, "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax") {
+	line := remembered.cookie(v.name())
+	if !strings.HasSuffix(line, "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax") {
 		t.Errorf("the cookie of 30 days: %q", line)
 	}
 }

@@ -27,8 +27,8 @@ func (us *sqlUsers) signUp(ctx context.Context, id, wanted string) (auth.User, e
 			return err
 		}
 		if !added {
-			return conn.QueryRowContext(ctx, us.engine.SQL("SELECT name FROM demo_signups WHERE id = ?"), id).Scan(
-				&name)
+			return conn.QueryRowContext(ctx, us.engine.SQL("SELECT name FROM demo_signups WHERE id = ?"), id).
+				Scan(&name)
 		}
 		if name, err = us.addFree(ctx, conn, wanted); err != nil {
 			return err

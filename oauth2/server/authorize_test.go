@@ -184,8 +184,8 @@ func TestWhatMeansNothingIsIgnored(t *testing.T) {
 	if a := s.as("alice").do("GET", "/o/authorize/?"+query().Encode()+"&foo=1&foo=2", ""); a.StatusCode != 200 {
 		t.Errorf("an unknown parameter twice: %d", a.StatusCode)
 	}
-	if a := s.as("alice").allow(s.as("alice").authorize("state", "")); strings.Contains(
-		a.Header.Get("Location"), "state") {
+	a := s.as("alice").allow(s.as("alice").authorize("state", ""))
+	if strings.Contains(a.Header.Get("Location"), "state") {
 		t.Error(a.Header.Get("Location"))
 	}
 }

@@ -212,8 +212,8 @@ func TestUnitAClientEndsWithItsOwner(t *testing.T) {
 				if a := s.post("/o/revoke_token/", "bots", "token", token); a.StatusCode != 200 {
 					t.Errorf("it may still revoke: %d %s", a.StatusCode, a.body)
 				}
-				if told := log.take(); !strings.Contains(
-					told, `the owner of the client is disabled or deleted: "bob"`) {
+				told := log.take()
+				if !strings.Contains(told, `the owner of the client is disabled or deleted: "bob"`) {
 					t.Errorf("the log: %s", told)
 				}
 				client, err := s.server.Client(t.Context(), "bots")

@@ -434,8 +434,8 @@ func TestAGrantOfOnesOwn(t *testing.T) {
 	refused(t, "no voucher", redeem(""), 400, "invalid_request")
 	refused(t, "a client without it", s.post("/o/token/", "web", "grant_type", "urn:example:voucher"), 400,
 		"unauthorized_client")
-	if m := s.stranger().do("GET", "/.well-known/oauth-authorization-server", ""); !strings.Contains(
-		m.body, `"urn:example:voucher"`) {
+	m := s.stranger().do("GET", "/.well-known/oauth-authorization-server", "")
+	if !strings.Contains(m.body, `"urn:example:voucher"`) {
 		t.Error(m.body)
 	}
 }

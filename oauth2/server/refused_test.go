@@ -299,8 +299,7 @@ func TestUnitACodeOrTokenThatIsNoGoodLeavesTheReasonInTheLog(t *testing.T) {
 	refuses(t, s, log, auth.EventFailure, "INFO", map[string]refusal{
 		"and once more": {s.refreshing(used),
 			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace, and its " +
-				"grant had ended " +
-				"already", badGrant},
+				"grant had ended already", badGrant},
 		"and a code": {func() answer { return s.redeem(twice) },
 			"the code was redeemed before, and its grant had ended already", badGrant},
 	})

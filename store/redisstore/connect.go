@@ -25,8 +25,7 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	}
 	if option.ConnLifetime != 0 {
 		return errors.New("redisstore: ConnLifetime is set, but a change that is under way when a connection ends by " +
-			"it " +
-			"may be made twice, so that the first use of a token is taken for the second one")
+			"it may be made twice, so that the first use of a token is taken for the second one")
 	}
 	if option.ClusterOption.MaxMovedRedirections == 0 {
 		option.ClusterOption.MaxMovedRedirections = redirections
@@ -144,8 +143,7 @@ func (db *DB) checkNode(ctx context.Context, address string, info map[string]str
 	}
 	if info["aof_enabled"] == "0" {
 		db.config.Logger.WarnContext(ctx, "redisstore: without an append-only file, a crash of the server loses what "+
-			"was "+
-			"written since its last snapshot; set appendonly yes", "address", address)
+			"was written since its last snapshot; set appendonly yes", "address", address)
 	}
 	return nil
 }

@@ -89,8 +89,8 @@ func (mysql) check(ctx context.Context, db *sql.DB, warn func(text string)) erro
 			"It must be ROW or MIXED")
 	}
 	if settings["innodb_flush_log_at_trx_commit"] != "1" {
-		warn(
-			"innodb_flush_log_at_trx_commit is not 1, so a crash of the server may undo a logout that was acknowledged")
+		warn("innodb_flush_log_at_trx_commit is not 1, so a crash of the server may undo a logout that was " +
+			"acknowledged")
 	}
 	return nil
 }

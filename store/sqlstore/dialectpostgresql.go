@@ -47,8 +47,8 @@ func (postgresql) check(ctx context.Context, db *sql.DB, warn func(text string))
 		return errors.New("sqlstore: the server is a replica of PostgreSQL, which takes no changes")
 	}
 	if durable == "off" {
-		warn(
-			"synchronous_commit of PostgreSQL is off, so a crash of the server may undo a logout that was acknowledged")
+		warn("synchronous_commit of PostgreSQL is off, so a crash of the server may undo a logout that was " +
+			"acknowledged")
 	}
 	return nil
 }

@@ -88,8 +88,7 @@ func (db *DB) await(conn *sql.Conn, unknown bool) {
 	}
 	if db.keep(1) == 1 {
 		cmp.Or(db.logger, slog.Default()).Warn("sqlstore: a change by Update left rows open, which keep its "+
-			"connection. "+
-			"It must close them before it returns, also after an error", "waited", db.busyTimeout)
+			"connection. It must close them before it returns, also after an error", "waited", db.busyTimeout)
 	}
 	go func() {
 		<-back

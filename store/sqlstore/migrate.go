@@ -161,6 +161,5 @@ func (p *pool) makeLock(ctx context.Context, prefix string) error {
 // logNewer tells an operator that a program runs on tables of a newer version.
 func (db *DB) logNewer(component string) {
 	cmp.Or(db.logger, slog.Default()).Warn("sqlstore: the tables are newer than this program, which "+
-		"Config.AllowNewerTables "+
-		"takes. Update the program soon", "component", component)
+		"Config.AllowNewerTables takes. Update the program soon", "component", component)
 }

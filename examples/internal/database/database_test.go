@@ -37,8 +37,8 @@ func TestUnitOpen(t *testing.T) {
 	ask := func(t *testing.T, db *database.DB) {
 		t.Helper()
 		var n int
-		if err := db.Reader().QueryRowContext(t.Context(), db.Engine.SQL("SELECT ? + 1"), 41).Scan(
-			&n); err != nil || n != 42 {
+		if err := db.Reader().QueryRowContext(t.Context(), db.Engine.SQL("SELECT ? + 1"), 41).
+			Scan(&n); err != nil || n != 42 {
 			t.Errorf("got %d, %v, want 42", n, err)
 		}
 	}

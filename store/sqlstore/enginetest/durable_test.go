@@ -133,8 +133,8 @@ func TestUnitMethodsFromBefore(t *testing.T) {
 	t.Run("the migration keeps them", func(t *testing.T) {
 		check(t)
 		var spaced int
-		if err := db.Reader().QueryRow(`SELECT COUNT(*) FROM gatewarden_knox_tokens WHERE amr NOT LIKE '[%'`).Scan(
-			&spaced); err != nil || spaced != 0 {
+		if err := db.Reader().QueryRow(`SELECT COUNT(*) FROM gatewarden_knox_tokens WHERE amr NOT LIKE '[%'`).
+			Scan(&spaced); err != nil || spaced != 0 {
 			t.Errorf("got %d old rows, %v, want 0", spaced, err)
 		}
 	})

@@ -180,8 +180,8 @@ func TestUnitTablesFromBefore(t *testing.T) {
 				t.Errorf("got %v, want an error that wraps ErrSchema", err)
 			}
 			var tables int
-			if err := db.Reader().QueryRow("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table'").Scan(
-				&tables); err != nil || tables != 1 {
+			if err := db.Reader().QueryRow("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table'").
+				Scan(&tables); err != nil || tables != 1 {
 				t.Errorf("got %d tables, %v, want nothing added", tables, err)
 			}
 		})

@@ -73,8 +73,8 @@ func TestUnitColumns(t *testing.T) {
 			t.Errorf("found %+v, %v\nwant %+v", got, err, want)
 		}
 		var version int
-		if err := db.Reader().QueryRow("SELECT version FROM gatewarden_schema WHERE component = 'knox'").Scan(
-			&version); err != nil || version != 2 {
+		if err := db.Reader().QueryRow("SELECT version FROM gatewarden_schema WHERE component = 'knox'").
+			Scan(&version); err != nil || version != 2 {
 			t.Errorf("got version %d, %v, want 2", version, err)
 		}
 		store = opened(t, sqlstore.Knox, db)
