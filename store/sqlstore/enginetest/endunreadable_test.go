@@ -89,8 +89,8 @@ func fillToEnd(t *testing.T, e storetest.TransferEngine) {
 	}
 }
 
-// wantEndedButBroken checks that what can be read has ended. It returns how many cannot be read: 12 of "broken", and the
-// one of "mixed" unless its end removed it.
+// wantEndedButBroken checks that what can be read has ended. It returns how many cannot be read: 12 of "broken", and
+// the one of "mixed" unless its end removed it.
 func wantEndedButBroken(t *testing.T, e storetest.TransferEngine, kind transfer.Kind) int {
 	t.Helper()
 	page, err := e.Transfer.Export(t.Context(), kind, "", 100, time.Now())
