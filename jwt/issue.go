@@ -34,7 +34,8 @@ type Options struct {
 	Claims map[string]any
 
 	// IP and UserAgent are those of the client, for the user to know it by.
-	IP, UserAgent string
+	IP        string
+	UserAgent string
 	// Login is when and how the user logged in.
 	AuthInfo auth.AuthInfo
 
@@ -49,9 +50,11 @@ type Options struct {
 // Pair is an access token and the refresh token that gets the next pair. Refresh is ""
 // where the one that was presented stays good: see Config.AllowRefreshReuse.
 type Pair struct {
-	Access, Refresh               auth.Secret
-	AccessExpires, RefreshExpires time.Time
-	SessionID                     string
+	Access         auth.Secret
+	Refresh        auth.Secret
+	AccessExpires  time.Time
+	RefreshExpires time.Time
+	SessionID      string
 }
 
 // Sliding is a sliding token: it is presented as an access token is, and
@@ -203,15 +206,9 @@ func (t *Tokens) family(userID string, now time.Time, options Options, k kind) (
 	if options.ClientID != backend.CleanText(options.ClientID, 255) {
 		return nil, errors.New("jwt: ClientID is longer than 255 bytes or has control characters")
 	}
-	if len(options.Claims) > 0 {
-		if err := t.checkClaims(options.Claims); err != nil {
-			return nil, err
-		}
-		text, err := json.Marshal(options.Claims)
-		if err != nil || !backend.ValidText(string(text), maxClaims) {
-			return nil, errors.New("jwt: Options.Claims are not JSON in UTF-8, or longer than 4 KiB")
-		}
-		f.Claims = text
+	var err error
+	if f.Claims, err = t.storedClaims(options.Claims); err != nil {
+		return nil, err
 	}
 	if k == slidingKind {
 		f.ExpiresAt = backend.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.SlidingTTL)))
@@ -219,6 +216,21 @@ func (t *Tokens) family(userID string, now time.Time, options Options, k kind) (
 		f.ExpiresAt = backend.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.RefreshTTL)))
 	}
 	return f, nil
+}
+
+// storedClaims returns the claims of a login as a store keeps them, and nil if there are none.
+func (t *Tokens) storedClaims(claims map[string]any) ([]byte, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	if err := t.checkClaims(claims); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(claims)
+	if err != nil || !backend.ValidText(string(text), maxClaims) {
+		return nil, errors.New("jwt: Options.Claims are not JSON in UTF-8, or longer than 4 KiB")
+	}
+	return text, nil
 }
 
 // wholeSecond is an instant as a token can say it.
@@ -247,33 +259,15 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 	if key == nil {
 		return nil, errors.New("jwt: there is no key that signs")
 	}
-	size := len(family.Claims)
 	m := &making{t: t, key: key, now: now, family: family, id: backend.NewID(), extra: map[string]any{}}
-	if family.Claims != nil {
-		var stored map[string]json.RawMessage // as they were written
-		if err := json.Unmarshal(family.Claims, &stored); err != nil {
-			return nil, fmt.Errorf("jwt: stored claims: %w", err)
-		}
-		for name, value := range stored {
-			m.extra[name] = value
-		}
+	if err := m.addStored(family.Claims); err != nil {
+		return nil, err
 	}
-	if t.config.AddClaims != nil {
-		added, err := t.config.AddClaims(ctx, user)
-		if err != nil {
-			return nil, backend.Outage(err)
-		}
-		if err := t.checkClaims(added); err != nil {
-			return nil, err
-		}
-		text, err := json.Marshal(added)
-		if err != nil {
-			return nil, fmt.Errorf("jwt: AddClaims: %w", err)
-		}
-		maps.Copy(m.extra, added)
-		size += len(text)
+	added, err := m.addNow(ctx, user)
+	if err != nil {
+		return nil, err
 	}
-	if size > longClaims {
+	if len(family.Claims)+added > longClaims {
 		// Whether they fit is known when they are signed. A sliding token has
 		// all that an access token has, and says a little more.
 		if _, err := m.sliding(); err != nil {
@@ -281,6 +275,41 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 		}
 	}
 	return m, nil
+}
+
+// addStored adds the claims of Options.Claims, as they were written at the login.
+func (m *making) addStored(text []byte) error {
+	if text == nil {
+		return nil
+	}
+	var stored map[string]json.RawMessage
+	if err := json.Unmarshal(text, &stored); err != nil {
+		return fmt.Errorf("jwt: stored claims: %w", err)
+	}
+	for name, value := range stored {
+		m.extra[name] = value
+	}
+	return nil
+}
+
+// addNow adds the claims of Config.AddClaims, and returns their length as JSON.
+func (m *making) addNow(ctx context.Context, user auth.User) (length int, err error) {
+	if m.t.config.AddClaims == nil {
+		return 0, nil
+	}
+	added, err := m.t.config.AddClaims(ctx, user)
+	if err != nil {
+		return 0, backend.Outage(err)
+	}
+	if err := m.t.checkClaims(added); err != nil {
+		return 0, err
+	}
+	text, err := json.Marshal(added)
+	if err != nil {
+		return 0, fmt.Errorf("jwt: AddClaims: %w", err)
+	}
+	maps.Copy(m.extra, added)
+	return len(text), nil
 }
 
 // digestOf is what stores keep of an identifier of a refresh token. It begins with the shard of the user, which is the

@@ -166,6 +166,23 @@ func newIssuer(config Issuer) (*issuer, error) {
 // checkIssuer returns the issuer, which is good for nothing if s has an error.
 func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	i := &issuer{Issuer: config, early: cmp.Or(config.Leeway, defaultEarly)}
+	i.checkSettings(s)
+	var err error
+	i.Format, err = config.Format.withDefaults()
+	s.Add(fmt.Sprintf("issuer %q: Format", config.Issuer), err)
+	i.readProfile(s)
+	i.readTenants(s)
+	i.readValues(s)
+	// Whatever the caller does with these slices later does not change it.
+	i.Audience, i.Require = slices.Clone(config.Audience), slices.Clone(config.Require)
+	i.readAlgorithms(s)
+	i.readTypes()
+	return i
+}
+
+// checkSettings checks the settings that stand for themselves.
+func (i *issuer) checkSettings(s *backend.Settings) {
+	config := &i.Issuer
 	refuse := func(wrong bool, text string) { s.Refuse(wrong, "issuer %q: %s", config.Issuer, text) }
 	refuse(config.Issuer == "" && !config.AllowNoIssuer, "Issuer is missing")
 	refuse(len(config.Audience) == 0 && !config.AllowNoAudience, "Audience is missing")
@@ -177,39 +194,41 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	if config.Revocations != nil {
 		s.Need(fmt.Sprintf("issuer %q: Revocations", config.Issuer), config.Revocations) // a typed nil
 	}
-	var err error
-	i.Format, err = config.Format.withDefaults()
-	s.Add(fmt.Sprintf("issuer %q: Format", config.Issuer), err)
-	i.readProfile(s)
-	i.readTenants(s)
-	i.readValues(s)
-	// Whatever the caller does with these slices later does not change it.
-	i.Audience, i.Require = slices.Clone(config.Audience), slices.Clone(config.Require)
-	i.Algorithms, i.Types = slices.Clone(config.Algorithms), slices.Clone(i.Types)
+}
 
-	_, static := config.Keys.(*KeySet)
-	_, keeps := config.Keys.(keeper)
+// readAlgorithms finds out which algorithms are accepted. Symmetric ones need keys of our own.
+func (i *issuer) readAlgorithms(s *backend.Settings) {
+	_, static := i.Keys.(*KeySet)
+	_, keeps := i.Keys.(keeper)
 	local := static || keeps
+	i.Algorithms = slices.Clone(i.Algorithms)
 	for n, algorithm := range i.Algorithms {
 		algorithm = algorithm.canonical()
 		i.Algorithms[n] = algorithm
-		refuse(methods[algorithm].SigningMethod == nil, fmt.Sprintf("there is no algorithm %q here", algorithm))
-		refuse(algorithm.symmetric() && !local, "symmetric algorithms need a KeySet or Keyring")
+		s.Refuse(methods[algorithm].SigningMethod == nil, "issuer %q: there is no algorithm %q here",
+			i.Issuer.Issuer, algorithm)
+		s.Refuse(algorithm.symmetric() && !local, "issuer %q: symmetric algorithms need a KeySet or Keyring",
+			i.Issuer.Issuer)
 	}
-	if i.Algorithms != nil || !local {
-		i.algorithms = make(map[Algorithm]bool)
-		for algorithm := range methods {
-			i.algorithms[algorithm] = slices.Contains(i.Algorithms, algorithm) ||
-				i.Algorithms == nil && !algorithm.symmetric()
-		}
+	if i.Algorithms == nil && local {
+		return // those of the keys
 	}
+	i.algorithms = make(map[Algorithm]bool)
+	for algorithm := range methods {
+		i.algorithms[algorithm] = slices.Contains(i.Algorithms, algorithm) ||
+			i.Algorithms == nil && !algorithm.symmetric()
+	}
+}
+
+// readTypes finds out which values of "typ" are accepted.
+func (i *issuer) readTypes() {
+	i.Types = slices.Clone(i.Types)
 	for _, typ := range i.Types {
 		i.types = append(i.types, mediaType(typ))
 	}
 	if i.Types == nil && i.Format.TypeClaim == "" {
 		i.types = []string{kinds[accessKind].header}
 	}
-	return i
 }
 
 // prove verifies a token that says it is of this issuer: its signature first,
@@ -242,6 +261,32 @@ func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wante
 		return nil, nil, fault
 	}
 	return token, keys, nil
+}
+
+// addUser checks the subject of a token that was proved, and adds what is made of its claims: the
+// value of Issuer.Claims and, of a machine or with Issuer.User, the user. An error may be a *refusal.
+func (i *issuer) addUser(ctx context.Context, v *verified, payload string) (err error) {
+	t := v.token
+	if t.machine == "" {
+		if fault := i.checkSubject(t); fault != nil {
+			return fault
+		}
+	}
+	if fault := i.checkRevocable(t); fault != nil {
+		return fault
+	}
+	if i.Claims != nil && t.kind != refreshKind { // a refresh token has no claims of the application
+		if t.claims, err = i.Claims([]byte(payload)); err != nil {
+			return i.refusedClaims(err)
+		}
+	}
+	switch {
+	case t.machine != "":
+		v.user = auth.Machine{ID: i.MachinePrefix + t.machine}
+	case i.User != nil:
+		v.user, err = i.makeUser(ctx, t)
+	}
+	return err
 }
 
 // admit decides about a token that is good by itself: whether it was revoked,

@@ -42,33 +42,15 @@ func members(text string, into []member) ([]member, error) {
 	if s.take('}') {
 		return into, s.end()
 	}
-	for {
-		start := s.at
-		if !s.string() {
+	for more := true; more; {
+		m, ok := s.member()
+		if !ok || len(into) == maxMembers {
 			return into, errJSON
 		}
-		name, ok := unquote(text[start:s.at])
-		s.space()
-		if !ok || !s.take(':') {
+		into = append(into, m)
+		if more, ok = s.comma('}'); !ok {
 			return into, errJSON
 		}
-		s.space()
-		start = s.at
-		if !s.value(1) {
-			return into, errJSON
-		}
-		if len(into) == maxMembers {
-			return into, errJSON
-		}
-		into = append(into, member{name, text[start:s.at]})
-		s.space()
-		if s.take('}') {
-			break
-		}
-		if !s.take(',') {
-			return into, errJSON
-		}
-		s.space()
 	}
 	if err := s.end(); err != nil {
 		return into, err
@@ -225,34 +207,67 @@ func (s *scanner) value(depth int) bool {
 	}
 }
 
+// nested takes an object, of which members are named, or an array.
 func (s *scanner) nested(closing byte, depth int, named bool) bool {
 	s.at++
 	s.space()
 	if s.take(closing) {
 		return true
 	}
-	for {
+	for more := true; more; {
 		if named {
-			if !s.string() {
+			if _, ok := s.name(); !ok {
 				return false
 			}
-			if s.space(); !s.take(':') {
-				return false
-			}
-			s.space()
 		}
 		if !s.value(depth + 1) {
 			return false
 		}
-		s.space()
-		if s.take(closing) {
-			return true
-		}
-		if !s.take(',') {
+		var ok bool
+		if more, ok = s.comma(closing); !ok {
 			return false
 		}
-		s.space()
 	}
+	return true
+}
+
+// member takes a member of the outermost object.
+func (s *scanner) member() (m member, ok bool) {
+	quoted, ok := s.name()
+	if !ok {
+		return m, false
+	}
+	if m.name, ok = unquote(quoted); !ok {
+		return m, false
+	}
+	start := s.at
+	ok = s.value(1)
+	m.value = s.text[start:s.at]
+	return m, ok
+}
+
+// name takes the name of a member and the colon behind it, and returns the name as it was written.
+func (s *scanner) name() (quoted string, ok bool) {
+	start := s.at
+	if !s.string() {
+		return "", false
+	}
+	quoted = s.text[start:s.at]
+	s.space()
+	ok = s.take(':')
+	s.space()
+	return quoted, ok
+}
+
+// comma takes what is behind a value: a comma, after which there is more, or the closing bracket.
+func (s *scanner) comma(closing byte) (more, ok bool) {
+	s.space()
+	if s.take(closing) {
+		return false, true
+	}
+	ok = s.take(',')
+	s.space()
+	return ok, ok
 }
 
 func (s *scanner) literal(text string) bool {

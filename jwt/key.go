@@ -86,43 +86,14 @@ func copyMaterial(from any) (*halves, error) {
 	case []byte:
 		return &halves{secret: slices.Clone(m)}, nil
 	case *rsa.PrivateKey:
-		if m == nil {
-			return nil, errNoKey
-		}
-		if err := m.Validate(); err != nil {
-			return nil, fmt.Errorf("jwt: %w", err)
-		}
-		private := &rsa.PrivateKey{PublicKey: *copyRSA(&m.PublicKey), D: new(big.Int).Set(m.D)}
-		for _, prime := range m.Primes {
-			private.Primes = append(private.Primes, new(big.Int).Set(prime))
-		}
-		private.Precompute()
-		return &halves{private, &private.PublicKey}, nil
+		return copyPrivateRSA(m)
 	case *rsa.PublicKey:
 		if m == nil || m.N == nil || m.N.Sign() <= 0 {
 			return nil, errNoKey
 		}
 		return &halves{public: copyRSA(m)}, nil
 	case *ecdsa.PrivateKey:
-		if m == nil || m.Curve == nil || m.D == nil {
-			return nil, errNoKey
-		}
-		public, err := copyECDSA(&m.PublicKey)
-		if err != nil {
-			return nil, err
-		}
-		d, err := m.Bytes()
-		if err != nil {
-			return nil, fmt.Errorf("jwt: %w", err)
-		}
-		private, err := ecdsa.ParseRawPrivateKey(m.Curve, d)
-		if err != nil {
-			return nil, fmt.Errorf("jwt: %w", err)
-		}
-		if !private.PublicKey.Equal(public) {
-			return nil, errNotWhole
-		}
-		return &halves{private, public}, nil
+		return copyPrivateECDSA(m)
 	case *ecdsa.PublicKey:
 		if m == nil || m.Curve == nil {
 			return nil, errNoKey
@@ -133,19 +104,60 @@ func copyMaterial(from any) (*halves, error) {
 		}
 		return &halves{public: public}, nil
 	case ed25519.PrivateKey:
-		if len(m) != ed25519.PrivateKeySize {
-			return nil, errors.New("jwt: an Ed25519 private key has 64 bytes")
-		}
-		private := ed25519.NewKeyFromSeed(m.Seed())
-		if !private.Equal(m) { // such a key gives itself away by signing
-			return nil, errNotWhole
-		}
-		return &halves{private, private.Public()}, nil
+		return copyPrivateEd25519(m)
 	case ed25519.PublicKey:
 		return &halves{public: slices.Clone(m)}, nil
 	}
 	return nil, fmt.Errorf("jwt: a %T is no key, want []byte, or a pointer to an RSA or ECDSA key, or an Ed25519 key; "+
 		"see ParsePEM for text in PEM", from)
+}
+
+func copyPrivateRSA(p *rsa.PrivateKey) (*halves, error) {
+	if p == nil {
+		return nil, errNoKey
+	}
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("jwt: %w", err)
+	}
+	private := &rsa.PrivateKey{PublicKey: *copyRSA(&p.PublicKey), D: new(big.Int).Set(p.D)}
+	for _, prime := range p.Primes {
+		private.Primes = append(private.Primes, new(big.Int).Set(prime))
+	}
+	private.Precompute()
+	return &halves{private, &private.PublicKey}, nil
+}
+
+func copyPrivateECDSA(p *ecdsa.PrivateKey) (*halves, error) {
+	if p == nil || p.Curve == nil || p.D == nil {
+		return nil, errNoKey
+	}
+	public, err := copyECDSA(&p.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("jwt: %w", err)
+	}
+	private, err := ecdsa.ParseRawPrivateKey(p.Curve, d)
+	if err != nil {
+		return nil, fmt.Errorf("jwt: %w", err)
+	}
+	if !private.PublicKey.Equal(public) {
+		return nil, errNotWhole
+	}
+	return &halves{private, public}, nil
+}
+
+func copyPrivateEd25519(p ed25519.PrivateKey) (*halves, error) {
+	if len(p) != ed25519.PrivateKeySize {
+		return nil, errors.New("jwt: an Ed25519 private key has 64 bytes")
+	}
+	private := ed25519.NewKeyFromSeed(p.Seed())
+	if !private.Equal(p) { // such a key gives itself away by signing
+		return nil, errNotWhole
+	}
+	return &halves{private, private.Public()}, nil
 }
 
 var (

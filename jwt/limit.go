@@ -42,16 +42,9 @@ func (t *Tokens) startFamily(ctx context.Context, family *Family, first, adopted
 // of before the change, for example from a replica that lags. A login that is newer than one
 // with the stamp that was loaded is therefore never ended.
 func (t *Tokens) endVoid(ctx context.Context, userID string, now time.Time) (ended bool, err error) {
-	var all []*Family
-	for after, more := "", true; more; {
-		page, err := t.config.Store.List(ctx, userID, after, voidPage, now)
-		if err != nil {
-			return false, backend.Outage(err)
-		}
-		all = append(all, page...)
-		if more = len(page) == voidPage; more {
-			after = page[len(page)-1].ID
-		}
+	all, err := t.listAll(ctx, userID, now)
+	if err != nil {
+		return false, backend.Outage(err)
 	}
 	user, err := t.config.LoadUser.Load(ctx, userID)
 	if err != nil {
@@ -76,5 +69,20 @@ func (t *Tokens) endVoid(ctx context.Context, userID string, now time.Time) (end
 	return ended, nil
 }
 
-// voidPage is how many logins endVoid reads at once.
+// listAll returns all live logins of a user.
+func (t *Tokens) listAll(ctx context.Context, userID string, now time.Time) (all []*Family, err error) {
+	for after := ""; ; {
+		page, err := t.config.Store.List(ctx, userID, after, voidPage, now)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < voidPage {
+			return all, nil
+		}
+		after = page[len(page)-1].ID
+	}
+}
+
+// voidPage is how many logins listAll reads at once.
 const voidPage = 1_000

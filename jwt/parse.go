@@ -91,32 +91,41 @@ func parseHeader(segment string) (*joseHeader, bool) {
 		h.refused = errTwiceInHeader
 	}
 	for _, m := range all {
-		if (m.name == "kid" || m.name == "typ") && !isThere(m.value) {
-			continue // null, which some issuers write for what they leave out
-		}
-		switch m.name {
-		case "alg", "kid", "typ":
-			text, ok := unquote(m.value)
-			if !ok {
-				h.refused = errHeaderType
-			}
-			switch m.name {
-			case "alg":
-				h.algorithm = Algorithm(text).canonical()
-			case "kid":
-				h.keyID = text
-			case "typ":
-				h.typ, h.kind = text, mediaType(text)
-			}
-		case "crit":
-			h.refused = errCritical
-		case "jwk", "jku", "x5u", "x5c":
-			h.refused = errKeyInHeader
-		case "enc", "zip":
-			h.refused = errEncrypted
-		}
+		h.read(m)
 	}
 	return h, lookup(all, "alg") != ""
+}
+
+// read reads one parameter of a header.
+func (h *joseHeader) read(m member) {
+	switch m.name {
+	case "alg":
+		h.algorithm = Algorithm(h.text(m)).canonical()
+	case "kid":
+		if isThere(m.value) { // some issuers write null for what they leave out
+			h.keyID = h.text(m)
+		}
+	case "typ":
+		if isThere(m.value) {
+			h.typ = h.text(m)
+			h.kind = mediaType(h.typ)
+		}
+	case "crit":
+		h.refused = errCritical
+	case "jwk", "jku", "x5u", "x5c":
+		h.refused = errKeyInHeader
+	case "enc", "zip":
+		h.refused = errEncrypted
+	}
+}
+
+// text returns what a parameter says that must be a string.
+func (h *joseHeader) text(m member) string {
+	text, ok := unquote(m.value)
+	if !ok {
+		h.refused = errHeaderType
+	}
+	return text
 }
 
 // mediaType makes values of "typ" comparable (RFC 7515 §4.1.9).

@@ -13,15 +13,17 @@ type Mark struct {
 	Claim string
 	// Prefix and Suffix are what its value starts and ends with. What is between them must be one of Values, or the
 	// value of one of the claims Of. If both are empty, it may be anything.
-	Prefix, Suffix string
-	Values         []string
-	Of             []string
+	Prefix string
+	Suffix string
+	Values []string
+	Of     []string
 	// Not turns the condition around: Claim must be there, and be anything else. It does not go with Of.
 	Not bool
 	// AnyCase compares without regard to upper and lower case.
 	AnyCase bool
 	// With are claims of which one must be there, if any are named. Without are claims that must not be there.
-	With, Without []string
+	With    []string
+	Without []string
 }
 
 func (m Mark) check() error {

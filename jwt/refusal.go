@@ -12,10 +12,11 @@ import (
 // leaves the package is [inHeader] or [inBody] of it, because clients of simplejwt read
 // other words for a token in the Authorization header than for one in a body.
 type refusal struct {
-	says         *wording
-	cause        error
-	header, body error      // of one that is made once, or nil
-	stated       auth.Error // what inHeader returns of the refusal of one token
+	says   *wording
+	cause  error
+	header error      // of one that is made once, or nil
+	body   error      // of one that is made once, or nil
+	stated auth.Error // what inHeader returns of the refusal of one token
 }
 
 // checkRefusal is a refusal with its cause, in one piece of memory.
@@ -31,9 +32,10 @@ func (r *refusal) Error() string { return r.cause.Error() }
 type wording struct{ header, body words }
 
 type words struct {
-	kind         error
-	code, detail string
-	extensions   map[string]any
+	kind       error
+	code       string
+	detail     string
+	extensions map[string]any
 }
 
 func (w *words) because(cause error) error {

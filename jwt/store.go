@@ -115,10 +115,11 @@ type Family struct {
 	MaxExpiresAt time.Time // never later than this, however often it is refreshed
 	RevokedAt    time.Time // zero unless ended before its time
 
-	IP, UserAgent string
-	Stamp         string        // hash of the user's auth.Stamper stamp, or ""
-	AuthInfo      auth.AuthInfo // AuthTime in microseconds
-	Claims        []byte        // what its tokens say besides, a JSON object, or nil
+	IP        string
+	UserAgent string
+	Stamp     string        // hash of the user's auth.Stamper stamp, or ""
+	AuthInfo  auth.AuthInfo // AuthTime in microseconds
+	Claims    []byte        // what its tokens say besides, a JSON object, or nil
 }
 
 // Live reports whether the family has not ended and not expired at now.

@@ -13,9 +13,10 @@ const tenantID = "{tenantid}"
 
 // tenancy is an issuer that is a template: one provider with an issuer for each of its customers.
 type tenancy struct {
-	before, after string
-	accepted      []string // nil is any
-	other         *refusal // of a token of a tenant that is not accepted
+	before   string
+	after    string
+	accepted []string // nil is any
+	other    *refusal // of a token of a tenant that is not accepted
 }
 
 // isTemplate reports an issuer with a place for the tenant.

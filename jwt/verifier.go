@@ -318,28 +318,11 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 		t.ignored = nil
 	}
 	i.tellForgottenProfile(ctx, v.config.Logger, all)
-	result := &verified{token: t, issuer: i}
-	if t.machine == "" {
-		if fault := i.checkSubject(t); fault != nil {
-			return nil, nil, fault
-		}
+	known := &verified{token: t, issuer: i}
+	if err := i.addUser(ctx, known, u.payload); err != nil {
+		return nil, nil, err
 	}
-	if fault := i.checkRevocable(t); fault != nil {
-		return nil, nil, fault
-	}
-	if i.Claims != nil && t.kind != refreshKind { // a refresh token has no claims of the application
-		if t.claims, err = i.Claims([]byte(u.payload)); err != nil {
-			return nil, nil, i.refusedClaims(err)
-		}
-	}
-	if t.machine != "" {
-		result.user = auth.Machine{ID: i.MachinePrefix + t.machine}
-	} else if i.User != nil {
-		if result.user, err = i.makeUser(ctx, t); err != nil {
-			return nil, nil, err
-		}
-	}
-	return result, keys, nil
+	return known, keys, nil
 }
 
 // issuerOf returns the issuer of tokens with this "iss".
