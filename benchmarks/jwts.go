@@ -140,7 +140,7 @@ func jwtOwn(w *world) (comparison, error) {
 		return comparison{}, err
 	}
 	issuer, err := jwt.New(jwt.Config{Issuer: issuerURL, Keys: keys, Store: jwt.NewMemoryStore(), LoadUser: w.load,
-		AccessTTL: time.Hour, CacheSize: 4 * len(w.ids)})
+		Lifetimes: jwt.Lifetimes{Access: time.Hour}, Verify: jwt.VerifySettings{CacheSize: 4 * len(w.ids)}})
 	if err != nil {
 		return comparison{}, err
 	}

@@ -104,7 +104,8 @@ func manyLogins() (*population, error) {
 	var kinds [2]*jwt.Tokens
 	for i, life := range []time.Duration{soon, late} {
 		kinds[i], err = jwt.New(jwt.Config{Issuer: issuerURL, Keys: keys, Store: store, LoadUser: anyUser,
-			CacheSize: -1, AccessTTL: soon, RefreshTTL: life, SessionTTL: life})
+			Verify:    jwt.VerifySettings{CacheSize: -1},
+			Lifetimes: jwt.Lifetimes{Access: soon, Refresh: life, Session: life}})
 		if err != nil {
 			return nil, err
 		}

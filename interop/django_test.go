@@ -80,7 +80,8 @@ func besideWith(t *testing.T, change func(*jwt.Config), args ...string) *pair {
 	}
 	config := jwt.Config{
 		Keys: keys, Store: jwt.NewMemoryStore(), LoadUser: load,
-		Format: jwt.SimpleJWT(), AllowNoIssuer: true, AllowNoAudience: true, AllowNoSession: true,
+		Compat: jwt.Compatibility{
+			Format: jwt.SimpleJWT(), AllowNoIssuer: true, AllowNoAudience: true, AllowNoSession: true},
 	}
 	if change != nil {
 		change(&config)

@@ -12,7 +12,7 @@ import (
 // defaults are a simplejwt without settings, and ours for its clients.
 func defaults(t *testing.T) *pair {
 	t.Helper()
-	return besideWith(t, func(c *jwt.Config) { c.AllowRefreshReuse = true }, "defaults")
+	return besideWith(t, func(c *jwt.Config) { c.Compat.AllowRefreshReuse = true }, "defaults")
 }
 
 // step is one request of a client, with the members of its body.

@@ -24,8 +24,8 @@ func besideDjango(t testing.TB, change func(*jwt.Config)) (*jwt.Tokens, *people,
 		t.Fatal(err)
 	}
 	tokens, people, _ := newTokens(t, func(c *jwt.Config) {
-		c.Issuer, c.Keys, c.Format = "", keySet(t, key), jwt.SimpleJWT()
-		c.AllowNoIssuer, c.AllowNoAudience, c.AllowNoSession = true, true, true
+		c.Issuer, c.Keys, c.Compat.Format = "", keySet(t, key), jwt.SimpleJWT()
+		c.Compat.AllowNoIssuer, c.Compat.AllowNoAudience, c.Compat.AllowNoSession = true, true, true
 		if change != nil {
 			change(c)
 		}
@@ -172,7 +172,7 @@ func TestALogoutWithATokenOfOthersLeavesNoLogin(t *testing.T) {
 func TestATokenOfOthersIsRememberedForAsLongAsItCouldBePresented(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		tokens, _, secret := besideDjango(t, func(c *jwt.Config) {
-			c.Leeway, c.RefreshTTL = 5*time.Minute, 30*time.Minute
+			c.Verify.Leeway, c.Lifetimes.Refresh = 5*time.Minute, 30*time.Minute
 		})
 		foreign := django(t, secret, "refresh", nil) // good for an hour
 		if _, err := tokens.Refresh(t.Context(), foreign); err != nil {
@@ -229,7 +229,7 @@ func TestTokensOfSimpleJWTAreAccepted(t *testing.T) {
 		err) != auth.ErrInvalid {
 		t.Errorf("an inactive user: %v", err)
 	}
-	strict, _, secret := besideDjango(t, func(c *jwt.Config) { c.AllowNoSession = false })
+	strict, _, secret := besideDjango(t, func(c *jwt.Config) { c.Compat.AllowNoSession = false })
 	if _, _, err := strict.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.KindOf(
 		err) != auth.ErrInvalid {
 		t.Errorf("without AllowNoSession: %v", err)
@@ -237,7 +237,7 @@ func TestTokensOfSimpleJWTAreAccepted(t *testing.T) {
 }
 
 func TestSimpleJWTAcceptsOurs(t *testing.T) {
-	tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Format.NumericUser = true })
+	tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Compat.Format.NumericUser = true })
 	for user, want := range map[string]any{"alice": "alice", "17": float64(17)} {
 		pair, err := tokens.Issue(t.Context(), user, jwt.Options{Claims: map[string]any{"team": "red"}})
 		if err != nil {

@@ -28,7 +28,7 @@ const (
 	ES384 Algorithm = "ES384" // P-384
 	ES512 Algorithm = "ES512" // P-521
 	// EdDSA is that with Ed25519. RFC 9864 §2.2 names it Ed25519, and keys, tokens and
-	// Issuer.Algorithms that do so are read, too.
+	// TokenChecks.Algorithms that do so are read, too.
 	EdDSA Algorithm = "EdDSA"
 )
 

@@ -8,29 +8,30 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// requiredValue is a claim of Issuer.RequireValues.
+// requiredValue is a claim of Issuer.Shared.RequireValues.
 type requiredValue struct {
 	name   string
 	values []string
 }
 
-// readValues reads Issuer.RequireValues. An issuer that gives tokens for any audience to everybody must be bound by it.
+// readValues reads Issuer.Shared.RequireValues. An issuer that gives tokens for any audience to everybody must be bound
+// by it.
 func (i *issuer) readValues(s *backend.Settings) {
 	refuse := func(wrong bool, text string) { s.Refuse(wrong, "issuer %q: %s", i.Issuer.Issuer, text) }
-	bound := i.AllowAnyCaller || len(i.Profile.BindOneOf) == 0
-	for _, name := range slices.Sorted(maps.Keys(i.RequireValues)) {
-		values := i.RequireValues[name]
+	bound := i.Shared.AllowAnyCaller || len(i.Profile.BindOneOf) == 0
+	for _, name := range slices.Sorted(maps.Keys(i.Shared.RequireValues)) {
+		values := i.Shared.RequireValues[name]
 		refuse(name == "" || len(values) == 0 || slices.Contains(values, ""),
 			"RequireValues has a claim without a name or without a value")
 		i.values = append(i.values, requiredValue{name, slices.Clone(values)})
 		bound = bound || slices.Contains(i.Profile.BindOneOf, name)
 	}
-	i.RequireValues = nil // values is a copy
+	i.Shared.RequireValues = nil // values is a copy
 	refuse(!bound, "RequireValues must have one of "+strings.Join(i.Profile.BindOneOf, ", ")+
 		", since the issuer gives tokens for any audience to everybody. See AllowAnyCaller")
 }
 
-// checkValues holds a token to Issuer.RequireValues.
+// checkValues holds a token to Issuer.Shared.RequireValues.
 func (i *issuer) checkValues(all []member) *refusal {
 	for _, required := range i.values {
 		value := lookup(all, required.name)
@@ -41,7 +42,7 @@ func (i *issuer) checkValues(all []member) *refusal {
 		if accepted {
 			continue
 		}
-		c := i.cause(required.name, "", "RequireValues")
+		c := i.cause(required.name, "", "Shared.RequireValues")
 		c.Came, c.Want = []string{}, required.values
 		says(value, func(text string) bool { c.Came = append(c.Came, text); return false })
 		return saysInvalid.failed(c)

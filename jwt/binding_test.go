@@ -24,7 +24,7 @@ func TestUnitRequiredValues(t *testing.T) {
 		{"one of an array", map[string][]string{"groups": {"staff"}}, map[string]any{"groups": []string{"a",
 			"staff"}}, 200, ""},
 		{"another value", map[string][]string{"hd": {"corp.example"}}, map[string]any{"hd": "evil.example"}, 401,
-			`hd is \"evil.example\", want \"corp.example\"; see Issuer.RequireValues`},
+			`hd is \"evil.example\", want \"corp.example\"; see Issuer.Shared.RequireValues`},
 		{"a value in another case", map[string][]string{"hd": {"corp.example"}}, map[string]any{"hd": "Corp.example"},
 			401, "hd is"},
 		{"no value", map[string][]string{"hd": {"corp.example"}}, nil, 401, "hd is []"},
@@ -39,7 +39,7 @@ func TestUnitRequiredValues(t *testing.T) {
 			map[string]any{"email": "a@b.example"}, 401, "email is not verified"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
-			v := foreignVerifier(t, key, func(i *jwt.Issuer) { i.RequireValues = row.require })
+			v := foreignVerifier(t, key, func(i *jwt.Issuer) { i.Shared.RequireValues = row.require })
 			code, log := ask(t, v, foreignToken(t, key, row.claims))
 			if code != row.want || !strings.Contains(log, row.log) {
 				t.Errorf("want %d, got %d: %s", row.want, code, log)
@@ -57,20 +57,20 @@ func TestUnitAnIssuerOfEverybodyIsBound(t *testing.T) {
 		"GitHub, unbound": {func(i *jwt.Issuer) { i.Profile = jwt.GitHubActions() },
 			"RequireValues must have one of repository, repository_id, "},
 		"GitHub, by its subject": {func(i *jwt.Issuer) {
-			i.Profile, i.RequireValues = jwt.GitHubActions(),
+			i.Profile, i.Shared.RequireValues = jwt.GitHubActions(),
 				map[string][]string{"sub": {"repo:a/b:ref:refs/heads/main"}}
 		}, "See AllowAnyCaller"},
 		"GitHub, by the owner": {func(i *jwt.Issuer) {
-			i.Profile, i.RequireValues = jwt.GitHubActions(), map[string][]string{"repository_owner_id": {"74"}}
+			i.Profile, i.Shared.RequireValues = jwt.GitHubActions(), map[string][]string{"repository_owner_id": {"74"}}
 		}, ""},
 		"GitHub, by an owner without a value": {func(i *jwt.Issuer) {
-			i.Profile, i.RequireValues = jwt.GitHubActions(), map[string][]string{"repository_owner_id": {""}}
+			i.Profile, i.Shared.RequireValues = jwt.GitHubActions(), map[string][]string{"repository_owner_id": {""}}
 		}, "without a value"},
-		"GitHub, for everybody": {func(i *jwt.Issuer) { i.Profile, i.AllowAnyCaller = jwt.GitHubActions(), true }, ""},
+		"GitHub, for everybody": {func(i *jwt.Issuer) { i.Profile, i.Shared.AllowAnyCaller = jwt.GitHubActions(), true }, ""},
 		"Google, unbound": {func(i *jwt.Issuer) { i.Profile = jwt.Google() },
 			"RequireValues must have one of sub, email, hd"},
 		"Google, by the domain": {func(i *jwt.Issuer) {
-			i.Profile, i.RequireValues = jwt.Google(), map[string][]string{"hd": {"corp.example"}}
+			i.Profile, i.Shared.RequireValues = jwt.Google(), map[string][]string{"hd": {"corp.example"}}
 		}, ""},
 		"Kubernetes": {func(i *jwt.Issuer) { i.Profile = jwt.Kubernetes() }, ""},
 	} {
@@ -91,11 +91,11 @@ func TestUnitMachinesOfSeveralIssuers(t *testing.T) {
 	issuers := func(a, b string) []jwt.Issuer {
 		return []jwt.Issuer{
 			{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: keySet(t, nil, ours.Public()),
-				User:  jwt.SubjectUser,
-				Types: []string{"JWT"}, MachinePrefix: a},
+				User:   jwt.SubjectUser,
+				Checks: jwt.TokenChecks{Types: []string{"JWT"}}, MachinePrefix: a},
 			{Issuer: "https://other.example", Audience: []string{ourAudience}, Keys: keySet(t, nil, theirs.Public()),
-				User:  jwt.SubjectUser,
-				Types: []string{"JWT"}, MachinePrefix: b},
+				User:   jwt.SubjectUser,
+				Checks: jwt.TokenChecks{Types: []string{"JWT"}}, MachinePrefix: b},
 		}
 	}
 	for _, row := range []struct {

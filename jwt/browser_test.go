@@ -98,7 +98,7 @@ func TestABrowserLogsOutWhateverItsCookieIsWorth(t *testing.T) {
 }
 
 func TestAnInsecureCookieHasAPlainName(t *testing.T) {
-	s := newService(t, func(c *jwt.Config) { c.InsecureCookie, c.Cookie = true, "r-8000" })
+	s := newService(t, func(c *jwt.Config) { c.Cookie.Insecure, c.Cookie.Name = true, "r-8000" })
 	cookie := refreshCookie(t, s.post("/browser/", "username", "alice", "password", "alicealice"))
 	if cookie.Name != "r-8000" || cookie.Secure || !cookie.HttpOnly {
 		t.Errorf("%+v", cookie)

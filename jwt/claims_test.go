@@ -93,7 +93,7 @@ func TestUnitAClaimThatRestrictsATokenMustBeReadable(t *testing.T) {
 			}
 		}
 	}
-	v, _ = claimsVerifier(t, key, func(i *jwt.Issuer) { i.AllowNoAudience, i.AllowNoExpiry = true, true })
+	v, _ = claimsVerifier(t, key, func(i *jwt.Issuer) { i.Checks.AllowNoAudience, i.Checks.AllowNoExpiry = true, true })
 	for _, name := range []string{"exp", "aud"} {
 		if got := verdictOf(t, v, mintBy(t, key, map[string]any{name: nil})); got != nil {
 			t.Errorf("%s is null where it may be absent: want the token to be good, got %v", name, got)

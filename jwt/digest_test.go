@@ -63,7 +63,9 @@ func TestUnitDigests(t *testing.T) {
 	for name, reuse := range map[string]bool{"tokens that rotate": false, "tokens that stay good": true} {
 		t.Run("the digests of "+name+" begin with the shard of their user", func(t *testing.T) {
 			store := &digests{Store: jwt.NewMemoryStore()}
-			tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Store, c.AllowRefreshReuse = store, reuse })
+			tokens, _, secret := besideDjango(t, func(c *jwt.Config) {
+				c.Store, c.Compat.AllowRefreshReuse = store, reuse
+			})
 			for range 2 {
 				pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 				wantOK(t, err)

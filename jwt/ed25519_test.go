@@ -32,14 +32,15 @@ func TestUnitEd25519IsTheNameOfEdDSAInRFC9864(t *testing.T) {
 			}
 		})
 	}
-	t.Run("Issuer.Algorithms takes either name", func(t *testing.T) {
+	t.Run("TokenChecks.Algorithms takes either name", func(t *testing.T) {
 		set, err := jwt.NewKeySet(nil, key.Public())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range []jwt.Algorithm{"Ed25519", jwt.EdDSA} {
 			v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: refetchIssuer, Keys: set,
-				Audience: []string{"api"}, User: jwt.SubjectUser, Algorithms: []jwt.Algorithm{name}}}})
+				Audience: []string{"api"}, User: jwt.SubjectUser,
+				Checks: jwt.TokenChecks{Algorithms: []jwt.Algorithm{name}}}}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,9 +13,9 @@ import (
 
 // The errors for a browser that has no refresh token.
 var (
-	errNoCookie = noToken("the request has no cookie of Config.Cookie: the browser did not keep it, or did " +
+	errNoCookie = noToken("the request has no cookie of Config.Cookie.Name: the browser did not keep it, or did " +
 		"not send it")
-	errTwoCookies = noToken("the request has several cookies of Config.Cookie, of which another host may have " +
+	errTwoCookies = noToken("the request has several cookies of Config.Cookie.Name, of which another host may have " +
 		"set one")
 )
 
@@ -157,14 +157,14 @@ func (h handler) serveLogoutAll(w http.ResponseWriter, r backend.Request) {
 // never grow, and what a token makes never outlives it.
 func (h handler) options(r backend.Request) (Options, error) {
 	var options Options
-	terms, err := backend.TermsOf(r.Credential, h.config.AllowIssueFromToken, time.Now())
+	terms, err := backend.TermsOf(r.Credential, h.config.Issue.AllowFromToken, time.Now())
 	if err != nil {
 		return options, err
 	}
 	options.IP, options.UserAgent = backend.ClientOf(r.Request)
 	options.AuthInfo = terms.AuthInfo
-	if h.config.BeforeIssue != nil {
-		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {
+	if h.config.Issue.Before != nil {
+		if err := h.config.Issue.Before(r.Request, r.User, &options); err != nil {
 			return options, err
 		}
 	}

@@ -33,9 +33,9 @@ func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (
 	if fault := i.checkTenant(all, t); fault != nil {
 		return nil, fault
 	}
-	for _, name := range i.Require {
+	for _, name := range i.Checks.Require {
 		if value := lookup(all, name); value == "" || value == "null" {
-			return nil, saysInvalid.failed(i.cause(name, "is missing", "Require"))
+			return nil, saysInvalid.failed(i.cause(name, "is missing", "Checks.Require"))
 		}
 	}
 	if fault := i.checkValues(all); fault != nil {
@@ -52,11 +52,11 @@ func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (
 // checkTimes checks "exp", "iat" and "nbf" (RFC 7519 §4.1).
 func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
 	if expires := t.expires; !expires.IsZero() {
-		if !now.Before(expires.Add(i.Leeway)) {
+		if !now.Before(expires.Add(i.Checks.Leeway)) {
 			return saysExpired.failed(i.off("exp", "is past", now.Sub(expires)))
 		}
-	} else if !i.AllowNoExpiry {
-		setting := "AllowNoExpiry"
+	} else if !i.Checks.AllowNoExpiry {
+		setting := "Checks.AllowNoExpiry"
 		if i.own != nil {
 			setting = "" // the issuer has no such setting
 		}
@@ -82,7 +82,7 @@ func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
 
 // off is the cause for an instant that is off by d.
 func (i *issuer) off(name, problem string, d time.Duration) *cause.Check {
-	c := i.cause(name, problem, "Leeway")
+	c := i.cause(name, problem, "Checks.Leeway")
 	// Seconds are all that a token says, and less than one must not read as nothing.
 	c.By = max(d.Truncate(time.Second), time.Second)
 	return c
@@ -97,7 +97,7 @@ func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want wanted) *
 		t.kind = accessKind // as Types say
 	}
 	if i.types != nil && !slices.Contains(i.types, h.kind) {
-		c := i.cause("typ", "", "Types")
+		c := i.cause("typ", "", "Checks.Types")
 		c.Came, c.Want = []string{h.typ}, i.types
 		return saysType.failed(c)
 	}
@@ -128,10 +128,10 @@ func (i *issuer) checkAudience(all []member, t *Token) *refusal {
 		if name := i.Profile.AudienceClaim; name != "" && len(ours) > 0 && isThere(lookup(all, name)) {
 			return i.checkAudienceClaim(all, name, ours)
 		}
-		if i.AllowNoAudience {
+		if i.Checks.AllowNoAudience {
 			return nil
 		}
-		c := i.cause("aud", "is missing", "AllowNoAudience")
+		c := i.cause("aud", "is missing", "Checks.AllowNoAudience")
 		c.Want = ours
 		return saysInvalid.failed(c)
 	}
@@ -163,8 +163,9 @@ func (i *issuer) checkOwn(t *Token) *refusal {
 	case t.id == "":
 		return saysNoID.failed(i.cause(i.Format.IDClaim, "is missing", ""))
 	case t.sessionID == "" && t.generation < 0:
-		if !i.own.AllowNoSession {
-			return saysInvalid.failed(i.cause("sid", "is missing: something else made the token", "AllowNoSession"))
+		if !i.own.Compat.AllowNoSession {
+			return saysInvalid.failed(i.cause("sid", "is missing: something else made the token",
+				"Compat.AllowNoSession"))
 		}
 	case t.sessionID == "" || t.generation < 0:
 		return saysInvalid.failed(i.cause("sid", "or gen is missing, and the other is there", ""))
@@ -258,7 +259,7 @@ func restate(err error, c *cause.Check) error {
 // otherAlgorithm returns the refusal of an "alg" that no key of the issuer may be used with.
 // It does not print the "alg", as nothing is proved yet.
 func (i *issuer) otherAlgorithm() *refusal {
-	c := i.cause("alg", "of the header is not accepted", "Algorithms")
+	c := i.cause("alg", "of the header is not accepted", "Checks.Algorithms")
 	for algorithm, accepted := range i.algorithms {
 		if accepted {
 			c.Want = append(c.Want, string(algorithm))

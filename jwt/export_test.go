@@ -93,8 +93,8 @@ func Strings(root any, found func(string)) {
 // VerifyBare is what a Verifier does with a token of an issuer that has these
 // keys, but that its payload need not be claims.
 func VerifyBare(keys *KeySet, token string) (payload string, err error) {
-	i, err := newIssuer(Issuer{Keys: keys, User: SubjectUser, Types: []string{"", "JWT"}, AllowNoIssuer: true,
-		AllowNoAudience: true, AllowNoExpiry: true})
+	i, err := newIssuer(Issuer{Keys: keys, User: SubjectUser, Checks: TokenChecks{
+		Types: []string{"", "JWT"}, AllowNoIssuer: true, AllowNoAudience: true, AllowNoExpiry: true}})
 	if err != nil {
 		return "", err
 	}

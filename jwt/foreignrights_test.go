@@ -38,7 +38,7 @@ func foreignToken(t *testing.T, key *jwt.Key, changes map[string]any) string {
 func foreignVerifier(t *testing.T, key *jwt.Key, change func(*jwt.Issuer)) *jwt.Verifier {
 	t.Helper()
 	issuer := jwt.Issuer{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: keySet(t, nil, key.Public()),
-		User: jwt.SubjectUser, Types: []string{"at+jwt", "JWT"}}
+		User: jwt.SubjectUser, Checks: jwt.TokenChecks{Types: []string{"at+jwt", "JWT"}}}
 	if change != nil {
 		change(&issuer)
 	}
@@ -165,8 +165,8 @@ func TestUnitAMachineWithoutScopesIsToldWhatHelps(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			v := foreignVerifier(t, key, func(i *jwt.Issuer) {
-				i.Profile, i.AllowFullAccess, i.Types = row.profile, true, []string{"JWT"}
-				i.AllowKeysWithoutIssuer = !row.profile.AllMachines
+				i.Profile, i.AllowFullAccess, i.Checks.Types = row.profile, true, []string{"JWT"}
+				i.Shared.AllowKeysWithoutIssuer = !row.profile.AllMachines
 				if row.profile.AllMachines {
 					i.User = nil
 				}

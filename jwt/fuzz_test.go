@@ -96,8 +96,8 @@ func FuzzVerifyToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		source := &source{keys: keys}
 		verifier := verifierOf(t, jwt.Issuer{Keys: published{keys}, User: jwt.SubjectUser, MachinePrefix: "a/"},
-			jwt.Issuer{MachinePrefix: "b/", Issuer: "joe", Keys: source, User: jwt.SubjectUser, AllowNoIssuer: true,
-				AllowNoAudience: true})
+			jwt.Issuer{MachinePrefix: "b/", Issuer: "joe", Keys: source, User: jwt.SubjectUser,
+				Checks: jwt.TokenChecks{AllowNoIssuer: true, AllowNoAudience: true}})
 		for range 2 {
 			user, credential, err := verifier.VerifyToken(t.Context(), token)
 			if err == nil {
@@ -143,8 +143,8 @@ func FuzzVerifierAgreesWithGolangJWT(f *testing.F) {
 		f.Add(uint8(i), "", "", signText(f, key, `{"alg":"`+string(algorithm)+`","typ":"at+jwt"}`, fuzzPayload))
 	}
 	keys := fuzzKeys(f)
-	verifier := verifierOf(f, jwt.Issuer{Keys: keys, User: jwt.SubjectUser, Types: []string{"at+jwt", "JWT", ""},
-		Leeway: 2 * time.Second})
+	verifier := verifierOf(f, jwt.Issuer{Keys: keys, User: jwt.SubjectUser,
+		Checks: jwt.TokenChecks{Types: []string{"at+jwt", "JWT", ""}, Leeway: 2 * time.Second}})
 	material := map[string]any{}
 	for i, key := range keys.Keys() {
 		material[string(fuzzAlgorithms[i])] = jwt.Material(key)

@@ -22,8 +22,8 @@ type Handlers struct {
 	Obtain http.Handler
 	// Refresh exchanges {"refresh"}: 200 with {"access", "refresh"}. The
 	// refresh token in the answer replaces the one that was sent, which ends
-	// the login if it is sent again. See Config.Grace. With
-	// Config.AllowRefreshReuse the one that was sent stays good, and the answer is
+	// the login if it is sent again. See Config.Lifetimes.Grace. With
+	// Config.Compat.AllowRefreshReuse the one that was sent stays good, and the answer is
 	// {"access"}.
 	Refresh http.Handler
 	// Verify is 200 with {} if {"token"} is good: of whatever kind, and not
@@ -59,13 +59,13 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) { return t.handl
 // token in memory and gets another one when it is loaded again.
 //
 // Two tabs that refresh at once use one token twice: let them share one call
-// (Web Locks), or set Config.Grace. It is an error if Config.AllowRefreshReuse is set.
+// (Web Locks), or set Config.Lifetimes.Grace. It is an error if Config.Compat.AllowRefreshReuse is set.
 func (t *Tokens) BrowserHandlers(guard *auth.Guard) (*Handlers, error) {
 	return t.handlers(guard, true)
 }
 
 func (t *Tokens) handlers(guard *auth.Guard, browser bool) (*Handlers, error) {
-	if browser && t.config.AllowRefreshReuse {
+	if browser && t.config.Compat.AllowRefreshReuse {
 		return nil, errBrowserReuse
 	}
 	login, err := guard.Login()

@@ -325,7 +325,7 @@ func TestASlidingTokenIsReplacedAndTheOldOneIsNoGood(t *testing.T) {
 
 func TestATokenMakesNoOtherUnlessAllowed(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
-		tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.AllowIssueFromToken = allowed })
+		tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Issue.AllowFromToken = allowed })
 		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -420,7 +420,7 @@ func TestALoginLimitedToScopesThatTokensCannotHaveIs403(t *testing.T) {
 func TestWhatALoginHandlerIssues(t *testing.T) {
 	refuse := false
 	s := newService(t, func(c *jwt.Config) {
-		c.BeforeIssue = func(_ *http.Request, user auth.User, _ *jwt.Options) error {
+		c.Issue.Before = func(_ *http.Request, user auth.User, _ *jwt.Options) error {
 			if refuse {
 				return &auth.Error{Kind: auth.ErrInsufficient, Detail: "Not from here."}
 			}

@@ -48,7 +48,7 @@ type Options struct {
 }
 
 // Pair is an access token and the refresh token that gets the next pair. Refresh is ""
-// where the one that was presented stays good: see Config.AllowRefreshReuse.
+// where the one that was presented stays good: see Config.Compat.AllowRefreshReuse.
 type Pair struct {
 	Access         auth.Secret
 	Refresh        auth.Secret
@@ -183,12 +183,12 @@ func (t *Tokens) family(userID string, now time.Time, options Options, k kind) (
 		ID: backend.NewIDOf(userID), UserID: userID, ClientID: options.ClientID,
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 ||
 			options.ClientID != "",
-		Created: now, LastUsed: now, MaxExpiresAt: now.Add(t.config.SessionTTL),
+		Created: now, LastUsed: now, MaxExpiresAt: now.Add(t.config.Lifetimes.Session),
 		IP: backend.CleanText(options.IP, 64), UserAgent: backend.CleanText(options.UserAgent, 200),
 		AuthInfo: options.AuthInfo,
 	}
 	if k == slidingKind {
-		f.MaxExpiresAt = now.Add(t.config.SlidingSessionTTL)
+		f.MaxExpiresAt = now.Add(t.config.Lifetimes.SlidingSession)
 	}
 	f.MaxExpiresAt = backend.Earlier(f.MaxExpiresAt, options.end)
 	f.AuthInfo.AuthTime, f.AuthInfo.AMR = backend.StoreTime(f.AuthInfo.AuthTime), slices.Clone(f.AuthInfo.AMR)
@@ -211,9 +211,9 @@ func (t *Tokens) family(userID string, now time.Time, options Options, k kind) (
 		return nil, err
 	}
 	if k == slidingKind {
-		f.ExpiresAt = backend.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.SlidingTTL)))
+		f.ExpiresAt = backend.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.Lifetimes.Sliding)))
 	} else {
-		f.ExpiresAt = backend.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.RefreshTTL)))
+		f.ExpiresAt = backend.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.Lifetimes.Refresh)))
 	}
 	return f, nil
 }
@@ -238,7 +238,7 @@ func wholeSecond(at time.Time) time.Time { return at.Truncate(time.Second) }
 
 // checkClaims refuses claims that are not the application's.
 func (t *Tokens) checkClaims(claims map[string]any) error {
-	f := t.config.Format
+	f := t.config.Compat.Format
 	for name := range claims {
 		if reserved[name] || name == f.UserClaim || name == f.IDClaim || name == f.TypeClaim ||
 			name == f.RefreshExpClaim {
@@ -292,12 +292,12 @@ func (m *making) addStored(text []byte) error {
 	return nil
 }
 
-// addNow adds the claims of Config.AddClaims, and returns their length as JSON.
+// addNow adds the claims of Config.Issue.AddClaims, and returns their length as JSON.
 func (m *making) addNow(ctx context.Context, user auth.User) (length int, err error) {
-	if m.t.config.AddClaims == nil {
+	if m.t.config.Issue.AddClaims == nil {
 		return 0, nil
 	}
-	added, err := m.t.config.AddClaims(ctx, user)
+	added, err := m.t.config.Issue.AddClaims(ctx, user)
 	if err != nil {
 		return 0, backend.Outage(err)
 	}
@@ -329,13 +329,13 @@ func (m *making) refresh(k kind) *Refresh {
 // common are the claims that tokens of all kinds have.
 func (m *making) common(k kind, id string, expires time.Time) map[string]any {
 	c := m.t.config
-	claims := map[string]any{"iat": m.now.Unix(), "exp": expires.Unix(), c.Format.IDClaim: id, "sid": m.family.ID,
-		"gen": m.generation}
-	claims[c.Format.UserClaim] = m.family.UserID
-	if c.Format.NumericUser {
+	claims := map[string]any{"iat": m.now.Unix(), "exp": expires.Unix(), c.Compat.Format.IDClaim: id,
+		"sid": m.family.ID, "gen": m.generation}
+	claims[c.Compat.Format.UserClaim] = m.family.UserID
+	if c.Compat.Format.NumericUser {
 		if n, err := strconv.ParseInt(m.family.UserID, 10, 64); err == nil && strconv.FormatInt(n,
 			10) == m.family.UserID {
-			claims[c.Format.UserClaim] = n
+			claims[c.Compat.Format.UserClaim] = n
 		}
 	}
 	if c.Issuer != "" {
@@ -348,8 +348,8 @@ func (m *making) common(k kind, id string, expires time.Time) map[string]any {
 	default:
 		claims["aud"] = audience
 	}
-	if c.Format.TypeClaim != "" {
-		claims[c.Format.TypeClaim] = kinds[k].claim
+	if c.Compat.Format.TypeClaim != "" {
+		claims[c.Compat.Format.TypeClaim] = kinds[k].claim
 	}
 	return claims
 }
@@ -385,7 +385,7 @@ func (m *making) describe(claims map[string]any) {
 
 func (m *making) sign(k kind, claims map[string]any) (auth.Secret, error) {
 	typ := kinds[k].header
-	if m.t.config.Format.TypeClaim != "" {
+	if m.t.config.Compat.Format.TypeClaim != "" {
 		typ = "JWT"
 	}
 	token, err := Sign(m.key, typ, claims)
@@ -402,7 +402,7 @@ func (m *making) refreshToken() (auth.Secret, error) {
 
 // access signs an access token, which lives no longer than the refresh token.
 func (m *making) access() (auth.Secret, time.Time, error) {
-	expires := wholeSecond(backend.Earlier(m.now.Add(m.t.config.AccessTTL), m.family.ExpiresAt))
+	expires := wholeSecond(backend.Earlier(m.now.Add(m.t.config.Lifetimes.Access), m.family.ExpiresAt))
 	claims := m.common(accessKind, backend.NewID(), expires)
 	m.describe(claims)
 	token, err := m.sign(accessKind, claims)
@@ -432,7 +432,7 @@ func (m *making) pairWith(refresh auth.Secret) (*Pair, error) {
 func (m *making) sliding() (*Sliding, error) {
 	claims := m.common(slidingKind, m.id, m.family.ExpiresAt)
 	m.describe(claims)
-	claims[m.t.config.Format.RefreshExpClaim] = m.family.MaxExpiresAt.Unix()
+	claims[m.t.config.Compat.Format.RefreshExpClaim] = m.family.MaxExpiresAt.Unix()
 	token, err := m.sign(slidingKind, claims)
 	if err != nil {
 		return nil, err

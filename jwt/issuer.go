@@ -23,51 +23,29 @@ type Issuer struct {
 	// claim "tid", and the key must name that issuer (Profile.KeyIssuers). Subjects are unique in a tenant only, so
 	// users and machines are then known by tenant, "/" and identifier.
 	Issuer string
-	// Tenants are the tenants with tokens that are accepted, where Issuer is a template.
-	Tenants []string
-	// AllowAnyTenant accepts every tenant in place of Tenants. Everybody can make one, and decides what its tokens say.
-	AllowAnyTenant bool
 	// Audience are our own names: "aud" must have one of them (RFC 7519 §4.1.3).
 	Audience []string
 	// Keys are the issuer's: a [KeySet], [RemoteKeys] or a [Keyring]. They
 	// verify tokens of this issuer and of no other.
 	Keys KeySource
 
-	// Algorithms are those accepted. Nil is every one that is asymmetric, and
-	// of a Keys that is a KeySet or Keyring those of its keys.
-	Algorithms []Algorithm
 	// Profile says which rights a token carries: which claims hold scopes, name the client and mark machines. The zero
 	// value is any issuer that is not this library. For tokens that [Tokens] issued it must be [Gatewarden]. Otherwise
 	// they are limited to nothing, and their claims "gen" and "stamp" are not looked at, so Revocations does not know
 	// their login, and a change of the user's stamp does not end them.
 	Profile Profile
-	// Types are the values of the header "typ" that are accepted, in any case
-	// and with "application/" or not. "" is a token without. Nil is Profile.Types, or else "at+jwt"
-	// (RFC 9068 §4), and with a Format.TypeClaim whatever it is. Issuers that
-	// are not of RFC 9068 write "JWT" or nothing. Nothing but their audience
-	// and Profile.Kinds then tells their access tokens from their ID tokens: make sure that it
-	// does.
-	Types []string
 	// Format is how tokens name their user. With a TypeClaim, only those of the
 	// type "access" are accepted.
 	Format Format
-	// Require are further claims that must be there, of whatever value, such as
-	// "client_id" and "jti" (RFC 9068 §2.2).
-	Require []string
-	// RequireValues are claims that must have one of these values: a text, a number or boolean as JSON writes it, or an
-	// array with one of them. An "email" counts only if "email_verified" is true. Issuers such as [GitHubActions] and
-	// [Google] give tokens for any audience to everybody. One of Profile.BindOneOf must then be here, unless
-	// AllowAnyCaller is set.
-	RequireValues map[string][]string
 	// MachinePrefix is put before the identifier of each machine, such as "github/". Two issuers of a Verifier need
 	// prefixes of which no one begins with the other. With the same prefix, equal identifiers are the same machine.
 	// Issuers of two Verifiers in one Guard need different ones as well, which is not checked.
 	MachinePrefix string
-	// Leeway is how much the issuer's clock and ours may differ: tokens live so
-	// much longer, and may be of a time so far ahead. 0 is no leeway for "exp", and 5
-	// seconds for "nbf" and "iat", so that fresh tokens are not refused. It is
-	// at most 5 minutes.
-	Leeway time.Duration
+
+	// Checks are what a token must say besides.
+	Checks TokenChecks
+	// Shared says which customers of an issuer that many share may call.
+	Shared SharedIssuer
 
 	// LoadUser finds the user, at every request. See [auth.UserLoader]. A user
 	// that has a stamp ([auth.Stamper]) is refused if the token carries
@@ -94,12 +72,6 @@ type Issuer struct {
 	// and one without any passes only where a route asks for no scope. An issuer that names its limits in a claim that
 	// Profile does not know then hands out more than it meant to.
 	AllowFullAccess bool
-	// AllowAnyCaller accepts tokens of every customer of the issuer, where Profile.BindOneOf asks for one of
-	// RequireValues. Anybody on the internet can then call.
-	AllowAnyCaller bool
-	// AllowKeysWithoutIssuer accepts keys without a member "issuer" in spite of Profile.KeyIssuers. A key
-	// of any tenant in the set can then sign for all of them.
-	AllowKeysWithoutIssuer bool
 	// AllowBoundTokens accepts tokens that are bound to a key by "cnf" (RFC 7800) as if they were not. A stolen one
 	// can be used, unless something else checks the proof of possession.
 	AllowBoundTokens bool
@@ -107,17 +79,59 @@ type Issuer struct {
 	// without "email_verified" and the same address in "email". An account at the issuer that shows
 	// the address of another person is then taken for that person.
 	AllowUnverifiedEmail bool
+}
+
+// TokenChecks are what a token of an [Issuer] must say. The zero value is strict.
+type TokenChecks struct {
+	// Algorithms are those accepted. Nil is every one that is asymmetric, and
+	// of an Issuer.Keys that is a KeySet or Keyring those of its keys.
+	Algorithms []Algorithm
+	// Types are the values of the header "typ" that are accepted, in any case
+	// and with "application/" or not. "" is a token without. Nil is those of Issuer.Profile, or else "at+jwt"
+	// (RFC 9068 §4), and with a TypeClaim of Issuer.Format whatever it is. Issuers that
+	// are not of RFC 9068 write "JWT" or nothing. Nothing but their audience
+	// and Profile.Kinds then tells their access tokens from their ID tokens: make sure that it
+	// does.
+	Types []string
+	// Require are further claims that must be there, of whatever value, such as
+	// "client_id" and "jti" (RFC 9068 §2.2).
+	Require []string
+	// Leeway is how much the issuer's clock and ours may differ: tokens live so
+	// much longer, and may be of a time so far ahead. 0 is no leeway for "exp", and 5
+	// seconds for "nbf" and "iat", so that fresh tokens are not refused. It is
+	// at most 5 minutes.
+	Leeway time.Duration
 	// AllowNoIssuer also accepts tokens without "iss" as this issuer's, and
-	// Issuer may be empty. A holder of one of its keys may have made them for
+	// Issuer.Issuer may be empty. A holder of one of its keys may have made them for
 	// another purpose.
 	AllowNoIssuer bool
-	// AllowNoAudience accepts tokens without "aud", and Audience may be empty.
+	// AllowNoAudience accepts tokens without "aud", and Issuer.Audience may be empty.
 	// A token that was made for another service of the issuer is then good here.
 	// One that names an audience must still name ours.
 	AllowNoAudience bool
 	// AllowNoExpiry accepts tokens without "exp". One that is stolen is good for
 	// ever.
 	AllowNoExpiry bool
+}
+
+// SharedIssuer says which customers of an issuer that many share may call: one with a tenant for each customer, such as
+// [Entra], or one that gives tokens for any audience to everybody, such as [GitHubActions] and [Google].
+type SharedIssuer struct {
+	// Tenants are the tenants with tokens that are accepted, where Issuer.Issuer is a template.
+	Tenants []string
+	// AllowAnyTenant accepts every tenant in place of Tenants. Everybody can make one, and decides what its tokens say.
+	AllowAnyTenant bool
+	// RequireValues are claims that must have one of these values: a text, a number or boolean as JSON writes it, or an
+	// array with one of them. An "email" counts only if "email_verified" is true. Issuers such as [GitHubActions] and
+	// [Google] give tokens for any audience to everybody. One of Profile.BindOneOf must then be here, unless
+	// AllowAnyCaller is set.
+	RequireValues map[string][]string
+	// AllowAnyCaller accepts tokens of every customer of the issuer, where Profile.BindOneOf asks for one of
+	// RequireValues. Anybody on the internet can then call.
+	AllowAnyCaller bool
+	// AllowKeysWithoutIssuer accepts keys without a member "issuer" in spite of Profile.KeyIssuers. A key
+	// of any tenant in the set can then sign for all of them.
+	AllowKeysWithoutIssuer bool
 }
 
 // keeper is a KeySource of one's own keys: a [Keyring].
@@ -165,7 +179,7 @@ func newIssuer(config Issuer) (*issuer, error) {
 
 // checkIssuer returns the issuer, which is good for nothing if s has an error.
 func checkIssuer(s *backend.Settings, config Issuer) *issuer {
-	i := &issuer{Issuer: config, early: cmp.Or(config.Leeway, defaultEarly)}
+	i := &issuer{Issuer: config, early: cmp.Or(config.Checks.Leeway, defaultEarly)}
 	i.checkSettings(s)
 	var err error
 	i.Format, err = config.Format.withDefaults()
@@ -174,7 +188,7 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	i.readTenants(s)
 	i.readValues(s)
 	// Whatever the caller does with these slices later does not change it.
-	i.Audience, i.Require = slices.Clone(config.Audience), slices.Clone(config.Require)
+	i.Audience, i.Checks.Require = slices.Clone(config.Audience), slices.Clone(config.Checks.Require)
 	i.readAlgorithms(s)
 	i.readTypes()
 	return i
@@ -184,13 +198,13 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 func (i *issuer) checkSettings(s *backend.Settings) {
 	config := &i.Issuer
 	refuse := func(wrong bool, text string) { s.Refuse(wrong, "issuer %q: %s", config.Issuer, text) }
-	refuse(config.Issuer == "" && !config.AllowNoIssuer, "Issuer is missing")
-	refuse(len(config.Audience) == 0 && !config.AllowNoAudience, "Audience is missing")
+	refuse(config.Issuer == "" && !config.Checks.AllowNoIssuer, "Issuer is missing")
+	refuse(len(config.Audience) == 0 && !config.Checks.AllowNoAudience, "Audience is missing")
 	refuse(slices.Contains(config.Audience, ""), "an Audience is empty")
 	s.Need(fmt.Sprintf("issuer %q: Keys", config.Issuer), config.Keys)
 	loads, makes := config.LoadUser != nil, config.User != nil
 	refuse(loads == makes && (loads || !config.Profile.AllMachines), "either LoadUser or User must be set")
-	refuse(config.Leeway < 0 || config.Leeway > maxLeeway, "Leeway is not within 0 and 5 minutes")
+	refuse(config.Checks.Leeway < 0 || config.Checks.Leeway > maxLeeway, "Checks.Leeway is not within 0 and 5 minutes")
 	if config.Revocations != nil {
 		s.Need(fmt.Sprintf("issuer %q: Revocations", config.Issuer), config.Revocations) // a typed nil
 	}
@@ -201,32 +215,32 @@ func (i *issuer) readAlgorithms(s *backend.Settings) {
 	_, static := i.Keys.(*KeySet)
 	_, keeps := i.Keys.(keeper)
 	local := static || keeps
-	i.Algorithms = slices.Clone(i.Algorithms)
-	for n, algorithm := range i.Algorithms {
+	i.Checks.Algorithms = slices.Clone(i.Checks.Algorithms)
+	for n, algorithm := range i.Checks.Algorithms {
 		algorithm = algorithm.canonical()
-		i.Algorithms[n] = algorithm
+		i.Checks.Algorithms[n] = algorithm
 		s.Refuse(methods[algorithm].SigningMethod == nil, "issuer %q: there is no algorithm %q here",
 			i.Issuer.Issuer, algorithm)
 		s.Refuse(algorithm.symmetric() && !local, "issuer %q: symmetric algorithms need a KeySet or Keyring",
 			i.Issuer.Issuer)
 	}
-	if i.Algorithms == nil && local {
+	if i.Checks.Algorithms == nil && local {
 		return // those of the keys
 	}
 	i.algorithms = make(map[Algorithm]bool)
 	for algorithm := range methods {
-		i.algorithms[algorithm] = slices.Contains(i.Algorithms, algorithm) ||
-			i.Algorithms == nil && !algorithm.symmetric()
+		i.algorithms[algorithm] = slices.Contains(i.Checks.Algorithms, algorithm) ||
+			i.Checks.Algorithms == nil && !algorithm.symmetric()
 	}
 }
 
 // readTypes finds out which values of "typ" are accepted.
 func (i *issuer) readTypes() {
-	i.Types = slices.Clone(i.Types)
-	for _, typ := range i.Types {
+	i.Checks.Types = slices.Clone(i.Checks.Types)
+	for _, typ := range i.Checks.Types {
 		i.types = append(i.types, mediaType(typ))
 	}
-	if i.Types == nil && i.Format.TypeClaim == "" {
+	if i.Checks.Types == nil && i.Format.TypeClaim == "" {
 		i.types = []string{kinds[accessKind].header}
 	}
 }
@@ -318,7 +332,7 @@ func (i *issuer) claimed(t *Token) Claimed {
 	if t.kind == slidingKind {
 		c.Digest = digestOf(t.subject, t.id)
 		if i.own != nil {
-			c.Grace = i.own.Grace
+			c.Grace = i.own.Lifetimes.Grace
 		}
 	}
 	return c
@@ -348,7 +362,7 @@ func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
 	if last := v.stamp.Load(); last != nil && *last == stamp {
 		return user, nil
 	}
-	if v.token.stamp == "" && i.own.AllowNoSession && v.token.sessionID == "" {
+	if v.token.stamp == "" && i.own.Compat.AllowNoSession && v.token.sessionID == "" {
 		return user, nil
 	}
 	if !backend.SameStamp(v.token.stamp, stampOf(v.token.sessionID, user)) {

@@ -12,8 +12,8 @@ func (i *issuer) readProfile(s *backend.Settings) {
 	reader, err := i.Profile.reader(i.Format.UserClaim)
 	s.Add(fmt.Sprintf("issuer %q: Profile", i.Issuer.Issuer), err)
 	i.reader, i.Profile = reader, reader.profile
-	if i.Types == nil && i.Format.TypeClaim == "" {
-		i.Types = reader.profile.Types
+	if i.Checks.Types == nil && i.Format.TypeClaim == "" {
+		i.Checks.Types = reader.profile.Types
 	}
 	i.noScopes = hintsOf(&reader.profile)
 }

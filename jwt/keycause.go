@@ -22,7 +22,7 @@ const (
 	keyIsOther     = "the key with the kid of the header is not for its alg"
 	keyIsMissing   = "no key is for the alg of the header"
 	keyIsWrong     = "the signature of the token does not hold: another key signed it, or it was changed"
-	keyIsElsewhere = "the key of the token does not name its issuer, see Issuer.AllowKeysWithoutIssuer"
+	keyIsElsewhere = "the key of the token does not name its issuer, see Issuer.Shared.AllowKeysWithoutIssuer"
 	keyIsUnnamed   = "the header has no kid, and several keys are for its alg"
 	keyIsDouble    = "several keys have the kid of the header and are for its alg"
 )

@@ -43,7 +43,7 @@ func (i *issuer) keysOf(keys []*Key, all []member) []*Key {
 // signsFor reports whether a key says that it signs for an issuer.
 func (i *issuer) signsFor(k *Key, iss, tenant string) bool {
 	if k.issuer == "" {
-		return i.AllowKeysWithoutIssuer
+		return i.Shared.AllowKeysWithoutIssuer
 	}
 	if isTemplate(k.issuer) && tenant == "" {
 		return false

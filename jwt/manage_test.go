@@ -18,7 +18,7 @@ func (p plain) UserID() string { return string(p) }
 func TestAUserWhoGetsOrLosesTheirStampIsAnother(t *testing.T) {
 	stamped := false
 	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-		c.AllowNoSession = true // of those without a session
+		c.Compat.AllowNoSession = true // of those without a session
 		c.LoadUser = func(_ context.Context, id string) (auth.User, error) {
 			if stamped {
 				return person{id, "a1"}, nil

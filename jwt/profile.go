@@ -30,7 +30,7 @@ type Profile struct {
 	// mean nothing.
 	Own bool
 
-	// Types are the values of the header "typ" that are accepted, as in Issuer.Types, which comes first. Nil is
+	// Types are the values of the header "typ" that are accepted, as in Issuer.Checks.Types, which comes first. Nil is
 	// "at+jwt" (RFC 9068 §4).
 	Types []string
 	// Kinds are claims that tell access tokens from others, and the values that they may have. All must be there.
@@ -64,7 +64,7 @@ type Profile struct {
 	AllMachines bool
 
 	// BindOneOf are claims that say which of the issuer's customers a token is of. Set them where the issuer gives
-	// tokens to everybody, for any audience. Issuer.RequireValues must then name one of them.
+	// tokens to everybody, for any audience. Issuer.Shared.RequireValues must then name one of them.
 	BindOneOf []string
 	// KeyIssuers means that the issuer publishes keys of several issuers in one set, each with a member "issuer". A key
 	// signs for the issuer only that it names, where "{tenantid}" stands for the claim "tid". A key without that

@@ -19,7 +19,7 @@ func hintsOf(p *Profile) hints {
 	names := append(p.ScopeClaims[:len(p.ScopeClaims):len(p.ScopeClaims)], p.MachineScopeClaims...)
 	if len(names) == 0 || p.AllMachines {
 		h.machine = "the token is of a machine, and its Issuer.Profile names no scopes. Ask for no scope at the " +
-			"route, and say by Issuer.RequireValues which machines are meant"
+			"route, and say by Issuer.Shared.RequireValues which machines are meant"
 		return h
 	}
 	h.machine = "the token is of a machine, and has no scopes in " + strings.Join(names, " or ") +

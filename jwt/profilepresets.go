@@ -23,7 +23,7 @@ func Gatewarden() Profile { return Profile{Own: true} }
 // "idtyp", "scp" and "oid". Any other token without "scp" is a user's, and limited to nothing. Keys must name the
 // issuer that they are for, as those at /{tenant}/discovery/v2.0/keys do.
 //
-// Without Issuer.Issuer as a template it is for one tenant: see Issuer.Tenants.
+// Without Issuer.Issuer as a template it is for one tenant: see Issuer.Shared.Tenants.
 func Entra() Profile {
 	return Profile{
 		Types:              []string{"JWT", "at+jwt"},
@@ -140,8 +140,8 @@ func Hydra() Profile {
 
 // Google is the profile of https://accounts.google.com. Google's access tokens are not JWTs: these are ID tokens, of
 // people that signed in to the application that Issuer.Audience names, and of service accounts, which may ask for any
-// audience. Anybody can make a service account, so one of "sub", "email" and "hd" must be in Issuer.RequireValues. Both
-// are limited to nothing.
+// audience. Anybody can make a service account, so one of "sub", "email" and "hd" must be in
+// Issuer.Shared.RequireValues. Both are limited to nothing.
 //
 // A token is a service account's if "azp" is its subject or address, or if "azp" or "email" is an address of one. Its
 // subject identifies it. Any other token is refused, unless "azp" is the client of an application, as in those of
@@ -167,12 +167,12 @@ func Google() Profile {
 }
 
 // GitHubActions is the profile of https://token.actions.githubusercontent.com. Every token is of a job, so of a
-// machine, and has no scopes. Every repository at GitHub can ask for tokens with any audience, so Issuer.RequireValues
-// must name a repository, its owner or an enterprise. "sub" does not count, as each repository may choose how it is
+// machine, and has no scopes. Every repository at GitHub can ask for tokens with any audience, so
+// Issuer.Shared.RequireValues must name a repository, its owner or an enterprise. "sub" does not count, as each repository may choose how it is
 // written. Use "repository_id" and "repository_owner_id" rather than names, which others may take after a change.
 //
 // The machine is the repository, by "repository_id". To tell its branches and environments apart, ask for them in
-// Issuer.RequireValues. With MachineClaim "sub", two repositories that chose the same subject are one machine.
+// Issuer.Shared.RequireValues. With MachineClaim "sub", two repositories that chose the same subject are one machine.
 func GitHubActions() Profile {
 	return Profile{
 		Types:       []string{"JWT", ""},

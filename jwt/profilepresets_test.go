@@ -28,7 +28,8 @@ func presetVerifier(t *testing.T, idp *authtest.Issuer, token authtest.ForeignTo
 	}
 	v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: idp.URL(), Audience: audience,
 		Keys:    keys,
-		Profile: token.Profile, User: jwt.SubjectUser, AllowAnyCaller: true, AllowNoExpiry: ends}}})
+		Profile: token.Profile, User: jwt.SubjectUser, Shared: jwt.SharedIssuer{AllowAnyCaller: true},
+		Checks: jwt.TokenChecks{AllowNoExpiry: ends}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

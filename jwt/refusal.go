@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 
@@ -173,7 +174,7 @@ var (
 		"tokens were ended, or a sliding token was exchanged")
 	errEnded  = saysListed.refuse("the login of the token was ended")
 	errReused = saysListed.refuse("the refresh token was used before, and its login is ended now; see " +
-		"Config.Grace and Config.AllowRefreshReuse")
+		"Config.Lifetimes.Grace and Config.Compat.AllowRefreshReuse")
 	errSeen      = saysListed.refuse("the token was exchanged or logged out before, and what came of it is ended now")
 	errUnknown   = saysInvalid.refuse("the store has no such token: it was purged, or the store is another one")
 	errNotTheirs = saysInvalid.refuse("the store has the token with another user or login than the token says")
@@ -196,11 +197,20 @@ func tooLong(most int, setting string) *refusal {
 	return saysTooLong.refuse(text)
 }
 
-// cause returns a cause with the name of a setting of the issuer.
+// cause returns a cause with the name of a setting of [Issuer], or of that setting in [Config].
 func (i *issuer) cause(name, problem, setting string) *cause.Check {
 	owner := "Issuer"
 	if i.own != nil {
-		owner = "Config"
+		owner, setting = "Config", cmp.Or(settingsOfConfig[setting], setting)
 	}
 	return &cause.Check{Name: name, Problem: problem, Owner: owner, Setting: setting}
+}
+
+// settingsOfConfig are the settings that have another name in [Config] than in [Issuer].
+var settingsOfConfig = map[string]string{
+	"Checks.AllowNoAudience": "Compat.AllowNoAudience",
+	"Checks.AllowNoIssuer":   "Compat.AllowNoIssuer",
+	"Checks.Leeway":          "Verify.Leeway",
+	"Claims":                 "Verify.Claims",
+	"Format":                 "Compat.Format",
 }

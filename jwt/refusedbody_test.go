@@ -71,8 +71,8 @@ func TestUnitARefusedBodySaysWhyToTheLog(t *testing.T) {
 	}{
 		{"a refresh token that was used", "/api/token/refresh/", `{"refresh":"` + used + `"}`, nil, 401,
 			"Token is blacklisted",
-			"the refresh token was used before, and its login is ended now; see Config.Grace and " +
-				"Config.AllowRefreshReuse"},
+			"the refresh token was used before, and its login is ended now; see Config.Lifetimes.Grace and " +
+				"Config.Compat.AllowRefreshReuse"},
 		{"one of a login that was ended", "/api/token/refresh/", `{"refresh":"` + ended + `"}`, nil, 401,
 			"Token is blacklisted", "the login of the token was ended"},
 		{"one that is ended again", "/api/token/blacklist/", `{"refresh":"` + ended + `"}`, nil, 401,

@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// This file has what Config.AllowRefreshReuse changes: a login has one refresh token,
+// This file has what Config.Compat.AllowRefreshReuse changes: a login has one refresh token,
 // which stays good. The store keeps one record of it, whatever is made for it.
 
 // errAdoptedMeanwhile is the error of a token of others that another request took over at the same time.
@@ -45,14 +45,14 @@ func (m *making) keep(id string, adopted *Refresh) *Refresh {
 	return &first
 }
 
-// checkReuse refuses settings that AllowRefreshReuse contradicts.
+// checkReuse refuses settings that Compat.AllowRefreshReuse contradicts.
 func (c Config) checkReuse(s *backend.Settings) {
-	s.Refuse(c.AllowRefreshReuse && c.Grace != 0,
-		"Grace with AllowRefreshReuse, which replaces no refresh token")
-	s.Refuse(c.AllowRefreshReuse && c.SessionTTL != c.RefreshTTL, "SessionTTL is not RefreshTTL: "+
-		"with AllowRefreshReuse a login ends with its refresh token")
+	s.Refuse(c.Compat.AllowRefreshReuse && c.Lifetimes.Grace != 0,
+		"Config.Lifetimes.Grace with Compat.AllowRefreshReuse, which replaces no refresh token")
+	s.Refuse(c.Compat.AllowRefreshReuse && c.Lifetimes.Session != c.Lifetimes.Refresh,
+		"Config.Lifetimes.Session is not Refresh: with Compat.AllowRefreshReuse a login ends with its refresh token")
 }
 
 // errBrowserReuse is the error of BrowserHandlers with AllowRefreshReuse.
-var errBrowserReuse = errors.New("jwt: BrowserHandlers with Config.AllowRefreshReuse: a browser takes each " +
+var errBrowserReuse = errors.New("jwt: BrowserHandlers with Config.Compat.AllowRefreshReuse: a browser takes each " +
 	"new refresh token from its cookie by itself, so give pages Tokens of their own, without it")

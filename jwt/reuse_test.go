@@ -17,7 +17,7 @@ import (
 )
 
 // reusable lets refresh tokens be used again.
-func reusable(c *jwt.Config) { c.AllowRefreshReuse = true }
+func reusable(c *jwt.Config) { c.Compat.AllowRefreshReuse = true }
 
 func TestUnitRefreshReuseOnTheWire(t *testing.T) {
 	t.Run("one refresh token gets access tokens as often as it is sent, and no other refresh token",
@@ -70,7 +70,7 @@ func TestUnitRefreshReuseOnTheWire(t *testing.T) {
 			_, err = tokens.Refresh(t.Context(), pair.Refresh.Reveal())
 		}
 		var stated *auth.Error
-		if !errors.As(err, &stated) || !strings.Contains(stated.Cause.Error(), "Config.AllowRefreshReuse") {
+		if !errors.As(err, &stated) || !strings.Contains(stated.Cause.Error(), "Config.Compat.AllowRefreshReuse") {
 			t.Errorf("got %v, want a cause that names the setting", err)
 		}
 	})
@@ -106,9 +106,11 @@ func TestUnitRefreshReuseEnds(t *testing.T) {
 			s.want("the access token", s.me(access), 401, "")
 		})
 	}
-	t.Run("it ends RefreshTTL after the login, however often it is used", func(t *testing.T) {
+	t.Run("it ends Lifetimes.Refresh after the login, however often it is used", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.AllowRefreshReuse, c.RefreshTTL = true, time.Hour })
+			tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+				c.Compat.AllowRefreshReuse, c.Lifetimes.Refresh = true, time.Hour
+			})
 			start := time.Now()
 			pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 			if err != nil {
@@ -127,10 +129,11 @@ func TestUnitRefreshReuseEnds(t *testing.T) {
 			}
 		})
 	})
-	t.Run("sliding tokens end SlidingSessionTTL after the login, and each of them at its own end", func(t *testing.T) {
+	t.Run("sliding tokens end Lifetimes.SlidingSession after the login, and each of them at its own end", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-				c.AllowRefreshReuse, c.SlidingTTL, c.SlidingSessionTTL = true, 10*time.Minute, time.Hour
+				c.Compat.AllowRefreshReuse = true
+				c.Lifetimes.Sliding, c.Lifetimes.SlidingSession = 10*time.Minute, time.Hour
 			})
 			start := time.Now()
 			first, err := tokens.IssueSliding(t.Context(), "alice", jwt.Options{})
@@ -165,16 +168,18 @@ func TestUnitRefreshReuseConfig(t *testing.T) {
 		says   string // "" is that it is accepted
 	}{
 		"a grace is refused, since nothing is replaced": {
-			func(c *jwt.Config) { c.Grace = time.Second }, "Grace with AllowRefreshReuse"},
-		"a SessionTTL that would have no effect is refused": {
-			func(c *jwt.Config) { c.SessionTTL = 30 * 24 * time.Hour }, "a login ends with its refresh token"},
-		"a SessionTTL of RefreshTTL is accepted": {
-			func(c *jwt.Config) { c.RefreshTTL, c.SessionTTL = time.Hour, time.Hour }, ""},
-		"a RefreshTTL of months is accepted": {func(c *jwt.Config) { c.RefreshTTL = 90 * 24 * time.Hour }, ""},
+			func(c *jwt.Config) { c.Lifetimes.Grace = time.Second }, "Grace with Compat.AllowRefreshReuse"},
+		"a Lifetimes.Session that would have no effect is refused": {
+			func(c *jwt.Config) { c.Lifetimes.Session = 30 * 24 * time.Hour }, "a login ends with its refresh token"},
+		"a Lifetimes.Session of Lifetimes.Refresh is accepted": {
+			func(c *jwt.Config) { c.Lifetimes.Refresh, c.Lifetimes.Session = time.Hour, time.Hour }, ""},
+		"a refresh token of months is accepted": {
+			func(c *jwt.Config) { c.Lifetimes.Refresh = 90 * 24 * time.Hour }, ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			config := jwt.Config{Issuer: serviceIssuer, Keys: keySet(t, signing(t, jwt.EdDSA)),
-				Store: jwt.NewMemoryStore(), LoadUser: newPeople().load, AllowRefreshReuse: true}
+				Store: jwt.NewMemoryStore(), LoadUser: newPeople().load,
+				Compat: jwt.Compatibility{AllowRefreshReuse: true}}
 			row.change(&config)
 			_, err := jwt.New(config)
 			if (err == nil) != (row.says == "") || err != nil && !strings.Contains(err.Error(), row.says) {
@@ -201,7 +206,7 @@ func TestUnitRefreshReuseConfig(t *testing.T) {
 		keys, store := keySet(t, signing(t, jwt.EdDSA)), jwt.NewMemoryStore()
 		with := func(reuse bool) *jwt.Tokens {
 			tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-				c.Keys, c.Store, c.AllowRefreshReuse = keys, store, reuse
+				c.Keys, c.Store, c.Compat.AllowRefreshReuse = keys, store, reuse
 			})
 			return tokens
 		}
@@ -342,7 +347,7 @@ func TestUnitRefreshReuseOfOthers(t *testing.T) {
 	t.Run("it ends at its own end, and starts no other login later", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			tokens, _, secret := besideDjango(t, func(c *jwt.Config) {
-				c.AllowRefreshReuse, c.Leeway = true, 5*time.Minute
+				c.Compat.AllowRefreshReuse, c.Verify.Leeway = true, 5*time.Minute
 			})
 			foreign := django(t, secret, "refresh", nil) // good for an hour
 			pair, err := tokens.Refresh(t.Context(), foreign)
@@ -447,7 +452,7 @@ func TestUnitRefreshReuseOfOthers(t *testing.T) {
 	})
 	t.Run("one that stays good goes on when tokens rotate again", func(t *testing.T) {
 		store := jwt.NewMemoryStore()
-		loose, _, secret := besideDjango(t, func(c *jwt.Config) { c.Store, c.AllowRefreshReuse = store, true })
+		loose, _, secret := besideDjango(t, func(c *jwt.Config) { c.Store, c.Compat.AllowRefreshReuse = store, true })
 		strict, _, _ := besideDjango(t, func(c *jwt.Config) { c.Store = store })
 		foreign := django(t, secret, "refresh", nil)
 		if _, err := loose.Refresh(t.Context(), foreign); err != nil {
@@ -484,7 +489,7 @@ func (unusable) Use(context.Context, string, time.Time, time.Time) (jwt.Rotation
 
 func TestUnitRefreshReuseOutage(t *testing.T) {
 	t.Run("a store that is down is no refusal", func(t *testing.T) {
-		s := newService(t, func(c *jwt.Config) { c.AllowRefreshReuse, c.Store = true, unusable{c.Store} })
+		s := newService(t, func(c *jwt.Config) { c.Compat.AllowRefreshReuse, c.Store = true, unusable{c.Store} })
 		_, refresh := s.obtain("alice")
 		s.want("refresh", s.post("/api/token/refresh/", "refresh", refresh), 503, "")
 	})

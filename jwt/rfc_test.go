@@ -164,7 +164,7 @@ func TestTokensOfRFC7515ByAVerifier(t *testing.T) {
 			verifier,
 				err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: "joe",
 				Keys: keySetOf(t, v.key), User: jwt.SubjectUser,
-				AllowNoAudience: true, Types: []string{"", "JWT"}}}})
+				Checks: jwt.TokenChecks{AllowNoAudience: true, Types: []string{"", "JWT"}}}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -203,9 +203,9 @@ func TestWhatIsNoSignedCompactTokenIsRefused(t *testing.T) {
 				t.Errorf("%s: accepted", c.sentence)
 			}
 			verifier,
-				err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{AllowNoIssuer: true,
-				Keys: keySetOf(t, key), User: jwt.SubjectUser,
-				AllowNoAudience: true, AllowNoExpiry: true, Types: []string{"", "JWT"}}}})
+				err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Checks: jwt.TokenChecks{
+				AllowNoIssuer: true, AllowNoAudience: true, AllowNoExpiry: true, Types: []string{"", "JWT"}},
+				Keys: keySetOf(t, key), User: jwt.SubjectUser}}})
 			if err != nil {
 				t.Fatal(err)
 			}

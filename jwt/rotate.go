@@ -13,8 +13,8 @@ import (
 // Refresh exchanges a refresh token for the next pair, once. The user is loaded
 // first. Errors are ErrInvalid for a token that is no good, or if its user may not
 // log in or has another stamp. Code and detail are those of simplejwt. A token
-// that was used before ends the login ([auth.EventReuse]), unless Config.Grace
-// gives its successor once more. With Config.AllowRefreshReuse the token stays good,
+// that was used before ends the login ([auth.EventReuse]), unless Config.Lifetimes.Grace
+// gives its successor once more. With Config.Compat.AllowRefreshReuse the token stays good,
 // and Refresh of the pair is "".
 func (t *Tokens) Refresh(ctx context.Context, refresh string) (*Pair, error) {
 	m, err := t.rotate(ctx, refresh, refreshKind)
@@ -25,8 +25,8 @@ func (t *Tokens) Refresh(ctx context.Context, refresh string) (*Pair, error) {
 }
 
 // RefreshSliding exchanges a sliding token, which must not have expired, for the
-// next one, once. It is no good any more after that, but for Config.Grace. With
-// Config.AllowRefreshReuse it stays good beside the next one.
+// next one, once. It is no good any more after that, but for Config.Lifetimes.Grace. With
+// Config.Compat.AllowRefreshReuse it stays good beside the next one.
 func (t *Tokens) RefreshSliding(ctx context.Context, token string) (*Sliding, error) {
 	m, err := t.rotate(ctx, token, slidingKind)
 	if err != nil {
@@ -76,7 +76,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	if err != nil {
 		return nil, err
 	}
-	if t.config.AllowRefreshReuse {
+	if t.config.Compat.AllowRefreshReuse {
 		return t.reuse(ctx, old, m, k)
 	}
 	return t.replace(ctx, old, m, k)
@@ -119,9 +119,9 @@ func (t *Tokens) prepare(ctx context.Context, old *Token, family *Family, now ti
 
 // nextExpiry returns when a refresh or sliding token that is made now expires.
 func (m *making) nextExpiry(k kind) time.Time {
-	ttl := m.t.config.RefreshTTL
+	ttl := m.t.config.Lifetimes.Refresh
 	if k == slidingKind {
-		ttl = m.t.config.SlidingTTL
+		ttl = m.t.config.Lifetimes.Sliding
 	}
 	return backend.Earlier(m.family.MaxExpiresAt, wholeSecond(m.now.Add(ttl)))
 }
@@ -130,13 +130,13 @@ func (m *making) nextExpiry(k kind) time.Time {
 func (t *Tokens) replace(ctx context.Context, old *Token, m *making, k kind) (*making, error) {
 	next := &Refresh{Digest: digestOf(m.family.UserID, m.id), FamilyID: m.family.ID, Issued: m.now,
 		ExpiresAt: m.nextExpiry(k)}
-	if t.config.Grace > 0 {
+	if t.config.Lifetimes.Grace > 0 {
 		var err error
 		if next.Sealed, err = sealID(old.id, m.id); err != nil {
 			return nil, err
 		}
 	}
-	rotation, err := t.config.Store.Rotate(ctx, digestOf(old.subject, old.id), m.now, t.config.Grace, next)
+	rotation, err := t.config.Store.Rotate(ctx, digestOf(old.subject, old.id), m.now, t.config.Lifetimes.Grace, next)
 	if err != nil {
 		return nil, backend.Outage(err)
 	}
@@ -227,7 +227,7 @@ func (t *Tokens) adoptedOptions(old *Token, k kind, now time.Time) (Options, err
 			options.Claims[name] = value
 		}
 	}
-	if t.config.AllowRefreshReuse {
+	if t.config.Compat.AllowRefreshReuse {
 		options.kept, options.end = old.id, old.expires
 	}
 	if k == slidingKind {
@@ -241,7 +241,7 @@ func (t *Tokens) adoptedOptions(old *Token, k kind, now time.Time) (Options, err
 
 // noAccount refuses a token by what a loader says of its user.
 func (t *Tokens) noAccount(old *Token, err error) *refusal {
-	c := t.issuer.cause(t.config.Format.UserClaim, "is refused as a user", "LoadUser")
+	c := t.issuer.cause(t.config.Compat.Format.UserClaim, "is refused as a user", "LoadUser")
 	c.Came, c.Err = []string{old.subject}, err
 	return saysNoAccount.because(c)
 }

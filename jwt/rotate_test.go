@@ -17,7 +17,7 @@ import (
 
 func TestTwoThatRetriedWithinAGraceAreBothServedOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Grace = time.Minute })
+		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Lifetimes.Grace = time.Minute })
 		first, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +64,7 @@ func TestARequestThatCameFirstAndIsServedLastIsWithinTheGrace(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		users := &slow{waiting: make(chan struct{})}
 		tokens, _, events := newTokens(t, func(c *jwt.Config) {
-			c.Grace, users.load, c.LoadUser = time.Minute, c.LoadUser, users.Load
+			c.Lifetimes.Grace, users.load, c.LoadUser = time.Minute, c.LoadUser, users.Load
 		})
 		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 		if err != nil {
@@ -90,7 +90,7 @@ func TestARequestThatCameFirstAndIsServedLastIsWithinTheGrace(t *testing.T) {
 func TestNoRefreshTokenIsUsedUpForAnAccessTokenThatIsTooLong(t *testing.T) {
 	role := "short"
 	tokens, _, events := newTokens(t, func(c *jwt.Config) {
-		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) {
+		c.Issue.AddClaims = func(context.Context, auth.User) (map[string]any, error) {
 			return map[string]any{"role": role}, nil
 		}
 	})
@@ -155,7 +155,7 @@ func TestAScopeThatIsOursNoMoreEndsWithTheNextRefresh(t *testing.T) {
 
 func TestWhatARefreshGivesSaysWhatTheFirstPairSaid(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.SlidingTTL = time.Minute })
+		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Lifetimes.Sliding = time.Minute })
 		if _, err := tokens.RevokeAll(t.Context(), "alice"); err != nil { // so that hers is not the generation 0
 			t.Fatal(err)
 		}
@@ -218,7 +218,7 @@ func (s *sealing) Rotate(ctx context.Context, old string, now time.Time, grace t
 func TestNothingIsSealedWithoutAGrace(t *testing.T) {
 	for grace, want := range map[time.Duration]bool{0: false, time.Second: true} {
 		store := &sealing{Store: jwt.NewMemoryStore()}
-		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Store, c.Grace = store, grace })
+		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Store, c.Lifetimes.Grace = store, grace })
 		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -236,7 +236,9 @@ func TestNothingIsSealedWithoutAGrace(t *testing.T) {
 func TestEverythingAtOnceNeverServesWhatWasEnded(t *testing.T) {
 	for _, grace := range []time.Duration{0, time.Minute} {
 		ring := newRing(t, jwt.NewMemoryKeyStore(), nil)
-		tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Keys, c.Grace, c.CacheSize = ring, grace, 64 })
+		tokens, people, _ := newTokens(t, func(c *jwt.Config) {
+			c.Keys, c.Lifetimes.Grace, c.Verify.CacheSize = ring, grace, 64
+		})
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
@@ -286,7 +288,7 @@ func TestEverythingAtOnceNeverServesWhatWasEnded(t *testing.T) {
 
 func TestASlidingTokenThatWasReplacedServesForTheGrace(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Grace = 10 * time.Second })
+		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Lifetimes.Grace = 10 * time.Second })
 		sliding, err := tokens.IssueSliding(t.Context(), "alice", jwt.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -307,7 +309,7 @@ func TestASlidingTokenThatWasReplacedServesForTheGrace(t *testing.T) {
 
 func TestWithAGraceTheSameSuccessorIsGivenAgainUntilItIsUsed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		tokens, _, events := newTokens(t, func(c *jwt.Config) { c.Grace = 10 * time.Second })
+		tokens, _, events := newTokens(t, func(c *jwt.Config) { c.Lifetimes.Grace = 10 * time.Second })
 		refresh := func(token auth.Secret) (*jwt.Pair, error) { return tokens.Refresh(t.Context(), token.Reveal()) }
 		first, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 		if err != nil {
@@ -357,7 +359,7 @@ func TestWithAGraceTheSameSuccessorIsGivenAgainUntilItIsUsed(t *testing.T) {
 }
 
 func TestAGraceServesNoTokenOfALoginThatWasEnded(t *testing.T) {
-	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Grace = time.Minute })
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Lifetimes.Grace = time.Minute })
 	first, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -403,7 +405,9 @@ func TestAKeyIsReplacedAndTokensOfTheOldOneStayGood(t *testing.T) {
 
 func TestTheAbsoluteEndOfALoginHoldsHoweverOftenItIsRefreshed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.RefreshTTL, c.SessionTTL = time.Hour, 3*time.Hour })
+		tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+			c.Lifetimes.Refresh, c.Lifetimes.Session = time.Hour, 3*time.Hour
+		})
 		start := time.Now()
 		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 		for err == nil {

@@ -86,13 +86,13 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 	key := signing(t, jwt.ES256)
 	keys := keySet(t, key)
 	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-		c.Keys, c.Audience, c.Scopes, c.Schemes = keys, audience, scopes, schemes
+		c.Keys, c.Audience, c.Scopes, c.Verify.Schemes = keys, audience, scopes, schemes
 	})
 	ours := []string{"https://api.example"}
 	algorithms, types, required := []jwt.Algorithm{jwt.ES256}, []string{"at+jwt"}, []string{"jti"}
 	config := jwt.VerifierConfig{Schemes: []string{"Bearer"},
 		Issuers: []jwt.Issuer{{Issuer: serviceIssuer, Audience: ours, Keys: keys,
-			Algorithms: algorithms, Types: types, Require: required, User: jwt.SubjectUser}}}
+			Checks: jwt.TokenChecks{Algorithms: algorithms, Types: types, Require: required}, User: jwt.SubjectUser}}}
 	verifier, err := jwt.NewVerifier(config)
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +135,8 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 }
 
 func TestUnitAllMistakesAreToldAtOnce(t *testing.T) {
-	_, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Grace: time.Hour, Scopes: []string{"a b"}, Cookie: "__Host-x"})
+	_, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Lifetimes: jwt.Lifetimes{Grace: time.Hour},
+		Scopes: []string{"a b"}, Cookie: jwt.CookieSettings{Name: "__Host-x"}})
 	if err == nil {
 		t.Fatal("accepted")
 	}

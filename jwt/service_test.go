@@ -174,7 +174,7 @@ func newService(t *testing.T, change func(*jwt.Config)) *service {
 		if change != nil {
 			change(c)
 		}
-		s.store, reuse = c.Store, c.AllowRefreshReuse
+		s.store, reuse = c.Store, c.Compat.AllowRefreshReuse
 	})
 	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens},
 		Login:      []auth.Authenticator{auth.AuthenticatorFunc(s.people.passwords)},

@@ -20,8 +20,8 @@ func TestUnitShortKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-			c.Issuer, c.Keys, c.Format = "", keySet(t, key), jwt.SimpleJWT()
-			c.AllowNoIssuer, c.AllowNoAudience, c.AllowNoSession = true, true, true
+			c.Issuer, c.Keys, c.Compat.Format = "", keySet(t, key), jwt.SimpleJWT()
+			c.Compat.AllowNoIssuer, c.Compat.AllowNoAudience, c.Compat.AllowNoSession = true, true, true
 		})
 		claims := golang.MapClaims{"token_type": "access", "exp": time.Now().Add(time.Hour).Unix(), "jti": "one",
 			"user_id": "alice"}

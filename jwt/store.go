@@ -63,7 +63,7 @@ type RefreshStore interface {
 	Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *Refresh) (Rotation, error)
 
 	// Use uses the refresh token with this digest and leaves it good, for
-	// Config.AllowRefreshReuse. It moves the family's LastUsed to now, and ExpiresAt of the
+	// Config.Compat.AllowRefreshReuse. It moves the family's LastUsed to now, and ExpiresAt of the
 	// token and of its family to ends, but never to an earlier instant. Of many calls
 	// at once with one digest, all are Kept. A token that Rotate used is Reused. The other
 	// verdicts are as those of Rotate.

@@ -27,20 +27,20 @@ func (i *issuer) readTenants(s *backend.Settings) {
 	config := &i.Issuer
 	refuse := func(wrong bool, text string) { s.Refuse(wrong, "issuer %q: %s", config.Issuer, text) }
 	if !isTemplate(config.Issuer) {
-		refuse(len(config.Tenants) > 0 || config.AllowAnyTenant,
-			"Tenants or AllowAnyTenant is set, and Issuer has no "+tenantID)
+		refuse(len(config.Shared.Tenants) > 0 || config.Shared.AllowAnyTenant,
+			"Shared.Tenants or AllowAnyTenant is set, and Issuer has no "+tenantID)
 		return
 	}
-	refuse((len(config.Tenants) > 0) == config.AllowAnyTenant, "Issuer has "+tenantID+
-		", so either Tenants or AllowAnyTenant must be set")
-	refuse(config.AllowNoIssuer, "AllowNoIssuer is set, and a token without iss is of no tenant")
-	for _, tenant := range config.Tenants {
+	refuse((len(config.Shared.Tenants) > 0) == config.Shared.AllowAnyTenant, "Issuer has "+tenantID+
+		", so either Shared.Tenants or AllowAnyTenant must be set")
+	refuse(config.Checks.AllowNoIssuer, "Checks.AllowNoIssuer is set, and a token without iss is of no tenant")
+	for _, tenant := range config.Shared.Tenants {
 		refuse(!isTenant(tenant), "a Tenant is not made of letters, digits, dots and dashes alone")
 	}
 	before, after, _ := strings.Cut(config.Issuer, tenantID)
 	refuse(isTemplate(after), "Issuer has "+tenantID+" twice")
-	config.Tenants = slices.Clone(config.Tenants)
-	i.tenancy = &tenancy{before: before, after: after, accepted: config.Tenants}
+	config.Shared.Tenants = slices.Clone(config.Shared.Tenants)
+	i.tenancy = &tenancy{before: before, after: after, accepted: config.Shared.Tenants}
 	i.Profile.KeyIssuers = true
 }
 

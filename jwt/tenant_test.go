@@ -60,8 +60,8 @@ func quoted(text string) string { return `"` + text + `"` }
 
 func TestUnitTenantsOfAnIssuerThatIsATemplate(t *testing.T) {
 	key := signing(t, jwt.ES256)
-	listed := func(i *jwt.Issuer) { i.Tenants = []string{tenantA} }
-	every := func(i *jwt.Issuer) { i.AllowAnyTenant = true }
+	listed := func(i *jwt.Issuer) { i.Shared.Tenants = []string{tenantA} }
+	every := func(i *jwt.Issuer) { i.Shared.AllowAnyTenant = true }
 	for _, row := range []struct {
 		sentence, template string
 		iss, tid           string
@@ -75,15 +75,15 @@ func TestUnitTenantsOfAnIssuerThatIsATemplate(t *testing.T) {
 			nil, ""},
 		{"any tenant", entraV2, fill(entraV2, tenantB), tenantB, every, quoted(entraV2), nil, ""},
 		{"another tenant than is listed", entraV2, fill(entraV2, tenantB), tenantB, listed, quoted(entraV2),
-			auth.ErrUnrecognized, "iss is of a tenant that is not accepted; see Issuer.Tenants"},
+			auth.ErrUnrecognized, "iss is of a tenant that is not accepted; see Issuer.Shared.Tenants"},
 		{"tid of another tenant than iss", entraV2, fill(entraV2, tenantA), tenantB, every, quoted(entraV2),
 			auth.ErrInvalid,
 			"the key of the token does not name its issuer"},
 		{"tid of another tenant than iss, and no key names an issuer", entraV2, fill(entraV2, tenantA), tenantB,
-			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "", auth.ErrInvalid,
+			func(i *jwt.Issuer) { every(i); i.Shared.AllowKeysWithoutIssuer = true }, "", auth.ErrInvalid,
 			"is not the tenant of iss"},
 		{"no tid", entraV2, fill(entraV2, tenantA), "",
-			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "",
+			func(i *jwt.Issuer) { every(i); i.Shared.AllowKeysWithoutIssuer = true }, "",
 			auth.ErrInvalid, "is not the tenant of iss"},
 		{"the template itself", entraV2, entraV2, "{tenantid}", every, quoted(entraV2), auth.ErrUnrecognized, ""},
 		{"more than a tenant in its place", entraV2, fill(entraV2, tenantA+"/x"), tenantA + "/x", every,
@@ -98,7 +98,7 @@ func TestUnitTenantsOfAnIssuerThatIsATemplate(t *testing.T) {
 			""},
 		{"a key of personal accounts", entraV2, fill(entraV2, tenantA), tenantA, every, quoted(fill(entraV2,
 			consumers)),
-			auth.ErrInvalid, "the key of the token does not name its issuer, see Issuer.AllowKeysWithoutIssuer"},
+			auth.ErrInvalid, "the key of the token does not name its issuer, see Issuer.Shared.AllowKeysWithoutIssuer"},
 		{"a key of personal accounts, and a token of version 1", entraV1, fill(entraV1, tenantA), tenantA, every,
 			quoted(fill(entraV2, consumers)), auth.ErrInvalid, "the key of the token"},
 		{"a key of personal accounts, and their tid beside another iss", entraV1, fill(entraV1, tenantA), consumers,
@@ -107,14 +107,14 @@ func TestUnitTenantsOfAnIssuerThatIsATemplate(t *testing.T) {
 		{"a key of no issuer", entraV2, fill(entraV2, tenantA), tenantA, every, "", auth.ErrInvalid,
 			"the key of the token"},
 		{"a key of no issuer, which is allowed", entraV2, fill(entraV2, tenantA), tenantA,
-			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "", nil, ""},
+			func(i *jwt.Issuer) { every(i); i.Shared.AllowKeysWithoutIssuer = true }, "", nil, ""},
 		{"a key whose issuer is null has none", entraV2, fill(entraV2, tenantA), tenantA,
-			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "null", nil, ""},
+			func(i *jwt.Issuer) { every(i); i.Shared.AllowKeysWithoutIssuer = true }, "null", nil, ""},
 		{"a key with an empty issuer", entraV2, fill(entraV2, tenantA), tenantA,
-			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, `""`, auth.ErrInvalid,
+			func(i *jwt.Issuer) { every(i); i.Shared.AllowKeysWithoutIssuer = true }, `""`, auth.ErrInvalid,
 			"the key of the token"},
 		{"a key whose issuer is no text", entraV2, fill(entraV2, tenantA), tenantA,
-			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, `["x"]`, auth.ErrInvalid,
+			func(i *jwt.Issuer) { every(i); i.Shared.AllowKeysWithoutIssuer = true }, `["x"]`, auth.ErrInvalid,
 			"the key of the token"},
 		{"one tenant, and a key for all", fill(entraV2, tenantA), fill(entraV2, tenantA), tenantA, nil,
 			quoted(entraV2), nil, ""},
@@ -173,7 +173,7 @@ func TestUnitOneIdentifierOfKeysOfTwoIssuers(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			v := foreignVerifier(t, key, func(i *jwt.Issuer) {
-				i.Issuer, i.Profile, i.Keys, i.AllowAnyTenant = entraV2, jwt.Entra(), row.keys, true
+				i.Issuer, i.Profile, i.Keys, i.Shared.AllowAnyTenant = entraV2, jwt.Entra(), row.keys, true
 			})
 			_, _, err := v.VerifyToken(t.Context(), foreignToken(t, key, map[string]any{"iss": fill(entraV2, row.tid),
 				"tid": row.tid, "azp": "app", "scp": "read", "oid": "o"}))
@@ -188,8 +188,8 @@ func TestUnitIdentifiersOfTenants(t *testing.T) {
 	key := signing(t, jwt.ES256)
 	var loaded string
 	entra := func(i *jwt.Issuer) {
-		i.Issuer, i.Profile, i.Keys, i.AllowAnyTenant = entraV2, jwt.Entra(), publishedFor(t, key, quoted(entraV2)),
-			true
+		i.Issuer, i.Profile = entraV2, jwt.Entra()
+		i.Keys, i.Shared.AllowAnyTenant = publishedFor(t, key, quoted(entraV2)), true
 		i.User, i.LoadUser = nil, func(_ contextOf, id string) (auth.User,
 			error) {
 			loaded = id
@@ -232,21 +232,21 @@ func TestUnitSettingsOfTenants(t *testing.T) {
 	}{
 		"no tenants": {func(*jwt.Issuer) {}, "either Tenants or AllowAnyTenant must be set"},
 		"both": {func(i *jwt.Issuer) {
-			i.Tenants, i.AllowAnyTenant = []string{tenantA},
+			i.Shared.Tenants, i.Shared.AllowAnyTenant = []string{tenantA},
 				true
 		}, "either Tenants"},
-		"a tenant with a slash": {func(i *jwt.Issuer) { i.Tenants = []string{"a/b"} },
+		"a tenant with a slash": {func(i *jwt.Issuer) { i.Shared.Tenants = []string{"a/b"} },
 			"a Tenant is not made of"},
-		"an empty tenant": {func(i *jwt.Issuer) { i.Tenants = []string{""} }, "a Tenant is not made of"},
+		"an empty tenant": {func(i *jwt.Issuer) { i.Shared.Tenants = []string{""} }, "a Tenant is not made of"},
 		"the place twice": {func(i *jwt.Issuer) {
-			i.Issuer, i.AllowAnyTenant = entraV2+"{tenantid}",
+			i.Issuer, i.Shared.AllowAnyTenant = entraV2+"{tenantid}",
 				true
 		}, "twice"},
-		"tenants of one that is exact": {func(i *jwt.Issuer) { i.Issuer, i.Tenants = "x", []string{tenantA} },
+		"tenants of one that is exact": {func(i *jwt.Issuer) { i.Issuer, i.Shared.Tenants = "x", []string{tenantA} },
 			"has no {tenantid}"},
-		"tokens without iss": {func(i *jwt.Issuer) { i.AllowAnyTenant, i.AllowNoIssuer = true, true },
+		"tokens without iss": {func(i *jwt.Issuer) { i.Shared.AllowAnyTenant, i.Checks.AllowNoIssuer = true, true },
 			"AllowNoIssuer"},
-		"any tenant of one that is none": {func(i *jwt.Issuer) { i.Issuer, i.AllowAnyTenant = "x", true },
+		"any tenant of one that is none": {func(i *jwt.Issuer) { i.Issuer, i.Shared.AllowAnyTenant = "x", true },
 			"has no {tenantid}"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -261,8 +261,8 @@ func TestUnitSettingsOfTenants(t *testing.T) {
 	}
 	t.Run("a template twice", func(t *testing.T) {
 		issuer := jwt.Issuer{Issuer: entraV2, Audience: []string{"a"}, Keys: keySet(t, nil, key.Public()),
-			User:           jwt.SubjectUser,
-			AllowAnyTenant: true, MachinePrefix: "m:"}
+			User:   jwt.SubjectUser,
+			Shared: jwt.SharedIssuer{AllowAnyTenant: true}, MachinePrefix: "m:"}
 		if _, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer, issuer}}); err == nil ||
 			!strings.Contains(err.Error(), "two issuers") {
 			t.Error(err)

@@ -33,36 +33,102 @@ type Config struct {
 
 	// Name is what credentials return as their backend. Empty is "jwt".
 	Name string
-	// Schemes are the schemes of the Authorization header that are spoken, in
-	// any case. Nil is "Bearer" (RFC 6750).
-	Schemes []string
-	// Realm is named in challenges (RFC 9110 §11.5). Empty is "api".
-	Realm string
-	// Format is how tokens name their user and kind: [SimpleJWT] for those of
-	// simplejwt.
-	Format Format
+	// Scopes are those that tokens may be limited to. If nil, there are no scopes: tokens that
+	// carry "scope" or "client_id" are then refused, as they were made by
+	// something else with the same keys, for somebody with fewer rights. So are
+	// tokens with another scope than these.
+	Scopes []string
 
-	// AccessTTL is how long an access token lives. 0 is 5 minutes.
-	AccessTTL time.Duration
-	// RefreshTTL is how long a refresh token can wait to be used. 0 is a day.
-	RefreshTTL time.Duration
-	// SessionTTL is the absolute end of a login, however often it is refreshed.
+	// Lifetimes are how long tokens and logins live.
+	Lifetimes Lifetimes
+	// Limit is the most logins of a user that are good. One more is refused with
+	// ErrLimit or, with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000,
+	// of which the oldest ends. NoLimit removes the limit. A login from before the user's AuthStamp
+	// changed does not count: it ends if one more would be refused.
+	Limit       int
+	EvictOldest bool
+
+	// Verify says how tokens are checked.
+	Verify VerifySettings
+	// Issue says what is issued, and when.
+	Issue IssueSettings
+	// Compat is for clients and tokens of simplejwt. Its zero value is strict.
+	Compat Compatibility
+	// Cookie is that of [Tokens.BrowserHandlers].
+	Cookie CookieSettings
+
+	// Observer is told of logins, logouts and what becomes of tokens.
+	Observer auth.Observer
+	// Logger is warned, once for each user, of a login that proves another AuthStamp than
+	// LoadUser finds. It is told of tokens that the store cannot revoke after their login
+	// failed. If nil, it is slog.Default.
+	Logger *slog.Logger
+}
+
+// Lifetimes are how long tokens and logins live.
+type Lifetimes struct {
+	// Access is how long an access token lives. 0 is 5 minutes.
+	Access time.Duration
+	// Refresh is how long a refresh token can wait to be used. 0 is a day.
+	Refresh time.Duration
+	// Session is the absolute end of a login, however often it is refreshed.
 	// 0 is 30 days.
-	SessionTTL time.Duration
-	// SlidingTTL is how long a sliding token lives. 0 is 5 minutes.
-	SlidingTTL time.Duration
-	// SlidingSessionTTL is until when after the login a sliding token can be
+	Session time.Duration
+	// Sliding is how long a sliding token lives. 0 is 5 minutes.
+	Sliding time.Duration
+	// SlidingSession is until when after the login a sliding token can be
 	// refreshed. 0 is a day. It ends absolutely then.
-	SlidingSessionTTL time.Duration
+	SlidingSession time.Duration
 	// Grace is how long after its use a refresh token gives the same successor
 	// again, to a client that lost the answer, and at most a minute. 0 is never: a
 	// second use ends the login, since a thief cannot be told from a client
 	// that tries again.
 	Grace time.Duration
+}
+
+// VerifySettings say how tokens are checked.
+type VerifySettings struct {
+	// Schemes are the schemes of the Authorization header that are spoken, in
+	// any case. Nil is "Bearer" (RFC 6750).
+	Schemes []string
+	// Realm is named in challenges (RFC 9110 §11.5). Empty is "api".
+	Realm string
+	// Leeway is how much clocks of instances may differ. See TokenChecks.Leeway.
+	Leeway time.Duration
+	// Claims is as Issuer.Claims, for access and sliding tokens: refresh tokens
+	// carry no claims of the application.
+	Claims func(payload []byte) (any, error)
+	// CacheSize and CacheTTL are as those of [VerifierConfig].
+	CacheSize int
+	CacheTTL  time.Duration
+}
+
+// IssueSettings say what is issued, and when.
+type IssueSettings struct {
+	// Before may change what a handler is about to issue, or refuse by
+	// returning an error. Nothing has been written when it is called.
+	Before func(r *http.Request, user auth.User, options *Options) error
+	// AddClaims returns further claims of an access token, whenever one is made:
+	// so that roles are those of now. It is given the user as LoadUser returned
+	// them. Claims of this package cannot be set. An error is answered with 503.
+	// Nothing has been issued or used up then.
+	AddClaims func(ctx context.Context, user auth.User) (map[string]any, error)
+	// AllowFromToken lets a credential that is not [auth.Primary], such as
+	// a token, be turned into a pair, of no more scopes and no later end. A thief
+	// of one token can then make others, which its owner's logout does not
+	// end.
+	AllowFromToken bool
+}
+
+// Compatibility is for clients and tokens of simplejwt. The zero value is strict.
+type Compatibility struct {
+	// Format is how tokens name their user and kind: [SimpleJWT] for those of
+	// simplejwt.
+	Format Format
 	// AllowRefreshReuse leaves a refresh token good when it is used, as simplejwt does
 	// by default: the answer of a refresh is a new access token only. The refresh token
-	// ends RefreshTTL after the login, however often it is used, so that SessionTTL must
-	// be 0 or RefreshTTL, and Grace must be 0. It also ends by a logout, by Revoke and
+	// ends Lifetimes.Refresh after the login, however often it is used, so that
+	// Lifetimes.Session must be 0 or the same, and Lifetimes.Grace must be 0. It also ends by a logout, by Revoke and
 	// RevokeAll, when LoadUser refuses the user, and with a change of the user's stamp,
 	// except that RevokeOthers keeps the login that changed it. A sliding token stays good
 	// until its own end beside the one that is got for it. A token of others
@@ -72,72 +138,30 @@ type Config struct {
 	// a stolen refresh token works beside its owner's until it ends, and nothing tells
 	// that it was stolen (RFC 9700 §4.14.2). BrowserHandlers refuse it.
 	AllowRefreshReuse bool
-	// Leeway is how much clocks of instances may differ. See Issuer.Leeway.
-	Leeway time.Duration
-
-	// Limit is the most logins of a user that are good. One more is refused with
-	// ErrLimit or, with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000,
-	// of which the oldest ends. NoLimit removes the limit. A login from before the user's AuthStamp
-	// changed does not count: it ends if one more would be refused.
-	Limit       int
-	EvictOldest bool
-
-	// Scopes are those that tokens may be limited to. If nil, there are no scopes: tokens that
-	// carry "scope" or "client_id" are then refused, as they were made by
-	// something else with the same keys, for somebody with fewer rights. So are
-	// tokens with another scope than these.
-	Scopes []string
-
-	// AddClaims returns further claims of an access token, whenever one is made:
-	// so that roles are those of now. It is given the user as LoadUser returned
-	// them. Claims of this package cannot be set. An error is answered with 503.
-	// Nothing has been issued or used up then.
-	AddClaims func(ctx context.Context, user auth.User) (map[string]any, error)
-	// Claims is as Issuer.Claims, for access and sliding tokens: refresh tokens
-	// carry no claims of the application.
-	Claims func(payload []byte) (any, error)
-
-	// BeforeIssue may change what a handler is about to issue, or refuse by
-	// returning an error. Nothing has been written when it is called.
-	BeforeIssue func(r *http.Request, user auth.User, options *Options) error
-	// AllowIssueFromToken lets a credential that is not [auth.Primary], such as
-	// a token, be turned into a pair, of no more scopes and no later end. A thief
-	// of one token can then make others, which its owner's logout does not
-	// end.
-	AllowIssueFromToken bool
-
 	// AllowNoSession also accepts tokens of the same keys that this package did
 	// not make, such as those of a simplejwt beside it: they have no "sid". A
 	// refresh or sliding token of this kind starts a session when it is
 	// exchanged, once unless AllowRefreshReuse is set. A logout elsewhere does not end this session.
 	// RevokeAll and RevokeOthers do.
 	AllowNoSession bool
-	// AllowNoIssuer accepts tokens without "iss" and, if Issuer is empty, makes
-	// them: simplejwt does by default. See Issuer.AllowNoIssuer.
+	// AllowNoIssuer accepts tokens without "iss" and, if Config.Issuer is empty, makes
+	// them: simplejwt does by default. See TokenChecks.AllowNoIssuer.
 	AllowNoIssuer bool
-	// AllowNoAudience accepts tokens without "aud" and, if Audience is empty,
-	// makes them: simplejwt does by default. See Issuer.AllowNoAudience.
+	// AllowNoAudience accepts tokens without "aud" and, if Config.Audience is empty,
+	// makes them: simplejwt does by default. See TokenChecks.AllowNoAudience.
 	AllowNoAudience bool
+}
 
-	// CacheSize and CacheTTL are as those of [VerifierConfig].
-	CacheSize int
-	CacheTTL  time.Duration
-
-	// Cookie is the name of the cookie of [Tokens.BrowserHandlers] after
+// CookieSettings are those of the cookie of [Tokens.BrowserHandlers].
+type CookieSettings struct {
+	// Name is the name of the cookie after
 	// "__Host-". Empty is "refresh". Cookies are shared between the ports of a
 	// host: services that share one need different names.
-	Cookie string
-	// InsecureCookie leaves "__Host-" and Secure out, for a service without
+	Name string
+	// Insecure leaves "__Host-" and Secure out, for a service without
 	// HTTPS, if browsers do not take it for local. Anybody on the way can then
 	// read the refresh token.
-	InsecureCookie bool
-
-	// Observer is told of logins, logouts and what becomes of tokens.
-	Observer auth.Observer
-	// Logger is warned, once for each user, of a login that proves another AuthStamp than
-	// LoadUser finds. It is told of tokens that the store cannot revoke after their login
-	// failed. If nil, it is slog.Default.
-	Logger *slog.Logger
+	Insecure bool
 }
 
 // Tokens issues tokens and is the backend that checks them. It is safe for
@@ -174,17 +198,19 @@ func New(config Config) (*Tokens, error) {
 	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
 	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name},
 		drift:  new(backend.StampDrift),
-		cookie: backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie, SameSite: http.SameSiteStrictMode}}
-	s.Add("Config.Cookie", t.cookie.Check())
+		cookie: backend.Cookie{Name: c.Cookie.Name, Insecure: c.Cookie.Insecure, SameSite: http.SameSiteStrictMode}}
+	s.Add("Config.Cookie.Name", t.cookie.Check())
 	t.issuer = checkIssuer(&s, Issuer{
-		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Format: c.Format, Leeway: c.Leeway,
-		LoadUser: c.LoadUser, Claims: c.Claims, Revocations: c.Store, Profile: Gatewarden(),
-		AllowNoIssuer: c.AllowNoIssuer, AllowNoAudience: c.AllowNoAudience,
+		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Format: c.Compat.Format,
+		Checks: TokenChecks{Leeway: c.Verify.Leeway, AllowNoIssuer: c.Compat.AllowNoIssuer,
+			AllowNoAudience: c.Compat.AllowNoAudience},
+		LoadUser: c.LoadUser, Claims: c.Verify.Claims, Revocations: c.Store, Profile: Gatewarden(),
 	})
 	t.issuer.own, t.issuer.types = &t.config, nil // kinds are told apart by checkKind
-	t.config.Format = t.issuer.Format
-	t.verifier = newVerifier(&s, VerifierConfig{Name: c.Name, Logger: c.Logger, Schemes: c.Schemes, Realm: c.Realm,
-		CacheSize: c.CacheSize, CacheTTL: c.CacheTTL}, []*issuer{t.issuer})
+	t.config.Compat.Format = t.issuer.Format
+	t.verifier = newVerifier(&s, VerifierConfig{Name: c.Name, Logger: c.Logger, Schemes: c.Verify.Schemes,
+		Realm:     c.Verify.Realm,
+		CacheSize: c.Verify.CacheSize, CacheTTL: c.Verify.CacheTTL}, []*issuer{t.issuer})
 	t.verifier.want = wantAccessOrSliding
 	if s.Err() == nil {
 		c.checkKeys(&s)
@@ -197,20 +223,26 @@ func New(config Config) (*Tokens, error) {
 
 // withDefaults returns a copy of the configuration.
 func (c Config) withDefaults() Config {
-	c.Name, c.Cookie = cmp.Or(c.Name, defaultName), cmp.Or(c.Cookie, "refresh")
-	c.AccessTTL = cmp.Or(c.AccessTTL, 5*time.Minute)
-	c.RefreshTTL = cmp.Or(c.RefreshTTL, 24*time.Hour)
-	if c.AllowRefreshReuse {
-		c.SessionTTL = cmp.Or(c.SessionTTL, c.RefreshTTL)
-	}
-	c.SessionTTL = cmp.Or(c.SessionTTL, max(30*24*time.Hour, c.RefreshTTL))
-	c.SlidingTTL = cmp.Or(c.SlidingTTL, 5*time.Minute)
-	c.SlidingSessionTTL = cmp.Or(c.SlidingSessionTTL, max(24*time.Hour, c.SlidingTTL))
-	if len(c.Audience) == 0 && !c.AllowNoAudience && c.Issuer != "" {
+	c.Name, c.Cookie.Name = cmp.Or(c.Name, defaultName), cmp.Or(c.Cookie.Name, "refresh")
+	c.Lifetimes = c.Lifetimes.withDefaults(c.Compat.AllowRefreshReuse)
+	if len(c.Audience) == 0 && !c.Compat.AllowNoAudience && c.Issuer != "" {
 		c.Audience = []string{c.Issuer}
 	}
-	c.Audience, c.Scopes, c.Schemes = slices.Clone(c.Audience), slices.Clone(c.Scopes), slices.Clone(c.Schemes)
+	c.Audience, c.Scopes = slices.Clone(c.Audience), slices.Clone(c.Scopes)
+	c.Verify.Schemes = slices.Clone(c.Verify.Schemes)
 	return c
+}
+
+func (l Lifetimes) withDefaults(refreshReuse bool) Lifetimes {
+	l.Access = cmp.Or(l.Access, 5*time.Minute)
+	l.Refresh = cmp.Or(l.Refresh, 24*time.Hour)
+	if refreshReuse {
+		l.Session = cmp.Or(l.Session, l.Refresh)
+	}
+	l.Session = cmp.Or(l.Session, max(30*24*time.Hour, l.Refresh))
+	l.Sliding = cmp.Or(l.Sliding, 5*time.Minute)
+	l.SlidingSession = cmp.Or(l.SlidingSession, max(24*time.Hour, l.Sliding))
+	return l
 }
 
 func (c Config) check(s *backend.Settings) {
@@ -219,14 +251,19 @@ func (c Config) check(s *backend.Settings) {
 	if c.Observer != nil {
 		s.Need("Config.Observer", c.Observer) // a typed nil
 	}
-	s.Refuse(min(c.AccessTTL, c.RefreshTTL, c.SessionTTL, c.SlidingTTL, c.SlidingSessionTTL) < 0, "a TTL is negative")
-	s.Refuse(min(c.AccessTTL, c.SlidingTTL) < time.Second,
-		"a TTL is shorter than a second, which is all that a token can say")
-	s.Refuse(c.AccessTTL > c.RefreshTTL || c.RefreshTTL > c.SessionTTL || c.SlidingTTL > c.SlidingSessionTTL,
-		"AccessTTL is longer than RefreshTTL, that than SessionTTL, or SlidingTTL than SlidingSessionTTL")
-	s.Refuse(c.Grace < 0 || c.Grace > maxGrace, "Grace is not within 0 and a minute")
+	c.Lifetimes.check(s)
 	c.checkReuse(s)
 	s.Scopes("Config.Scopes", c.Scopes)
+}
+
+func (l Lifetimes) check(s *backend.Settings) {
+	s.Refuse(min(l.Access, l.Refresh, l.Session, l.Sliding, l.SlidingSession) < 0,
+		"one of Config.Lifetimes is negative")
+	s.Refuse(min(l.Access, l.Sliding) < time.Second,
+		"Config.Lifetimes.Access or Sliding is shorter than a second, which is all that a token can say")
+	s.Refuse(l.Access > l.Refresh || l.Refresh > l.Session || l.Sliding > l.SlidingSession,
+		"Config.Lifetimes.Access is longer than Refresh, that than Session, or Sliding than SlidingSession")
+	s.Refuse(l.Grace < 0 || l.Grace > maxGrace, "Config.Lifetimes.Grace is not within 0 and a minute")
 }
 
 // checkKeys refuses keys that sign nothing, or are forgotten before what they
@@ -238,7 +275,7 @@ func (c Config) checkKeys(s *backend.Settings) {
 	case *KeySet:
 		s.Refuse(keys.Signing() == nil, "no key of Config.Keys signs")
 	case keeper:
-		longest := max(c.RefreshTTL, c.SlidingTTL)
+		longest := max(c.Lifetimes.Refresh, c.Lifetimes.Sliding)
 		s.Refuse(keys.Keep() < longest, "Config.Keys keeps keys for %v, but tokens live for %v", keys.Keep(), longest)
 	}
 }
@@ -274,7 +311,7 @@ func (t *Tokens) Vary() []string { return t.verifier.Vary() }
 // audienceOf returns the audience of tokens of a kind. A refresh token is for its
 // issuer alone: no service that checks audiences takes it for an access token.
 func (c *Config) audienceOf(k kind) []string {
-	if k == refreshKind && c.Format.TypeClaim == "" && c.Issuer != "" {
+	if k == refreshKind && c.Compat.Format.TypeClaim == "" && c.Issuer != "" {
 		return []string{c.Issuer}
 	}
 	return c.Audience

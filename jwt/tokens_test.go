@@ -23,22 +23,22 @@ func TestWrongWiringFailsAtNew(t *testing.T) {
 		"no Keys":                    func(c *jwt.Config) { c.Keys = nil },
 		"no key that signs":          func(c *jwt.Config) { c.Keys = keySet(t, nil, public) },
 		"no Issuer":                  func(c *jwt.Config) { c.Issuer = "" },
-		"no Issuer, no Audience":     func(c *jwt.Config) { c.Issuer, c.AllowNoIssuer = "", true },
-		"a negative TTL":             func(c *jwt.Config) { c.AccessTTL = -1 },
-		"a TTL below a second":       func(c *jwt.Config) { c.AccessTTL = time.Millisecond },
-		"access longer than refresh": func(c *jwt.Config) { c.AccessTTL = 48 * time.Hour },
+		"no Issuer, no Audience":     func(c *jwt.Config) { c.Issuer, c.Compat.AllowNoIssuer = "", true },
+		"a negative TTL":             func(c *jwt.Config) { c.Lifetimes.Access = -1 },
+		"a TTL below a second":       func(c *jwt.Config) { c.Lifetimes.Access = time.Millisecond },
+		"access longer than refresh": func(c *jwt.Config) { c.Lifetimes.Access = 48 * time.Hour },
 		"refresh longer than the session": func(c *jwt.Config) {
-			c.RefreshTTL, c.SessionTTL = time.Hour, time.Minute
+			c.Lifetimes.Refresh, c.Lifetimes.Session = time.Hour, time.Minute
 		},
-		"a grace of an hour":            func(c *jwt.Config) { c.Grace = time.Hour },
-		"a leeway of an hour":           func(c *jwt.Config) { c.Leeway = time.Hour },
+		"a grace of an hour":            func(c *jwt.Config) { c.Lifetimes.Grace = time.Hour },
+		"a leeway of an hour":           func(c *jwt.Config) { c.Verify.Leeway = time.Hour },
 		"a scope that is none":          func(c *jwt.Config) { c.Scopes = []string{"a b"} },
-		"Basic as the scheme of tokens": func(c *jwt.Config) { c.Schemes = []string{"basic"} },
-		"a cookie that is none":         func(c *jwt.Config) { c.Cookie = "a;b" },
+		"Basic as the scheme of tokens": func(c *jwt.Config) { c.Verify.Schemes = []string{"basic"} },
+		"a cookie that is none":         func(c *jwt.Config) { c.Cookie.Name = "a;b" },
 		"one claim for two things": func(c *jwt.Config) {
-			c.Format = jwt.Format{UserClaim: "x", IDClaim: "x"}
+			c.Compat.Format = jwt.Format{UserClaim: "x", IDClaim: "x"}
 		},
-		"the user in a claim of this package": func(c *jwt.Config) { c.Format = jwt.Format{UserClaim: "sid"} },
+		"the user in a claim of this package": func(c *jwt.Config) { c.Compat.Format = jwt.Format{UserClaim: "sid"} },
 	} {
 		config := jwt.Config{Issuer: serviceIssuer, Keys: keySet(t, signing(t, jwt.ES256)), Store: jwt.NewMemoryStore(),
 			LoadUser: newPeople().load}
@@ -104,13 +104,13 @@ func TestLimitedPairsAreLimitedAndOthersAreNotTaken(t *testing.T) {
 func TestClaimsOfTheApplicationAreThoseOfNow(t *testing.T) {
 	role, fails := "admin", false
 	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-		c.AddClaims = func(_ context.Context, user auth.User) (map[string]any, error) {
+		c.Issue.AddClaims = func(_ context.Context, user auth.User) (map[string]any, error) {
 			if fails {
 				return nil, errDown
 			}
 			return map[string]any{"role": role + " " + user.UserID()}, nil
 		}
-		c.Claims = jwt.ClaimsAs[struct{ Role, Device string }]
+		c.Verify.Claims = jwt.ClaimsAs[struct{ Role, Device string }]
 	})
 	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{Claims: map[string]any{"device": "phone"}})
 	if err != nil {
@@ -219,7 +219,7 @@ func TestTheLoginIsToldInWhatComesOfIt(t *testing.T) {
 
 func TestATokenTooLongForAHeaderIsNotIssued(t *testing.T) {
 	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) {
+		c.Issue.AddClaims = func(context.Context, auth.User) (map[string]any, error) {
 			return map[string]any{"roles": strings.Repeat("x", 8<<10)}, nil
 		}
 	})
@@ -284,10 +284,10 @@ func TestUnitIdentifiers(t *testing.T) {
 
 func TestClaimsOfTheApplicationAreNotLookedForInRefreshTokens(t *testing.T) {
 	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) {
+		c.Issue.AddClaims = func(context.Context, auth.User) (map[string]any, error) {
 			return map[string]any{"role": "admin"}, nil
 		}
-		c.Claims = func(payload []byte) (any, error) {
+		c.Verify.Claims = func(payload []byte) (any, error) {
 			if !bytes.Contains(payload, []byte(`"role"`)) {
 				return nil, errors.New("no role")
 			}
@@ -393,26 +393,27 @@ func TestLifetimesThatAreLeftOutFitThoseThatAreSet(t *testing.T) {
 		change func(*jwt.Config)
 		good   bool
 	}{
-		"a refresh token of 60 days":  {func(c *jwt.Config) { c.RefreshTTL = 60 * 24 * time.Hour }, true},
-		"a sliding token of two days": {func(c *jwt.Config) { c.SlidingTTL = 48 * time.Hour }, true},
+		"a refresh token of 60 days":  {func(c *jwt.Config) { c.Lifetimes.Refresh = 60 * 24 * time.Hour }, true},
+		"a sliding token of two days": {func(c *jwt.Config) { c.Lifetimes.Sliding = 48 * time.Hour }, true},
 		"a sliding token longer than its session": {func(c *jwt.Config) {
-			c.SlidingTTL, c.SlidingSessionTTL = time.Hour,
+			c.Lifetimes.Sliding, c.Lifetimes.SlidingSession = time.Hour,
 				time.Minute
 		}, false},
-		"a sliding token of less than a second": {func(c *jwt.Config) { c.SlidingTTL = time.Millisecond }, false},
+		"a sliding token of less than a second": {
+			func(c *jwt.Config) { c.Lifetimes.Sliding = time.Millisecond }, false},
 		"a refresh token longer than keys are kept": {func(c *jwt.Config) {
-			c.Keys, c.RefreshTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) {
+			c.Keys, c.Lifetimes.Refresh = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) {
 				k.Keep = 59 * 24 * time.Hour
 			}), 60*24*time.Hour
 		}, false},
 		"a sliding token longer than keys are kept": {func(c *jwt.Config) {
-			c.Keys, c.SlidingTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) {
+			c.Keys, c.Lifetimes.Sliding = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) {
 				k.Keep = 47 * time.Hour
 			}), 48*time.Hour
 		}, false},
 		"both as long as keys are kept": {func(c *jwt.Config) {
 			c.Keys = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 48 * time.Hour })
-			c.SlidingTTL, c.RefreshTTL = 48*time.Hour, 48*time.Hour
+			c.Lifetimes.Sliding, c.Lifetimes.Refresh = 48*time.Hour, 48*time.Hour
 		}, true},
 	} {
 		config := jwt.Config{Issuer: serviceIssuer, Keys: keySet(t, signing(t, jwt.EdDSA)), Store: jwt.NewMemoryStore(),

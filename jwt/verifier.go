@@ -18,7 +18,7 @@ import (
 // VerifierConfig is the configuration of a [Verifier]. Issuers is required.
 type VerifierConfig struct {
 	// Issuers are the issuers of tokens that are accepted. No two may have the same Issuer,
-	// and only one AllowNoIssuer.
+	// and only one Checks.AllowNoIssuer.
 	Issuers []Issuer
 
 	// Name is what credentials return as their backend. Empty is "jwt".
@@ -114,9 +114,9 @@ func newVerifier(s *backend.Settings, config VerifierConfig, issuers []*issuer) 
 	}
 	for _, i := range issuers {
 		v.add(s, i)
-		if i.AllowNoIssuer {
+		if i.Checks.AllowNoIssuer {
 			s.Refuse(v.noIssuer != nil,
-				"AllowNoIssuer is set for two issuers, so that nothing tells their tokens apart")
+				"Checks.AllowNoIssuer is set for two issuers, so that nothing tells their tokens apart")
 			v.noIssuer = i
 		}
 	}
@@ -367,7 +367,8 @@ func (v *Verifier) nameIssuers(issuers []*issuer) {
 	for _, i := range issuers {
 		i.otherAlg = i.otherAlgorithm()
 		if i.tenancy != nil {
-			i.tenancy.other = saysUnrecognized.static(i.cause("iss", "is of a tenant that is not accepted", "Tenants"))
+			i.tenancy.other = saysUnrecognized.static(
+				i.cause("iss", "is of a tenant that is not accepted", "Shared.Tenants"))
 		}
 		if name := i.Issuer.Issuer; name != "" {
 			names = append(names, name)
@@ -379,5 +380,5 @@ func (v *Verifier) nameIssuers(issuers []*issuer) {
 	unknown := issuers[0].cause("iss", "of the token is another one", "Issuer")
 	unknown.Want = names
 	v.unknown = saysUnrecognized.static(unknown)
-	v.without = saysUnrecognized.static(issuers[0].cause("iss", "is missing", "AllowNoIssuer"))
+	v.without = saysUnrecognized.static(issuers[0].cause("iss", "is missing", "Checks.AllowNoIssuer"))
 }

@@ -35,7 +35,7 @@ func (p published) Renew(context.Context, string, time.Time) (*jwt.KeySet, error
 func in(seconds int64) string { return fmt.Sprint(time.Now().Unix() + seconds) }
 
 func leeway(d time.Duration) func(*jwt.Issuer) {
-	return func(i *jwt.Issuer) { i.Leeway = d }
+	return func(i *jwt.Issuer) { i.Checks.Leeway = d }
 }
 
 // RS21, and peer defects 25 and 26.
@@ -53,16 +53,16 @@ func TestTimesOfATokenHold(t *testing.T) {
 				want: auth.ErrInvalid},
 			{sentence: "exp with an exponent", token: ourToken(claims{"exp": "9.5e9"})},
 			{sentence: "no exp, where it may be missing", token: ourToken(claims{"exp": ""}),
-				issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }},
+				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoExpiry = true }},
 			{sentence: "exp counts where it may be missing", token: ourToken(claims{"exp": in(0)}),
-				issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
+				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoExpiry = true }, want: auth.ErrInvalid},
 			{sentence: "an exp of 1970 counts where it may be missing", token: ourToken(claims{"exp": "0"}),
-				issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
+				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoExpiry = true }, want: auth.ErrInvalid},
 			{sentence: "and one before", token: ourToken(claims{"exp": "-1"}),
-				issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
+				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoExpiry = true }, want: auth.ErrInvalid},
 			{sentence: "an exp of Go's zero time is none that is missing",
-				token: ourToken(claims{"exp": "-62135596800"}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true },
-				want: auth.ErrInvalid},
+				token:  ourToken(claims{"exp": "-62135596800"}),
+				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoExpiry = true }, want: auth.ErrInvalid},
 
 			{sentence: "nbf is now", token: ourToken(claims{"nbf": in(0)})},
 			{sentence: "nbf is 3 seconds ahead, as of a clock that is", token: ourToken(claims{"nbf": in(3)})},
@@ -113,9 +113,9 @@ func TestClaimsOfATokenHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		typ := func(typ string) string { return ours().sign("ES256", `{"alg":"ES256","typ":"`+typ+`"}`, payload(nil)) }
 		without := ours().sign("ES256", `{"alg":"ES256"}`, payload(nil))
-		types := func(all ...string) func(*jwt.Issuer) { return func(i *jwt.Issuer) { i.Types = all } }
-		noAudience := func(i *jwt.Issuer) { i.AllowNoAudience = true }
-		noIssuer := func(i *jwt.Issuer) { i.AllowNoIssuer = true }
+		types := func(all ...string) func(*jwt.Issuer) { return func(i *jwt.Issuer) { i.Checks.Types = all } }
+		noAudience := func(i *jwt.Issuer) { i.Checks.AllowNoAudience = true }
+		noIssuer := func(i *jwt.Issuer) { i.Checks.AllowNoIssuer = true }
 		own := func(i *jwt.Issuer) { i.Profile = jwt.Gatewarden() }
 		all := []presented{
 			{sentence: "typ at+jwt", token: typ("at+jwt")},
@@ -209,9 +209,9 @@ func TestClaimsOfATokenHold(t *testing.T) {
 			{sentence: "aud is an empty array, where it may be missing", token: ourToken(claims{"aud": `[]`}),
 				issuer: noAudience, want: auth.ErrInvalid},
 			{sentence: "no aud, where it may be missing and none is ours", token: ourToken(claims{"aud": ""}),
-				issuer: func(i *jwt.Issuer) { i.AllowNoAudience, i.Audience = true, nil }},
+				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoAudience, i.Audience = true, nil }},
 			{sentence: "some aud, where it may be missing and none is ours", token: ourToken(nil),
-				issuer: func(i *jwt.Issuer) { i.AllowNoAudience, i.Audience = true, nil }, want: auth.ErrInvalid},
+				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoAudience, i.Audience = true, nil }, want: auth.ErrInvalid},
 
 			{sentence: "exp twice", token: ourToken(nil, `"exp":`+in(900)), want: auth.ErrInvalid},
 			{sentence: "iss twice", token: ourToken(nil, `"iss":"`+ourIssuer+`"`), want: auth.ErrInvalid},
@@ -285,7 +285,7 @@ func TestClaimsOfATokenHold(t *testing.T) {
 		for _, bad := range []string{"1", "null", `[1]`, `{}`, `["\u0000"]`} {
 			all = append(all, presented{sentence: "amr is " + bad, token: ourToken(claims{"amr": bad})})
 		}
-		require := func(i *jwt.Issuer) { i.Require = []string{"client_id", "iat", "jti"} }
+		require := func(i *jwt.Issuer) { i.Checks.Require = []string{"client_id", "iat", "jti"} }
 		complete := claims{"client_id": `"c1"`}
 		all = append(all, presented{sentence: "all claims of RFC 9068 §2.2", token: ourToken(complete),
 			issuer: require})
@@ -312,7 +312,7 @@ func many(n int) (members []string) {
 func TestTokensInTheFormatOfSimpleJWT(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		django := func(i *jwt.Issuer) {
-			i.Format, i.AllowNoIssuer, i.AllowNoAudience = jwt.SimpleJWT(), true, true
+			i.Format, i.Checks.AllowNoIssuer, i.Checks.AllowNoAudience = jwt.SimpleJWT(), true, true
 		}
 		token := func(changes claims) string {
 			with := claims{"iss": "", "aud": "", "sub": "", "user_id": `"alice"`, "token_type": `"access"`}
@@ -451,8 +451,8 @@ func TestKeysOfOneIssuerVerifyNoTokensOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const otherIssuer = "https://other.example"
 		verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, MachinePrefix: "a/"},
-			jwt.Issuer{Issuer: otherIssuer, Keys: theirs().keys, User: jwt.SubjectUser, AllowNoIssuer: true,
-				MachinePrefix: "b/"})
+			jwt.Issuer{Issuer: otherIssuer, Keys: theirs().keys, User: jwt.SubjectUser,
+				Checks: jwt.TokenChecks{AllowNoIssuer: true}, MachinePrefix: "b/"})
 		of := func(issuer string) string { return payload(claims{"iss": issuer}) }
 		for _, header := range []string{es256, `{"alg":"ES256","typ":"at+jwt","kid":"ES256"}`} { // the same kid at both
 			for _, c := range []struct {
@@ -793,7 +793,7 @@ func TestRevocationAndUserAreAskedAtEveryRequest(t *testing.T) {
 func TestARememberedTokenDiesAtItsExp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, leeway := range []time.Duration{0, 10 * time.Second} {
-			verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, Leeway: leeway})
+			verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, Checks: jwt.TokenChecks{Leeway: leeway}})
 			token := ourToken(claims{"exp": in(2)})
 			for range 2 {
 				if _, _, err := verifier.VerifyToken(t.Context(), token); err != nil {
@@ -814,7 +814,7 @@ func TestARememberedTokenDiesAtItsExp(t *testing.T) {
 			if _, found := jwt.Cached(verifier, token, time.Now()); found {
 				t.Error("a token that only leeway lets through is remembered")
 			}
-			fresh := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, Leeway: leeway})
+			fresh := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, Checks: jwt.TokenChecks{Leeway: leeway}})
 			_, _, _ = fresh.VerifyToken(t.Context(), token)
 			if n, _ := jwt.Cached(fresh, token, time.Now()); n > 0 {
 				t.Error("a token that only leeway lets through has a place in the cache")
@@ -833,7 +833,8 @@ func TestATokenIsRememberedForTheTTLOfTheCache(t *testing.T) {
 			made := 0
 			verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheTTL: time.Minute,
 				Issuers: []jwt.Issuer{{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: ours().keys,
-					User: jwt.SubjectUser, AllowNoExpiry: noExp, Claims: func([]byte) (any, error) {
+					User: jwt.SubjectUser, Checks: jwt.TokenChecks{AllowNoExpiry: noExp},
+					Claims: func([]byte) (any, error) {
 						made++
 						return nil, nil
 					}}}})
@@ -1039,18 +1040,18 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"no audience":       func(i *jwt.Issuer) { i.Audience = nil },
 		"an empty audience": func(i *jwt.Issuer) { i.Audience = []string{ourAudience, ""} },
 		"an empty audience, though allowed": func(i *jwt.Issuer) {
-			i.Audience, i.AllowNoAudience = []string{""}, true
+			i.Audience, i.Checks.AllowNoAudience = []string{""}, true
 		},
 		"no keys":                       func(i *jwt.Issuer) { i.Keys = nil },
 		"no user":                       func(i *jwt.Issuer) { i.User = nil },
 		"two ways to the user":          func(i *jwt.Issuer) { i.LoadUser = loader },
-		"negative leeway":               func(i *jwt.Issuer) { i.Leeway = -1 },
-		"leeway of more than 5 minutes": func(i *jwt.Issuer) { i.Leeway = 5*time.Minute + 1 },
-		"alg none":                      func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{"none"} },
-		"an empty algorithm":            func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{""} },
-		"an unknown algorithm":          func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{"ES256K"} },
+		"negative leeway":               func(i *jwt.Issuer) { i.Checks.Leeway = -1 },
+		"leeway of more than 5 minutes": func(i *jwt.Issuer) { i.Checks.Leeway = 5*time.Minute + 1 },
+		"alg none":                      func(i *jwt.Issuer) { i.Checks.Algorithms = []jwt.Algorithm{"none"} },
+		"an empty algorithm":            func(i *jwt.Issuer) { i.Checks.Algorithms = []jwt.Algorithm{""} },
+		"an unknown algorithm":          func(i *jwt.Issuer) { i.Checks.Algorithms = []jwt.Algorithm{"ES256K"} },
 		"a symmetric one of published keys": func(i *jwt.Issuer) {
-			i.Keys, i.Algorithms = published{ours().keys}, []jwt.Algorithm{jwt.HS256}
+			i.Keys, i.Checks.Algorithms = published{ours().keys}, []jwt.Algorithm{jwt.HS256}
 		},
 		"one claim for user and type": func(i *jwt.Issuer) {
 			i.Format = jwt.Format{UserClaim: "u", TypeClaim: "u"}
@@ -1068,7 +1069,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		}
 	}
 	allow, other := good(), good()
-	allow.AllowNoIssuer, other.AllowNoIssuer, other.Issuer = true, true, "https://other.example"
+	allow.Checks.AllowNoIssuer, other.Checks.AllowNoIssuer, other.Issuer = true, true, "https://other.example"
 	for sentence, config := range map[string]jwt.VerifierConfig{
 		"no issuers":                        {},
 		"an issuer twice":                   {Issuers: []jwt.Issuer{good(), good()}},
@@ -1087,13 +1088,13 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	}
 	for sentence, change := range map[string]func(*jwt.Issuer){
 		"as it is":                     func(*jwt.Issuer) {},
-		"no issuer, where it may be":   func(i *jwt.Issuer) { i.Issuer, i.AllowNoIssuer = "", true },
-		"no audience, where it may be": func(i *jwt.Issuer) { i.Audience, i.AllowNoAudience = nil, true },
-		"5 minutes of leeway":          func(i *jwt.Issuer) { i.Leeway = 5 * time.Minute },
+		"no issuer, where it may be":   func(i *jwt.Issuer) { i.Issuer, i.Checks.AllowNoIssuer = "", true },
+		"no audience, where it may be": func(i *jwt.Issuer) { i.Audience, i.Checks.AllowNoAudience = nil, true },
+		"5 minutes of leeway":          func(i *jwt.Issuer) { i.Checks.Leeway = 5 * time.Minute },
 		"a loader instead":             func(i *jwt.Issuer) { i.User, i.LoadUser = nil, loader },
-		"symmetric of one's own keys":  func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{jwt.HS256} },
+		"symmetric of one's own keys":  func(i *jwt.Issuer) { i.Checks.Algorithms = []jwt.Algorithm{jwt.HS256} },
 		"asymmetric of published keys": func(i *jwt.Issuer) {
-			i.Keys, i.Algorithms = published{ours().keys}, []jwt.Algorithm{jwt.ES256}
+			i.Keys, i.Checks.Algorithms = published{ours().keys}, []jwt.Algorithm{jwt.ES256}
 		},
 		"the user in email":             func(i *jwt.Issuer) { i.Format = jwt.Format{UserClaim: "email"} },
 		"the user in jti, the id other": func(i *jwt.Issuer) { i.Format = jwt.Format{UserClaim: "jti", IDClaim: "id"} },
@@ -1110,15 +1111,16 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 func TestAConfigurationIsCopied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := jwt.Issuer{Issuer: ourIssuer, Audience: []string{ourAudience}, Keys: ours().keys,
-			User:       jwt.SubjectUser,
-			Algorithms: []jwt.Algorithm{jwt.ES256}, Types: []string{"at+jwt"}, Require: []string{"jti"}}
+			User: jwt.SubjectUser,
+			Checks: jwt.TokenChecks{Algorithms: []jwt.Algorithm{jwt.ES256}, Types: []string{"at+jwt"},
+				Require: []string{"jti"}}}
 		config := jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer}, Schemes: []string{"Bearer"}}
 		verifier, err := jwt.NewVerifier(config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		issuer.Audience[0], issuer.Algorithms[0], issuer.Types[0], issuer.Require[0], config.Schemes[0],
-			config.Issuers[0].Issuer = "x", "EdDSA", "x", "x", "x", "x"
+		issuer.Audience[0], issuer.Checks.Algorithms[0], issuer.Checks.Types[0], issuer.Checks.Require[0],
+			config.Schemes[0], config.Issuers[0].Issuer = "x", "EdDSA", "x", "x", "x", "x"
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Authorization", "bearer "+ourToken(nil))
 		if _, _, err := verifier.Authenticate(r); err != nil {
@@ -1131,7 +1133,7 @@ func TestAClaimThatIsRequiredIsNotNull(t *testing.T) {
 	key := signing(t, jwt.EdDSA)
 	verifier := verifierOf(t, jwt.Issuer{Issuer: "https://a.example", Audience: []string{"us"},
 		Keys: keySet(t, nil, key.Public()),
-		User: jwt.SubjectUser, Require: []string{"tenant"}})
+		User: jwt.SubjectUser, Checks: jwt.TokenChecks{Require: []string{"tenant"}}})
 	for value, want := range map[any]error{nil: auth.ErrInvalid, "": nil, false: nil} {
 		token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": "https://a.example", "aud": "us", "sub": "alice",
 			"exp": time.Now().Add(time.Hour).Unix(), "tenant": value})
@@ -1186,7 +1188,7 @@ func TestNoHookTurnsATokenThatWasPresentedIntoAnAbsentOne(t *testing.T) {
 	// As little has a hook that adds claims: a browser would lose its cookie.
 	var fails error
 	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
-		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) { return nil, fails }
+		c.Issue.AddClaims = func(context.Context, auth.User) (map[string]any, error) { return nil, fails }
 	})
 	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 	if err != nil {

@@ -255,7 +255,7 @@ func TestALeewayIsOfTheWholeCheck(t *testing.T) {
 	issuer := authtest.NewIssuer(t)
 	for leeway, want := range map[time.Duration]int{0: 401, time.Minute: 200} {
 		source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: issuer.URL(), Audience: []string{resource},
-			Leeway: leeway})
+			Checks: oauth2.JWTChecks{Leeway: leeway}})
 		if err != nil {
 			t.Fatal(err)
 		}

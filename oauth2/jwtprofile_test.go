@@ -34,8 +34,8 @@ func TestUnitATokenOfAProviderWorksWithOneLine(t *testing.T) {
 		t.Run(token.Provider+", "+token.Name, func(t *testing.T) {
 			audience := []string{audienceOf(token)}
 			source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: issuer.URL(), Audience: audience,
-				Profile:        token.Profile,
-				AllowAnyCaller: true})
+				Profile: token.Profile,
+				Shared:  jwt.SharedIssuer{AllowAnyCaller: true}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,14 +101,14 @@ func TestUnitAnIssuerThatManyShareIsBound(t *testing.T) {
 		if _, err := oauth2.NewJWT(c); err == nil || !strings.Contains(err.Error(), "RequireValues must have one of") {
 			t.Errorf("got %v", err)
 		}
-		c.RequireValues = map[string][]string{"repository_id": {"74"}}
+		c.Shared.RequireValues = map[string][]string{"repository_id": {"74"}}
 		source, err := oauth2.NewJWT(c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		a := newResource(t, source)
 		for repository, want := range map[string]string{
-			"74": "client:github/74", "75": "see JWTConfig.RequireValues"} {
+			"74": "client:github/74", "75": "see JWTConfig.Shared.RequireValues"} {
 			user, _, err := a.VerifyToken(t.Context(), mint(map[string]any{"aud": resource, "sub": "repo:acme/shop",
 				"repository_id": repository}))
 			if err != nil && !strings.Contains(err.Error(), want) || err == nil && user.UserID() != want {
@@ -119,7 +119,7 @@ func TestUnitAnIssuerThatManyShareIsBound(t *testing.T) {
 	t.Run("a template needs keys and tenants, and names users with their tenant", func(t *testing.T) {
 		template := issuer.URL() + "/{tenantid}/v2.0"
 		c := oauth2.JWTConfig{Issuer: template, Audience: []string{resource}, Profile: jwt.Entra(),
-			Tenants: []string{"acme"}}
+			Shared: jwt.SharedIssuer{Tenants: []string{"acme"}}}
 		if _, err := oauth2.NewJWT(c); err == nil || !strings.Contains(err.Error(), "JWTConfig.Keys is missing") {
 			t.Errorf("got %v", err)
 		}
@@ -134,7 +134,7 @@ func TestUnitAnIssuerThatManyShareIsBound(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := newResource(t, source)
-		for tenant, want := range map[string]string{"acme": "acme/alice", "evil": "see JWTConfig.Tenants"} {
+		for tenant, want := range map[string]string{"acme": "acme/alice", "evil": "see JWTConfig.Shared.Tenants"} {
 			user, _, err := a.VerifyToken(t.Context(), mint(map[string]any{"aud": resource, "tid": tenant, "azp": "web",
 				"iss": issuer.URL() + "/" + tenant + "/v2.0", "scp": "read"}))
 			if err != nil && !strings.Contains(err.Error(), want) || err == nil && user.UserID() != want {
@@ -171,7 +171,7 @@ func TestUnitMachinesAndUsersOfAProfile(t *testing.T) {
 		{"no user claim", func(c *oauth2.JWTConfig) { c.UserClaim = "uid" }, nil, nil,
 			"uid is missing or not an identifier; see JWTConfig.UserClaim"},
 		{"Gatewarden is RFC 9068", func(c *oauth2.JWTConfig) { c.Profile = jwt.Gatewarden() }, nil,
-			map[string]any{"jti": nil}, "jti is missing; see JWTConfig.AllowMissing and JWTConfig.Profile"},
+			map[string]any{"jti": nil}, "jti is missing; see JWTConfig.Checks.AllowMissing and JWTConfig.Profile"},
 		{"Keycloak: the kind says that it is bound, and cnf is missing",
 			func(c *oauth2.JWTConfig) { c.Profile = jwt.Keycloak() }, map[string]any{"typ": "JWT"},
 			map[string]any{"typ": "DPoP", "azp": "web", "sid": "x", "preferred_username": "alice"},
@@ -202,8 +202,9 @@ func TestUnitMachinesAndUsersOfAProfile(t *testing.T) {
 	}
 	t.Run("AllowMissing beside a Profile is an error", func(t *testing.T) {
 		_, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: "https://login.example", Audience: []string{resource},
-			Profile: jwt.Okta(), AllowMissing: []string{"jti"}})
-		if err == nil || !strings.Contains(err.Error(), "JWTConfig.AllowMissing is for issuers without a Profile") {
+			Profile: jwt.Okta(), Checks: oauth2.JWTChecks{AllowMissing: []string{"jti"}}})
+		if err == nil || !strings.Contains(err.Error(),
+			"JWTConfig.Checks.AllowMissing is for issuers without a Profile") {
 			t.Errorf("got %v", err)
 		}
 	})

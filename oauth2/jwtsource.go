@@ -23,7 +23,7 @@ import (
 // JWTConfig is the configuration of a [JWT]. Issuer and Audience are required.
 type JWTConfig struct {
 	// Issuer is the authorization server, compared byte by byte (RFC 9068 §4). It may be a template, as
-	// in jwt.Issuer, and then needs Keys, and Tenants or AllowAnyTenant.
+	// in jwt.Issuer, and then needs Keys, and Shared.Tenants or Shared.AllowAnyTenant.
 	Issuer string
 	// Audience are names of this API, of which a token must have one.
 	Audience []string
@@ -44,26 +44,13 @@ type JWTConfig struct {
 	// MachinePrefix comes before the identifier of each machine, as in [IntrospectionConfig].
 	MachinePrefix string
 
-	// Tenants, AllowAnyTenant, RequireValues, AllowAnyCaller and AllowKeysWithoutIssuer are as in
-	// jwt.Issuer: which customers of an issuer that many share may call. Issuers that give tokens for
-	// every audience to everybody, such as those of [jwt.Google] and [jwt.GitHubActions], need
-	// RequireValues.
-	Tenants                []string
-	AllowAnyTenant         bool
-	RequireValues          map[string][]string
-	AllowAnyCaller         bool
-	AllowKeysWithoutIssuer bool
+	// Shared is as in jwt.Issuer: which customers of an issuer that many share may call. Issuers that give
+	// tokens for every audience to everybody, such as those of [jwt.Google] and [jwt.GitHubActions], need
+	// Shared.RequireValues.
+	Shared jwt.SharedIssuer
+	// Checks are what a token must say besides.
+	Checks JWTChecks
 
-	// Algorithms are those accepted. Nil is every asymmetric one.
-	Algorithms []jwt.Algorithm
-	// Types are as in jwt.Issuer. Nil is Profile.Types, or "at+jwt" (RFC 9068 §2.1). Without a Profile,
-	// only their audience tells access tokens from ID tokens of an issuer that writes "JWT".
-	Types []string
-	// AllowMissing are claims of RFC 9068 §2.2 that may be missing, of client_id, iat and jti, for an
-	// issuer without a Profile. A token of a machine without client_id cannot be told from a user's.
-	AllowMissing []string
-	// Leeway is as in jwt.Issuer.
-	Leeway time.Duration
 	// Revocations is asked at every request whether a token is void. If nil, tokens cannot be revoked.
 	Revocations jwt.Revocations
 	// CacheSize is how many verified tokens are remembered. 0 is 10,000, and less than 0 is not at all.
@@ -73,6 +60,21 @@ type JWTConfig struct {
 	// [auth.MaxAuthorization]. A header is read so far only if auth.Config.MaxAuthorization
 	// allows it.
 	MaxLength int
+}
+
+// JWTChecks are what a token must say for a [JWT]. The zero value is strict.
+type JWTChecks struct {
+	// Algorithms are those accepted. Nil is every asymmetric one.
+	Algorithms []jwt.Algorithm
+	// Types are as in jwt.TokenChecks. Nil is those of JWTConfig.Profile, or "at+jwt" (RFC 9068 §2.1).
+	// Without a Profile, only their audience tells access tokens from ID tokens of an issuer that
+	// writes "JWT".
+	Types []string
+	// AllowMissing are claims of RFC 9068 §2.2 that may be missing, of client_id, iat and jti, for an
+	// issuer without a Profile. A token of a machine without client_id cannot be told from a user's.
+	AllowMissing []string
+	// Leeway is as in jwt.TokenChecks.
+	Leeway time.Duration
 }
 
 // JWT is a [Source] of JWT access tokens (RFC 9068) of one issuer. It asks no server
@@ -103,8 +105,8 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	source := &JWT{issuer: c.Issuer, leeway: c.Leeway, prefix: c.MachinePrefix, audience: c.Profile.AudienceClaim,
-		bound: maps.Clone(c.Profile.BoundKinds)}
+	source := &JWT{issuer: c.Issuer, leeway: c.Checks.Leeway, prefix: c.MachinePrefix,
+		audience: c.Profile.AudienceClaim, bound: maps.Clone(c.Profile.BoundKinds)}
 	for name, kinds := range source.bound {
 		source.bound[name] = slices.Clone(kinds)
 	}
@@ -117,13 +119,12 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	}
 	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: c.CacheSize, MaxLength: c.MaxLength,
 		Issuers: []jwt.Issuer{{
-			Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Algorithms: c.Algorithms, Types: c.Types,
-			Leeway: c.Leeway, Revocations: c.Revocations, Profile: c.Profile, Require: c.required(),
-			User:   jwt.SubjectUser,
+			Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Profile: c.Profile, Shared: c.Shared,
+			Checks: jwt.TokenChecks{Algorithms: c.Checks.Algorithms, Types: c.Checks.Types, Leeway: c.Checks.Leeway,
+				Require: c.required()},
 			Format: jwt.Format{UserClaim: c.UserClaim}, AllowUnverifiedEmail: c.AllowUnverifiedEmail,
-			MachinePrefix: c.MachinePrefix, Tenants: c.Tenants, AllowAnyTenant: c.AllowAnyTenant,
-			RequireValues: c.RequireValues, AllowAnyCaller: c.AllowAnyCaller,
-			AllowKeysWithoutIssuer: c.AllowKeysWithoutIssuer, Claims: source.readClaims,
+			MachinePrefix: c.MachinePrefix, User: jwt.SubjectUser, Revocations: c.Revocations,
+			Claims:           source.readClaims,
 			AllowBoundTokens: true, // Resource asks for the proof
 		}}})
 	if err != nil {
@@ -144,7 +145,7 @@ func (c *JWTConfig) required() (claims []string) {
 		return nil // the profile says what an access token has
 	}
 	for _, claim := range []string{"client_id", "iat", "jti"} {
-		if !slices.Contains(c.AllowMissing, claim) {
+		if !slices.Contains(c.Checks.AllowMissing, claim) {
 			claims = append(claims, claim)
 		}
 	}
@@ -153,8 +154,8 @@ func (c *JWTConfig) required() (claims []string) {
 
 func (c *JWTConfig) check() error {
 	s := backend.Settings{Package: "oauth2"}
-	s.Refuse(c.AllowMissing != nil && !c.followsRFC9068(),
-		"JWTConfig.AllowMissing is for issuers without a Profile, which says what its tokens have")
+	s.Refuse(c.Checks.AllowMissing != nil && !c.followsRFC9068(),
+		"JWTConfig.Checks.AllowMissing is for issuers without a Profile, which says what its tokens have")
 	s.Refuse(c.Issuer == "" || len(c.Audience) == 0, "JWTConfig.Issuer or Audience is missing")
 	template := strings.Contains(c.Issuer, "{tenantid}")
 	s.Refuse(template && c.Keys == nil,

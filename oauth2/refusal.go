@@ -165,15 +165,15 @@ func (j *JWT) cause(err error) error {
 
 // settingsOfJWT are the settings of [JWTConfig] for those of jwt.Issuer.
 var settingsOfJWT = map[string]string{
-	"Types":                "Types and JWTConfig.Profile",
-	"Require":              "AllowMissing and JWTConfig.Profile",
-	"Algorithms":           "Algorithms",
-	"Leeway":               "Leeway",
+	"Checks.Types":         "Checks.Types and JWTConfig.Profile",
+	"Checks.Require":       "Checks.AllowMissing and JWTConfig.Profile",
+	"Checks.Algorithms":    "Checks.Algorithms",
+	"Checks.Leeway":        "Checks.Leeway",
 	"Issuer":               "Issuer",
 	"Audience":             "Audience" + ownNames,
 	"Profile":              "Profile",
 	"Format":               "UserClaim",
 	"AllowUnverifiedEmail": "AllowUnverifiedEmail",
-	"RequireValues":        "RequireValues",
-	"Tenants":              "Tenants",
+	"Shared.RequireValues": "Shared.RequireValues",
+	"Shared.Tenants":       "Shared.Tenants",
 }

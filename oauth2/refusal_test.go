@@ -146,10 +146,10 @@ func TestUnitARefusedJWTNamesTheSettingsOfJWTConfig(t *testing.T) {
 			`iss differs from ours only by a slash at its end, want "` + issuer.URL() + `"; see JWTConfig.Issuer`},
 		"another issuer": {mint(nil, m{"iss": marker}), `iss of the token is another one, want "` + issuer.URL() +
 			`"; see JWTConfig.Issuer`},
-		"typ JWT":          {mint(m{"typ": "JWT"}, nil), `typ is "JWT", want "at+jwt"; see JWTConfig.Types`},
-		"no client":        {mint(nil, m{"client_id": nil}), "client_id is missing; see JWTConfig.AllowMissing"},
+		"typ JWT":          {mint(m{"typ": "JWT"}, nil), `typ is "JWT", want "at+jwt"; see JWTConfig.Checks.Types`},
+		"no client":        {mint(nil, m{"client_id": nil}), "client_id is missing; see JWTConfig.Checks.AllowMissing"},
 		"expired":          {mint(nil, m{"exp": time.Now().Add(-time.Hour).Unix()}), "exp is past by 1h0m"},
-		"not yet":          {mint(nil, m{"nbf": time.Now().Add(time.Hour).Unix()}), "; see JWTConfig.Leeway"},
+		"not yet":          {mint(nil, m{"nbf": time.Now().Add(time.Hour).Unix()}), "; see JWTConfig.Checks.Leeway"},
 		"bound to nothing": {mint(nil, m{"cnf": "x"}), "the payload is refused: oauth2: cnf is no object"},
 		"no subject":       {mint(nil, m{"sub": nil}), "sub is missing or not an identifier"},
 		"alg none":         {mint(m{"alg": "none"}, nil), "alg of the header is not accepted, want one of"},

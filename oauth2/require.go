@@ -49,7 +49,7 @@ func RequireBearerTokenOf(profile jwt.Profile, issuer, resource string,
 		return nil, err
 	}
 	source.arguments = map[string]string{"Issuer": "issuer", "Audience": "resource", "Profile": "profile",
-		"Types": "profile", "Require": "profile"}
+		"Checks.Types": "profile", "Checks.Require": "profile"}
 	api, err := New(Config{Resource: resource, Sources: []Source{source}, User: SubjectUser,
 		AuthorizationServers: []string{issuer}, ScopesSupported: scopes, ChallengeScopes: scopes})
 	if err != nil {

@@ -74,7 +74,7 @@ func newService(ctx context.Context, b *backends) (*service, error) {
 		},
 		func() (err error) {
 			s.pairs, err = jwt.New(jwt.Config{Issuer: issuerURL, Keys: s.keys, Store: b.jwt, LoadUser: anyMember,
-				AccessTTL: time.Hour, Logger: quiet})
+				Lifetimes: jwt.Lifetimes{Access: time.Hour}, Logger: quiet})
 			return err
 		},
 		func() (err error) {

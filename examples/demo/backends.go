@@ -95,8 +95,8 @@ func (a *app) openPairs(ctx context.Context) (err error) {
 	a.pairs, err = jwt.New(jwt.Config{
 		Issuer: a.issuer + "/api/token", Audience: []string{a.issuer}, Keys: a.keyring, Store: a.stores.jwt,
 		LoadUser: a.users.load, Observer: a.observer,
-		Leeway:    a.leeway,
-		AccessTTL: a.accessTTL, RefreshTTL: max(a.accessTTL, 24*time.Hour), Limit: jwt.NoLimit,
+		Verify:    jwt.VerifySettings{Leeway: a.leeway},
+		Lifetimes: jwt.Lifetimes{Access: a.accessTTL, Refresh: max(a.accessTTL, 24*time.Hour)}, Limit: jwt.NoLimit,
 	})
 	return err
 }

@@ -77,7 +77,7 @@ func newHandler(ctx context.Context, origin string) (http.Handler, error) {
 		return nil, err
 	}
 	tokens, err := jwt.New(jwt.Config{Issuer: origin, Keys: keys, Store: jwt.NewMemoryStore(), LoadUser: loadUser,
-		Grace: 10 * time.Second}) // for two tabs that load at once
+		Lifetimes: jwt.Lifetimes{Grace: 10 * time.Second}}) // for two tabs that load at once
 	if err != nil {
 		return nil, err
 	}

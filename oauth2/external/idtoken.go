@@ -29,9 +29,10 @@ func newVerifier(clients []string, keys jwt.KeySource, issuers []string, change 
 	config := jwt.VerifierConfig{CacheSize: -1, MaxLength: maxToken}
 	for _, name := range issuers {
 		issuer := jwt.Issuer{
-			Issuer: name, Audience: clients, Keys: keys, Types: []string{"JWT", ""}, Leeway: leeway,
+			Issuer: name, Audience: clients, Keys: keys,
+			Checks: jwt.TokenChecks{Types: []string{"JWT", ""}, Leeway: leeway, Require: []string{"iat"}},
 			// What else a provider puts there is not ours to forbid. No machine of it is looked at.
-			Require: []string{"iat"}, AllowBoundTokens: true, MachinePrefix: "idp:",
+			AllowBoundTokens: true, MachinePrefix: "idp:",
 			Profile: jwt.Profile{ClientClaims: []string{}, Machines: []jwt.Mark{}}, // a login is a user's
 			User:    jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
 		}
@@ -46,7 +47,7 @@ func newVerifier(clients []string, keys jwt.KeySource, issuers []string, change 
 // bindKeys holds keys to the issuers that they name.
 func (rp *relyingParty) bindKeys(issuer *jwt.Issuer) {
 	issuer.Profile.KeyIssuers = rp.Quirks.KeyIssuers
-	issuer.AllowKeysWithoutIssuer = rp.Quirks.AllowKeysWithoutIssuer
+	issuer.Shared.AllowKeysWithoutIssuer = rp.Quirks.AllowKeysWithoutIssuer
 }
 
 // verify checks the ID token of a login (OpenID Connect Core §3.1.3.7).

@@ -67,7 +67,8 @@ func jwtIssuer(endpoint func(*jwt.Handlers) http.Handler) func(t *testing.T, f *
 			t.Fatal(err)
 		}
 		tokens, err := jwt.New(jwt.Config{Issuer: "https://app.example", Keys: keys, Store: jwt.NewMemoryStore(),
-			LoadUser: f.load, BeforeIssue: func(*http.Request, auth.User, *jwt.Options) error { return refusal }})
+			LoadUser: f.load, Issue: jwt.IssueSettings{
+				Before: func(*http.Request, auth.User, *jwt.Options) error { return refusal }}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -101,7 +101,7 @@ func (rp *relyingParty) signedUserInfo(ctx context.Context, a *answer, text stri
 		issuers = []string{unverifiedIssuer(a.tokens.id.Reveal())} // which was verified before
 	}
 	verifier, err := newVerifier(a.clients, rp.keys, issuers, func(i *jwt.Issuer) {
-		i.AllowNoExpiry, i.Require = true, nil // exp and iat do not belong there
+		i.Checks.AllowNoExpiry, i.Checks.Require = true, nil // exp and iat do not belong there
 	})
 	if err != nil {
 		return nil, err

@@ -53,9 +53,11 @@ func newVerifier(c Config) (*jwt.Verifier, error) {
 	}
 	return jwt.NewVerifier(jwt.VerifierConfig{Name: "oauth2", Issuers: []jwt.Issuer{{
 		Issuer: c.Issuer, Audience: audience, Keys: c.Keys, User: jwt.SubjectUser,
-		Algorithms: []jwt.Algorithm{jwt.RS256, jwt.RS384, jwt.RS512, jwt.PS256, jwt.PS384, jwt.PS512,
-			jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA},
-		Require:          []string{"client_id", "iat", "jti"},
+		Checks: jwt.TokenChecks{
+			Algorithms: []jwt.Algorithm{jwt.RS256, jwt.RS384, jwt.RS512, jwt.PS256, jwt.PS384, jwt.PS512,
+				jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA},
+			Require: []string{"client_id", "iat", "jti"},
+		},
 		AllowBoundTokens: true, // introspection tells of cnf, and oauth2.Resource refuses what it cannot prove
 	}}})
 }
