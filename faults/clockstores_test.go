@@ -82,7 +82,7 @@ func (c clocks) token(made time.Time) *knox.Record {
 // logins starts a login with JWTs at one time, refreshes it at both, and uses a refresh token twice.
 func (c clocks) logins(made, other time.Time) {
 	c.Helper()
-	family := &jwt.Family{ID: backend.NewID(), UserID: "alice", Created: made, LastUsed: made,
+	family := &jwt.Session{ID: backend.NewID(), UserID: "alice", Created: made, LastUsed: made,
 		ExpiresAt: made.Add(time.Hour), MaxExpiresAt: made.Add(24 * time.Hour)}
 	first := c.refreshToken(family, made)
 	if _, err := c.app.stores.jwt.Start(c.Context(), family, first, nil, 0, false); err != nil {
@@ -98,8 +98,8 @@ func (c clocks) logins(made, other time.Time) {
 	c.rotate("the newest token after it", third, made, c.refreshToken(family, made), jwt.Revoked)
 }
 
-func (c clocks) refreshToken(family *jwt.Family, made time.Time) *jwt.Refresh {
-	return &jwt.Refresh{Digest: digest(), FamilyID: family.ID, Issued: made, ExpiresAt: made.Add(time.Hour)}
+func (c clocks) refreshToken(family *jwt.Session, made time.Time) *jwt.Refresh {
+	return &jwt.Refresh{Digest: digest(), SessionID: family.ID, Issued: made, ExpiresAt: made.Add(time.Hour)}
 }
 
 // rotate uses a refresh token.

@@ -87,18 +87,18 @@ func TestAPasswordChangeVoidsWhatOthersIssuedThoughALoginStays(t *testing.T) {
 	})
 }
 
-// between is a store that calls a function once, before it starts a family.
+// between is a store that calls a function once, before it starts a session.
 type between struct {
 	jwt.Store
 	do func()
 }
 
-func (b *between) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int, evict bool) (
+func (b *between) Start(ctx context.Context, session *jwt.Session, first, adopted *jwt.Refresh, limit int, evict bool) (
 	jwt.Started, error) {
 	if b.do != nil {
 		b.do()
 	}
-	return b.Store.Start(ctx, family, first, adopted, limit, evict)
+	return b.Store.Start(ctx, session, first, adopted, limit, evict)
 }
 
 func TestATokenOfOthersThatIsVoidedWhileItIsAdoptedStartsNoLogin(t *testing.T) {

@@ -17,7 +17,7 @@ type digests struct {
 	jwt.Store
 	mu   sync.Mutex
 	seen []string
-	ids  []string // of families
+	ids  []string // of sessions
 }
 
 func (d *digests) note(digests ...string) {
@@ -26,17 +26,17 @@ func (d *digests) note(digests ...string) {
 	d.seen = append(d.seen, digests...)
 }
 
-func (d *digests) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
+func (d *digests) Start(ctx context.Context, session *jwt.Session, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
 	d.note(first.Digest)
 	if adopted != nil {
 		d.note(adopted.Digest)
 	}
-	d.ids = append(d.ids, family.ID)
-	return d.Store.Start(ctx, family, first, adopted, limit, evict)
+	d.ids = append(d.ids, session.ID)
+	return d.Store.Start(ctx, session, first, adopted, limit, evict)
 }
 
-func (d *digests) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {
+func (d *digests) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Session, error) {
 	d.note(digest)
 	return d.Store.Find(ctx, digest)
 }

@@ -108,23 +108,23 @@ func (t *Tokens) IssueSliding(ctx context.Context, userID string, options Option
 	return m.sliding()
 }
 
-// making is tokens that are being made for a family.
+// making is tokens that are being made for a session.
 type making struct {
 	t          *Tokens
 	key        *Key
 	now        time.Time
-	family     *Family
+	session    *Session
 	generation int64
 	id         string         // of the refresh or sliding token
 	kept       bool           // the token that was presented stays good
 	extra      map[string]any // claims of the application
 }
 
-// start starts a family. Its first token is of the kind given. adopted is as in
+// start starts a session. Its first token is of the kind given. adopted is as in
 // Store.Start. With adopted, an error may be a *refusal.
 func (t *Tokens) start(ctx context.Context, userID string, options Options, k kind, adopted *Refresh) (*making, error) {
 	now := backend.StoreTime(time.Now())
-	family, err := t.family(userID, now, options, k)
+	session, err := t.newSession(userID, now, options, k)
 	if err != nil {
 		return nil, err
 	}
@@ -140,13 +140,13 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	if err := backend.CheckUserID(user.UserID()); err != nil {
 		return nil, fmt.Errorf("jwt: %w", err)
 	}
-	family.UserID, family.Stamp = user.UserID(), stampOf(family.ID, user)
-	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(family.Stamp,
-		stampOf(family.ID, options.proved)) {
-		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "jwt", family.UserID)
+	session.UserID, session.Stamp = user.UserID(), stampOf(session.ID, user)
+	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(session.Stamp,
+		stampOf(session.ID, options.proved)) {
+		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "jwt", session.UserID)
 		return nil, errUserChanged
 	}
-	m, err := t.make(ctx, family, user, now)
+	m, err := t.make(ctx, session, user, now)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 		first = m.keep(options.kept, adopted)
 		adopted = first
 	}
-	started, err := t.startFamily(ctx, family, first, adopted)
+	started, err := t.startSession(ctx, session, first, adopted)
 	if err != nil {
 		return nil, err
 	}
@@ -166,20 +166,20 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 		return nil, errAdoptedMeanwhile
 	}
 	for _, id := range started.Evicted {
-		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: family.UserID, CredentialID: id})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: session.UserID, CredentialID: id})
 	}
 	if started.Seen {
-		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: session.UserID, CredentialID: session.ID})
 		return nil, errSeen
 	}
 	m.generation = started.Generation
-	t.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: family.UserID, CredentialID: family.ID})
+	t.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: session.UserID, CredentialID: session.ID})
 	return m, nil
 }
 
-// family makes the family of a user that options ask for, without the stamp.
-func (t *Tokens) family(userID string, now time.Time, options Options, k kind) (*Family, error) {
-	f := &Family{
+// session makes the session of a user that options ask for, without the stamp.
+func (t *Tokens) newSession(userID string, now time.Time, options Options, k kind) (*Session, error) {
+	f := &Session{
 		ID: backend.NewIDOf(userID), UserID: userID, ClientID: options.ClientID,
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 ||
 			options.ClientID != "",
@@ -250,7 +250,7 @@ func (t *Tokens) checkClaims(claims map[string]any) error {
 
 // make gets ready what making tokens can fail of, so that nothing is used up
 // for tokens that cannot be made.
-func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now time.Time) (*making, error) {
+func (t *Tokens) make(ctx context.Context, session *Session, user auth.User, now time.Time) (*making, error) {
 	keys, err := t.config.Keys.Current(ctx, now)
 	if err != nil {
 		return nil, backend.Outage(err)
@@ -259,15 +259,15 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 	if key == nil {
 		return nil, errors.New("jwt: there is no key that signs")
 	}
-	m := &making{t: t, key: key, now: now, family: family, id: backend.NewID(), extra: map[string]any{}}
-	if err := m.addStored(family.Claims); err != nil {
+	m := &making{t: t, key: key, now: now, session: session, id: backend.NewID(), extra: map[string]any{}}
+	if err := m.addStored(session.Claims); err != nil {
 		return nil, err
 	}
 	added, err := m.addNow(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	if len(family.Claims)+added > longClaims {
+	if len(session.Claims)+added > longClaims {
 		// Whether they fit is known when they are signed. A sliding token has
 		// all that an access token has, and says a little more.
 		if _, err := m.sliding(); err != nil {
@@ -322,19 +322,19 @@ func digestOf(userID, id string) string {
 
 // refresh is the refresh or sliding token as a store keeps it.
 func (m *making) refresh(k kind) *Refresh {
-	return &Refresh{Digest: digestOf(m.family.UserID, m.id), FamilyID: m.family.ID, Issued: m.now,
-		ExpiresAt: m.family.ExpiresAt}
+	return &Refresh{Digest: digestOf(m.session.UserID, m.id), SessionID: m.session.ID, Issued: m.now,
+		ExpiresAt: m.session.ExpiresAt}
 }
 
 // common are the claims that tokens of all kinds have.
 func (m *making) common(k kind, id string, expires time.Time) map[string]any {
 	c := m.t.config
 	claims := map[string]any{"iat": m.now.Unix(), "exp": expires.Unix(), c.Compat.Format.IDClaim: id,
-		"sid": m.family.ID, "gen": m.generation}
-	claims[c.Compat.Format.UserClaim] = m.family.UserID
+		"sid": m.session.ID, "gen": m.generation}
+	claims[c.Compat.Format.UserClaim] = m.session.UserID
 	if c.Compat.Format.NumericUser {
-		if n, err := strconv.ParseInt(m.family.UserID, 10, 64); err == nil && strconv.FormatInt(n,
-			10) == m.family.UserID {
+		if n, err := strconv.ParseInt(m.session.UserID, 10, 64); err == nil && strconv.FormatInt(n,
+			10) == m.session.UserID {
 			claims[c.Compat.Format.UserClaim] = n
 		}
 	}
@@ -359,7 +359,7 @@ func (m *making) describe(claims map[string]any) {
 	for name, value := range m.extra {
 		claims[name] = value
 	}
-	f := m.family
+	f := m.session
 	if f.Stamp != "" {
 		claims["stamp"] = f.Stamp
 	}
@@ -397,12 +397,12 @@ func (m *making) sign(k kind, claims map[string]any) (auth.Secret, error) {
 
 // refreshToken signs the refresh token.
 func (m *making) refreshToken() (auth.Secret, error) {
-	return m.sign(refreshKind, m.common(refreshKind, m.id, m.family.ExpiresAt))
+	return m.sign(refreshKind, m.common(refreshKind, m.id, m.session.ExpiresAt))
 }
 
 // access signs an access token, which lives no longer than the refresh token.
 func (m *making) access() (auth.Secret, time.Time, error) {
-	expires := wholeSecond(backend.Earlier(m.now.Add(m.t.config.Lifetimes.Access), m.family.ExpiresAt))
+	expires := wholeSecond(backend.Earlier(m.now.Add(m.t.config.Lifetimes.Access), m.session.ExpiresAt))
 	claims := m.common(accessKind, backend.NewID(), expires)
 	m.describe(claims)
 	token, err := m.sign(accessKind, claims)
@@ -426,17 +426,17 @@ func (m *making) pairWith(refresh auth.Secret) (*Pair, error) {
 		return nil, err
 	}
 	return &Pair{Access: access, Refresh: refresh, AccessExpires: expires,
-		RefreshExpires: wholeSecond(m.family.ExpiresAt), SessionID: m.family.ID}, nil
+		RefreshExpires: wholeSecond(m.session.ExpiresAt), SessionID: m.session.ID}, nil
 }
 
 func (m *making) sliding() (*Sliding, error) {
-	claims := m.common(slidingKind, m.id, m.family.ExpiresAt)
+	claims := m.common(slidingKind, m.id, m.session.ExpiresAt)
 	m.describe(claims)
-	claims[m.t.config.Compat.Format.RefreshExpClaim] = m.family.MaxExpiresAt.Unix()
+	claims[m.t.config.Compat.Format.RefreshExpClaim] = m.session.MaxExpiresAt.Unix()
 	token, err := m.sign(slidingKind, claims)
 	if err != nil {
 		return nil, err
 	}
-	return &Sliding{Token: token, Expires: wholeSecond(m.family.ExpiresAt),
-		SessionEnds: wholeSecond(m.family.MaxExpiresAt), SessionID: m.family.ID}, nil
+	return &Sliding{Token: token, Expires: wholeSecond(m.session.ExpiresAt),
+		SessionEnds: wholeSecond(m.session.MaxExpiresAt), SessionID: m.session.ID}, nil
 }

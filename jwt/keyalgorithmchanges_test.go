@@ -23,12 +23,12 @@ type beforeLimit struct {
 	do func()
 }
 
-func (b *beforeLimit) Limit(ctx context.Context, id string, ends time.Time) (bool, error) {
+func (b *beforeLimit) SetEnd(ctx context.Context, id string, ends time.Time) (bool, error) {
 	if do := b.do; do != nil {
 		b.do = nil
 		do()
 	}
-	return b.KeyStore.Limit(ctx, id, ends)
+	return b.KeyStore.SetEnd(ctx, id, ends)
 }
 
 func TestUnitKeysWhoseAlgorithmIsTakenOutOrAdded(t *testing.T) {
@@ -71,7 +71,7 @@ func TestUnitKeysWhoseAlgorithmIsTakenOutOrAdded(t *testing.T) {
 				ring := newRing(t, store, of(jwt.ES256, jwt.EdDSA))
 				before := signersOf(t, ring, time.Now())
 				newRing(t, store, of(jwt.ES256))
-				if err := ring.Tend(t.Context(), time.Now()); err != nil {
+				if err := ring.Maintain(t.Context(), time.Now()); err != nil {
 					t.Fatal(err)
 				}
 				if got := signersOf(t, ring, time.Now()); got[jwt.EdDSA] != before[jwt.EdDSA] {
@@ -124,7 +124,7 @@ func TestUnitKeysWhoseAlgorithmIsTakenOutOrAdded(t *testing.T) {
 				store := jwt.NewMemoryKeyStore()
 				before := signersOf(t, newRing(t, store, of(jwt.ES256, jwt.EdDSA)), time.Now())
 				time.Sleep(70 * day) // of the 90 of Rotate, and twice Keep is 62
-				if err := newRing(t, store, of(jwt.ES256)).Tend(t.Context(), time.Now()); err != nil {
+				if err := newRing(t, store, of(jwt.ES256)).Maintain(t.Context(), time.Now()); err != nil {
 					t.Fatal(err)
 				}
 				records, err := store.Keys(t.Context())
@@ -189,7 +189,7 @@ func TestUnitKeysWhoseAlgorithmIsTakenOutOrAdded(t *testing.T) {
 			if err := ring.Retire(t.Context(), stolen, now.Add(time.Second)); err != nil {
 				t.Fatal(err)
 			}
-			if err := ring.Tend(t.Context(), now.Add(2*time.Second)); err != nil {
+			if err := ring.Maintain(t.Context(), now.Add(2*time.Second)); err != nil {
 				t.Fatal(err)
 			}
 			if got := signersOf(t, ring, now.Add(3*time.Second)); got[jwt.ES256] == "" {

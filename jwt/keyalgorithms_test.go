@@ -188,7 +188,7 @@ func TestUnitKeyringOfSeveralAlgorithms(t *testing.T) {
 			ring := newRing(t, store, of(jwt.ES256, jwt.EdDSA))
 			first := signersOf(t, ring, time.Now())
 			tend := func(after time.Duration) map[jwt.Algorithm]string {
-				if err := ring.Tend(t.Context(), start.Add(after)); err != nil {
+				if err := ring.Maintain(t.Context(), start.Add(after)); err != nil {
 					t.Fatal(err)
 				}
 				return signersOf(t, ring, start.Add(after+day))

@@ -29,7 +29,7 @@ const maxChanges = 5
 // that is retired without Config.Generate. One of them with signs earlier than
 // now signs nothing once its end is written down, whatever Config.Algorithms becomes.
 //
-// Tend removes a key that has been dead for Config.Keep, and Add does not know it any more then. So a program that
+// Maintain removes a key that has been dead for Config.Keep, and Add does not know it any more then. So a program that
 // adds a key of a file at each start must not have a stolen one in that file.
 //
 // It is an error if the key cannot sign, if there is one with its identifier, or
@@ -72,14 +72,14 @@ func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool
 	if signs.Before(onlyVerifies) || signs.Before(now) && !k.signsBy(key.algorithm) {
 		signs = onlyVerifies
 	}
-	record.Created, record.Signs = backend.StoreTime(now), backend.StoreTime(signs)
+	record.Created, record.SignsFrom = backend.StoreTime(now), backend.StoreTime(signs)
 	added, err := k.config.Store.Add(ctx, record, last)
 	if err != nil {
 		return false, fmt.Errorf("jwt: key store: %w", err)
 	}
 	if added {
 		k.config.Logger.InfoContext(ctx, "jwt: new key", "kid", key.id, "algorithm", string(key.algorithm),
-			"signs", record.Signs)
+			"signs", record.SignsFrom)
 	}
 	if err := k.load(ctx, now); err != nil {
 		return added, err
@@ -146,7 +146,7 @@ func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 	return k.promote(ctx, record, now)
 }
 
-// promote moves Signs of a key that is not dead. Others that are dead because
+// promote moves SignsFrom of a key that is not dead. Others that are dead because
 // this one took over must stay so: it is written down first. k.busy is held.
 func (k *Keyring) promote(ctx context.Context, record *KeyRecord, now time.Time) error {
 	for i, info := range k.infos(now) {
@@ -162,7 +162,7 @@ func (k *Keyring) promote(ctx context.Context, record *KeyRecord, now time.Time)
 // limit writes down when a key ended that is dead by the schedule, so that it stays dead for an
 // instance with a longer Config.Keep. k.busy is held.
 func (k *Keyring) limit(ctx context.Context, info KeyInfo) error {
-	if _, err := k.config.Store.Limit(ctx, info.ID, info.ExpiresAt); err != nil {
+	if _, err := k.config.Store.SetEnd(ctx, info.ID, info.ExpiresAt); err != nil {
 		return fmt.Errorf("jwt: key store: %w", err)
 	}
 	return nil
@@ -213,7 +213,7 @@ func (k *Keyring) retireOnce(ctx context.Context, id string, now time.Time) (sto
 	}
 	// One that is published only leaves the end of the list, too: by that
 	// Store.Add knows which one comes first.
-	return stolen, k.change(ctx, record, backend.Earlier(info.Signs, now), now, now)
+	return stolen, k.change(ctx, record, backend.Earlier(info.SignsFrom, now), now, now)
 }
 
 // find loads the keys and describes one of them. k.busy is held.

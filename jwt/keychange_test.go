@@ -94,19 +94,19 @@ func TestUnitAKeyThatIsRetiredElsewhereAtTheSameTimeStaysDead(t *testing.T) {
 			t.Errorf("%q signs, want a new key", got)
 		}
 	})
-	t.Run("Tend of another instance makes a new key in its place", func(t *testing.T) {
+	t.Run("Maintain of another instance makes a new key in its place", func(t *testing.T) {
 		store := jwt.NewMemoryKeyStore()
 		hooked := &beforeChange{KeyStore: store}
 		tends := newRing(t, hooked, nil)
 		retires := newRing(t, store, func(c *jwt.KeyringConfig) { c.Generate = false })
 		first, next := twoKeys(t, tends, now)
 		// by one that died before it promoted the next one
-		if _, err := store.Limit(t.Context(), first, now); err != nil {
+		if _, err := store.SetEnd(t.Context(), first, now); err != nil {
 			t.Fatal(err)
 		}
 		later := now.Add(time.Second)
 		hooked.do = func() { retireNow(t, retires, next, later) }
-		if err := tends.Tend(t.Context(), later); err != nil {
+		if err := tends.Maintain(t.Context(), later); err != nil {
 			t.Error(err)
 		}
 		wantDead(t, retires, next, later)
@@ -162,8 +162,8 @@ func TestUnitNoOrderOfChangesRevivesAKey(t *testing.T) {
 			func(r *jwt.Keyring) error { return r.Retire(t.Context(), next, now) },
 			func(r *jwt.Keyring) error { _ = r.Promote(t.Context(), next, now); return nil },
 			func(r *jwt.Keyring) error { _ = r.Promote(t.Context(), first, now); return nil },
-			func(r *jwt.Keyring) error { return r.Tend(t.Context(), now) },
-			func(r *jwt.Keyring) error { return r.Tend(t.Context(), now.Add(time.Millisecond)) },
+			func(r *jwt.Keyring) error { return r.Maintain(t.Context(), now) },
+			func(r *jwt.Keyring) error { return r.Maintain(t.Context(), now.Add(time.Millisecond)) },
 		} {
 			group.Go(func() {
 				if err := act(rings[i%len(rings)]); err != nil {
@@ -177,7 +177,7 @@ func TestUnitNoOrderOfChangesRevivesAKey(t *testing.T) {
 			wantDead(t, ring, first, later)
 			wantDead(t, ring, next, later)
 		}
-		if err := rings[0].Tend(t.Context(), later); err != nil {
+		if err := rings[0].Maintain(t.Context(), later); err != nil {
 			t.Error(err)
 		}
 		if got, _ := at(t, rings[0], later); got == "" {

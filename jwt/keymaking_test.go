@@ -11,7 +11,7 @@ import (
 func TestUnitMakingAKeyHoldsNoRequestUp(t *testing.T) {
 	for sentence, act := range map[string]func(ctx context.Context, ring *jwt.Keyring, id string, now time.Time) error{
 		"on schedule": func(ctx context.Context, ring *jwt.Keyring, _ string, now time.Time) error {
-			return ring.Tend(ctx, now)
+			return ring.Maintain(ctx, now)
 		},
 		"after a theft": func(ctx context.Context, ring *jwt.Keyring, id string, now time.Time) error {
 			return ring.Retire(ctx, id, now)

@@ -12,7 +12,7 @@ import (
 // may end with them.
 type MemoryKeyStore struct {
 	mu      sync.Mutex
-	records []*KeyRecord // in order of Signs, then of ID
+	records []*KeyRecord // in order of SignsFrom, then of ID
 }
 
 var _ KeyStore = (*MemoryKeyStore)(nil)
@@ -62,19 +62,19 @@ func (s *MemoryKeyStore) Change(ctx context.Context, before *KeyRecord, signs, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := s.index(before.ID)
-	if i < 0 || !s.records[i].Signs.Equal(before.Signs) || !s.records[i].ExpiresAt.Equal(before.ExpiresAt) {
+	if i < 0 || !s.records[i].SignsFrom.Equal(before.SignsFrom) || !s.records[i].ExpiresAt.Equal(before.ExpiresAt) {
 		return false, nil
 	}
 	changed := *s.records[i]
-	changed.Signs, changed.ExpiresAt = signs, ends
+	changed.SignsFrom, changed.ExpiresAt = signs, ends
 	s.records = slices.Clone(s.records)
 	s.records[i] = &changed
 	s.sort()
 	return true, nil
 }
 
-// Limit implements [KeyStore].
-func (s *MemoryKeyStore) Limit(ctx context.Context, id string, ends time.Time) (bool, error) {
+// SetEnd implements [KeyStore].
+func (s *MemoryKeyStore) SetEnd(ctx context.Context, id string, ends time.Time) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -112,6 +112,6 @@ func (s *MemoryKeyStore) index(id string) int {
 
 func (s *MemoryKeyStore) sort() {
 	slices.SortFunc(s.records, func(a, b *KeyRecord) int {
-		return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.SignsFrom.Compare(b.SignsFrom), cmp.Compare(a.ID, b.ID))
 	})
 }

@@ -35,7 +35,7 @@ type KeyringConfig struct {
 	// published for Publish, which signs what asks for its algorithm before, too.
 	//
 	// The key of one that is taken out verifies for Keep from then on: the first instance
-	// without the algorithm writes down when it ends, at its start or in Tend. If that was
+	// without the algorithm writes down when it ends, at its start or in Maintain. If that was
 	// a mistake, give all instances the algorithm again: with Generate the next key is made
 	// at once, and without it call Rotate, since the end stays. Symmetric keys are never
 	// published: only instances that share the store can check their tokens.
@@ -75,7 +75,7 @@ func (KeyringConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.KeyringC
 // before it signs, and verifies until the last token that it signed has expired.
 // Instances share one by its store. It is safe for concurrent use.
 //
-// Of each algorithm, the key that signs is the one with the latest Signs that has
+// Of each algorithm, the key that signs is the one with the latest SignsFrom that has
 // come, and that is trusted. [Keyring.Run] looks for changes every Config.Reload, and makes new
 // keys on schedule. Without it a request looks for changes every Config.Reload,
 // and nothing is made.
@@ -112,7 +112,7 @@ type KeyInfo struct {
 	Algorithm Algorithm
 	State     KeyState
 	Created   time.Time
-	Signs     time.Time // from when it signs
+	SignsFrom time.Time // from when it signs
 	ExpiresAt time.Time // when it is trusted no more, zero is not decided
 }
 

@@ -126,7 +126,7 @@ func TestInstancesShareOneSchedule(t *testing.T) {
 	due := now.Add(89*day + time.Minute)
 	for _, ring := range rings {
 		group.Go(func() {
-			if err := ring.Tend(context.Background(), due); err != nil {
+			if err := ring.Maintain(context.Background(), due); err != nil {
 				t.Error(err)
 			}
 		})
@@ -404,7 +404,7 @@ func TestTheScheduleHoldsWhateverIsDone(t *testing.T) {
 			action := []string{"", "tend", "tend", "tend", "rotate", "promote", "retire", "add"}[random.IntN(8)]
 			switch action {
 			case "tend":
-				err = ring.Tend(t.Context(), now)
+				err = ring.Maintain(t.Context(), now)
 			case "rotate":
 				err = ring.Rotate(t.Context(), now)
 			case "promote":
@@ -484,7 +484,7 @@ func TestATokenOfAPredecessorStaysGoodWhileItLives(t *testing.T) {
 	first, _ := at(t, ring, now)
 	old := signing(t, jwt.RS256).WithID("the old service's")
 	later := now.Add(100 * day)
-	if err := ring.Tend(t.Context(), later.Add(-day-time.Minute)); err != nil {
+	if err := ring.Maintain(t.Context(), later.Add(-day-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	second, _ := at(t, ring, later)
@@ -515,7 +515,7 @@ func TestAKeyIsReplacedThoughItsOwnerSlept(t *testing.T) {
 	now := time.Now()
 	first, _ := at(t, ring, now)
 	late := now.Add(200 * day) // 110 days after it was to stop
-	if err := ring.Tend(t.Context(), late); err != nil {
+	if err := ring.Maintain(t.Context(), late); err != nil {
 		t.Fatal(err)
 	}
 	if signing, all := at(t, ring, late.Add(day-time.Second)); signing != first || len(all) != 2 {
@@ -525,7 +525,7 @@ func TestAKeyIsReplacedThoughItsOwnerSlept(t *testing.T) {
 		t.Errorf("%s of %v", signing, all)
 	}
 	by := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) { c.Rotate = -1 })
-	if err := by.Tend(t.Context(), late); err != nil {
+	if err := by.Maintain(t.Context(), late); err != nil {
 		t.Fatal(err)
 	}
 	if _, all := at(t, by, late); len(all) != 1 {
@@ -540,7 +540,7 @@ func TestAKeyForLaterTakesThePlaceOfTheScheduledOne(t *testing.T) {
 	if err := ring.Add(t.Context(), own, now.Add(95*day), now); err != nil {
 		t.Fatal(err)
 	}
-	if err := ring.Tend(t.Context(), now.Add(90*day)); err != nil {
+	if err := ring.Maintain(t.Context(), now.Add(90*day)); err != nil {
 		t.Fatal(err)
 	}
 	if signing, all := at(t, ring, now.Add(95*day)); signing != own.ID() || len(all) != 2 {
@@ -608,11 +608,11 @@ func TestOfInstancesThatActAtOnceOneMakesTheNextKey(t *testing.T) {
 		raced := false
 		store.do = func() {
 			raced = true
-			if err := two.Tend(t.Context(), due); err != nil {
+			if err := two.Maintain(t.Context(), due); err != nil {
 				t.Error(err)
 			}
 		}
-		if err := one.Tend(t.Context(), due); err != nil || !raced {
+		if err := one.Maintain(t.Context(), due); err != nil || !raced {
 			t.Error(err, raced)
 		}
 		infos, err := one.List(t.Context(), due)
@@ -669,7 +669,7 @@ func TestARetirementThatWasCutOffIsFinishedLater(t *testing.T) {
 			t.Errorf("a stolen key is trusted: %s of %v", signing, all)
 		}
 		store.fails.Store(0)
-		if err := ring.Tend(t.Context(), now.Add(time.Minute)); err != nil {
+		if err := ring.Maintain(t.Context(), now.Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if signing, all := at(t, ring, now.Add(time.Minute)); signing == "" || signing == first || len(all) != 1 {
@@ -787,7 +787,7 @@ func TestAKeyThatDoesNotOpenHidesNothingElse(t *testing.T) {
 	if !strings.Contains(log.String(), all[1]) {
 		t.Errorf("nobody is told: %s", &log)
 	}
-	if err := behind.Tend(t.Context(), now.Add(2*day)); err != nil {
+	if err := behind.Maintain(t.Context(), now.Add(2*day)); err != nil {
 		t.Fatal(err)
 	}
 	if records, _ := store.Keys(t.Context()); len(records) != 2 {

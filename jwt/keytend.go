@@ -10,10 +10,10 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Tend does what is due at now: it makes the next keys, with Config.Generate, writes down when keys
+// Maintain does what is due at now: it makes the next keys, with Config.Generate, writes down when keys
 // of algorithms that are not in Config.Algorithms end, and removes keys that have been dead for
 // Config.Keep. [Keyring.Run] calls it.
-func (k *Keyring) Tend(ctx context.Context, now time.Time) error {
+func (k *Keyring) Maintain(ctx context.Context, now time.Time) error {
 	if err := k.tidy(ctx, now); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (k *Keyring) settle(ctx context.Context, now time.Time) error {
 		if ends.IsZero() {
 			continue
 		}
-		did, err := k.config.Store.Limit(ctx, info.ID, ends)
+		did, err := k.config.Store.SetEnd(ctx, info.ID, ends)
 		if err != nil {
 			return fmt.Errorf("jwt: key store: %w", err)
 		}
@@ -105,7 +105,7 @@ func (k *Keyring) endOf(info KeyInfo, infos []KeyInfo, now time.Time) time.Time 
 	case info.State == KeySigning: // until one of the first algorithm does
 		for _, next := range infos {
 			if next.State == KeyPublished && next.Algorithm == k.config.Algorithms[0] {
-				return backend.StoreTime(next.Signs.Add(k.config.Keep))
+				return backend.StoreTime(next.SignsFrom.Add(k.config.Keep))
 			}
 		}
 	}
@@ -166,7 +166,7 @@ func (k *Keyring) nextKey(algorithm Algorithm, now time.Time) need {
 			return need{}
 		case info.State == KeySigning:
 			if k.config.Rotate > 0 {
-				signs = info.Signs.Add(k.config.Rotate)
+				signs = info.SignsFrom.Add(k.config.Rotate)
 			}
 			if !info.ExpiresAt.IsZero() {
 				signs = backend.Earlier(signs, info.ExpiresAt.Add(-k.config.Keep))
@@ -247,7 +247,7 @@ func (k *Keyring) meetOnce(ctx context.Context, algorithm Algorithm, now time.Ti
 	return err
 }
 
-// Run calls Tend every Config.Reload, until ctx ends, and returns its error. Any
+// Run calls Maintain every Config.Reload, until ctx ends, and returns its error. Any
 // number of instances may: of a key that is due, one makes it. While Run runs,
 // requests do not wait for the store, but for a token that names an unknown key.
 func (k *Keyring) Run(ctx context.Context) error {
@@ -256,8 +256,8 @@ func (k *Keyring) Run(ctx context.Context) error {
 	ticker := time.NewTicker(k.config.Reload)
 	defer ticker.Stop()
 	for {
-		if err := k.Tend(ctx, backend.StoreTime(time.Now())); err != nil && ctx.Err() == nil {
-			k.config.Logger.ErrorContext(ctx, "jwt: cannot tend the keys", "error", err)
+		if err := k.Maintain(ctx, backend.StoreTime(time.Now())); err != nil && ctx.Err() == nil {
+			k.config.Logger.ErrorContext(ctx, "jwt: cannot maintain the keys", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -17,18 +17,18 @@ var ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "login_limit"
 	Detail: "Maximum amount of logins allowed per user exceeded.",
 	Cause:  errors.New("the user has as many logins as jwt Config.Limit allows")}
 
-// startFamily adds a family to the store. Logins from before the user's AuthStamp changed can
+// startSession adds a session to the store. Logins from before the user's AuthStamp changed can
 // no longer be used, so they are ended before one more is refused for them. With EvictOldest
 // they are the oldest ones anyway.
-func (t *Tokens) startFamily(ctx context.Context, family *Family, first, adopted *Refresh) (Started, error) {
+func (t *Tokens) startSession(ctx context.Context, session *Session, first, adopted *Refresh) (Started, error) {
 	limit, evict := t.config.Limit, t.config.EvictOldest
-	started, err := t.config.Store.Start(ctx, family, first, adopted, limit, evict)
+	started, err := t.config.Store.Start(ctx, session, first, adopted, limit, evict)
 	if err == nil && started.OverLimit {
-		ended, fault := t.endVoid(ctx, family.UserID, family.Created)
+		ended, fault := t.endVoid(ctx, session.UserID, session.Created)
 		if fault != nil || !ended {
 			return started, fault
 		}
-		started, err = t.config.Store.Start(ctx, family, first, adopted, limit, evict)
+		started, err = t.config.Store.Start(ctx, session, first, adopted, limit, evict)
 	}
 	if err != nil {
 		return Started{}, backend.Outage(err)
@@ -50,18 +50,18 @@ func (t *Tokens) endVoid(ctx context.Context, userID string, now time.Time) (end
 	if err != nil {
 		return false, err
 	}
-	good := func(f *Family) bool { return backend.SameStamp(f.Stamp, stampOf(f.ID, user)) }
+	good := func(f *Session) bool { return backend.SameStamp(f.Stamp, stampOf(f.ID, user)) }
 	var newest time.Time
-	for _, family := range all {
-		if family.Created.After(newest) && good(family) {
-			newest = family.Created
+	for _, session := range all {
+		if session.Created.After(newest) && good(session) {
+			newest = session.Created
 		}
 	}
-	for _, family := range all {
-		if good(family) || !newest.IsZero() && !family.Created.Before(newest) {
+	for _, session := range all {
+		if good(session) || !newest.IsZero() && !session.Created.Before(newest) {
 			continue
 		}
-		if _, err := t.Revoke(ctx, userID, family.ID); err != nil {
+		if _, err := t.Revoke(ctx, userID, session.ID); err != nil {
 			return ended, err
 		}
 		ended = true
@@ -70,7 +70,7 @@ func (t *Tokens) endVoid(ctx context.Context, userID string, now time.Time) (end
 }
 
 // listAll returns all live logins of a user.
-func (t *Tokens) listAll(ctx context.Context, userID string, now time.Time) (all []*Family, err error) {
+func (t *Tokens) listAll(ctx context.Context, userID string, now time.Time) (all []*Session, err error) {
 	for after := ""; ; {
 		page, err := t.config.Store.List(ctx, userID, after, voidPage, now)
 		if err != nil {

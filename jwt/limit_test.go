@@ -44,7 +44,7 @@ func TestUnitLoginsThatAStampEndedDoNotCountAgainstTheLimit(t *testing.T) {
 // unlisted is a store that cannot list.
 type unlisted struct{ jwt.Store }
 
-func (unlisted) List(context.Context, string, string, int, time.Time) ([]*jwt.Family, error) {
+func (unlisted) List(context.Context, string, string, int, time.Time) ([]*jwt.Session, error) {
 	return nil, errDown
 }
 

@@ -46,7 +46,7 @@ func (t *Tokens) logout(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	record, family, err := t.config.Store.Find(ctx, digestOf(presented.subject, presented.id))
+	record, session, err := t.config.Store.Find(ctx, digestOf(presented.subject, presented.id))
 	switch {
 	case err != nil:
 		return backend.Outage(err)
@@ -54,43 +54,43 @@ func (t *Tokens) logout(ctx context.Context, token string) error {
 		return t.refuseForeign(ctx, presented, now)
 	case record == nil:
 		return errUnknown
-	case family.UserID != presented.subject:
+	case session.UserID != presented.subject:
 		return errNotTheirs
 	}
-	ended, err := t.config.Store.End(ctx, family.UserID, family.ID, now)
+	ended, err := t.config.Store.Revoke(ctx, session.UserID, session.ID, now)
 	switch {
 	case err != nil:
 		return backend.Outage(err)
 	case !ended:
 		return errEnded
 	case !record.Rotated.IsZero():
-		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: session.UserID, CredentialID: session.ID})
 		return errReused
 	}
-	t.events.Send(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
+	t.events.Send(ctx, auth.Event{Kind: auth.EventLogout, UserID: session.UserID, CredentialID: session.ID})
 	return nil
 }
 
 // refuseForeign uses up a refresh or sliding token that something else made: it is adopted
-// by a family that ends at once.
+// by a session that ends at once.
 func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.Time) error {
-	family, err := t.family(presented.subject, now, Options{}, refreshKind)
+	session, err := t.newSession(presented.subject, now, Options{}, refreshKind)
 	if err != nil {
 		return err
 	}
-	family.RevokedAt = now
-	first := &Refresh{Digest: digestOf(family.UserID, backend.NewID()), FamilyID: family.ID, Issued: now,
-		ExpiresAt: family.ExpiresAt}
+	session.RevokedAt = now
+	first := &Refresh{Digest: digestOf(session.UserID, backend.NewID()), SessionID: session.ID, Issued: now,
+		ExpiresAt: session.ExpiresAt}
 	adopted := &Refresh{Digest: digestOf(presented.subject, presented.id), Issued: presented.issued,
 		ExpiresAt: presented.expires}
-	started, err := t.config.Store.Start(ctx, family, first, adopted, 0, false)
+	started, err := t.config.Store.Start(ctx, session, first, adopted, 0, false)
 	switch {
 	case err != nil:
 		return backend.Outage(err)
 	case started.Seen:
 		return errSeen
 	}
-	t.events.Send(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
+	t.events.Send(ctx, auth.Event{Kind: auth.EventLogout, UserID: session.UserID, CredentialID: session.ID})
 	return nil
 }
 
@@ -98,7 +98,7 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 // cursor of the next page, or "". They must not be changed. A page that cannot be meant
 // is ErrMalformed.
 func (t *Tokens) List(ctx context.Context, userID string,
-	page backend.Page) (families []*Family, next string, err error) {
+	page backend.Page) (sessions []*Session, next string, err error) {
 	if page, err = page.Checked(); err != nil {
 		return nil, "", err
 	}
@@ -106,13 +106,13 @@ func (t *Tokens) List(ctx context.Context, userID string,
 		return nil, "", nil
 	}
 	now := backend.StoreTime(time.Now())
-	families, next, err = backend.ReadPage(page, func(after string, limit int) ([]*Family, error) {
+	sessions, next, err = backend.ReadPage(page, func(after string, limit int) ([]*Session, error) {
 		return t.config.Store.List(ctx, userID, after, limit, now)
-	}, func(f *Family) string { return f.ID }, func(*Family) bool { return true })
+	}, func(f *Session) string { return f.ID }, func(*Session) bool { return true })
 	if err != nil {
 		return nil, "", backend.Outage(err)
 	}
-	return families, next, nil
+	return sessions, next, nil
 }
 
 // Revoke ends a login of a user, and reports whether there was one. The store is not asked
@@ -121,7 +121,7 @@ func (t *Tokens) Revoke(ctx context.Context, userID, sessionID string) (bool, er
 	if !backend.ValidUserID(userID) || !backend.ValidID(sessionID) {
 		return false, nil
 	}
-	found, err := t.config.Store.End(ctx, userID, sessionID, backend.StoreTime(time.Now()))
+	found, err := t.config.Store.Revoke(ctx, userID, sessionID, backend.StoreTime(time.Now()))
 	if err != nil {
 		return false, backend.Outage(err)
 	}
@@ -157,7 +157,7 @@ func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 	if err := backend.CheckUserID(userID); err != nil {
 		return 0, fmt.Errorf("jwt: %w", err)
 	}
-	ids, err := t.config.Store.EndAll(ctx, userID, kept, stamp, backend.StoreTime(time.Now()))
+	ids, err := t.config.Store.RevokeAll(ctx, userID, kept, stamp, backend.StoreTime(time.Now()))
 	if err != nil {
 		return 0, backend.Outage(err)
 	}

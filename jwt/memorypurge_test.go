@@ -10,15 +10,15 @@ import (
 
 func TestUnitMemoryPurge(t *testing.T) {
 	noon := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
-	refresh := func(family, digest string, expires time.Time) *jwt.Refresh {
-		return &jwt.Refresh{Digest: digest, FamilyID: family, Issued: noon, ExpiresAt: expires}
+	refresh := func(session, digest string, expires time.Time) *jwt.Refresh {
+		return &jwt.Refresh{Digest: digest, SessionID: session, Issued: noon, ExpiresAt: expires}
 	}
 	// filled has n logins of three each user, which expire an hour after noon.
 	filled := func(t *testing.T, n int) *jwt.MemoryStore {
 		t.Helper()
 		s := jwt.NewMemoryStore()
 		for i := range n {
-			f := &jwt.Family{ID: fmt.Sprint(i), UserID: fmt.Sprint(i / 3), Created: noon,
+			f := &jwt.Session{ID: fmt.Sprint(i), UserID: fmt.Sprint(i / 3), Created: noon,
 				ExpiresAt: noon.Add(time.Hour)}
 			if _, err := s.Start(t.Context(), f, refresh(f.ID, f.ID+" first", f.ExpiresAt), nil, 0, false); err != nil {
 				t.Fatal(err)
@@ -40,7 +40,7 @@ func TestUnitMemoryPurge(t *testing.T) {
 		if looked := s.Looked(); looked != 0 {
 			t.Errorf("got looks at %d, want none", looked)
 		}
-		if _, err := s.EndAll(t.Context(), "7", "", "", gone.Add(-time.Minute)); err != nil {
+		if _, err := s.RevokeAll(t.Context(), "7", "", "", gone.Add(-time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		for range logins / 100 {

@@ -13,8 +13,8 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if c.SessionID != "" {
-		l := s.logins[c.SessionID]
-		if l == nil || l.family.UserID != c.UserID || !l.family.Live(now) {
+		l := s.sessions[c.SessionID]
+		if l == nil || l.session.UserID != c.UserID || !l.session.Live(now) {
 			return true, nil
 		}
 	}
@@ -37,9 +37,9 @@ func (s *MemoryStore) spent(c Claimed, now time.Time) bool {
 	if t == nil {
 		return c.SessionID != ""
 	}
-	r, family := t.refresh, t.of.family
-	if !family.RevokedAt.IsZero() || !r.Rotated.IsZero() && now.Sub(r.Rotated) >= c.Grace {
+	r, session := t.refresh, t.of.session
+	if !session.RevokedAt.IsZero() || !r.Rotated.IsZero() && now.Sub(r.Rotated) >= c.Grace {
 		return true
 	}
-	return c.SessionID != "" && (r.FamilyID != c.SessionID || !now.Before(r.ExpiresAt))
+	return c.SessionID != "" && (r.SessionID != c.SessionID || !now.Before(r.ExpiresAt))
 }

@@ -18,19 +18,19 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 		return Rotation{Verdict: Unknown}, nil
 	}
 	r, l := t.refresh, t.of
-	family, generation := l.family, s.generation(l.family.UserID)
+	session, generation := l.session, s.generation(l.session.UserID)
 	switch {
-	case !family.RevokedAt.IsZero():
-		return Rotation{Verdict: Revoked, Family: family}, nil
-	case !family.Live(now) || !now.Before(r.ExpiresAt):
-		return Rotation{Verdict: Expired, Family: family}, nil
+	case !session.RevokedAt.IsZero():
+		return Rotation{Verdict: Revoked, Session: session}, nil
+	case !session.Live(now) || !now.Before(r.ExpiresAt):
+		return Rotation{Verdict: Expired, Session: session}, nil
 	case !r.Rotated.IsZero():
 		if sealed := s.retry(r, now, grace); sealed != nil {
-			return Rotation{Verdict: Retried, Family: family, Generation: generation, Sealed: sealed}, nil
+			return Rotation{Verdict: Retried, Session: session, Generation: generation, Sealed: sealed}, nil
 		}
 		s.end(l, now)
-		return Rotation{Verdict: Reused, Family: l.family}, nil
-	case next.FamilyID != family.ID:
+		return Rotation{Verdict: Reused, Session: l.session}, nil
+	case next.SessionID != session.ID:
 		return Rotation{}, errForeign
 	case s.tokens[next.Digest] != nil:
 		return Rotation{}, errExists
@@ -39,14 +39,14 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	used := *r
 	used.Rotated, used.Successor, used.Sealed = now, next.Digest, nil
 	t.refresh = &used
-	moved := *family
+	moved := *session
 	moved.LastUsed, moved.ExpiresAt = now, next.ExpiresAt
 	before := l.until
 	l.replace(&moved)
 	if s.put(l, next); !l.until.Equal(before) {
-		s.queue.Add(family.ID)
+		s.queue.Add(session.ID)
 	}
-	return Rotation{Verdict: Rotated, Family: &moved, Generation: generation}, nil
+	return Rotation{Verdict: Rotated, Session: &moved, Generation: generation}, nil
 }
 
 // retry returns the sealed successor of a token that was used less than grace
@@ -73,28 +73,28 @@ func (s *MemoryStore) Use(ctx context.Context, digest string, now, ends time.Tim
 		return Rotation{Verdict: Unknown}, nil
 	}
 	r, l := t.refresh, t.of
-	switch family := l.family; {
-	case !family.RevokedAt.IsZero():
-		return Rotation{Verdict: Revoked, Family: family}, nil
-	case !family.Live(now) || !now.Before(r.ExpiresAt):
-		return Rotation{Verdict: Expired, Family: family}, nil
+	switch session := l.session; {
+	case !session.RevokedAt.IsZero():
+		return Rotation{Verdict: Revoked, Session: session}, nil
+	case !session.Live(now) || !now.Before(r.ExpiresAt):
+		return Rotation{Verdict: Expired, Session: session}, nil
 	case !r.Rotated.IsZero():
 		s.end(l, now)
-		return Rotation{Verdict: Reused, Family: l.family}, nil
+		return Rotation{Verdict: Reused, Session: l.session}, nil
 	}
 	if ends.After(r.ExpiresAt) {
 		longer := *r
 		longer.ExpiresAt = ends
 		t.refresh = &longer
 	}
-	moved := *l.family
+	moved := *l.session
 	moved.LastUsed, moved.ExpiresAt = later(moved.LastUsed, now), later(moved.ExpiresAt, ends)
 	before := l.until
 	l.replace(&moved)
 	if l.keep(t.refresh.ExpiresAt.Add(KeepExpired)); !l.until.Equal(before) {
 		s.queue.Add(moved.ID)
 	}
-	return Rotation{Verdict: Kept, Family: &moved, Generation: s.generation(moved.UserID)}, nil
+	return Rotation{Verdict: Kept, Session: &moved, Generation: s.generation(moved.UserID)}, nil
 }
 
 // later returns the later of two instants.

@@ -24,15 +24,15 @@ func (f *failing) err() error {
 	return nil
 }
 
-func (f *failing) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int, evict bool) (
+func (f *failing) Start(ctx context.Context, session *jwt.Session, first, adopted *jwt.Refresh, limit int, evict bool) (
 	jwt.Started, error) {
 	if err := f.err(); err != nil {
 		return jwt.Started{}, err
 	}
-	return f.Store.Start(ctx, family, first, adopted, limit, evict)
+	return f.Store.Start(ctx, session, first, adopted, limit, evict)
 }
 
-func (f *failing) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {
+func (f *failing) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Session, error) {
 	if err := f.err(); err != nil {
 		return nil, nil, err
 	}
@@ -54,18 +54,18 @@ func (f *failing) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (bo
 	return f.Store.Revoked(ctx, c, now)
 }
 
-func (f *failing) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+func (f *failing) Revoke(ctx context.Context, userID, id string, now time.Time) (bool, error) {
 	if err := f.err(); err != nil {
 		return false, err
 	}
-	return f.Store.End(ctx, userID, id, now)
+	return f.Store.Revoke(ctx, userID, id, now)
 }
 
-func (f *failing) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+func (f *failing) RevokeAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	return f.Store.EndAll(ctx, userID, kept, stamp, now)
+	return f.Store.RevokeAll(ctx, userID, kept, stamp, now)
 }
 
 func TestAStoreThatIsDownIs503AndNothingIsLost(t *testing.T) {

@@ -26,21 +26,21 @@ func (t *Tokens) reuse(ctx context.Context, old *Token, m *making, k kind) (*mak
 		return nil, backend.Outage(err)
 	}
 	if rotation.Verdict != Kept {
-		return nil, t.unusable(ctx, rotation.Verdict, m.family)
+		return nil, t.unusable(ctx, rotation.Verdict, m.session)
 	}
-	t.refreshed(ctx, m.family)
-	m.id, m.kept, m.family, m.generation = old.id, true, rotation.Family, rotation.Generation
+	t.refreshed(ctx, m.session)
+	m.id, m.kept, m.session, m.generation = old.id, true, rotation.Session, rotation.Generation
 	return m, nil
 }
 
-// keep makes the adopted token the first one of a family that is about to start: it stays good.
+// keep makes the adopted token the first one of a session that is about to start: it stays good.
 // The store remembers it until it, and what is made for it, cannot be used any more.
 func (m *making) keep(id string, adopted *Refresh) *Refresh {
 	m.id, m.kept = id, true
 	first := *adopted
-	first.FamilyID = m.family.ID
-	if m.family.ExpiresAt.After(first.ExpiresAt) {
-		first.ExpiresAt = m.family.ExpiresAt
+	first.SessionID = m.session.ID
+	if m.session.ExpiresAt.After(first.ExpiresAt) {
+		first.ExpiresAt = m.session.ExpiresAt
 	}
 	return &first
 }

@@ -56,23 +56,23 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	if err != nil {
 		return nil, err
 	}
-	family, err := t.find(ctx, old)
-	if err == nil && family == nil {
+	session, err := t.find(ctx, old)
+	if err == nil && session == nil {
 		var m *making
 		if m, err = t.adopt(ctx, old, k, now); err != errAdoptedMeanwhile {
 			return m, err
 		}
-		family, err = t.find(ctx, old)
+		session, err = t.find(ctx, old)
 	}
 	switch {
 	case err != nil:
 		return nil, err
-	case family == nil: // purged since
+	case session == nil: // purged since
 		return nil, errUnknown
-	case !family.RevokedAt.IsZero():
+	case !session.RevokedAt.IsZero():
 		return nil, errEnded
 	}
-	m, err := t.prepare(ctx, old, family, now)
+	m, err := t.prepare(ctx, old, session, now)
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +82,9 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	return t.replace(ctx, old, m, k)
 }
 
-// find returns the family of a token, or nil if something else made the token and no login here took it over.
-func (t *Tokens) find(ctx context.Context, old *Token) (*Family, error) {
-	record, family, err := t.config.Store.Find(ctx, digestOf(old.subject, old.id))
+// find returns the session of a token, or nil if something else made the token and no login here took it over.
+func (t *Tokens) find(ctx context.Context, old *Token) (*Session, error) {
+	record, session, err := t.config.Store.Find(ctx, digestOf(old.subject, old.id))
 	switch {
 	case err != nil:
 		return nil, backend.Outage(err)
@@ -92,29 +92,29 @@ func (t *Tokens) find(ctx context.Context, old *Token) (*Family, error) {
 		return nil, nil
 	case record == nil:
 		return nil, errUnknown
-	case family.UserID != old.subject, old.sessionID != "" && family.ID != old.sessionID,
+	case session.UserID != old.subject, old.sessionID != "" && session.ID != old.sessionID,
 		old.sessionID == "" && !record.Adopted: // the identifier of one of ours
 		return nil, errNotTheirs
 	}
-	return family, nil
+	return session, nil
 }
 
-// prepare loads the user of a family, and gets ready what is made for it.
-func (t *Tokens) prepare(ctx context.Context, old *Token, family *Family, now time.Time) (*making, error) {
-	user, err := t.config.LoadUser.Load(ctx, family.UserID)
+// prepare loads the user of a session, and gets ready what is made for it.
+func (t *Tokens) prepare(ctx context.Context, old *Token, session *Session, now time.Time) (*making, error) {
+	user, err := t.config.LoadUser.Load(ctx, session.UserID)
 	if auth.KindOf(err) == auth.ErrInvalid {
 		return nil, t.noAccount(old, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if !backend.SameStamp(family.Stamp, stampOf(family.ID, user)) {
-		if _, err := t.Revoke(ctx, family.UserID, family.ID); err != nil {
+	if !backend.SameStamp(session.Stamp, stampOf(session.ID, user)) {
+		if _, err := t.Revoke(ctx, session.UserID, session.ID); err != nil {
 			return nil, err
 		}
 		return nil, errStamp
 	}
-	return t.make(ctx, family, user, now)
+	return t.make(ctx, session, user, now)
 }
 
 // nextExpiry returns when a refresh or sliding token that is made now expires.
@@ -123,12 +123,12 @@ func (m *making) nextExpiry(k kind) time.Time {
 	if k == slidingKind {
 		ttl = m.t.config.Lifetimes.Sliding
 	}
-	return backend.Earlier(m.family.MaxExpiresAt, wholeSecond(m.now.Add(ttl)))
+	return backend.Earlier(m.session.MaxExpiresAt, wholeSecond(m.now.Add(ttl)))
 }
 
 // replace uses up a token for the one that m makes.
 func (t *Tokens) replace(ctx context.Context, old *Token, m *making, k kind) (*making, error) {
-	next := &Refresh{Digest: digestOf(m.family.UserID, m.id), FamilyID: m.family.ID, Issued: m.now,
+	next := &Refresh{Digest: digestOf(m.session.UserID, m.id), SessionID: m.session.ID, Issued: m.now,
 		ExpiresAt: m.nextExpiry(k)}
 	if t.config.Lifetimes.Grace > 0 {
 		var err error
@@ -142,28 +142,28 @@ func (t *Tokens) replace(ctx context.Context, old *Token, m *making, k kind) (*m
 	}
 	switch rotation.Verdict {
 	case Rotated:
-		t.refreshed(ctx, m.family)
+		t.refreshed(ctx, m.session)
 	case Retried:
 		// The same successor by its identifier, which is what a store knows.
 		if m.id, err = openID(old.id, rotation.Sealed); err != nil {
 			return nil, err
 		}
 	default:
-		return nil, t.unusable(ctx, rotation.Verdict, m.family)
+		return nil, t.unusable(ctx, rotation.Verdict, m.session)
 	}
-	m.family, m.generation = rotation.Family, rotation.Generation
+	m.session, m.generation = rotation.Session, rotation.Generation
 	return m, nil
 }
 
-func (t *Tokens) refreshed(ctx context.Context, family *Family) {
-	t.events.Send(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: family.UserID, CredentialID: family.ID})
+func (t *Tokens) refreshed(ctx context.Context, session *Session) {
+	t.events.Send(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: session.UserID, CredentialID: session.ID})
 }
 
-// unusable returns the refusal for the verdict of a store about a token of a family.
-func (t *Tokens) unusable(ctx context.Context, verdict Verdict, family *Family) error {
+// unusable returns the refusal for the verdict of a store about a token of a session.
+func (t *Tokens) unusable(ctx context.Context, verdict Verdict, session *Session) error {
 	switch verdict {
 	case Reused:
-		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: session.UserID, CredentialID: session.ID})
 		return errReused
 	case Revoked:
 		return errEnded
@@ -189,7 +189,7 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	if _, err := t.family(old.subject, now, options, k); err != nil {
+	if _, err := t.newSession(old.subject, now, options, k); err != nil {
 		return nil, errAdopted
 	}
 	adopted := &Refresh{Digest: digestOf(old.subject, old.id), Issued: old.issued, ExpiresAt: old.expires}
@@ -206,7 +206,7 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	case err != nil:
 		return nil, backend.Outage(err)
 	case void:
-		if _, err := t.Revoke(ctx, m.family.UserID, m.family.ID); err != nil {
+		if _, err := t.Revoke(ctx, m.session.UserID, m.session.ID); err != nil {
 			return nil, err
 		}
 		return nil, errRevoked

@@ -267,7 +267,7 @@ func TestEverythingAtOnceNeverServesWhatWasEnded(t *testing.T) {
 						ended = false
 						people.change(func() { people.inactive["bob"] = !people.inactive["bob"] })
 						_, err = tokens.Purge(t.Context(), 500)
-						_ = ring.Tend(t.Context(), time.Now())
+						_ = ring.Maintain(t.Context(), time.Now())
 					}
 					if err != nil {
 						t.Error(err)

@@ -10,7 +10,7 @@ import (
 
 // ring is the keys of a while. It is immutable once it is arranged.
 type ring struct {
-	records []*KeyRecord    // in order of Signs, then of ID
+	records []*KeyRecord    // in order of SignsFrom, then of ID
 	keys    map[string]*Key // by ID: those that are not dead and could be opened
 	sealed  error           // why others that are not dead could not
 	shut    map[string]bool // those others
@@ -21,7 +21,7 @@ type ring struct {
 func newRing(records []*KeyRecord) *ring {
 	records = slices.Clone(records)
 	slices.SortFunc(records, func(a, b *KeyRecord) int {
-		return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.SignsFrom.Compare(b.SignsFrom), cmp.Compare(a.ID, b.ID))
 	})
 	return &ring{records: records, keys: make(map[string]*Key, len(records)), shut: make(map[string]bool)}
 }
@@ -46,7 +46,7 @@ func (k *Keyring) arrange(old *ring, now time.Time) *ring {
 			continue
 		}
 		if info.State == KeyPublished {
-			r.until = backend.Earlier(r.until, info.Signs)
+			r.until = backend.Earlier(r.until, info.SignsFrom)
 		}
 		others = append(others, key)
 	}
@@ -131,8 +131,8 @@ func (k *Keyring) plan(records []*KeyRecord, now time.Time) []KeyInfo {
 }
 
 // planSchedule is plan for the keys of one algorithm. It goes through all instants at
-// which a key began to sign or was retired: a key signs from its Signs until one with
-// a later Signs does, again if that is retired, and verifies for keep after it signed
+// which a key began to sign or was retired: a key signs from its SignsFrom until one with
+// a later SignsFrom does, again if that is retired, and verifies for keep after it signed
 // last. What has died never comes back.
 func planSchedule(records []*KeyRecord, keep time.Duration, now time.Time) []KeyInfo {
 	t := newTimeline(records, now)
@@ -164,7 +164,7 @@ func planSchedule(records []*KeyRecord, keep time.Duration, now time.Time) []Key
 	return t.infos
 }
 
-// onlyVerifies is the least Signs of a key, since stores need not know earlier instants. A key with
+// onlyVerifies is the least SignsFrom of a key, since stores need not know earlier instants. A key with
 // it and a written ExpiresAt was brought for what it signed elsewhere.
 var onlyVerifies = time.Unix(0, 0).UTC()
 
@@ -180,11 +180,11 @@ func newTimeline(records []*KeyRecord, now time.Time) *timeline {
 	n := len(records)
 	t := &timeline{infos: make([]KeyInfo, n), begins: make([]time.Time, n), verifies: make([]bool, n)}
 	for i, r := range records {
-		t.infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs,
+		t.infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, SignsFrom: r.SignsFrom,
 			ExpiresAt: r.ExpiresAt}
-		t.begins[i] = r.Signs
-		t.verifies[i] = r.Signs.Equal(onlyVerifies) && !r.ExpiresAt.IsZero()
-		if r.Signs.Before(r.Created) { // brought for what it signed elsewhere
+		t.begins[i] = r.SignsFrom
+		t.verifies[i] = r.SignsFrom.Equal(onlyVerifies) && !r.ExpiresAt.IsZero()
+		if r.SignsFrom.Before(r.Created) { // brought for what it signed elsewhere
 			t.begins[i] = backend.Earlier(r.Created, now) // by a clock that may be ahead of ours
 		}
 		for _, at := range []time.Time{t.begins[i], r.ExpiresAt} {

@@ -15,7 +15,7 @@ import (
 // strict is a store of the strictest database: it answers a text that it cannot keep with an error.
 type strict struct{ jwt.Store }
 
-func (s strict) Start(ctx context.Context, f *jwt.Family, first, adopted *jwt.Refresh, limit int,
+func (s strict) Start(ctx context.Context, f *jwt.Session, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
 	if err := oddtext.Fault(f, first, adopted); err != nil {
 		return jwt.Started{}, err
@@ -23,25 +23,25 @@ func (s strict) Start(ctx context.Context, f *jwt.Family, first, adopted *jwt.Re
 	return s.Store.Start(ctx, f, first, adopted, limit, evict)
 }
 
-func (s strict) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {
+func (s strict) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Session, error) {
 	if err := oddtext.Fault(digest); err != nil {
 		return nil, nil, err
 	}
 	return s.Store.Find(ctx, digest)
 }
 
-func (s strict) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+func (s strict) Revoke(ctx context.Context, userID, id string, now time.Time) (bool, error) {
 	if err := oddtext.Fault(userID, id); err != nil {
 		return false, err
 	}
-	return s.Store.End(ctx, userID, id, now)
+	return s.Store.Revoke(ctx, userID, id, now)
 }
 
-func (s strict) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+func (s strict) RevokeAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	if err := oddtext.Fault(userID, kept, stamp); err != nil {
 		return nil, err
 	}
-	return s.Store.EndAll(ctx, userID, kept, stamp, now)
+	return s.Store.RevokeAll(ctx, userID, kept, stamp, now)
 }
 
 func (s strict) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (bool, error) {

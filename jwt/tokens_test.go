@@ -210,10 +210,10 @@ func TestTheLoginIsToldInWhatComesOfIt(t *testing.T) {
 		token.IssuedAt().IsZero() {
 		t.Errorf("%+v", token)
 	}
-	families, _, err := tokens.List(t.Context(), "alice", backend.Page{})
-	if err != nil || len(families) != 1 || families[0].IP != "192.0.2.1" || families[0].UserAgent != "curl/8" ||
-		families[0].ID != pair.SessionID {
-		t.Errorf("%+v %v", families, err)
+	sessions, _, err := tokens.List(t.Context(), "alice", backend.Page{})
+	if err != nil || len(sessions) != 1 || sessions[0].IP != "192.0.2.1" || sessions[0].UserAgent != "curl/8" ||
+		sessions[0].ID != pair.SessionID {
+		t.Errorf("%+v %v", sessions, err)
 	}
 }
 

@@ -14,20 +14,20 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// revoking is a store that can be down for End, which heeds its context as database/sql does.
+// revoking is a store that can be down for Revoke, which heeds its context as database/sql does.
 type revoking struct {
 	jwt.Store
 	down bool
 }
 
-func (s *revoking) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+func (s *revoking) Revoke(ctx context.Context, userID, id string, now time.Time) (bool, error) {
 	if s.down {
 		return false, errors.New("store is down")
 	}
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	return s.Store.End(ctx, userID, id, now)
+	return s.Store.Revoke(ctx, userID, id, now)
 }
 
 func TestUnitUnfinishedLogins(t *testing.T) {

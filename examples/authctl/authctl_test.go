@@ -383,9 +383,10 @@ func (s *service) signIn(t *testing.T, name, userAgent string) {
 func (s *service) logIn(t *testing.T, name, id string) {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	if _, err := s.logins.Start(t.Context(), &jwt.Family{ID: id, UserID: name, Created: now, LastUsed: now,
+	if _, err := s.logins.Start(t.Context(), &jwt.Session{ID: id, UserID: name, Created: now, LastUsed: now,
 		ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour), UserAgent: "app/1"},
-		&jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: now.Add(time.Hour)}, nil, 0, false); err != nil {
+		&jwt.Refresh{Digest: id, SessionID: id, Issued: now, ExpiresAt: now.Add(time.Hour)}, nil, 0,
+		false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -503,9 +504,9 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	}
 	for i, expires := range []time.Time{past, future} {
 		id := string(rune('a' + i))
-		if _, err := s.logins.Start(ctx, &jwt.Family{ID: id, UserID: "bob", Created: past, LastUsed: past,
+		if _, err := s.logins.Start(ctx, &jwt.Session{ID: id, UserID: "bob", Created: past, LastUsed: past,
 			ExpiresAt: expires, MaxExpiresAt: expires},
-			&jwt.Refresh{Digest: id, FamilyID: id, Issued: past, ExpiresAt: expires}, nil, 0, false); err != nil {
+			&jwt.Refresh{Digest: id, SessionID: id, Issued: past, ExpiresAt: expires}, nil, 0, false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -70,7 +70,7 @@ func rowOfSession(s *session.Session) row {
 		instant(s.LastUsed())}, instant(s.Expiry()), nil}
 }
 
-func rowOfLogin(f *jwt.Family) row {
+func rowOfLogin(f *jwt.Session) row {
 	return row{known{"login", f.ID, "", f.UserAgent, f.IP, limit(f.Scopes, f.Limited), f.Created,
 		instant(f.LastUsed)}, instant(f.ExpiresAt), nil}
 }
@@ -101,7 +101,7 @@ func writeEnded(w io.Writer, rows []endedRow) error {
 func writeKeys(w io.Writer, infos []jwt.KeyInfo) error {
 	lines := [][]string{{"STATE", "ALGORITHM", "ID", "CREATED", "SIGNS FROM", "TRUSTED UNTIL"}}
 	for _, i := range infos {
-		lines = append(lines, []string{string(i.State), string(i.Algorithm), i.ID, when(&i.Created), when(&i.Signs),
+		lines = append(lines, []string{string(i.State), string(i.Algorithm), i.ID, when(&i.Created), when(&i.SignsFrom),
 			when(instant(i.ExpiresAt))})
 	}
 	return writeTable(w, lines)

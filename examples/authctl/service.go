@@ -106,19 +106,19 @@ func (s *service) openOAuth() (err error) {
 // logins are what pairs of JWTs came of. No key is needed to see and to end them.
 type logins struct{ jwt.Store }
 
-func (l logins) list(ctx context.Context, userID string, page backend.Page) ([]*jwt.Family, string, error) {
-	return backend.ReadPage(page, func(after string, limit int) ([]*jwt.Family, error) {
+func (l logins) list(ctx context.Context, userID string, page backend.Page) ([]*jwt.Session, string, error) {
+	return backend.ReadPage(page, func(after string, limit int) ([]*jwt.Session, error) {
 		return l.List(ctx, userID, after, limit, time.Now())
-	}, func(f *jwt.Family) string { return f.ID }, func(*jwt.Family) bool { return true })
+	}, func(f *jwt.Session) string { return f.ID }, func(*jwt.Session) bool { return true })
 }
 
 func (l logins) revoke(ctx context.Context, userID, id string) (bool, error) {
-	return l.End(ctx, userID, id, time.Now().UTC().Truncate(time.Microsecond))
+	return l.Revoke(ctx, userID, id, time.Now().UTC().Truncate(time.Microsecond))
 }
 
 // revokeAll also makes access tokens void that came of no login here.
 func (l logins) revokeAll(ctx context.Context, userID string) (int, error) {
-	ids, err := l.EndAll(ctx, userID, "", "", time.Now().UTC().Truncate(time.Microsecond))
+	ids, err := l.RevokeAll(ctx, userID, "", "", time.Now().UTC().Truncate(time.Microsecond))
 	return len(ids), err
 }
 

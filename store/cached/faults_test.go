@@ -32,7 +32,7 @@ func lose(lost bool, err error) error {
 	return err
 }
 
-func (s *lossyJWT) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
+func (s *lossyJWT) Start(ctx context.Context, family *jwt.Session, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
 	started, err := s.Store.Start(ctx, family, first, adopted, limit, evict)
 	if err := lose(s.lost, err); err != nil {
@@ -59,11 +59,11 @@ func (s *lossyOAuth) EndSession(ctx context.Context, sessionID string, now time.
 
 func TestUnitALoginOfJWTsThatEndsWithoutItsUserBeingNamed(t *testing.T) {
 	now := time.Now()
-	family := func(id, userID string) *jwt.Family {
-		return &jwt.Family{ID: id, UserID: userID, Created: now, ExpiresAt: now.Add(time.Hour)}
+	family := func(id, userID string) *jwt.Session {
+		return &jwt.Session{ID: id, UserID: userID, Created: now, ExpiresAt: now.Add(time.Hour)}
 	}
 	refresh := func(digest, familyID string) *jwt.Refresh {
-		return &jwt.Refresh{Digest: digest, FamilyID: familyID, Issued: now, ExpiresAt: now.Add(time.Hour)}
+		return &jwt.Refresh{Digest: digest, SessionID: familyID, Issued: now, ExpiresAt: now.Add(time.Hour)}
 	}
 	adopt := func(t *testing.T, store jwt.Store) error {
 		_, err := store.Start(t.Context(), family("2", "bob"), refresh("bob", "2"), refresh("foreign", "2"), 0, false)

@@ -63,7 +63,7 @@ func (s *JWTStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 }
 
 // Start implements [jwt.Store].
-func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
+func (s *JWTStore) Start(ctx context.Context, family *jwt.Session, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
 	started, err := s.store.Start(ctx, family, first, adopted, limit, evict)
 	if err != nil || len(started.Evicted) > 0 {
@@ -76,7 +76,7 @@ func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted
 }
 
 // Find implements [jwt.Store].
-func (s *JWTStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {
+func (s *JWTStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Session, error) {
 	return s.store.Find(ctx, digest)
 }
 
@@ -85,7 +85,7 @@ func (s *JWTStore) Rotate(ctx context.Context, old string, now time.Time, grace 
 	next *jwt.Refresh) (jwt.Rotation, error) {
 	rotation, err := s.store.Rotate(ctx, old, now, grace, next)
 	if err != nil {
-		s.valid.forget(owner{login, next.FamilyID})
+		s.valid.forget(owner{login, next.SessionID})
 	}
 	s.endReused(rotation)
 	return rotation, err
@@ -120,27 +120,27 @@ func (s *JWTStore) forgetLoginOf(ctx context.Context, digest string) {
 
 // endReused forgets the family of a token that was used twice, which has ended.
 func (s *JWTStore) endReused(rotation jwt.Rotation) {
-	if rotation.Verdict == jwt.Reused && rotation.Family != nil {
-		s.Forget(rotation.Family.UserID)
+	if rotation.Verdict == jwt.Reused && rotation.Session != nil {
+		s.Forget(rotation.Session.UserID)
 	}
 }
 
 // List implements [jwt.Store].
 func (s *JWTStore) List(ctx context.Context, userID, after string, limit int,
-	now time.Time) ([]*jwt.Family, error) {
+	now time.Time) ([]*jwt.Session, error) {
 	return s.store.List(ctx, userID, after, limit, now)
 }
 
-// End implements [jwt.Store].
-func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+// Revoke implements [jwt.Store].
+func (s *JWTStore) Revoke(ctx context.Context, userID, id string, now time.Time) (bool, error) {
 	defer s.Forget(userID)
-	return s.store.End(ctx, userID, id, now)
+	return s.store.Revoke(ctx, userID, id, now)
 }
 
-// EndAll implements [jwt.Store].
-func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+// RevokeAll implements [jwt.Store].
+func (s *JWTStore) RevokeAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	defer s.Forget(userID)
-	return s.store.EndAll(ctx, userID, kept, stamp, now)
+	return s.store.RevokeAll(ctx, userID, kept, stamp, now)
 }
 
 // Purge implements [jwt.Store].

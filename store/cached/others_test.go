@@ -114,8 +114,8 @@ func TestUnitALoginOfJWTs(t *testing.T) {
 	store := must[*cached.JWTStore](t)(cached.JWT(counted, minute))
 	now := time.Now()
 	for _, id := range []string{"1", "2"} {
-		family := &jwt.Family{ID: id, UserID: "alice", Created: now, ExpiresAt: now.Add(time.Hour)}
-		first := &jwt.Refresh{Digest: id + " first", FamilyID: id, Issued: now, ExpiresAt: now.Add(time.Hour)}
+		family := &jwt.Session{ID: id, UserID: "alice", Created: now, ExpiresAt: now.Add(time.Hour)}
+		first := &jwt.Refresh{Digest: id + " first", SessionID: id, Issued: now, ExpiresAt: now.Add(time.Hour)}
 		if _, err := store.Start(t.Context(), family, first, nil, 0, false); err != nil {
 			t.Fatal(err)
 		}
@@ -137,13 +137,13 @@ func TestUnitALoginOfJWTs(t *testing.T) {
 		revoked(later, false)
 	})
 	wantAsked(t, &counted.asked, 2, "a sliding token", func() { revoked(sliding, false) })
-	if ok, err := store.End(t.Context(), "alice", "1", time.Now()); !ok || err != nil {
+	if ok, err := store.Revoke(t.Context(), "alice", "1", time.Now()); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	wantAsked(t, &counted.asked, 2, "a login that ended", func() { revoked(access, true) })
 	access.SessionID = "2"
 	revoked(access, false)
-	if _, err := counted.EndAll(t.Context(), "alice", "", "", time.Now()); err != nil { // another process
+	if _, err := counted.RevokeAll(t.Context(), "alice", "", "", time.Now()); err != nil { // another process
 		t.Fatal(err)
 	}
 	wantAsked(t, &counted.asked, 0, "a login that ended elsewhere", func() { revoked(access, false) })

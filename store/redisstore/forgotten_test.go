@@ -37,9 +37,9 @@ func TestNothingGrowsWithoutPurge(t *testing.T) {
 		if _, err := sessions.Add(t.Context(), s, "", 0, false, now); err != nil {
 			t.Fatal(err)
 		}
-		f := &jwt.Family{ID: backend.NewIDOf("alice"), UserID: "alice", Created: now, LastUsed: now,
+		f := &jwt.Session{ID: backend.NewIDOf("alice"), UserID: "alice", Created: now, LastUsed: now,
 			ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
-		first := &jwt.Refresh{Digest: tokenOf("alice").Digest, FamilyID: f.ID, Issued: now, ExpiresAt: f.ExpiresAt}
+		first := &jwt.Refresh{Digest: tokenOf("alice").Digest, SessionID: f.ID, Issued: now, ExpiresAt: f.ExpiresAt}
 		if _, err := logins.Start(t.Context(), f, first, nil, 0, false); err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ var (
 
 // starting is a call of Start.
 type starting struct {
-	family         *jwt.Family
+	family         *jwt.Session
 	first, adopted *jwt.Refresh
 	limit          int
 	evict          bool
@@ -33,7 +33,7 @@ type starting struct {
 }
 
 // Start implements [jwt.Store].
-func (s *jwtStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
+func (s *jwtStore) Start(ctx context.Context, family *jwt.Session, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
 	call := starting{family: family, first: first, adopted: adopted, limit: limit, evict: evict,
 		kept: adopted != nil && adopted.Digest == first.Digest}
@@ -133,7 +133,7 @@ func (s *jwtStore) start(ctx context.Context, c *change, call starting) (started
 		return started, errFamilyExists
 	case c.exists(firstKey):
 		return started, errDigestExists
-	case call.first.FamilyID != family.ID:
+	case call.first.SessionID != family.ID:
 		return started, errOtherFamily
 	}
 	if err := s.makeRoom(ctx, c, &started, call); err != nil || started.OverLimit {
@@ -212,13 +212,13 @@ func (s *jwtStore) keysOf(t tag, ids []string) []string {
 // add writes a family, its first token and the token that it adopts, if any.
 func (s *jwtStore) add(c *change, t tag, call starting) {
 	now, family := call.family.Created, *call.family
-	l := &login{Family: &family}
+	l := &login{Session: &family}
 	first := *call.first
 	first.Adopted = call.kept
 	s.putToken(c, t, l, &first, now)
 	if call.adopted != nil && !call.kept {
 		used := *call.adopted
-		used.FamilyID, used.Rotated, used.Successor, used.Adopted = family.ID, now, first.Digest, true
+		used.SessionID, used.Rotated, used.Successor, used.Adopted = family.ID, now, first.Digest, true
 		s.putToken(c, t, l, &used, now)
 	}
 	s.putLogin(c, t, l, now)
@@ -226,7 +226,7 @@ func (s *jwtStore) add(c *change, t tag, call starting) {
 }
 
 // Find implements [jwt.Store].
-func (s *jwtStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {
+func (s *jwtStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Session, error) {
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
 	row, t, _, err := s.token(ctx, digest)
@@ -237,7 +237,7 @@ func (s *jwtStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.
 	if err != nil || l == nil {
 		return nil, nil, err
 	}
-	return row.refresh(digest), l.Family, nil
+	return row.refresh(digest), l.Session, nil
 }
 
 // token reads a token and its tag, and in the same round trip the texts of other keys. The row of a token that is not

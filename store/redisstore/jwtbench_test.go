@@ -20,7 +20,7 @@ func BenchmarkJWT(b *testing.B) {
 		r.Digest = digest(n)
 		return r
 	}
-	f := &jwt.Family{ID: id, UserID: "alice", Created: j.now, LastUsed: j.now, ExpiresAt: token(0).ExpiresAt}
+	f := &jwt.Session{ID: id, UserID: "alice", Created: j.now, LastUsed: j.now, ExpiresAt: token(0).ExpiresAt}
 	if _, err := j.Start(b.Context(), f, token(0), nil, 0, false); err != nil {
 		b.Fatal(err)
 	}

@@ -29,8 +29,8 @@ func isFull(err error) bool {
 	return errors.As(err, &reply) && strings.Contains(reply.Error(), "OOM ")
 }
 
-// End implements [jwt.Store].
-func (s *jwtStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+// Revoke implements [jwt.Store].
+func (s *jwtStore) Revoke(ctx context.Context, userID, id string, now time.Time) (bool, error) {
 	t, found := tagOfOwner(userID), false
 	err := alsoIfFull(func(full bool) error {
 		return s.db.transact(ctx, userID, func(ctx context.Context, c *change) error {
@@ -47,9 +47,9 @@ func (s *jwtStore) End(ctx context.Context, userID, id string, now time.Time) (b
 	return found && err == nil, err
 }
 
-// EndAll implements [jwt.Store]. If the memory of the server is full, it ends all families and returns an error,
+// RevokeAll implements [jwt.Store]. If the memory of the server is full, it ends all families and returns an error,
 // because the generation cannot be written.
-func (s *jwtStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+func (s *jwtStore) RevokeAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	ids, err := s.endAll(ctx, userID, kept, stamp, now, false)
 	if err == nil || !isFull(err) {
 		return ids, err
@@ -100,11 +100,11 @@ func (s *jwtStore) endAll(ctx context.Context, userID, kept, stamp string, now t
 }
 
 // List implements [jwt.Store].
-func (s *jwtStore) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*jwt.Family, error) {
+func (s *jwtStore) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*jwt.Session, error) {
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
 	t, size := tagOfOwner(userID), min(limit, pageSize)
-	var page []*jwt.Family
+	var page []*jwt.Session
 	for len(page) < limit {
 		ids, err := s.db.members(ctx, s.db.key(jwtLists, t, userID), after, size)
 		if err != nil || len(ids) == 0 {
@@ -124,19 +124,19 @@ func (s *jwtStore) List(ctx context.Context, userID, after string, limit int, no
 }
 
 // liveOf reads those of some families that are live.
-func (s *jwtStore) liveOf(ctx context.Context, t tag, ids []string, now time.Time) ([]*jwt.Family, error) {
+func (s *jwtStore) liveOf(ctx context.Context, t tag, ids []string, now time.Time) ([]*jwt.Session, error) {
 	c := newChange(s.db)
 	if err := c.read(ctx, s.keysOf(t, ids)...); err != nil {
 		return nil, err
 	}
-	var live []*jwt.Family
+	var live []*jwt.Session
 	for _, id := range ids {
 		l, err := s.login(ctx, c, t, id)
 		if err != nil {
 			return nil, err
 		}
 		if l != nil && l.Live(now) {
-			live = append(live, l.Family)
+			live = append(live, l.Session)
 		}
 	}
 	return live, nil

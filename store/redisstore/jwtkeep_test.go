@@ -32,7 +32,7 @@ func newJWTTest(t *testing.T, db *DB) jwtTest {
 // start starts a family of an hour, which adopts a token unless its digest is "".
 func (j jwtTest) start(user, id, adopted string) jwt.Started {
 	j.t.Helper()
-	f := &jwt.Family{ID: id, UserID: user, Created: j.now, LastUsed: j.now, ExpiresAt: j.now.Add(time.Hour),
+	f := &jwt.Session{ID: id, UserID: user, Created: j.now, LastUsed: j.now, ExpiresAt: j.now.Add(time.Hour),
 		MaxExpiresAt: j.now.Add(24 * time.Hour)}
 	var foreign *jwt.Refresh
 	if adopted != "" {
@@ -46,7 +46,7 @@ func (j jwtTest) start(user, id, adopted string) jwt.Started {
 }
 
 func (j jwtTest) token(id, name string) *jwt.Refresh {
-	return &jwt.Refresh{Digest: id + " " + name, FamilyID: id, Issued: j.now, ExpiresAt: j.now.Add(time.Hour)}
+	return &jwt.Refresh{Digest: id + " " + name, SessionID: id, Issued: j.now, ExpiresAt: j.now.Add(time.Hour)}
 }
 
 // verdict rotates the first token of a family.
@@ -106,10 +106,10 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 	j.verdict("1", jwt.Rotated)
 	j.verdict("2", jwt.Rotated)
 	j.verdict("2", jwt.Reused)
-	if ended, err := j.End(t.Context(), "alice", "3", j.now); !ended || err != nil {
+	if ended, err := j.Revoke(t.Context(), "alice", "3", j.now); !ended || err != nil {
 		t.Fatal(ended, err)
 	}
-	if _, err := j.EndAll(t.Context(), "alice", "4", "stamp", j.now); err != nil {
+	if _, err := j.RevokeAll(t.Context(), "alice", "4", "stamp", j.now); err != nil {
 		t.Fatal(err)
 	}
 	rotation, err := j.Use(t.Context(), "4 first", j.now, j.now.Add(2*time.Hour))
@@ -143,7 +143,7 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 	for _, id := range []string{"1", "4"} {
 		j.do("DEL", j.key(jwtFamilies, id))
 	}
-	if ids, err := j.EndAll(t.Context(), "alice", "", "", j.now); len(ids) != 0 || err != nil {
+	if ids, err := j.RevokeAll(t.Context(), "alice", "", "", j.now); len(ids) != 0 || err != nil {
 		t.Errorf("got %v, %v, want no login", ids, err)
 	}
 	for key := range j.keys() {
@@ -195,9 +195,9 @@ func TestJWTUnreadable(t *testing.T) {
 		_, errs["Rotate"] = j.Rotate(ctx, "1 first", j.now, 0, j.token("1", "second"))
 		_, errs["Use"] = j.Use(ctx, "1 first", j.now, time.Time{})
 		_, errs["List"] = j.List(ctx, "alice", "", 10, j.now)
-		_, errs["End"] = j.End(ctx, "alice", "1", j.now)
-		_, errs["EndAll"] = j.EndAll(ctx, "alice", "", "", j.now)
-		f := &jwt.Family{ID: "2", UserID: "alice", Created: j.now, ExpiresAt: j.now.Add(time.Hour)}
+		_, errs["Revoke"] = j.Revoke(ctx, "alice", "1", j.now)
+		_, errs["RevokeAll"] = j.RevokeAll(ctx, "alice", "", "", j.now)
+		f := &jwt.Session{ID: "2", UserID: "alice", Created: j.now, ExpiresAt: j.now.Add(time.Hour)}
 		_, errs["Start"] = j.Start(ctx, f, j.token("2", "first"), j.token("1", "first"), 0, false)
 		_, errs["Purge"] = j.Purge(ctx, j.now.Add(48*time.Hour), 10)
 		return errs
@@ -222,7 +222,7 @@ func TestJWTUnreadable(t *testing.T) {
 			t.Run(fmt.Sprintf("%s as %s", row.kind, value), func(t *testing.T) {
 				j := newJWTTest(t, openTest(t, Config{MaxCached: -1}))
 				j.start("alice", "0", "") // so that the user has an index with more than one member
-				if _, err := j.EndAll(t.Context(), "alice", "0", "", j.now); err != nil {
+				if _, err := j.RevokeAll(t.Context(), "alice", "0", "", j.now); err != nil {
 					t.Fatal(err)
 				}
 				j.start("alice", "1", "")
@@ -249,7 +249,7 @@ func TestJWTKeysUnreadable(t *testing.T) {
 	for _, value := range []string{"{", `{"v":1,"later":1}`, ""} {
 		db := openTest(t, Config{MaxCached: -1})
 		j, store := newJWTTest(t, db), JWTKeys(db)
-		record := &jwt.KeyRecord{ID: "a", Algorithm: jwt.ES256, Created: j.now, Signs: j.now}
+		record := &jwt.KeyRecord{ID: "a", Algorithm: jwt.ES256, Created: j.now, SignsFrom: j.now}
 		if added, err := store.Add(t.Context(), record, ""); !added || err != nil {
 			t.Fatal(added, err)
 		}
@@ -262,7 +262,7 @@ func TestJWTKeysUnreadable(t *testing.T) {
 		_, errs[0] = store.Keys(t.Context())
 		_, errs[1] = store.Add(t.Context(), record, "")
 		_, errs[2] = store.Change(t.Context(), record, j.now, j.now)
-		_, errs[3] = store.Limit(t.Context(), "a", j.now)
+		_, errs[3] = store.SetEnd(t.Context(), "a", j.now)
 		_, errs[4] = store.Remove(t.Context(), "a")
 		for i, err := range errs {
 			if !errors.Is(err, ErrUnreadable) {
@@ -308,12 +308,12 @@ func TestJWTFullMemory(t *testing.T) {
 		t.Fatalf("got %v for a refresh, want an error of the memory", err)
 	}
 	for _, want := range []bool{true, false} {
-		if ended, err := j.End(t.Context(), "alice", "1", j.now); ended != want || err != nil {
+		if ended, err := j.Revoke(t.Context(), "alice", "1", j.now); ended != want || err != nil {
 			t.Errorf("got %v, %v at the end of a login, want %v", ended, err, want)
 		}
 	}
 	j.verdict("2", jwt.Reused)
-	if _, err := j.EndAll(t.Context(), "alice", "5", "stamp", j.now); !isFull(err) {
+	if _, err := j.RevokeAll(t.Context(), "alice", "5", "stamp", j.now); !isFull(err) {
 		t.Errorf("got %v, want an error that says what is not void", err)
 	}
 	listed, err := j.List(t.Context(), "alice", "", 10, j.now)
@@ -337,7 +337,7 @@ func TestJWTFullMemory(t *testing.T) {
 	if started := j.start("alice", "7", "foreign 3"); !started.Seen {
 		t.Errorf("got %+v for an adopted token, want Seen: its login was ended", started)
 	}
-	if ids, err := j.EndAll(t.Context(), "alice", "", "", j.now); len(ids) != 1 || err != nil {
+	if ids, err := j.RevokeAll(t.Context(), "alice", "", "", j.now); len(ids) != 1 || err != nil {
 		t.Errorf("got %v, %v for the second try, want the login that was kept before", ids, err)
 	}
 }

@@ -35,12 +35,13 @@ type keyingRow struct {
 }
 
 func keyingRowOf(r *jwt.KeyRecord) keyingRow {
-	return keyingRow{r.ID, string(r.Algorithm), r.Sealed, microsOf(r.Created), microsOf(r.Signs), microsOf(r.ExpiresAt)}
+	return keyingRow{r.ID, string(r.Algorithm), r.Sealed, microsOf(r.Created),
+		microsOf(r.SignsFrom), microsOf(r.ExpiresAt)}
 }
 
 func (r keyingRow) record() *jwt.KeyRecord {
 	return &jwt.KeyRecord{ID: r.ID, Algorithm: jwt.Algorithm(r.Algorithm), Sealed: r.Sealed, Created: r.Created.time(),
-		Signs: r.Signs.time(), ExpiresAt: r.Expires.time()}
+		SignsFrom: r.Signs.time(), ExpiresAt: r.Expires.time()}
 }
 
 // JWTKeys returns the store of the keys of a [jwt.Keyring]. They are sealed with an application key, and live until
@@ -128,7 +129,8 @@ func (s *jwtKeyStore) Add(ctx context.Context, record *jwt.KeyRecord, last strin
 func (s *jwtKeyStore) Change(ctx context.Context, before *jwt.KeyRecord, signs, ends time.Time) (bool, error) {
 	return s.change(ctx, func(set *keySetRow) (bool, error) {
 		i := set.index(before.ID)
-		if i < 0 || set.Keys[i].Signs != microsOf(before.Signs) || set.Keys[i].Expires != microsOf(before.ExpiresAt) {
+		if i < 0 || set.Keys[i].Signs != microsOf(before.SignsFrom) ||
+			set.Keys[i].Expires != microsOf(before.ExpiresAt) {
 			return false, nil
 		}
 		set.Keys[i].Signs, set.Keys[i].Expires = microsOf(signs), microsOf(ends)
@@ -136,8 +138,8 @@ func (s *jwtKeyStore) Change(ctx context.Context, before *jwt.KeyRecord, signs, 
 	})
 }
 
-// Limit implements [jwt.KeyStore].
-func (s *jwtKeyStore) Limit(ctx context.Context, id string, ends time.Time) (bool, error) {
+// SetEnd implements [jwt.KeyStore].
+func (s *jwtKeyStore) SetEnd(ctx context.Context, id string, ends time.Time) (bool, error) {
 	return s.change(ctx, func(set *keySetRow) (bool, error) {
 		i := set.index(id)
 		if i < 0 || set.Keys[i].Expires != 0 && set.Keys[i].Expires <= microsOf(ends) {

@@ -21,7 +21,7 @@ type jwtModel struct {
 	now           time.Time
 	tokens        []*jwt.Refresh          // that were added and may still be known
 	foreign       map[string]*jwt.Refresh // of other systems, by user
-	families      []*jwt.Family
+	families      []*jwt.Session
 	made          int
 }
 
@@ -68,7 +68,7 @@ func (m *jwtModel) user() string { return []string{"alice", "bob"}[m.random.IntN
 
 func (m *jwtModel) token() *jwt.Refresh {
 	if len(m.tokens) == 0 {
-		return &jwt.Refresh{Digest: "unknown", FamilyID: "unknown"}
+		return &jwt.Refresh{Digest: "unknown", SessionID: "unknown"}
 	}
 	if m.random.IntN(2) == 0 { // one of the last, which may be used again within the grace
 		return m.tokens[max(0, len(m.tokens)-1-m.random.IntN(4))]
@@ -79,7 +79,7 @@ func (m *jwtModel) token() *jwt.Refresh {
 // newToken returns a token that lives for some minutes.
 func (m *jwtModel) newToken(familyID string) *jwt.Refresh {
 	m.made++
-	r := &jwt.Refresh{Digest: fmt.Sprint(m.made, " digest"), FamilyID: familyID, Issued: m.now,
+	r := &jwt.Refresh{Digest: fmt.Sprint(m.made, " digest"), SessionID: familyID, Issued: m.now,
 		ExpiresAt: m.now.Add(time.Duration(5+m.random.IntN(20)) * time.Minute)}
 	if m.random.IntN(2) == 0 {
 		r.Sealed = []byte(r.Digest)
@@ -87,9 +87,9 @@ func (m *jwtModel) newToken(familyID string) *jwt.Refresh {
 	return r
 }
 
-func (m *jwtModel) newFamily(user string) *jwt.Family {
+func (m *jwtModel) newFamily(user string) *jwt.Session {
 	m.made++
-	f := &jwt.Family{ID: fmt.Sprintf("%04d", m.made), UserID: user, Created: m.now, LastUsed: m.now}
+	f := &jwt.Session{ID: fmt.Sprintf("%04d", m.made), UserID: user, Created: m.now, LastUsed: m.now}
 	m.families = append(m.families, f)
 	return f
 }
@@ -129,9 +129,9 @@ func (m *jwtModel) startWith(user string, adopted *jwt.Refresh) {
 
 func (m *jwtModel) rotate() {
 	old := m.token()
-	next := m.newToken(old.FamilyID)
-	if old.FamilyID == "" {
-		next.FamilyID = "none"
+	next := m.newToken(old.SessionID)
+	if old.SessionID == "" {
+		next.SessionID = "none"
 	}
 	grace := []time.Duration{0, time.Minute}[m.random.IntN(2)]
 	m.compare("Rotate "+old.Digest, func(s jwt.Store) (any, error) {
@@ -159,11 +159,11 @@ func (m *jwtModel) list() {
 	user, limit := m.user(), m.random.IntN(4)
 	m.compare("List "+user, func(s jwt.Store) (any, error) {
 		all, err := s.List(context.Background(), user, "", limit, m.now)
-		return append([]*jwt.Family{}, all...), err
+		return append([]*jwt.Session{}, all...), err
 	})
 }
 
-func (m *jwtModel) family() *jwt.Family {
+func (m *jwtModel) family() *jwt.Session {
 	if len(m.families) == 0 {
 		return m.newFamily("alice")
 	}
@@ -172,13 +172,13 @@ func (m *jwtModel) family() *jwt.Family {
 
 func (m *jwtModel) end() {
 	f, user := m.family(), m.user()
-	m.compare("End "+f.ID, func(s jwt.Store) (any, error) { return s.End(context.Background(), user, f.ID, m.now) })
+	m.compare("End "+f.ID, func(s jwt.Store) (any, error) { return s.Revoke(context.Background(), user, f.ID, m.now) })
 }
 
 func (m *jwtModel) endAll() {
 	user, kept := m.user(), []string{"", m.family().ID}[m.random.IntN(2)]
 	m.compare("EndAll "+user+" but "+kept, func(s jwt.Store) (any, error) {
-		ids, err := s.EndAll(context.Background(), user, kept, fmt.Sprint("stamp", m.made), m.now)
+		ids, err := s.RevokeAll(context.Background(), user, kept, fmt.Sprint("stamp", m.made), m.now)
 		return slices.Sorted(slices.Values(ids)), err
 	})
 }
@@ -189,7 +189,7 @@ func (m *jwtModel) revoked() {
 		Grace:    time.Duration(m.random.IntN(120)) * time.Second}
 	r := m.token()
 	if m.random.IntN(2) == 0 {
-		c.SessionID = []string{m.family().ID, r.FamilyID}[m.random.IntN(2)]
+		c.SessionID = []string{m.family().ID, r.SessionID}[m.random.IntN(2)]
 	}
 	if m.random.IntN(2) == 0 {
 		c.Digest = r.Digest

@@ -81,8 +81,8 @@ func (s *jwtStore) spent(ctx context.Context, c jwt.Claimed, now time.Time, keys
 		return true, nil
 	}
 	if c.SessionID != "" { // that family is live
-		return r.FamilyID != c.SessionID || !now.Before(r.ExpiresAt), nil
+		return r.SessionID != c.SessionID || !now.Before(r.ExpiresAt), nil
 	}
-	l, err := s.family(ctx, t, r.FamilyID)
+	l, err := s.family(ctx, t, r.SessionID)
 	return err == nil && (l == nil || !l.RevokedAt.IsZero()), err
 }

@@ -47,7 +47,7 @@ func (s *jwtStore) Use(ctx context.Context, digest string, now, ends time.Time) 
 		}
 		l.LastUsed, l.ExpiresAt = later(l.LastUsed, now), later(l.ExpiresAt, ends)
 		s.putLogin(u.c, u.t, l, now)
-		return jwt.Rotation{Verdict: jwt.Kept, Family: l.Family, Generation: u.void.Generation}, nil
+		return jwt.Rotation{Verdict: jwt.Kept, Session: l.Session, Generation: u.void.Generation}, nil
 	})
 }
 
@@ -67,9 +67,9 @@ func (s *jwtStore) use(ctx context.Context, digest, next string, now time.Time,
 			switch l := u.login; {
 			case l == nil: // Unknown
 			case !l.RevokedAt.IsZero():
-				rotation = jwt.Rotation{Verdict: jwt.Revoked, Family: l.Family}
+				rotation = jwt.Rotation{Verdict: jwt.Revoked, Session: l.Session}
 			case !l.Live(now) || !now.Before(u.token.ExpiresAt):
-				rotation = jwt.Rotation{Verdict: jwt.Expired, Family: l.Family}
+				rotation = jwt.Rotation{Verdict: jwt.Expired, Session: l.Session}
 			default:
 				rotation, err = decide(ctx, u)
 			}
@@ -118,7 +118,7 @@ func (s *jwtStore) load(ctx context.Context, u *jwtUse, digest, next string) (bo
 // They need not be compared: a use that moves an expiry changes the family, too.
 func (s *jwtStore) expired(ctx context.Context, u *jwtUse) (wait func() error) {
 	read := make(chan error, 1)
-	index := s.db.key(jwtMembers, u.t, u.token.FamilyID)
+	index := s.db.key(jwtMembers, u.t, u.token.SessionID)
 	go func() {
 		var err error
 		u.expired, err = s.db.until(ctx, index, u.now.Add(-jwt.KeepExpired), forgetAtOnce)
@@ -143,21 +143,21 @@ func (s *jwtStore) retry(ctx context.Context, u *jwtUse, grace time.Duration) (j
 	if !found || !next.Rotated.IsZero() || !u.now.Before(next.ExpiresAt) || len(next.Sealed) == 0 {
 		return s.reused(u), nil
 	}
-	return jwt.Rotation{Verdict: jwt.Retried, Family: u.login.Family, Generation: u.void.Generation,
+	return jwt.Rotation{Verdict: jwt.Retried, Session: u.login.Session, Generation: u.void.Generation,
 		Sealed: next.Sealed}, nil
 }
 
 // reused ends the family of a token that was used before.
 func (s *jwtStore) reused(u *jwtUse) jwt.Rotation {
 	s.end(u.c, u.t, u.login, u.now, u.full)
-	return jwt.Rotation{Verdict: jwt.Reused, Family: u.login.Family}
+	return jwt.Rotation{Verdict: jwt.Reused, Session: u.login.Session}
 }
 
 // rotate puts a token in the place of the one that is used, and forgets those that are of no use any more.
 func (s *jwtStore) rotate(ctx context.Context, u *jwtUse, next *jwt.Refresh) (jwt.Rotation, error) {
 	c, t, l := u.c, u.t, u.login
 	switch {
-	case next.FamilyID != l.ID:
+	case next.SessionID != l.ID:
 		return jwt.Rotation{}, errOtherFamily
 	case c.exists(s.db.key(jwtTokens, t, next.Digest)):
 		return jwt.Rotation{}, errDigestExists
@@ -176,5 +176,5 @@ func (s *jwtStore) rotate(ctx context.Context, u *jwtUse, next *jwt.Refresh) (jw
 	s.putToken(c, t, l, next, u.now)
 	l.LastUsed, l.ExpiresAt = u.now, next.ExpiresAt
 	s.putLogin(c, t, l, u.now)
-	return jwt.Rotation{Verdict: jwt.Rotated, Family: l.Family, Generation: u.void.Generation}, nil
+	return jwt.Rotation{Verdict: jwt.Rotated, Session: l.Session, Generation: u.void.Generation}, nil
 }

@@ -46,7 +46,7 @@ type familyRow struct {
 
 // login is a family with what decides how long it is kept.
 type login struct {
-	*jwt.Family
+	*jwt.Session
 	known   time.Time // until then, a refresh token of it must be known again
 	adopted time.Time // the same for an adopted one, zero without one
 }
@@ -60,11 +60,11 @@ func (l *login) row() familyRow {
 }
 
 func (r *familyRow) login(id string) *login {
-	family := &jwt.Family{ID: id, UserID: r.UserID, ClientID: r.ClientID, Scopes: r.Scopes, Limited: r.Limited,
+	family := &jwt.Session{ID: id, UserID: r.UserID, ClientID: r.ClientID, Scopes: r.Scopes, Limited: r.Limited,
 		Created: r.Created.time(), LastUsed: r.LastUsed.time(), ExpiresAt: r.Expires.time(),
 		MaxExpiresAt: r.MaxExpiry.time(), RevokedAt: r.Revoked.time(), IP: r.IP, UserAgent: r.UserAgent, Stamp: r.Stamp,
 		AuthInfo: r.Login.info(), Claims: r.Claims}
-	return &login{Family: family, known: r.Known.time(), adopted: r.Adopted.time()}
+	return &login{Session: family, known: r.Known.time(), adopted: r.Adopted.time()}
 }
 
 // until returns when Purge may remove the family.
@@ -111,13 +111,13 @@ type refreshRow struct {
 }
 
 func refreshRowOf(r *jwt.Refresh, userID string) refreshRow {
-	return refreshRow{Version: 1, FamilyID: r.FamilyID, UserID: userID, Issued: microsOf(r.Issued),
+	return refreshRow{Version: 1, FamilyID: r.SessionID, UserID: userID, Issued: microsOf(r.Issued),
 		Expires: microsOf(r.ExpiresAt), Rotated: microsOf(r.Rotated), Successor: r.Successor, Adopted: r.Adopted,
 		Sealed: r.Sealed}
 }
 
 func (r *refreshRow) refresh(digest string) *jwt.Refresh {
-	return &jwt.Refresh{Digest: digest, FamilyID: r.FamilyID, Issued: r.Issued.time(), ExpiresAt: r.Expires.time(),
+	return &jwt.Refresh{Digest: digest, SessionID: r.FamilyID, Issued: r.Issued.time(), ExpiresAt: r.Expires.time(),
 		Rotated: r.Rotated.time(), Successor: r.Successor, Adopted: r.Adopted, Sealed: r.Sealed}
 }
 

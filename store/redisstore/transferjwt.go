@@ -173,7 +173,7 @@ func (m movingLogins) load(ctx context.Context, at []ref) ([]transfer.Record, er
 		if family == nil {
 			continue
 		}
-		login := &transfer.JWTLogin{Family: family.login(at[i].name).Family}
+		login := &transfer.JWTLogin{Session: family.login(at[i].name).Session}
 		for n, row := range some {
 			if row != nil && row.FamilyID == login.ID {
 				login.Tokens = append(login.Tokens, row.refresh(members[i][n]))
@@ -187,10 +187,10 @@ func (m movingLogins) load(ctx context.Context, at []ref) ([]transfer.Record, er
 func (m movingLogins) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		r := record.(*transfer.JWTLogin)
-		family := *r.Family
-		l := &login{Family: &family}
+		family := *r.Session
+		l := &login{Session: &family}
 		for _, token := range r.Tokens {
-			if token.FamilyID != r.ID {
+			if token.SessionID != r.ID {
 				return errOtherFamily
 			}
 			ttl := ttlUntil(token.ExpiresAt.Add(jwt.KeepExpired), now)

@@ -38,7 +38,7 @@ func fillAll(t *testing.T, db *DB) {
 	j.start("bob", "odd family", "")
 	j.verdict("odd family", jwt.Rotated)
 	j.start("carol", "ended family", "")
-	if _, err := j.EndAll(t.Context(), "carol", "", "", j.now); err != nil {
+	if _, err := j.RevokeAll(t.Context(), "carol", "", "", j.now); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"b", "a"} {
@@ -46,7 +46,7 @@ func fillAll(t *testing.T, db *DB) {
 		if id == "a" {
 			last = "b"
 		}
-		key := &jwt.KeyRecord{ID: id, Algorithm: jwt.ES256, Sealed: []byte("sealed"), Created: now, Signs: now}
+		key := &jwt.KeyRecord{ID: id, Algorithm: jwt.ES256, Sealed: []byte("sealed"), Created: now, SignsFrom: now}
 		if ok, err := JWTKeys(db).Add(t.Context(), key, last); !ok || err != nil {
 			t.Fatal(ok, err)
 		}

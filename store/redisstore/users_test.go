@@ -61,7 +61,7 @@ func TestUsersAreForgottenEverywhere(t *testing.T) {
 			return err
 		},
 		"all logins by JWT of the user were ended": func() error {
-			_, err := JWT(p.first).EndAll(t.Context(), "alice", "", "", endNow().At)
+			_, err := JWT(p.first).RevokeAll(t.Context(), "alice", "", "", endNow().At)
 			return err
 		},
 		"everything was deleted": func() error {
@@ -113,7 +113,7 @@ func TestUsersAreForgottenHereAtOnce(t *testing.T) {
 			return err
 		},
 		"all logins by JWT of the user were ended": func() error {
-			_, err := JWT(p.first).EndAll(t.Context(), "alice", "", "", endNow().At)
+			_, err := JWT(p.first).RevokeAll(t.Context(), "alice", "", "", endNow().At)
 			return err
 		},
 		"all grants of the user were ended": func() error {

@@ -50,9 +50,9 @@ func JWT(ctx context.Context, db *DB) (*JWTStore, error) {
 }
 
 // Start implements [jwt.Store] in one transaction.
-func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
+func (s *JWTStore) Start(ctx context.Context, family *jwt.Session, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
-	if first.FamilyID != family.ID {
+	if first.SessionID != family.ID {
 		return jwt.Started{}, errFamily
 	}
 	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (started jwt.Started, err error) {
@@ -89,7 +89,7 @@ func (s *JWTStore) seen(ctx context.Context, conn *sql.Conn, first, adopted *jwt
 }
 
 // addAll adds a family, its first token and the token that it adopts, if any, in a transaction.
-func (s *JWTStore) addAll(ctx context.Context, conn *sql.Conn, family *jwt.Family, first, adopted *jwt.Refresh) error {
+func (s *JWTStore) addAll(ctx context.Context, conn *sql.Conn, family *jwt.Session, first, adopted *jwt.Refresh) error {
 	if _, err := conn.ExecContext(ctx, s.addFamily, familyValues(family)...); err != nil {
 		return err
 	}
@@ -99,14 +99,14 @@ func (s *JWTStore) addAll(ctx context.Context, conn *sql.Conn, family *jwt.Famil
 		return err
 	}
 	used := *adopted
-	used.FamilyID, used.Rotated, used.Successor, used.Adopted = family.ID, family.Created, first.Digest, true
+	used.SessionID, used.Rotated, used.Successor, used.Adopted = family.ID, family.Created, first.Digest, true
 	_, err := conn.ExecContext(ctx, s.addToken, tokenValues(&used)...)
 	return err
 }
 
 // makeRoom ends the oldest families of a user until one more makes at most limit, and
 // writes into started what became of it.
-func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.Started, family *jwt.Family, limit int,
+func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.Started, family *jwt.Session, limit int,
 	evict bool) error {
 	now := micros(family.Created)
 	var have int
@@ -134,18 +134,18 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 var errFamily = errors.New("sqlstore: the token is not of this family")
 
 // load returns a token and its family, or nil, in a transaction.
-func (s *JWTStore) load(ctx context.Context, conn *sql.Conn, digest string) (*jwt.Refresh, *jwt.Family, error) {
+func (s *JWTStore) load(ctx context.Context, conn *sql.Conn, digest string) (*jwt.Refresh, *jwt.Session, error) {
 	return scanToken(queryRow(ctx, conn, s.find, digest))
 }
 
 // Find implements [jwt.Store].
-func (s *JWTStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {
+func (s *JWTStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Session, error) {
 	return scanToken(s.findStmt.row(ctx, digest))
 }
 
 // List implements [jwt.Store].
 func (s *JWTStore) List(ctx context.Context, userID, after string, limit int,
-	now time.Time) ([]*jwt.Family, error) {
+	now time.Time) ([]*jwt.Session, error) {
 	statement, args := s.list, []any{userID, micros(now), limit}
 	if after != "" {
 		statement, args = s.listAfter, []any{after, userID, micros(now), limit}

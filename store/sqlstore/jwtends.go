@@ -11,7 +11,7 @@ import (
 // This file ends and purges logins.
 
 // end ends a family that has not ended, in a transaction.
-func (s *JWTStore) end(ctx context.Context, conn *sql.Conn, family *jwt.Family, now time.Time) error {
+func (s *JWTStore) end(ctx context.Context, conn *sql.Conn, family *jwt.Session, now time.Time) error {
 	ended, err := changed(conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
 		WHERE id = ? AND revoked_at IS NULL`), micros(now), family.ID))
 	if err != nil || !ended {
@@ -27,14 +27,14 @@ func (s *JWTStore) endThese(ctx context.Context, conn *sql.Conn, ids []string, n
 	return err
 }
 
-// End implements [jwt.Store].
-func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+// Revoke implements [jwt.Store].
+func (s *JWTStore) Revoke(ctx context.Context, userID, id string, now time.Time) (bool, error) {
 	return s.db.endOne(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
 		WHERE id = ? AND `+jwtLive), userID, micros(now), id, userID, micros(now))
 }
 
-// EndAll implements [jwt.Store] in one transaction.
-func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+// RevokeAll implements [jwt.Store] in one transaction.
+func (s *JWTStore) RevokeAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err

@@ -36,7 +36,7 @@ func scanJWTKey(row scanner) (*jwt.KeyRecord, error) {
 	if err := row.Scan(&r.ID, (*string)(&r.Algorithm), &r.Sealed, &created, &signs, &expiresAt); err != nil {
 		return nil, err
 	}
-	r.Created, r.Signs, r.ExpiresAt = instant(created), instant(signs), instant(expiresAt)
+	r.Created, r.SignsFrom, r.ExpiresAt = instant(created), instant(signs), instant(expiresAt)
 	return &r, nil
 }
 
@@ -57,7 +57,7 @@ func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (b
 			return false, nil
 		}
 		_, err = conn.ExecContext(ctx, s.db.sql(insert("jwt_keys", jwtKeyColumns)),
-			r.ID, string(r.Algorithm), r.Sealed, micros(r.Created), micros(r.Signs), micros(r.ExpiresAt))
+			r.ID, string(r.Algorithm), r.Sealed, micros(r.Created), micros(r.SignsFrom), micros(r.ExpiresAt))
 		return true, err
 	})
 }
@@ -70,7 +70,7 @@ func (s *JWTKeyStore) Change(
 		rows, err := conn.QueryContext(ctx, s.db.sql(`SELECT `+jwtKeyColumns+` FROM {prefix}jwt_keys
 			WHERE id = ? {lock}`), before.ID)
 		found, err := all(rows, err, scanJWTKey)
-		if err != nil || len(found) == 0 || micros(found[0].Signs) != micros(before.Signs) ||
+		if err != nil || len(found) == 0 || micros(found[0].SignsFrom) != micros(before.SignsFrom) ||
 			micros(found[0].ExpiresAt) != micros(before.ExpiresAt) {
 			return false, err
 		}
@@ -80,8 +80,8 @@ func (s *JWTKeyStore) Change(
 	})
 }
 
-// Limit implements [jwt.KeyStore].
-func (s *JWTKeyStore) Limit(ctx context.Context, id string, ends time.Time) (bool, error) {
+// SetEnd implements [jwt.KeyStore].
+func (s *JWTKeyStore) SetEnd(ctx context.Context, id string, ends time.Time) (bool, error) {
 	return changed(s.db.exec(ctx, s.db.sql(`UPDATE {prefix}jwt_keys SET expires_at = ?
 		WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)`), micros(ends), id, micros(ends)))
 }

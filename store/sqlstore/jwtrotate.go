@@ -32,7 +32,7 @@ func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now t
 		err = s.retry(ctx, conn, &rotation, r, now, grace)
 		return rotation, err
 	}
-	if next.FamilyID != family.ID {
+	if next.SessionID != family.ID {
 		return rotation, errFamily
 	}
 	rotation.Verdict, family.LastUsed, family.ExpiresAt = jwt.Rotated, now, next.ExpiresAt
@@ -53,15 +53,15 @@ func (s *JWTStore) retry(ctx context.Context, conn *sql.Conn, rotation *jwt.Rota
 			return nil
 		}
 	}
-	rotation.Verdict, rotation.Generation, rotation.Family.RevokedAt = jwt.Reused, 0, now
-	return s.end(ctx, conn, rotation.Family, now)
+	rotation.Verdict, rotation.Generation, rotation.Session.RevokedAt = jwt.Reused, 0, now
+	return s.end(ctx, conn, rotation.Session, now)
 }
 
 // replace puts a token in the place of another one, and forgets those of the family that are of no use
 // any more, in a transaction.
 func (s *JWTStore) replace(ctx context.Context, conn *sql.Conn, old string, next *jwt.Refresh, now time.Time) error {
 	if _, err := conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}jwt_refresh
-		WHERE family_id = ? AND expires_at <= ?`), next.FamilyID, micros(now.Add(-jwt.KeepExpired))); err != nil {
+		WHERE family_id = ? AND expires_at <= ?`), next.SessionID, micros(now.Add(-jwt.KeepExpired))); err != nil {
 		return err
 	}
 	if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_refresh
@@ -72,7 +72,7 @@ func (s *JWTStore) replace(ctx context.Context, conn *sql.Conn, old string, next
 		return err
 	}
 	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET last_used = ?, expires_at = ?
-		WHERE id = ?`), micros(now), micros(next.ExpiresAt), next.FamilyID)
+		WHERE id = ?`), micros(now), micros(next.ExpiresAt), next.SessionID)
 	return err
 }
 
@@ -119,8 +119,8 @@ func (s *JWTStore) use(ctx context.Context, conn *sql.Conn, digest string, now,
 
 // refused returns the verdict about a token that is no good whatever is done with it, or [jwt.Unknown] if it is
 // good or was replaced.
-func refused(r *jwt.Refresh, family *jwt.Family, now time.Time) jwt.Rotation {
-	rotation := jwt.Rotation{Family: family}
+func refused(r *jwt.Refresh, family *jwt.Session, now time.Time) jwt.Rotation {
+	rotation := jwt.Rotation{Session: family}
 	switch {
 	case !family.RevokedAt.IsZero():
 		rotation.Verdict = jwt.Revoked

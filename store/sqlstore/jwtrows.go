@@ -16,7 +16,7 @@ const (
 )
 
 // familyValues are the columns of a family, in the order of jwtFamilyColumns.
-func familyValues(f *jwt.Family) []any {
+func familyValues(f *jwt.Session) []any {
 	var amr, claims any
 	if f.AuthInfo.AMR != nil {
 		text, _ := json.Marshal(f.AuthInfo.AMR) // of strings
@@ -32,13 +32,13 @@ func familyValues(f *jwt.Family) []any {
 
 // tokenValues are the columns of a token, in the order of jwtTokenColumns.
 func tokenValues(r *jwt.Refresh) []any {
-	return []any{r.Digest, r.FamilyID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated), r.Successor,
+	return []any{r.Digest, r.SessionID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated), r.Successor,
 		sealed(r.Sealed), r.Adopted}
 }
 
 // familyRow is a family as it is scanned.
 type familyRow struct {
-	f                                  jwt.Family
+	f                                  jwt.Session
 	scopes, amr, claims                sql.NullString
 	created, lastUsed, authTime        sql.NullInt64
 	expiresAt, maxExpiresAt, revokedAt sql.NullInt64
@@ -51,7 +51,7 @@ func (r *familyRow) fields() []any {
 		&f.IP, &f.UserAgent, &f.Stamp, &r.authTime, &r.amr, &f.AuthInfo.ACR, &r.claims}
 }
 
-func (r *familyRow) family() (*jwt.Family, error) {
+func (r *familyRow) family() (*jwt.Session, error) {
 	f := &r.f
 	f.Limited, f.Scopes = r.scopes.Valid, strings.Fields(r.scopes.String)
 	f.Created, f.LastUsed, f.ExpiresAt = instant(r.created), instant(r.lastUsed), instant(r.expiresAt)
@@ -69,7 +69,7 @@ func (r *familyRow) family() (*jwt.Family, error) {
 }
 
 // scanFamily reads a family.
-func scanFamily(row scanner) (*jwt.Family, error) {
+func scanFamily(row scanner) (*jwt.Session, error) {
 	var f familyRow
 	if err := row.Scan(f.fields()...); err != nil {
 		return nil, err
@@ -78,11 +78,11 @@ func scanFamily(row scanner) (*jwt.Family, error) {
 }
 
 // scanToken reads a token and its family, or nil if there is none.
-func scanToken(row scanner) (*jwt.Refresh, *jwt.Family, error) {
+func scanToken(row scanner) (*jwt.Refresh, *jwt.Session, error) {
 	var r jwt.Refresh
 	var f familyRow
 	var issued, expires, rotated sql.NullInt64
-	err := row.Scan(append([]any{&r.Digest, &r.FamilyID, &issued, &expires, &rotated, &r.Successor, &r.Sealed,
+	err := row.Scan(append([]any{&r.Digest, &r.SessionID, &issued, &expires, &rotated, &r.Successor, &r.Sealed,
 		&r.Adopted},
 		f.fields()...)...)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -148,7 +148,8 @@ func jwtKeysTable() *transferTable {
 		order: []string{"id"}, kept: everyRow},
 		func(r transfer.JWTKey) []any { return []any{r.ID} },
 		func(r transfer.JWTKey) []any {
-			return []any{r.ID, string(r.Algorithm), r.Sealed, micros(r.Created), micros(r.Signs), micros(r.ExpiresAt)}
+			return []any{r.ID, string(r.Algorithm), r.Sealed, micros(r.Created), micros(r.SignsFrom),
+				micros(r.ExpiresAt)}
 		},
 		func(row scanner) (transfer.JWTKey, error) {
 			r, err := scanJWTKey(row)

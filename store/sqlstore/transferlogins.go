@@ -77,10 +77,10 @@ func jwtLoginsTable() *transferTable {
 			return []any{micros(now), kept, micros(now.Add(-jwt.KeepEnded)), kept}
 		}},
 		func(r *transfer.JWTLogin) []any { return []any{r.ID} },
-		func(r *transfer.JWTLogin) []any { return familyValues(r.Family) },
+		func(r *transfer.JWTLogin) []any { return familyValues(r.Session) },
 		func(row scanner) (*transfer.JWTLogin, error) {
 			f, err := scanFamily(row)
-			return &transfer.JWTLogin{Family: f}, err
+			return &transfer.JWTLogin{Session: f}, err
 		})
 	t.parts = []transferPart{{table: "jwt_refresh", columns: unqualified.Replace(jwtTokenColumns), owner: "family_id",
 		values: func(record transfer.Record) (rows [][]any) {
@@ -92,7 +92,7 @@ func jwtLoginsTable() *transferTable {
 		scan: func(row scanner) (func(transfer.Record), error) {
 			var r jwt.Refresh
 			var issued, expires, rotated sql.NullInt64
-			err := row.Scan(&r.Digest, &r.FamilyID, &issued, &expires, &rotated, &r.Successor, &r.Sealed, &r.Adopted)
+			err := row.Scan(&r.Digest, &r.SessionID, &issued, &expires, &rotated, &r.Successor, &r.Sealed, &r.Adopted)
 			r.Issued, r.ExpiresAt, r.Rotated = instant(issued), instant(expires), instant(rotated)
 			return func(record transfer.Record) {
 				login := record.(*transfer.JWTLogin)

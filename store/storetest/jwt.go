@@ -10,7 +10,7 @@ import (
 // JWT checks a [jwt.Store].
 func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 	checkAspects(t, func(t *testing.T) jwtStore { return jwtStore{t, open(t)} }, []aspect[jwtStore]{
-		{"families", jwtFamilies},
+		{"sessions", jwtFamilies},
 		{"the limit", jwtLimit},
 		{"rotation", jwtRotation},
 		{"the grace", jwtGrace},
@@ -30,17 +30,17 @@ type jwtStore struct {
 	jwt.Store
 }
 
-// start starts a family. The digest of its first token is the ID and " first".
-func (s jwtStore) start(user, id string, after time.Duration) *jwt.Family {
+// start starts a session. The digest of its first token is the ID and " first".
+func (s jwtStore) start(user, id string, after time.Duration) *jwt.Session {
 	s.t.Helper()
-	f := jwtFamily(user, id, after)
+	f := jwtSession(user, id, after)
 	if _, err := s.Start(s.t.Context(), f, jwtToken(f, "first"), nil, 0, false); err != nil {
 		s.t.Fatal(err)
 	}
 	return f
 }
 
-func (s jwtStore) find(digest string) (*jwt.Refresh, *jwt.Family) {
+func (s jwtStore) find(digest string) (*jwt.Refresh, *jwt.Session) {
 	s.t.Helper()
 	r, f, err := s.Find(s.t.Context(), digest)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s jwtStore) rotate(old, next string, now time.Time, grace time.Duration, w
 	if r == nil {
 		s.t.Fatalf("there is no token %q", old)
 	}
-	successor := &jwt.Refresh{Digest: f.ID + " " + next, FamilyID: f.ID, Issued: now, ExpiresAt: now.Add(time.Hour),
+	successor := &jwt.Refresh{Digest: f.ID + " " + next, SessionID: f.ID, Issued: now, ExpiresAt: now.Add(time.Hour),
 		Sealed: []byte("sealed " + next)}
 	rotation, err := s.Rotate(s.t.Context(), old, now, grace, successor)
 	if err != nil || rotation.Verdict != want {
@@ -93,19 +93,19 @@ func (s jwtStore) page(userID, after string, limit int, now time.Time) []string 
 	return ids
 }
 
-// jwtFamily is a family that began after noon, and lives an hour.
-func jwtFamily(user, id string, after time.Duration) *jwt.Family {
+// jwtSession is a session that began after noon, and lives an hour.
+func jwtSession(user, id string, after time.Duration) *jwt.Session {
 	created := noon.Add(after)
-	return &jwt.Family{ID: id, UserID: user, Created: created, LastUsed: created, ExpiresAt: created.Add(time.Hour),
+	return &jwt.Session{ID: id, UserID: user, Created: created, LastUsed: created, ExpiresAt: created.Add(time.Hour),
 		MaxExpiresAt: created.Add(24 * time.Hour)}
 }
 
-func jwtToken(f *jwt.Family, name string) *jwt.Refresh {
-	return &jwt.Refresh{Digest: f.ID + " " + name, FamilyID: f.ID, Issued: f.Created, ExpiresAt: f.ExpiresAt}
+func jwtToken(f *jwt.Session, name string) *jwt.Refresh {
+	return &jwt.Refresh{Digest: f.ID + " " + name, SessionID: f.ID, Issued: f.Created, ExpiresAt: f.ExpiresAt}
 }
 
-// normalFamily is a family with empty slices for nil ones, which mean the same.
-func normalFamily(f *jwt.Family) jwt.Family {
+// normalJWTSession is a session with empty slices for nil ones, which mean the same.
+func normalJWTSession(f *jwt.Session) jwt.Session {
 	normal := *f
 	normal.Scopes = append([]string{}, f.Scopes...)
 	normal.AuthInfo.AMR = append([]string{}, f.AuthInfo.AMR...)

@@ -12,13 +12,13 @@ import (
 // jwtAdoption checks that Start takes over a token of another issuer once.
 func jwtAdoption(t *testing.T, open opener[jwtStore]) {
 	check(t, open, "a token of others is adopted once", jwtAdoptsOnce)
-	check(t, open, "of 32 adoptions of one token at once one starts a family, which then ends", jwtAdoptRace)
+	check(t, open, "of 32 adoptions of one token at once one starts a session, which then ends", jwtAdoptRace)
 }
 
 func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
 	foreign := &jwt.Refresh{Digest: "foreign", Issued: noon.Add(-time.Hour), ExpiresAt: noon.Add(48 * time.Hour)}
-	one, two := jwtFamily("alice", "1", 0), jwtFamily("alice", "2", time.Minute)
+	one, two := jwtSession("alice", "1", 0), jwtSession("alice", "2", time.Minute)
 	if started, err := s.Start(t.Context(), one, jwtToken(one, "first"), foreign, 0, false); err != nil ||
 		started.Seen {
 		t.Fatal(started, err)
@@ -28,7 +28,7 @@ func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 		!r.ExpiresAt.Equal(foreign.ExpiresAt) {
 		t.Errorf("%+v %+v", r, f)
 	}
-	if foreign.FamilyID != "" {
+	if foreign.SessionID != "" {
 		t.Error("the argument was changed")
 	}
 	unknown := jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon, Digest: "x"}
@@ -44,12 +44,12 @@ func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 		t.Error(started, err)
 	}
 	if _, f := s.find("1 first"); !f.RevokedAt.Equal(two.Created) {
-		t.Errorf("the family goes on: %+v", f)
+		t.Errorf("the session goes on: %+v", f)
 	}
 	if r, _ := s.find("2 first"); r != nil {
-		t.Error("a second family was started")
+		t.Error("a second session was started")
 	}
-	s.revoked("the adopted one of a family that ended", adopted, noon.Add(time.Second), true)
+	s.revoked("the adopted one of a session that ended", adopted, noon.Add(time.Second), true)
 	// It is remembered as long as it could be used.
 	if purged, err := s.Purge(t.Context(), one.ExpiresAt.Add(time.Hour), 10); purged != 0 || err != nil {
 		t.Error(purged, err)
@@ -68,7 +68,7 @@ func jwtAdoptRace(t *testing.T, open opener[jwtStore]) {
 	var mu sync.Mutex
 	started := 0
 	together(32, func(i int) {
-		f := jwtFamily("alice", fmt.Sprint(i), 0)
+		f := jwtSession("alice", fmt.Sprint(i), 0)
 		outcome, err := s.Start(t.Context(), f, jwtToken(f, "first"),
 			&jwt.Refresh{Digest: "foreign", Issued: noon, ExpiresAt: f.ExpiresAt}, 0, false)
 		if err != nil {

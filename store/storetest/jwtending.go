@@ -11,7 +11,7 @@ import (
 
 // jwtEnding checks End and EndAll.
 func jwtEnding(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "a user ends a family of their own, once", jwtEndsOne)
+	check(t, open, "a user ends a session of their own, once", jwtEndsOne)
 	check(t, open, "ending all ends those of one user, in all ways of writing their name", jwtEndsAll)
 	check(t, open, "ending all but one stamps that one, and voids what others issued", jwtEndsOthers)
 	check(t, open, "nothing comes back after everything was ended", jwtEndAllRace)
@@ -28,7 +28,7 @@ func jwtEndsOne(t *testing.T, open opener[jwtStore]) {
 		want     bool
 	}{{"bob", "1", noon, false}, {"alice", "3", noon, false}, {"alice", "2", f.ExpiresAt, false},
 		{"alice", "1", noon, true}, {"alice", "1", noon.Add(time.Second), false}} {
-		if found, err := s.End(t.Context(), row.user, row.id, row.now); found != row.want || err != nil {
+		if found, err := s.Revoke(t.Context(), row.user, row.id, row.now); found != row.want || err != nil {
 			t.Errorf("%+v: %v %v", row, found, err)
 		}
 	}
@@ -47,7 +47,7 @@ func jwtEndsAll(t *testing.T, open opener[jwtStore]) {
 	}
 	s.start("alice", "second", time.Minute)
 	expired := s.start("alice", "expired", -2*time.Hour)
-	ids, err := s.EndAll(t.Context(), "alice", "", "", noon.Add(time.Minute))
+	ids, err := s.RevokeAll(t.Context(), "alice", "", "", noon.Add(time.Minute))
 	if err != nil || len(ids) != 2 || !slices.Contains(ids, "second") || slices.Contains(ids, expired.ID) {
 		t.Errorf("%v %v", ids, err)
 	}
@@ -57,7 +57,7 @@ func jwtEndsAll(t *testing.T, open opener[jwtStore]) {
 	for i, user := range others {
 		s.revoked(user, jwt.Claimed{SessionID: fmt.Sprint(user, i), UserID: user}, noon, false)
 	}
-	s.revoked("another's family claimed", jwt.Claimed{SessionID: "Alice0", UserID: "alice", Generation: 9}, noon, true)
+	s.revoked("another's session claimed", jwt.Claimed{SessionID: "Alice0", UserID: "alice", Generation: 9}, noon, true)
 }
 
 func jwtEndsOthers(t *testing.T, open opener[jwtStore]) {
@@ -65,38 +65,39 @@ func jwtEndsOthers(t *testing.T, open opener[jwtStore]) {
 	s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
 	s.start("bob", "3", 0)
-	if ids, err := s.EndAll(t.Context(), "alice", "1", "new", noon); err != nil || !slices.Equal(ids, []string{"2"}) {
+	if ids, err := s.RevokeAll(t.Context(), "alice", "1", "new", noon); err != nil ||
+		!slices.Equal(ids, []string{"2"}) {
 		t.Errorf("%v %v", ids, err)
 	}
 	if _, f := s.find("1 first"); f.Stamp != "new" || !f.Live(noon) {
 		t.Errorf("%+v", f)
 	}
 	s.revoked("the one that is kept", jwt.Claimed{SessionID: "1", UserID: "alice"}, noon, false)
-	s.revoked("one of no family", jwt.Claimed{UserID: "alice"}, noon, false)
+	s.revoked("one of no session", jwt.Claimed{UserID: "alice"}, noon, false)
 	s.revoked("issued by others", jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon}, noon, true)
 	s.revoked("issued by others later", jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon.Add(time.Second)},
 		noon, false)
-	if _, err := s.EndAll(t.Context(), "carol", "", "", noon); err != nil {
+	if _, err := s.RevokeAll(t.Context(), "carol", "", "", noon); err != nil {
 		t.Fatal(err)
 	}
 	carol := s.start("carol", "4", 0)
-	if _, err := s.EndAll(t.Context(), "carol", "4", "new", noon.Add(time.Minute)); err != nil {
+	if _, err := s.RevokeAll(t.Context(), "carol", "4", "new", noon.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	s.revoked("the generation of a kept one", jwt.Claimed{SessionID: carol.ID, UserID: "carol", Generation: 1}, noon,
 		false)
 	s.revoked("a generation before", jwt.Claimed{UserID: "carol"}, noon, true)
-	if ids, err := s.EndAll(t.Context(), "alice", "3", "x", noon); err != nil || !slices.Equal(ids, []string{"1"}) {
+	if ids, err := s.RevokeAll(t.Context(), "alice", "3", "x", noon); err != nil || !slices.Equal(ids, []string{"1"}) {
 		t.Errorf("keeping another's: %v %v", ids, err)
 	}
 	if _, f := s.find("3 first"); f.Stamp != "" || !f.Live(noon) {
 		t.Errorf("another's was stamped: %+v", f)
 	}
-	if _, err := s.EndAll(t.Context(), "alice", "1", "later", noon); err != nil {
+	if _, err := s.RevokeAll(t.Context(), "alice", "1", "later", noon); err != nil {
 		t.Fatal(err)
 	}
 	if _, f := s.find("1 first"); f.Stamp != "new" {
-		t.Error("an ended family was stamped")
+		t.Error("an ended session was stamped")
 	}
 }
 
@@ -108,14 +109,14 @@ func jwtEndAllRace(t *testing.T, open opener[jwtStore]) {
 		}
 		together(5, func(i int) {
 			if i == 4 {
-				if _, err := s.EndAll(t.Context(), "alice", "", "", noon); err != nil {
+				if _, err := s.RevokeAll(t.Context(), "alice", "", "", noon); err != nil {
 					t.Error(err)
 				}
 				return
 			}
 			id := fmt.Sprint(round, " ", i)
 			if _, err := s.Rotate(t.Context(), id+" first", noon, 0,
-				jwtToken(jwtFamily("alice", id, 0), "second")); err != nil {
+				jwtToken(jwtSession("alice", id, 0), "second")); err != nil {
 				t.Error(err)
 			}
 		})
@@ -128,14 +129,14 @@ func jwtEndAllRace(t *testing.T, open opener[jwtStore]) {
 func jwtVoidRace(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
 	for round := range 20 {
-		f := jwtFamily("alice", fmt.Sprint(round), 0)
+		f := jwtSession("alice", fmt.Sprint(round), 0)
 		var started jwt.Started
 		together(2, func(i int) {
 			var err error
 			if i == 0 {
 				started, err = s.Start(t.Context(), f, jwtToken(f, "first"), nil, 0, false)
 			} else {
-				_, err = s.EndAll(t.Context(), "alice", "", "", noon)
+				_, err = s.RevokeAll(t.Context(), "alice", "", "", noon)
 			}
 			if err != nil {
 				t.Error(err)
@@ -157,7 +158,7 @@ func jwtGenerations(t *testing.T, open opener[jwtStore]) {
 	for n := range int64(3) {
 		at := noon.Add(time.Duration(n) * time.Minute)
 		id := fmt.Sprint(n)
-		f := jwtFamily("alice", id, time.Duration(n)*time.Minute)
+		f := jwtSession("alice", id, time.Duration(n)*time.Minute)
 		if started, err := s.Start(t.Context(), f, jwtToken(f, "first"), nil, 0, false); err != nil ||
 			started.Generation != n {
 			t.Fatalf("%+v %v", started, err)
@@ -168,7 +169,7 @@ func jwtGenerations(t *testing.T, open opener[jwtStore]) {
 		s.revoked("the present generation", jwt.Claimed{SessionID: id, UserID: "alice", Generation: n}, at, false)
 		s.revoked("one before", jwt.Claimed{UserID: "alice", Generation: n - 1}, at, n > 0)
 		s.revoked("one to come", jwt.Claimed{UserID: "alice", Generation: n + 1}, at, false)
-		if _, err := s.EndAll(t.Context(), "alice", "", "", at); err != nil {
+		if _, err := s.RevokeAll(t.Context(), "alice", "", "", at); err != nil {
 			t.Fatal(err)
 		}
 		s.revoked("the voided generation", jwt.Claimed{UserID: "alice", Generation: n}, at, true)
@@ -186,7 +187,7 @@ func jwtSliding(t *testing.T, open opener[jwtStore]) {
 	s.start("alice", "2", 0)
 	claimed := jwt.Claimed{SessionID: "1", UserID: "alice", Digest: "1 first"}
 	s.revoked("before", claimed, noon, false)
-	s.revoked("of another family", jwt.Claimed{SessionID: "2", UserID: "alice", Digest: "1 first"}, noon, true)
+	s.revoked("of another session", jwt.Claimed{SessionID: "2", UserID: "alice", Digest: "1 first"}, noon, true)
 	s.revoked("unknown", jwt.Claimed{SessionID: "1", UserID: "alice", Digest: "x"}, noon, true)
 	s.rotate("1 first", "second", noon, 0, jwt.Rotated)
 	s.revoked("replaced", claimed, noon, true)
@@ -194,7 +195,7 @@ func jwtSliding(t *testing.T, open opener[jwtStore]) {
 	claimed.Grace = time.Minute
 	s.revoked("within the grace", claimed, noon.Add(time.Minute-time.Microsecond), false)
 	s.revoked("after the grace", claimed, noon.Add(time.Minute), true)
-	s.rotate("2 first", "second", noon.Add(30*time.Minute), 0, jwt.Rotated) // the family goes on
+	s.rotate("2 first", "second", noon.Add(30*time.Minute), 0, jwt.Rotated) // the session goes on
 	s.revoked("itself expired", jwt.Claimed{SessionID: "2", UserID: "alice", Digest: "2 first", Grace: time.Hour},
 		f.ExpiresAt, true)
 }

@@ -13,14 +13,14 @@ import (
 // jwtKept checks Use, and Start with a token of another issuer that stays good.
 func jwtKept(t *testing.T, open opener[jwtStore]) {
 	check(t, open, "a token that is used stays good, until its own end", jwtUsedOften)
-	check(t, open, "a use moves the ends of token and family, but to no earlier instant", jwtUseMovesEnds)
+	check(t, open, "a use moves the ends of token and session, but to no earlier instant", jwtUseMovesEnds)
 	check(t, open, "a token that was replaced is reused, and one that was used can still be replaced", jwtUseAndRotate)
-	check(t, open, "a token of an ended, expired or unknown family is not used", jwtUseRefused)
+	check(t, open, "a token of an ended, expired or unknown session is not used", jwtUseRefused)
 	check(t, open, "of 32 uses of one token at once all are good, and it is one login", jwtUseRace)
 	check(t, open, "nothing is used after everything was ended", jwtUseEndAllRace)
 	check(t, open, "a token of others stays good, and is adopted once", jwtKeepsAdopted)
-	check(t, open, "of 32 adoptions at once of a token that stays good one starts a family, which lives", jwtKeepRace)
-	check(t, open, "one that stays good is void with its family, and known for as long as it could be used",
+	check(t, open, "of 32 adoptions at once of a token that stays good one starts a session, which lives", jwtKeepRace)
+	check(t, open, "one that stays good is void with its session, and known for as long as it could be used",
 		jwtKeptEnds)
 }
 
@@ -41,9 +41,9 @@ func jwtUsedOften(t *testing.T, open opener[jwtStore]) {
 	for i := range 3 {
 		at := noon.Add(time.Duration(i+1) * time.Minute)
 		rotation := s.use("1 first", at, time.Time{}, jwt.Kept)
-		if got := rotation.Family; got == nil || got.ID != "1" || !got.LastUsed.Equal(at) ||
+		if got := rotation.Session; got == nil || got.ID != "1" || !got.LastUsed.Equal(at) ||
 			!got.ExpiresAt.Equal(f.ExpiresAt) {
-			t.Errorf("got %+v, want family 1, used at %v", got, at)
+			t.Errorf("got %+v, want session 1, used at %v", got, at)
 		}
 		if r, got := s.find("1 first"); !r.Rotated.IsZero() || r.Successor != "" || !got.LastUsed.Equal(at) ||
 			!r.ExpiresAt.Equal(f.ExpiresAt) || !got.ExpiresAt.Equal(f.ExpiresAt) {
@@ -57,9 +57,9 @@ func jwtUsedOften(t *testing.T, open opener[jwtStore]) {
 	s.use("1 first", f.ExpiresAt.Add(-time.Microsecond), time.Time{}, jwt.Kept)
 	s.use("1 first", f.ExpiresAt, time.Time{}, jwt.Expired)
 	if _, other := s.find("2 first"); !other.LastUsed.Equal(noon) {
-		t.Errorf("got %+v, want another family as it was", other)
+		t.Errorf("got %+v, want another session as it was", other)
 	}
-	if _, err := s.EndAll(t.Context(), "bob", "", "", noon); err != nil {
+	if _, err := s.RevokeAll(t.Context(), "bob", "", "", noon); err != nil {
 		t.Fatal(err)
 	}
 	s.start("bob", "3", 0)
@@ -75,7 +75,7 @@ func jwtUseMovesEnds(t *testing.T, open opener[jwtStore]) {
 	for _, ends := range []time.Time{longer, f.ExpiresAt, noon} {
 		rotation := s.use("1 first", noon.Add(time.Minute), ends, jwt.Kept)
 		if r, got := s.find("1 first"); !r.ExpiresAt.Equal(longer) || !got.ExpiresAt.Equal(longer) ||
-			!rotation.Family.ExpiresAt.Equal(longer) {
+			!rotation.Session.ExpiresAt.Equal(longer) {
 			t.Errorf("ends %v: got %v and %v, want %v", ends, r.ExpiresAt, got.ExpiresAt, longer)
 		}
 	}
@@ -98,35 +98,35 @@ func jwtUseAndRotate(t *testing.T, open opener[jwtStore]) {
 	s.rotate("1 first", "second", noon, time.Minute, jwt.Rotated)
 	s.use("1 second", noon.Add(time.Second), time.Time{}, jwt.Kept)
 	rotation := s.use("1 first", noon.Add(2*time.Second), time.Time{}, jwt.Reused)
-	if f := rotation.Family; f == nil || !f.RevokedAt.Equal(noon.Add(2*time.Second)) {
-		t.Errorf("got %+v, want a family that ended", rotation.Family)
+	if f := rotation.Session; f == nil || !f.RevokedAt.Equal(noon.Add(2*time.Second)) {
+		t.Errorf("got %+v, want a session that ended", rotation.Session)
 	}
 	s.use("1 second", noon.Add(3*time.Second), time.Time{}, jwt.Revoked)
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"2"}) {
-		t.Errorf("got %v, want the other family", got)
+		t.Errorf("got %v, want the other session", got)
 	}
 }
 
 func jwtUseRefused(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
-	f := jwtFamily("alice", "1", 0)
+	f := jwtSession("alice", "1", 0)
 	short := jwtToken(f, "first")
 	short.ExpiresAt = noon.Add(time.Minute)
 	if _, err := s.Start(t.Context(), f, short, nil, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	longer := noon.Add(time.Hour)
-	s.use("1 first", noon.Add(time.Minute), longer, jwt.Expired) // the token, before its family
+	s.use("1 first", noon.Add(time.Minute), longer, jwt.Expired) // the token, before its session
 	if r, got := s.find("1 first"); !r.ExpiresAt.Equal(short.ExpiresAt) || !got.LastUsed.Equal(noon) {
 		t.Errorf("got %+v and %+v, want both as they were", r, got)
 	}
 	s.start("alice", "2", 0)
-	if _, err := s.Store.End(t.Context(), "alice", "2", noon); err != nil {
+	if _, err := s.Store.Revoke(t.Context(), "alice", "2", noon); err != nil {
 		t.Fatal(err)
 	}
 	s.use("2 first", noon, longer, jwt.Revoked)
-	if rotation := s.use("3 first", noon, longer, jwt.Unknown); rotation.Family != nil {
-		t.Errorf("got %+v, want no family", rotation.Family)
+	if rotation := s.use("3 first", noon, longer, jwt.Unknown); rotation.Session != nil {
+		t.Errorf("got %+v, want no session", rotation.Session)
 	}
 }
 
@@ -140,7 +140,7 @@ func jwtUseRace(t *testing.T, open opener[jwtStore]) {
 		}
 	})
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"1"}) {
-		t.Errorf("got %v, want one family", got)
+		t.Errorf("got %v, want one session", got)
 	}
 	if _, f := s.find("1 first"); !f.LastUsed.Equal(noon.Add(31 * time.Second)) {
 		t.Errorf("got last use %v, want the latest", f.LastUsed)
@@ -154,7 +154,7 @@ func jwtUseEndAllRace(t *testing.T, open opener[jwtStore]) {
 		s.start("alice", id, 0)
 		together(5, func(i int) {
 			if i == 4 {
-				if _, err := s.EndAll(t.Context(), "alice", "", "", noon); err != nil {
+				if _, err := s.RevokeAll(t.Context(), "alice", "", "", noon); err != nil {
 					t.Error(err)
 				}
 				return
@@ -171,11 +171,11 @@ func jwtUseEndAllRace(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-// keep adopts a token of others that stays good, for a family of alice's.
+// keep adopts a token of others that stays good, for a session of alice's.
 func (s jwtStore) keep(id, digest string, expires time.Time) (jwt.Started, *jwt.Refresh) {
 	s.t.Helper()
-	f := jwtFamily("alice", id, 0)
-	first := &jwt.Refresh{Digest: digest, FamilyID: id, Issued: noon, ExpiresAt: expires}
+	f := jwtSession("alice", id, 0)
+	first := &jwt.Refresh{Digest: digest, SessionID: id, Issued: noon, ExpiresAt: expires}
 	started, err := s.Start(s.t.Context(), f, first, first, 0, false)
 	if err != nil {
 		s.t.Fatal(err)
@@ -198,14 +198,14 @@ func jwtKeepsAdopted(t *testing.T, open opener[jwtStore]) {
 		t.Errorf("got %+v, want Seen", started)
 	}
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"1"}) {
-		t.Errorf("got %v, want the first family, which goes on", got)
+		t.Errorf("got %v, want the first session, which goes on", got)
 	}
 	s.use("foreign", noon.Add(time.Minute), time.Time{}, jwt.Kept)
 	s.use("foreign", noon.Add(2*time.Minute), time.Time{}, jwt.Kept)
 	claimed := jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon, Digest: "foreign"}
 	s.revoked("the token itself", claimed, noon, false)
 	// Where tokens rotate again, it is replaced as any other.
-	next := &jwt.Refresh{Digest: "1 second", FamilyID: "1", Issued: noon, ExpiresAt: noon.Add(time.Hour)}
+	next := &jwt.Refresh{Digest: "1 second", SessionID: "1", Issued: noon, ExpiresAt: noon.Add(time.Hour)}
 	if rotation, err := s.Rotate(t.Context(), "foreign", noon, 0, next); err != nil || rotation.Verdict != jwt.Rotated {
 		t.Errorf("got %+v, %v, want it to be replaced", rotation, err)
 	}
@@ -222,10 +222,10 @@ func jwtKeepsAdopted(t *testing.T, open opener[jwtStore]) {
 func jwtKeepRace(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
 	var mu sync.Mutex
-	families := 0
+	sessions := 0
 	together(32, func(i int) {
-		f := jwtFamily("alice", fmt.Sprint(i), 0)
-		first := &jwt.Refresh{Digest: "foreign", FamilyID: f.ID, Issued: noon, ExpiresAt: f.ExpiresAt}
+		f := jwtSession("alice", fmt.Sprint(i), 0)
+		first := &jwt.Refresh{Digest: "foreign", SessionID: f.ID, Issued: noon, ExpiresAt: f.ExpiresAt}
 		started, err := s.Start(t.Context(), f, first, first, 0, false)
 		if err != nil {
 			t.Error(err)
@@ -233,11 +233,11 @@ func jwtKeepRace(t *testing.T, open opener[jwtStore]) {
 		if !started.Seen {
 			mu.Lock()
 			defer mu.Unlock()
-			families++
+			sessions++
 		}
 	})
-	if got := s.list("alice", noon); families != 1 || len(got) != 1 {
-		t.Errorf("got %d families, listed %v, want one", families, got)
+	if got := s.list("alice", noon); sessions != 1 || len(got) != 1 {
+		t.Errorf("got %d sessions, listed %v, want one", sessions, got)
 	}
 	s.use("foreign", noon, time.Time{}, jwt.Kept)
 }
@@ -248,7 +248,7 @@ func jwtKeptEnds(t *testing.T, open opener[jwtStore]) {
 	s.keep("1", "foreign", expires)
 	claimed := jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon, Digest: "foreign", Grace: time.Minute}
 	s.revoked("before", claimed, noon, false)
-	if _, err := s.Store.End(t.Context(), "alice", "1", noon); err != nil {
+	if _, err := s.Store.Revoke(t.Context(), "alice", "1", noon); err != nil {
 		t.Fatal(err)
 	}
 	s.revoked("after its login ended", claimed, noon, true)
@@ -261,12 +261,12 @@ func jwtKeptEnds(t *testing.T, open opener[jwtStore]) {
 	s.purge(expires.Add(jwt.KeepExpired), 9, 1)
 
 	s.keep("3", "rotated", expires)
-	next := &jwt.Refresh{Digest: "3 second", FamilyID: "3", Issued: noon, ExpiresAt: noon.Add(time.Hour)}
+	next := &jwt.Refresh{Digest: "3 second", SessionID: "3", Issued: noon, ExpiresAt: noon.Add(time.Hour)}
 	if rotation, err := s.Rotate(t.Context(), "rotated", noon.Add(time.Minute), 0, next); err != nil ||
 		rotation.Verdict != jwt.Rotated {
 		t.Fatalf("got %+v, %v, want it to be replaced", rotation, err)
 	}
-	if _, err := s.Store.End(t.Context(), "alice", "3", noon); err != nil {
+	if _, err := s.Store.Revoke(t.Context(), "alice", "3", noon); err != nil {
 		t.Fatal(err)
 	}
 	s.purge(jwtEndedGone, 9, 0) // it is adopted, though it was replaced later

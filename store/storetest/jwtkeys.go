@@ -66,11 +66,11 @@ func jwtKeysChange(t *testing.T, open opener[keyStore]) {
 	before := s.all()
 	s.change(before[0], noon.Add(2*time.Hour), noon.Add(3*time.Hour), true)
 	after := s.all()
-	if after[0].ID != "b" || after[1].ID != "a" || !after[1].Signs.Equal(noon.Add(2*time.Hour)) ||
+	if after[0].ID != "b" || after[1].ID != "a" || !after[1].SignsFrom.Equal(noon.Add(2*time.Hour)) ||
 		!after[1].ExpiresAt.Equal(noon.Add(3*time.Hour)) {
 		t.Errorf("%+v", after)
 	}
-	if !before[0].Signs.Equal(noon) {
+	if !before[0].SignsFrom.Equal(noon) {
 		t.Error("what was returned changed")
 	}
 	s.change(after[1], noon, time.Time{}, true)
@@ -94,7 +94,7 @@ func jwtKeysChangedMeanwhile(t *testing.T, open opener[keyStore]) {
 	s.add(keyRecord("a", 0), "", true)
 	s.add(keyRecord("b", time.Hour), "a", true)
 	undecided := s.all()[0]
-	if did, err := s.Limit(t.Context(), "a", noon.Add(time.Hour)); !did || err != nil {
+	if did, err := s.SetEnd(t.Context(), "a", noon.Add(time.Hour)); !did || err != nil {
 		t.Fatal(did, err)
 	}
 	s.change(undecided, noon.Add(time.Minute), time.Time{}, false) // an end is there by now
@@ -105,13 +105,13 @@ func jwtKeysChangedMeanwhile(t *testing.T, open opener[keyStore]) {
 	}
 	retired := s.all()[0]
 	otherSigns := *retired
-	otherSigns.Signs = noon
+	otherSigns.SignsFrom = noon
 	s.change(&otherSigns, noon.Add(2*time.Hour), time.Time{}, false)
 	all := s.all()
-	if all[0].ID != "a" || !all[0].Signs.Equal(noon.Add(-time.Minute)) || !all[0].ExpiresAt.Equal(noon) {
+	if all[0].ID != "a" || !all[0].SignsFrom.Equal(noon.Add(-time.Minute)) || !all[0].ExpiresAt.Equal(noon) {
 		t.Errorf("got %+v, want the key as it was retired", all[0])
 	}
-	if all[1].ID != "b" || !all[1].Signs.Equal(noon.Add(time.Hour)) || !all[1].ExpiresAt.IsZero() {
+	if all[1].ID != "b" || !all[1].SignsFrom.Equal(noon.Add(time.Hour)) || !all[1].ExpiresAt.IsZero() {
 		t.Errorf("got %+v, want the other key as it was", all[1])
 	}
 }
@@ -126,10 +126,10 @@ func jwtKeysChangeRace(t *testing.T, open opener[keyStore]) {
 		together(len(did), func(i int) {
 			ends := time.Time{} // one half promotes it, the other half retires it
 			if i%2 == 0 {
-				ends = before.Signs.Add(time.Duration(i+1) * time.Second)
+				ends = before.SignsFrom.Add(time.Duration(i+1) * time.Second)
 			}
 			var err error
-			did[i], err = s.Change(t.Context(), before, before.Signs.Add(time.Duration(i+1)*time.Minute), ends)
+			did[i], err = s.Change(t.Context(), before, before.SignsFrom.Add(time.Duration(i+1)*time.Minute), ends)
 			if err != nil {
 				t.Error(err)
 			}
@@ -139,7 +139,7 @@ func jwtKeysChangeRace(t *testing.T, open opener[keyStore]) {
 			t.Fatalf("got %v, want one change", did)
 		}
 		after := s.all()[0]
-		if want := before.Signs.Add(time.Duration(winner+1) * time.Minute); !after.Signs.Equal(want) ||
+		if want := before.SignsFrom.Add(time.Duration(winner+1) * time.Minute); !after.SignsFrom.Equal(want) ||
 			after.ExpiresAt.IsZero() != (winner%2 != 0) {
 			t.Fatalf("got %+v, want what number %d wrote", after, winner)
 		}
@@ -162,11 +162,11 @@ func jwtKeysLimit(t *testing.T, open opener[keyStore]) {
 		{"a", 2 * time.Hour, 2 * time.Hour, true},
 		{"unknown", time.Hour, 2 * time.Hour, false},
 	} {
-		did, err := s.Limit(t.Context(), step.id, noon.Add(step.after))
+		did, err := s.SetEnd(t.Context(), step.id, noon.Add(step.after))
 		if did != step.did || err != nil {
 			t.Errorf("Limit of %s to %v: %v, %v, want %v", step.id, step.after, did, err, step.did)
 		}
-		if all := s.all(); !all[0].ExpiresAt.Equal(noon.Add(step.want)) || !all[0].Signs.Equal(noon) ||
+		if all := s.all(); !all[0].ExpiresAt.Equal(noon.Add(step.want)) || !all[0].SignsFrom.Equal(noon) ||
 			!all[1].ExpiresAt.IsZero() {
 			t.Errorf("after Limit of %s to %v: %+v", step.id, step.after, all)
 		}
@@ -184,7 +184,7 @@ func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
 	_, one := s.Keys(ctx)
 	_, two := s.Add(ctx, keyRecord("b", 0), "a")
 	_, three := s.Change(ctx, keyRecord("a", 0), noon, noon)
-	_, four := s.Limit(ctx, "a", noon)
+	_, four := s.SetEnd(ctx, "a", noon)
 	_, five := s.Remove(ctx, "a")
 	if one == nil || two == nil || three == nil || four == nil || five == nil {
 		t.Error(one, two, three, four, five)
@@ -287,5 +287,5 @@ func (s keyStore) add(r *jwt.KeyRecord, last string, want bool) {
 // keyRecord returns a key that signs some time after noon.
 func keyRecord(id string, signs time.Duration) *jwt.KeyRecord {
 	return &jwt.KeyRecord{ID: id, Algorithm: jwt.ES256, Sealed: []byte{0, 255, 'x'}, Created: noon,
-		Signs: noon.Add(signs)}
+		SignsFrom: noon.Add(signs)}
 }

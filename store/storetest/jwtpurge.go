@@ -9,11 +9,11 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// jwtPurging checks Purge of families that expired.
+// jwtPurging checks Purge of sessions that expired.
 func jwtPurging(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "expired families are purged in batches", jwtPurges)
+	check(t, open, "expired sessions are purged in batches", jwtPurges)
 	check(t, open, "a purge leaves the generation", jwtPurgeKeepsGeneration)
-	check(t, open, "purges at once remove each family once", jwtPurgeRace)
+	check(t, open, "purges at once remove each session once", jwtPurgeRace)
 }
 
 func jwtPurges(t *testing.T, open opener[jwtStore]) {
@@ -46,7 +46,7 @@ func jwtPurges(t *testing.T, open opener[jwtStore]) {
 func jwtPurgeKeepsGeneration(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
 	f := s.start("alice", "1", 0)
-	if _, err := s.EndAll(t.Context(), "alice", "", "", noon); err != nil {
+	if _, err := s.RevokeAll(t.Context(), "alice", "", "", noon); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Purge(t.Context(), f.ExpiresAt.Add(jwt.KeepExpired), 10); err != nil {
@@ -76,10 +76,10 @@ func jwtPurgeRace(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-// jwtPurgingEnded checks Purge of families that ended.
+// jwtPurgingEnded checks Purge of sessions that ended.
 func jwtPurgingEnded(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "families that ended are purged KeepEnded later, whatever ended them", jwtPurgesEnded)
-	check(t, open, "a login loop leaves as many families as the limit", jwtPurgesLoop)
+	check(t, open, "sessions that ended are purged KeepEnded later, whatever ended them", jwtPurgesEnded)
+	check(t, open, "a login loop leaves as many sessions as the limit", jwtPurgesLoop)
 	check(t, open, "one that ended with an adopted token stays until that token is of no use", jwtPurgesAdopted)
 	check(t, open, "one that ended and has expired is purged as one that expired", jwtPurgesExpired)
 }
@@ -90,14 +90,14 @@ func jwtPurgesEnded(t *testing.T, open opener[jwtStore]) {
 		s.startLong("alice", id, noon, 0, nil)
 	}
 	s.startLong("bob", "b", noon, 0, nil)
-	_, err := s.Store.End(t.Context(), "alice", "2", noon)
+	_, err := s.Store.Revoke(t.Context(), "alice", "2", noon)
 	s.must(err)
 	s.rotate("3 first", "second", noon.Add(time.Second), 0, jwt.Rotated)
 	s.rotate("3 first", "again", noon, 0, jwt.Reused)
 	if started := s.startLong("alice", "6", noon, 3, nil); len(started.Evicted) != 1 {
 		t.Fatalf("got %+v, want one evicted", started)
 	}
-	_, err = s.EndAll(t.Context(), "alice", "6", "", noon)
+	_, err = s.RevokeAll(t.Context(), "alice", "6", "", noon)
 	s.must(err)
 	s.purge(jwtEndedGone.Add(-time.Microsecond), 9, 0)
 	s.rotate("3 second", "again", noon, 0, jwt.Revoked)
@@ -129,7 +129,7 @@ func jwtPurgesAdopted(t *testing.T, open opener[jwtStore]) {
 	foreign := &jwt.Refresh{Digest: "foreign", Issued: noon.Add(-time.Hour), ExpiresAt: noon.Add(90 * time.Hour)}
 	s.startLong("alice", "1", noon, 0, foreign)
 	s.rotate("1 first", "second", noon.Add(time.Minute), 0, jwt.Rotated)
-	_, err := s.Store.End(t.Context(), "alice", "1", noon)
+	_, err := s.Store.Revoke(t.Context(), "alice", "1", noon)
 	s.must(err)
 	s.purge(jwtEndedGone, 9, 0)
 	if started := s.startLong("alice", "2", noon, 0, foreign); !started.Seen {
@@ -143,12 +143,12 @@ func jwtPurgesExpired(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
 	s.start("alice", "1", 0)
 	end := noon.Add(time.Hour + jwt.KeepExpired)
-	_, err := s.Store.End(t.Context(), "alice", "1", noon.Add(time.Hour-time.Second))
+	_, err := s.Store.Revoke(t.Context(), "alice", "1", noon.Add(time.Hour-time.Second))
 	s.must(err)
 	s.purge(end, 9, 1)
 }
 
-// jwtEndedGone is when a family that ended at noon is purged.
+// jwtEndedGone is when a session that ended at noon is purged.
 var jwtEndedGone = noon.Add(jwt.KeepEnded)
 
 func (s jwtStore) purge(now time.Time, limit, want int) {
@@ -165,10 +165,10 @@ func (s jwtStore) must(err error) {
 	}
 }
 
-// startLong starts a family that expires much later than what ended is kept.
+// startLong starts a session that expires much later than what ended is kept.
 func (s jwtStore) startLong(user, id string, created time.Time, limit int, adopted *jwt.Refresh) jwt.Started {
 	s.t.Helper()
-	f := jwtFamily(user, id, created.Sub(noon))
+	f := jwtSession(user, id, created.Sub(noon))
 	f.ExpiresAt = noon.Add(900 * time.Hour)
 	started, err := s.Start(s.t.Context(), f, jwtToken(f, "first"), adopted, limit, limit > 0)
 	s.must(err)

@@ -11,11 +11,11 @@ import (
 
 // jwtRotation checks the verdicts of Rotate.
 func jwtRotation(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "a token is used once, and its second use ends the family and no other", jwtUsedOnce)
+	check(t, open, "a token is used once, and its second use ends the session and no other", jwtUsedOnce)
 	check(t, open, "a token is good until just before it expires", jwtExpires)
-	check(t, open, "a token may expire before its family", jwtTokenExpiresFirst)
-	check(t, open, "a refresh forgets the tokens of its family that are of no use any more", jwtForgets)
-	check(t, open, "of 32 uses of one token at once one is good, and then the family is dead", jwtRotateRace)
+	check(t, open, "a token may expire before its session", jwtTokenExpiresFirst)
+	check(t, open, "a refresh forgets the tokens of its session that are of no use any more", jwtForgets)
+	check(t, open, "of 32 uses of one token at once one is good, and then the session is dead", jwtRotateRace)
 }
 
 func jwtUsedOnce(t *testing.T, open opener[jwtStore]) {
@@ -24,9 +24,9 @@ func jwtUsedOnce(t *testing.T, open opener[jwtStore]) {
 	s.start("alice", "2", 0)
 	later := noon.Add(time.Minute)
 	rotation := s.rotate("1 first", "second", later, 0, jwt.Rotated)
-	if f := rotation.Family; f == nil || !f.LastUsed.Equal(later) || !f.ExpiresAt.Equal(later.Add(time.Hour)) ||
+	if f := rotation.Session; f == nil || !f.LastUsed.Equal(later) || !f.ExpiresAt.Equal(later.Add(time.Hour)) ||
 		f.ID != "1" {
-		t.Errorf("%+v", rotation.Family)
+		t.Errorf("%+v", rotation.Session)
 	}
 	r, f := s.find("1 first")
 	if !r.Rotated.Equal(later) || r.Successor != "1 second" || !f.LastUsed.Equal(later) ||
@@ -37,8 +37,8 @@ func jwtUsedOnce(t *testing.T, open opener[jwtStore]) {
 		t.Errorf("%+v", r)
 	}
 	rotation = s.rotate("1 first", "third", later.Add(time.Second), 0, jwt.Reused)
-	if f := rotation.Family; f == nil || !f.RevokedAt.Equal(later.Add(time.Second)) {
-		t.Errorf("%+v", rotation.Family)
+	if f := rotation.Session; f == nil || !f.RevokedAt.Equal(later.Add(time.Second)) {
+		t.Errorf("%+v", rotation.Session)
 	}
 	if r, _ := s.find("1 third"); r != nil {
 		t.Error("a replay got a successor")
@@ -48,7 +48,7 @@ func jwtUsedOnce(t *testing.T, open opener[jwtStore]) {
 	if _, f := s.find("1 first"); !f.RevokedAt.Equal(later.Add(time.Second)) {
 		t.Error("it ended again")
 	}
-	s.revoked("the family", jwt.Claimed{SessionID: "1", UserID: "alice"}, later.Add(time.Minute), true)
+	s.revoked("the session", jwt.Claimed{SessionID: "1", UserID: "alice"}, later.Add(time.Minute), true)
 	s.revoked("the other", jwt.Claimed{SessionID: "2", UserID: "alice"}, later.Add(time.Minute), false)
 	if got := s.list("alice", later); !slices.Equal(got, []string{"2"}) {
 		t.Errorf("listed %v", got)
@@ -61,7 +61,7 @@ func jwtExpires(t *testing.T, open opener[jwtStore]) {
 	s.start("alice", "2", 0)
 	s.rotate("2 first", "second", f.ExpiresAt.Add(-time.Microsecond), 0, jwt.Rotated)
 	s.rotate("1 first", "second", f.ExpiresAt, 0, jwt.Expired)
-	if r, family := s.find("1 first"); !r.Rotated.IsZero() || !family.RevokedAt.IsZero() {
+	if r, session := s.find("1 first"); !r.Rotated.IsZero() || !session.RevokedAt.IsZero() {
 		t.Error("an expired token was used")
 	}
 	s.revoked("just before", jwt.Claimed{SessionID: "1", UserID: "alice"}, f.ExpiresAt.Add(-time.Microsecond), false)
@@ -73,7 +73,7 @@ func jwtExpires(t *testing.T, open opener[jwtStore]) {
 
 func jwtTokenExpiresFirst(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
-	f := jwtFamily("alice", "1", 0)
+	f := jwtSession("alice", "1", 0)
 	first := jwtToken(f, "first")
 	first.ExpiresAt = noon.Add(time.Minute)
 	if _, err := s.Start(t.Context(), f, first, nil, 0, false); err != nil {
@@ -127,7 +127,7 @@ func jwtRotateRace(t *testing.T, open opener[jwtStore]) {
 		if rotated != 1 {
 			t.Errorf("%d were good", rotated)
 		}
-		s.revoked("the family", jwt.Claimed{SessionID: f.ID, UserID: "alice"}, noon, true)
+		s.revoked("the session", jwt.Claimed{SessionID: f.ID, UserID: "alice"}, noon, true)
 	}
 	if got := s.list("alice", noon); len(got) != 0 {
 		t.Errorf("listed %v", got)
@@ -146,7 +146,7 @@ func jwtRetries(t *testing.T, open opener[jwtStore]) {
 	s.start("alice", "1", 0)
 	s.rotate("1 first", "second", noon, time.Minute, jwt.Rotated)
 	again := s.rotate("1 first", "other", noon.Add(time.Minute-time.Microsecond), time.Minute, jwt.Retried)
-	if string(again.Sealed) != "sealed second" || again.Family == nil || again.Family.ID != "1" {
+	if string(again.Sealed) != "sealed second" || again.Session == nil || again.Session.ID != "1" {
 		t.Errorf("%+v", again)
 	}
 	if r, _ := s.find("1 other"); r != nil {
@@ -190,7 +190,7 @@ func jwtGraceEnds(t *testing.T, open opener[jwtStore]) {
 		}
 		s.rotate(f.ID+" first", "third", noon.Add(row.after), row.grace, row.want)
 	}
-	f := jwtFamily("alice", "short", 0)
+	f := jwtSession("alice", "short", 0)
 	if _, err := s.Start(t.Context(), f, jwtToken(f, "first"), nil, 0, false); err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func jwtGraceEnds(t *testing.T, open opener[jwtStore]) {
 	}
 	if rotation, err := s.Rotate(t.Context(), "short first", noon.Add(time.Second), time.Minute,
 		jwtToken(f, "third")); err != nil || rotation.Verdict != jwt.Expired {
-		t.Errorf("the family expired with its successor: %+v %v", rotation, err)
+		t.Errorf("the session expired with its successor: %+v %v", rotation, err)
 	}
 }
 
@@ -225,5 +225,5 @@ func jwtGraceRace(t *testing.T, open opener[jwtStore]) {
 	if one := slices.Compact(slices.Sorted(slices.Values(successors))); len(one) != 1 || one[0] == "" {
 		t.Errorf("successors %q", one)
 	}
-	s.revoked("the family", jwt.Claimed{SessionID: "1", UserID: "alice"}, noon, false)
+	s.revoked("the session", jwt.Claimed{SessionID: "1", UserID: "alice"}, noon, false)
 }

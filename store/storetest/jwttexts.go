@@ -31,7 +31,7 @@ func jwtTextsOfUsers(t *testing.T, open opener[jwtStore]) {
 		other := jwt.Claimed{SessionID: number, UserID: user + "x", IssuedAt: noon}
 		s.revoked("the login of another name", other, noon, true)
 		s.revoked("the login", jwt.Claimed{SessionID: number, UserID: user, IssuedAt: noon}, noon, false)
-		ids, err := s.EndAll(t.Context(), user, "", "", noon)
+		ids, err := s.RevokeAll(t.Context(), user, "", "", noon)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func jwtTextsOfVoid(t *testing.T, open opener[jwtStore]) {
 	foreign := func(user string) jwt.Claimed { return jwt.Claimed{UserID: user, Generation: -1, IssuedAt: noon} }
 	for i, user := range users {
 		s.revoked(user+" before", foreign(user), noon, false)
-		if _, err := s.EndAll(t.Context(), user, "", "", noon); err != nil {
+		if _, err := s.RevokeAll(t.Context(), user, "", "", noon); err != nil {
 			t.Fatal(err)
 		}
 		s.revoked(user+" after", foreign(user), noon, true)
@@ -59,7 +59,7 @@ func jwtTextsOfRecords(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
 	ids := names(longRecordID)
 	for _, id := range ids {
-		f := jwtFamily("alice", id, 0)
+		f := jwtSession("alice", id, 0)
 		first := jwtToken(f, "")
 		first.Digest = id
 		if _, err := s.Start(t.Context(), f, first, nil, 0, false); err != nil {
@@ -78,7 +78,7 @@ func jwtTextsOfRecords(t *testing.T, open opener[jwtStore]) {
 			t.Errorf("got %+v of %+v, want the token %.80q", r, f, id)
 		}
 		for _, want := range []bool{true, false} {
-			if ended, err := s.End(t.Context(), "alice", id, noon); ended != want || err != nil {
+			if ended, err := s.Revoke(t.Context(), "alice", id, noon); ended != want || err != nil {
 				t.Errorf("got %v, %v at the end of %.80q, want %v", ended, err, id, want)
 			}
 		}
@@ -87,7 +87,7 @@ func jwtTextsOfRecords(t *testing.T, open opener[jwtStore]) {
 
 func jwtTextsKept(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
-	want := jwtFamily("", longText(longRecordID), 0)
+	want := jwtSession("", longText(longRecordID), 0)
 	want.UserID, want.ClientID = longText(longUserID), longText(255)
 	want.IP, want.UserAgent = longText(64), longText(200)
 	want.AuthInfo.ACR, want.AuthInfo.AMR = longText(1024), longMethods()
@@ -99,10 +99,10 @@ func jwtTextsKept(t *testing.T, open opener[jwtStore]) {
 		t.Fatal(err)
 	}
 	r, f := s.find(first.Digest)
-	if f == nil || !reflect.DeepEqual(normalFamily(f), normalFamily(want)) {
+	if f == nil || !reflect.DeepEqual(normalJWTSession(f), normalJWTSession(want)) {
 		t.Errorf("found %+v\nwant  %+v", f, want)
 	}
-	if r == nil || r.FamilyID != want.ID {
+	if r == nil || r.SessionID != want.ID {
 		t.Errorf("got %+v, want the token of the login", r)
 	}
 	wantOwn(t, "the user", want.UserID, s.list(want.UserID, noon), want.ID)

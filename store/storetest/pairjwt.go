@@ -22,12 +22,12 @@ func (p jwtPair) Purge(ctx context.Context, now time.Time, limit int) (int, erro
 	return p.next().Purge(ctx, now, limit)
 }
 
-func (p jwtPair) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
+func (p jwtPair) Start(ctx context.Context, session *jwt.Session, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
-	return p.next().Start(ctx, family, first, adopted, limit, evict)
+	return p.next().Start(ctx, session, first, adopted, limit, evict)
 }
 
-func (p jwtPair) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {
+func (p jwtPair) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Session, error) {
 	return p.next().Find(ctx, digest)
 }
 
@@ -40,16 +40,16 @@ func (p jwtPair) Use(ctx context.Context, digest string, now, ends time.Time) (j
 	return p.next().Use(ctx, digest, now, ends)
 }
 
-func (p jwtPair) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*jwt.Family, error) {
+func (p jwtPair) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*jwt.Session, error) {
 	return p.next().List(ctx, userID, after, limit, now)
 }
 
-func (p jwtPair) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
-	return p.next().End(ctx, userID, id, now)
+func (p jwtPair) Revoke(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+	return p.next().Revoke(ctx, userID, id, now)
 }
 
-func (p jwtPair) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
-	return p.next().EndAll(ctx, userID, kept, stamp, now)
+func (p jwtPair) RevokeAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+	return p.next().RevokeAll(ctx, userID, kept, stamp, now)
 }
 
 // JWTKeysPair returns a store for [JWTKeys] that sends its calls to two stores in turn.
@@ -71,8 +71,8 @@ func (p jwtKeyPair) Change(ctx context.Context, before *jwt.KeyRecord, signs, en
 	return p.next().Change(ctx, before, signs, ends)
 }
 
-func (p jwtKeyPair) Limit(ctx context.Context, id string, ends time.Time) (bool, error) {
-	return p.next().Limit(ctx, id, ends)
+func (p jwtKeyPair) SetEnd(ctx context.Context, id string, ends time.Time) (bool, error) {
+	return p.next().SetEnd(ctx, id, ends)
 }
 
 func (p jwtKeyPair) Remove(ctx context.Context, id string) (bool, error) {

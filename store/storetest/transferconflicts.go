@@ -61,7 +61,7 @@ func transferConflictAfterKill(t *testing.T, from, to TransferEngine) {
 			s.must(err)
 		}},
 		"a login is revoked": {transfer.JWTLogins, func(s transferService, m *moved) {
-			_, err := s.JWT.End(t.Context(), "alice", m.fresh.SessionID, m.now)
+			_, err := s.JWT.Revoke(t.Context(), "alice", m.fresh.SessionID, m.now)
 			s.must(err)
 		}},
 	} {
@@ -156,7 +156,7 @@ func transferUnsettled(t *testing.T, from, to TransferEngine) {
 	// The same for steps that replace and remove.
 	_, err := from.Knox.Revoke(t.Context(), "alice", m.token.ID(), knox.Ending{At: m.now})
 	before.must(err)
-	_, err = from.JWT.End(t.Context(), "alice", m.fresh.SessionID, m.now)
+	_, err = from.JWT.Revoke(t.Context(), "alice", m.fresh.SessionID, m.now)
 	before.must(err)
 	options.Final = true
 	for _, kind := range []transfer.Kind{transfer.JWTLogins, transfer.KnoxTokens} {

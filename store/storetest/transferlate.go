@@ -24,16 +24,16 @@ type fullJWT struct {
 
 var errFull = errors.New("the memory is full")
 
-func (f *fullJWT) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+func (f *fullJWT) RevokeAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	if f.fails.Add(-1) < 0 {
-		return f.Store.EndAll(ctx, userID, kept, stamp, now)
+		return f.Store.RevokeAll(ctx, userID, kept, stamp, now)
 	}
 	all, err := f.List(ctx, userID, "", 100, now)
 	if err != nil {
 		return nil, err
 	}
 	for _, family := range all {
-		if _, err := f.End(ctx, userID, family.ID, now); err != nil {
+		if _, err := f.Revoke(ctx, userID, family.ID, now); err != nil {
 			return nil, err
 		}
 	}
@@ -116,7 +116,7 @@ func expiredRecords(began, expired time.Time) []transfer.Record {
 			Created: began, ExpiresAt: expired}},
 		transfer.Session{Record: &session.Record{UserID: user, ID: backend.NewIDOf(user), Digest: digestOf(user),
 			Created: began, LastUsed: began, ExpiresAt: expired, MaxExpiresAt: last}},
-		&transfer.JWTLogin{Family: &jwt.Family{ID: backend.NewIDOf(user), UserID: user, Created: began,
+		&transfer.JWTLogin{Session: &jwt.Session{ID: backend.NewIDOf(user), UserID: user, Created: began,
 			LastUsed: began, ExpiresAt: expired, MaxExpiresAt: last}},
 		&transfer.OAuthGrant{Grant: expiredGrant(user, began, expired)},
 		transfer.LoginCode{Code: &external.Code{Digest: digestOf(user), UserID: user, Challenge: "challenge",

@@ -285,7 +285,7 @@ func (e *ending) end(ctx context.Context, record Record) (int, error) {
 		if e.stores.JWT == nil || !e.all() || !r.Voided.Before(e.now) {
 			return 0, nil
 		}
-		_, err := e.stores.JWT.EndAll(ctx, r.UserID, "", "", e.now)
+		_, err := e.stores.JWT.RevokeAll(ctx, r.UserID, "", "", e.now)
 		return 0, err
 	}
 	return 0, nil
@@ -320,14 +320,14 @@ func (e *ending) endLogin(ctx context.Context, r *JWTLogin) (int, error) {
 		return 0, nil
 	}
 	if !e.all() || e.justExpired(r.ExpiresAt) {
-		n, err := count(e.stores.JWT.End(ctx, r.UserID, r.ID, e.instantFor(r.ExpiresAt)))
+		n, err := count(e.stores.JWT.Revoke(ctx, r.UserID, r.ID, e.instantFor(r.ExpiresAt)))
 		if err != nil || !e.all() {
 			return n, err
 		}
-		ids, err := e.stores.JWT.EndAll(ctx, r.UserID, "", "", e.now)
+		ids, err := e.stores.JWT.RevokeAll(ctx, r.UserID, "", "", e.now)
 		return n + len(ids), err
 	}
-	ids, err := e.stores.JWT.EndAll(ctx, r.UserID, "", "", e.now) // also if this one ended before
+	ids, err := e.stores.JWT.RevokeAll(ctx, r.UserID, "", "", e.now) // also if this one ended before
 	return len(ids), err
 }
 

@@ -12,7 +12,7 @@ import (
 // JWTLogin is a login of package jwt with its refresh tokens, in order of digest. The key is the identifier of the
 // family.
 type JWTLogin struct {
-	*jwt.Family
+	*jwt.Session
 	Tokens []*jwt.Refresh
 }
 

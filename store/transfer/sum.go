@@ -19,7 +19,7 @@ func writtenOf(record Record) Written {
 	w := Written{Key: record.Key(), Until: uselessFrom(record)}
 	switch r := record.(type) {
 	case *JWTLogin:
-		w.Sum = sumOf(r.Family)
+		w.Sum = sumOf(r.Session)
 		for _, token := range r.Tokens {
 			w.Parts = append(w.Parts, Part{sumOf(token), token.ExpiresAt.Add(jwt.KeepExpired)})
 		}

@@ -77,7 +77,7 @@ func fillToEnd(t *testing.T, e storetest.TransferEngine) {
 			transfer.KnoxToken{Record: &knox.Record{UserID: user, Digest: id, ID: id, Created: now, ExpiresAt: ends}},
 			transfer.Session{Record: &session.Record{UserID: user, Digest: id, ID: id, Created: now, ExpiresAt: ends,
 				MaxExpiresAt: ends, LastUsed: now}},
-			&transfer.JWTLogin{Family: &jwt.Family{ID: id, UserID: user, Created: now, LastUsed: now, ExpiresAt: ends,
+			&transfer.JWTLogin{Session: &jwt.Session{ID: id, UserID: user, Created: now, LastUsed: now, ExpiresAt: ends,
 				MaxExpiresAt: ends}},
 			&transfer.OAuthGrant{Grant: grant, Access: []*server.Access{{Digest: id, ID: id, GrantID: grant.ID,
 				Scopes: []string{"read"}, Audience: []string{"https://api.example"}, Issued: now, ExpiresAt: ends}}},

@@ -25,9 +25,9 @@ func TestRefreshesInTwoProcessesAtOnceAreOneAfterTheOther(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	for round := range 5 {
 		id := fmt.Sprint(round)
-		f := &jwt.Family{ID: id, UserID: "alice", Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour),
+		f := &jwt.Session{ID: id, UserID: "alice", Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour),
 			MaxExpiresAt: now.Add(time.Hour)}
-		if _, err := handles[0].Start(t.Context(), f, &jwt.Refresh{Digest: id, FamilyID: id, Issued: now,
+		if _, err := handles[0].Start(t.Context(), f, &jwt.Refresh{Digest: id, SessionID: id, Issued: now,
 			ExpiresAt: f.ExpiresAt}, nil, 0, false); err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func TestRefreshesInTwoProcessesAtOnceAreOneAfterTheOther(t *testing.T) {
 		for i := range 32 {
 			go func() {
 				rotation, err := handles[i%2].Rotate(t.Context(), id, now, 0,
-					&jwt.Refresh{Digest: fmt.Sprint(id, "next", i), FamilyID: id, Issued: now, ExpiresAt: f.ExpiresAt})
+					&jwt.Refresh{Digest: fmt.Sprint(id, "next", i), SessionID: id, Issued: now, ExpiresAt: f.ExpiresAt})
 				if err != nil {
 					t.Error(err)
 				}
@@ -63,13 +63,13 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	family := func(user string, i int) *jwt.Family {
-		return &jwt.Family{ID: fmt.Sprint(user, i), UserID: user, Created: now.Add(time.Duration(i) * time.Second),
+	family := func(user string, i int) *jwt.Session {
+		return &jwt.Session{ID: fmt.Sprint(user, i), UserID: user, Created: now.Add(time.Duration(i) * time.Second),
 			LastUsed:  now,
 			ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
 	}
 	token := func(user string, i int, name string) *jwt.Refresh {
-		return &jwt.Refresh{Digest: fmt.Sprint(user, i, name), FamilyID: fmt.Sprint(user, i), Issued: now,
+		return &jwt.Refresh{Digest: fmt.Sprint(user, i, name), SessionID: fmt.Sprint(user, i), Issued: now,
 			ExpiresAt: now.Add(time.Hour)}
 	}
 	// state is which of a user's families are live, with their stamps, which
@@ -137,13 +137,16 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			[]string{"1first used true live true", "1next used false live true", two, three, next, "void false"}, 7},
 		{"replaying", func(user string) error { return rotate(user, 3, jwt.Reused) },
 			[]string{one, two, "3first used true live false", "3next used false live false", "void false"}, 4},
-		{"ending", func(user string) error { _, err := store.End(t.Context(), user, user+"2", now); return err },
+		{"ending", func(user string) error { _, err := store.Revoke(t.Context(), user, user+"2", now); return err },
 			[]string{one, "2first used false live false", three, next, "void false"}, 0},
-		{"ending all", func(user string) error { _, err := store.EndAll(t.Context(), user, "", "", now); return err },
+		{"ending all", func(user string) error {
+			_, err := store.RevokeAll(t.Context(), user, "", "", now)
+			return err
+		},
 			[]string{"1first used false live false", "2first used false live false", "3first used true live false",
 				"3next used false live false", "void true"}, 6},
 		{"ending all others", func(user string) error {
-			_, err := store.EndAll(t.Context(), user, user+"1", "new", now)
+			_, err := store.RevokeAll(t.Context(), user, user+"1", "new", now)
 			return err
 		},
 			[]string{one + "new", "2first used false live false", "3first used true live false",
@@ -172,7 +175,7 @@ func TestAKeyStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range all {
-			ids = append(ids, fmt.Sprint(r.ID == last, r.Signs.Sub(now)))
+			ids = append(ids, fmt.Sprint(r.ID == last, r.SignsFrom.Sub(now)))
 		}
 		return ids
 	}
@@ -188,21 +191,21 @@ func TestAKeyStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}
 		last = user
 		if added, err := store.Add(t.Context(), &jwt.KeyRecord{ID: user, Algorithm: jwt.ES256, Sealed: []byte("x"),
-			Created: now, Signs: now}, ""); !added || err != nil {
+			Created: now, SignsFrom: now}, ""); !added || err != nil {
 			t.Fatal(added, err)
 		}
 	}
 	f.failEach(t, prepare, state, []faultRow{
 		{"adding", func(user string) error {
 			added, err := store.Add(t.Context(), &jwt.KeyRecord{ID: user + "2", Algorithm: jwt.ES256,
-				Sealed: []byte("x"), Created: now, Signs: now.Add(time.Hour)}, user)
+				Sealed: []byte("x"), Created: now, SignsFrom: now.Add(time.Hour)}, user)
 			if added != (err == nil) {
 				t.Errorf("%v with error %v", added, err)
 			}
 			return err
 		}, []string{"true 0s", "false 1h0m0s"}, 4},
 		{"changing", func(user string) error {
-			_, err := store.Change(t.Context(), &jwt.KeyRecord{ID: user, Signs: now}, now.Add(time.Hour), now)
+			_, err := store.Change(t.Context(), &jwt.KeyRecord{ID: user, SignsFrom: now}, now.Add(time.Hour), now)
 			return err
 		}, []string{"true 1h0m0s"}, 1},
 		{"removing", func(user string) error { _, err := store.Remove(t.Context(), user); return err }, nil, 1},

@@ -18,9 +18,9 @@ func TestUnitAdoptedTokensOfOlderTables(t *testing.T) {
 		}
 		now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 		for _, id := range []string{"adopting", "plain"} {
-			f := &jwt.Family{ID: id, UserID: "alice", Created: now, LastUsed: now, ExpiresAt: now.Add(900 * time.Hour),
+			f := &jwt.Session{ID: id, UserID: "alice", Created: now, LastUsed: now, ExpiresAt: now.Add(900 * time.Hour),
 				MaxExpiresAt: now.Add(900 * time.Hour)}
-			first := &jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: f.ExpiresAt}
+			first := &jwt.Refresh{Digest: id, SessionID: id, Issued: now, ExpiresAt: f.ExpiresAt}
 			var adopted *jwt.Refresh
 			if id == "adopting" {
 				adopted = &jwt.Refresh{Digest: "foreign", Issued: now, ExpiresAt: now.Add(90 * time.Hour)}
@@ -28,7 +28,7 @@ func TestUnitAdoptedTokensOfOlderTables(t *testing.T) {
 			if _, err := store.Start(t.Context(), f, first, adopted, 0, false); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := store.End(t.Context(), "alice", id, now); err != nil {
+			if _, err := store.Revoke(t.Context(), "alice", id, now); err != nil {
 				t.Fatal(err)
 			}
 		}

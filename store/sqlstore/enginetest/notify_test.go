@@ -145,11 +145,11 @@ func TestUnitLoginsOfJWTsTellWhatTheyEndAndNothingElse(t *testing.T) {
 	w := newTold(t)
 	s := opened(t, sqlstore.JWT, w.db)
 	token := func(family, digest string) *jwt.Refresh {
-		return &jwt.Refresh{Digest: digest, FamilyID: family, Issued: w.now, ExpiresAt: w.now.Add(time.Hour)}
+		return &jwt.Refresh{Digest: digest, SessionID: family, Issued: w.now, ExpiresAt: w.now.Add(time.Hour)}
 	}
 	start := func(id string, adopted *jwt.Refresh, limit int) func(ctx context.Context) error {
 		return func(ctx context.Context) error {
-			family := &jwt.Family{ID: id, UserID: "alice", Created: w.now, LastUsed: w.now,
+			family := &jwt.Session{ID: id, UserID: "alice", Created: w.now, LastUsed: w.now,
 				ExpiresAt: w.now.Add(time.Hour), MaxExpiresAt: w.now.Add(time.Hour)}
 			return errorOf(s.Start(ctx, family, token(id, id+" first"), adopted, limit, true))
 		}
@@ -170,10 +170,10 @@ func TestUnitLoginsOfJWTsTellWhatTheyEndAndNothingElse(t *testing.T) {
 	w.tells("a refresh by a token that was used", rotate("5 first", "5 third"), "alice")
 	w.tells("and once more", rotate("5 first", "5 third"))
 	w.tells("a login", start("6", nil, 0))
-	w.tells("End", func(ctx context.Context) error { return errorOf(s.End(ctx, "alice", "6", w.now)) }, "alice")
-	w.tells("End of none", func(ctx context.Context) error { return errorOf(s.End(ctx, "alice", "6", w.now)) })
-	w.tells("EndAll, which revokes what others issued, too", func(ctx context.Context) error {
-		return errorOf(s.EndAll(ctx, "alice", "", "", w.now))
+	w.tells("Revoke", func(ctx context.Context) error { return errorOf(s.Revoke(ctx, "alice", "6", w.now)) }, "alice")
+	w.tells("Revoke of none", func(ctx context.Context) error { return errorOf(s.Revoke(ctx, "alice", "6", w.now)) })
+	w.tells("RevokeAll, which revokes what others issued, too", func(ctx context.Context) error {
+		return errorOf(s.RevokeAll(ctx, "alice", "", "", w.now))
 	}, "alice")
 	w.tells("a purge", func(ctx context.Context) error { return errorOf(s.Purge(ctx, w.now.Add(99*time.Hour), 9)) })
 }

@@ -54,7 +54,7 @@ func ownerCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 	externals, once, keys := opened(t, sqlstore.External, db), opened(t, sqlstore.OneTime, db), opened(
 		t, sqlstore.JWTKeys, db)
 	ending := knox.Ending{At: then, Keep: true}
-	family := &jwt.Family{ID: "f", UserID: "alice", Created: then, LastUsed: then, ExpiresAt: then, MaxExpiresAt: then}
+	family := &jwt.Session{ID: "f", UserID: "alice", Created: then, LastUsed: then, ExpiresAt: then, MaxExpiresAt: then}
 	identity := &external.Identity{ID: "i", UserID: "alice", Issuer: "https://accounts.example", Subject: "s"}
 	oneTime := &password.OneTimeRecord{Digest: "d", UserID: "alice", Purpose: password.PurposeReset,
 		Created: then, ExpiresAt: then.Add(time.Hour)}
@@ -83,15 +83,15 @@ func ownerCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 			return errorOf(sessions.RevokeAll(ctx, "alice", "kept"))
 		}},
 		{"jwt.Start", "alice", func(ctx context.Context) error {
-			first := &jwt.Refresh{Digest: "d", FamilyID: "f", Issued: then, ExpiresAt: then}
+			first := &jwt.Refresh{Digest: "d", SessionID: "f", Issued: then, ExpiresAt: then}
 			return errorOf(logins.Start(ctx, family, first, nil, 1, true))
 		}},
 		{"jwt.EndAll", "alice", func(ctx context.Context) error {
-			return errorOf(logins.EndAll(ctx, "alice", "", "", then))
+			return errorOf(logins.RevokeAll(ctx, "alice", "", "", then))
 		}},
 		{"jwt.KeyStore.Add", "keys:ES256", func(ctx context.Context) error {
 			return errorOf(keys.Add(ctx, &jwt.KeyRecord{ID: "k", Algorithm: "ES256", Sealed: []byte{1},
-				Created: then, Signs: then}, ""))
+				Created: then, SignsFrom: then}, ""))
 		}},
 		{"external.LinkFirst", "alice", func(ctx context.Context) error {
 			_, _, err := externals.LinkFirst(ctx, identity)

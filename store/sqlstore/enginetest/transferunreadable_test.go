@@ -80,7 +80,7 @@ func fillJSON(t *testing.T, e storetest.TransferEngine) string {
 			ExpiresAt: ends}},
 		transfer.Session{Record: &session.Record{UserID: "alice", Digest: "session digest", ID: "1", Created: now,
 			ExpiresAt: ends, MaxExpiresAt: ends, LastUsed: now}},
-		&transfer.JWTLogin{Family: &jwt.Family{ID: "family", UserID: "alice", Created: now, LastUsed: now,
+		&transfer.JWTLogin{Session: &jwt.Session{ID: "family", UserID: "alice", Created: now, LastUsed: now,
 			ExpiresAt:    ends,
 			MaxExpiresAt: ends}},
 		transfer.OAuthClient{Client: &server.Client{ID: "web", Created: now, Updated: now}},

@@ -14,7 +14,7 @@ import (
 
 // jwtFamilies checks what Start writes and Find and List return.
 func jwtFamilies(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "a family and its token are found as they were started", jwtFindsAsStarted)
+	check(t, open, "a session and its token are found as they were started", jwtFindsAsStarted)
 	check(t, open, "what was never started is not found, unknown, and revoked", jwtFindsNothing)
 	check(t, open, "what is there already is an error and changes nothing", jwtSameAgain)
 	check(t, open, "what was returned does not change", jwtReturnedStays)
@@ -24,14 +24,14 @@ func jwtFamilies(t *testing.T, open opener[jwtStore]) {
 
 func jwtFindsAsStarted(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
-	full := jwtFamily("älice '\"\\% ", "full", 0)
+	full := jwtSession("älice '\"\\% ", "full", 0)
 	full.Scopes, full.Limited, full.ClientID = []string{"a", "b:c"}, true, "app"
 	full.IP, full.UserAgent, full.Stamp = "2001:db8::1", "Mözilla/5 \"'\\%", "stamp"
 	full.AuthInfo = auth.AuthInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "one time"}, ACR: "urn:high"}
 	full.Claims = []byte(`{"team":"rød","n":1}`)
-	nothing := jwtFamily("alice", "limited to nothing", 0)
+	nothing := jwtSession("alice", "limited to nothing", 0)
 	nothing.Limited = true
-	for _, want := range []*jwt.Family{full, nothing, jwtFamily("alice", "bare", 0)} {
+	for _, want := range []*jwt.Session{full, nothing, jwtSession("alice", "bare", 0)} {
 		first := jwtToken(want, "first")
 		first.Sealed = []byte{0, 255, 1}
 		if started, err := s.Start(t.Context(), want, first, nil, 0, false); err != nil ||
@@ -42,7 +42,7 @@ func jwtFindsAsStarted(t *testing.T, open opener[jwtStore]) {
 		if r == nil || !reflect.DeepEqual(*r, *first) {
 			t.Errorf("found %+v\nwant  %+v", r, first)
 		}
-		if f == nil || !reflect.DeepEqual(normalFamily(f), normalFamily(want)) {
+		if f == nil || !reflect.DeepEqual(normalJWTSession(f), normalJWTSession(want)) {
 			t.Errorf("found %+v\nwant  %+v", f, want)
 		}
 	}
@@ -53,16 +53,16 @@ func jwtFindsNothing(t *testing.T, open opener[jwtStore]) {
 	if r, f := s.find("nothing"); r != nil || f != nil {
 		t.Errorf("found %+v %+v", r, f)
 	}
-	rotation, err := s.Rotate(t.Context(), "nothing", noon, 0, jwtToken(jwtFamily("alice", "1", 0), "next"))
-	if err != nil || rotation.Verdict != jwt.Unknown || rotation.Family != nil {
+	rotation, err := s.Rotate(t.Context(), "nothing", noon, 0, jwtToken(jwtSession("alice", "1", 0), "next"))
+	if err != nil || rotation.Verdict != jwt.Unknown || rotation.Session != nil {
 		t.Errorf("%+v, %v", rotation, err)
 	}
-	s.revoked("a family that is not there", jwt.Claimed{SessionID: "nothing", UserID: "alice"}, noon, true)
-	s.revoked("no family, and nothing voided", jwt.Claimed{UserID: "alice"}, noon, false)
-	if found, err := s.End(t.Context(), "alice", "nothing", noon); found || err != nil {
+	s.revoked("a session that is not there", jwt.Claimed{SessionID: "nothing", UserID: "alice"}, noon, true)
+	s.revoked("no session, and nothing voided", jwt.Claimed{UserID: "alice"}, noon, false)
+	if found, err := s.Revoke(t.Context(), "alice", "nothing", noon); found || err != nil {
 		t.Error(found, err)
 	}
-	if ids, err := s.EndAll(t.Context(), "nobody", "", "", noon); len(ids) != 0 || err != nil {
+	if ids, err := s.RevokeAll(t.Context(), "nobody", "", "", noon); len(ids) != 0 || err != nil {
 		t.Error(ids, err)
 	}
 }
@@ -70,24 +70,24 @@ func jwtFindsNothing(t *testing.T, open opener[jwtStore]) {
 func jwtSameAgain(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
 	one, two := s.start("alice", "1", 0), s.start("alice", "2", 0)
-	again := jwtFamily("alice", "1", 0)
+	again := jwtSession("alice", "1", 0)
 	again.Stamp = "other"
 	if _, err := s.Start(t.Context(), again, jwtToken(again, "new"), nil, 0, false); err == nil {
-		t.Error("the family, again")
+		t.Error("the session, again")
 	}
-	fresh := jwtFamily("alice", "3", 0)
-	if _, err := s.Start(t.Context(), fresh, &jwt.Refresh{Digest: "1 first", FamilyID: "3", Issued: noon,
+	fresh := jwtSession("alice", "3", 0)
+	if _, err := s.Start(t.Context(), fresh, &jwt.Refresh{Digest: "1 first", SessionID: "3", Issued: noon,
 		ExpiresAt: fresh.ExpiresAt}, nil, 0, false); err == nil {
 		t.Error("the digest, again")
 	}
-	if _, err := s.Start(t.Context(), fresh, jwtToken(one, "of another family"), nil, 0, false); err == nil {
-		t.Error("a first token of another family")
+	if _, err := s.Start(t.Context(), fresh, jwtToken(one, "of another session"), nil, 0, false); err == nil {
+		t.Error("a first token of another session")
 	}
 	if _, err := s.Rotate(t.Context(), "1 first", noon, 0, jwtToken(one, "first")); err == nil {
 		t.Error("a successor that is there")
 	}
 	if _, err := s.Rotate(t.Context(), "1 first", noon, 0, jwtToken(two, "next")); err == nil {
-		t.Error("a successor of another family")
+		t.Error("a successor of another session")
 	}
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"2", "1"}) {
 		t.Errorf("now %v", got)
@@ -107,10 +107,10 @@ func jwtReturnedStays(t *testing.T, open opener[jwtStore]) {
 		t.Fatal(listed, err)
 	}
 	s.rotate("1 first", "second", noon.Add(time.Second), 0, jwt.Rotated)
-	if _, err := s.EndAll(t.Context(), "alice", "1", "new", noon); err != nil {
+	if _, err := s.RevokeAll(t.Context(), "alice", "1", "new", noon); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.End(t.Context(), "alice", "1", noon); err != nil {
+	if _, err := s.Revoke(t.Context(), "alice", "1", noon); err != nil {
 		t.Fatal(err)
 	}
 	if !r.Rotated.IsZero() || !f.RevokedAt.IsZero() || f.Stamp != "" || !f.LastUsed.Equal(noon) ||
@@ -124,7 +124,7 @@ func jwtCancelled(t *testing.T, open opener[jwtStore]) {
 	f := s.start("alice", "1", 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	other := jwtFamily("alice", "2", 0)
+	other := jwtSession("alice", "2", 0)
 	for name, call := range map[string]func() error{
 		"Start":  func() error { _, err := s.Start(ctx, other, jwtToken(other, "first"), nil, 0, false); return err },
 		"Find":   func() error { _, _, err := s.Find(ctx, "1 first"); return err },
@@ -134,10 +134,10 @@ func jwtCancelled(t *testing.T, open opener[jwtStore]) {
 				noon)
 			return err
 		},
-		"List":   func() error { _, err := s.List(ctx, "alice", "", 10, noon); return err },
-		"End":    func() error { _, err := s.End(ctx, "alice", "1", noon); return err },
-		"EndAll": func() error { _, err := s.EndAll(ctx, "alice", "", "", noon); return err },
-		"Purge":  func() error { _, err := s.Purge(ctx, f.ExpiresAt, 10); return err },
+		"List":      func() error { _, err := s.List(ctx, "alice", "", 10, noon); return err },
+		"Revoke":    func() error { _, err := s.Revoke(ctx, "alice", "1", noon); return err },
+		"RevokeAll": func() error { _, err := s.RevokeAll(ctx, "alice", "", "", noon); return err },
+		"Purge":     func() error { _, err := s.Purge(ctx, f.ExpiresAt, 10); return err },
 	} {
 		if err := call(); err == nil {
 			t.Errorf("%s: no error", name)
@@ -162,7 +162,7 @@ func jwtOverLimit(t *testing.T, open opener[jwtStore]) {
 		s.start("alice", fmt.Sprint(i), time.Duration(i-10)*time.Minute)
 	}
 	s.start("bob", "b", -30*time.Minute)
-	f := jwtFamily("alice", "new", 0)
+	f := jwtSession("alice", "new", 0)
 	foreign := &jwt.Refresh{Digest: "foreign", Issued: noon, ExpiresAt: f.ExpiresAt}
 	started, err := s.Start(t.Context(), f, jwtToken(f, "first"), foreign, 4, false)
 	if err != nil || !started.OverLimit || len(started.Evicted) != 0 || started.Seen {
@@ -190,7 +190,7 @@ func jwtPaged(open opener[jwtStore]) opener[paged] {
 			add:  func(user, id string, created time.Time) { s.start(user, id, created.Sub(noon)) },
 			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
 			end: func(user, id string) {
-				if found, err := s.End(t.Context(), user, id, noon); !found || err != nil {
+				if found, err := s.Revoke(t.Context(), user, id, noon); !found || err != nil {
 					t.Error(found, err)
 				}
 			},
@@ -205,7 +205,7 @@ func jwtLimited(open opener[jwtStore]) opener[limited] {
 		return limited{
 			fill: func(i int) { s.start("alice", fmt.Sprint("old", i), -time.Duration(1000-i)*time.Second) },
 			add: func(i, limit int, evict bool) (bool, []string, error) {
-				f := jwtFamily("alice", fmt.Sprint(i), 0)
+				f := jwtSession("alice", fmt.Sprint(i), 0)
 				started, err := s.Start(t.Context(), f, jwtToken(f, "first"), nil, limit, evict)
 				return !started.OverLimit, started.Evicted, err
 			},
