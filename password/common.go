@@ -176,20 +176,21 @@ func run(text string) int {
 		longest++
 	}
 	for _, row := range keyboard {
-		for at := range len(row) {
-			if row[at] != text[0] {
-				continue
-			}
-			for _, step := range []int{1, -1} {
-				n := 0
-				for i := at; n < len(text) && i >= 0 && i < len(row) && row[i] == text[n]; i += step {
-					n++
-				}
-				longest = max(longest, n)
-			}
+		for start := range len(row) {
+			longest = max(longest, walk(text, row, start, 1), walk(text, row, start, -1))
 		}
 	}
 	return longest
+}
+
+// walk returns how many characters of text go along a row of the keyboard from start, in steps of
+// 1 or -1.
+func walk(text, row string, start, step int) int {
+	n := 0
+	for i := start; n < len(text) && i >= 0 && i < len(row) && row[i] == text[n]; i += step {
+		n++
+	}
+	return n
 }
 
 // repeated returns what text repeats, whole or cut off at the end, or text if

@@ -110,28 +110,36 @@ func (v Validators) Validate(ctx context.Context, password string, about []Attri
 		if validator == nil {
 			return &auth.Error{Cause: errors.New("password: nil Validator")}
 		}
-		err := validator(ctx, password, about)
-		if err == nil {
-			continue
+		reasons, err := reasonsOf(validator(ctx, password, about))
+		if err != nil {
+			return err
 		}
-		var several *WeakError
-		if errors.As(err, &several) {
-			if !several.stated() {
-				return outage("validator", errors.New("a WeakError with no reason, or one that is not ErrMalformed"))
-			}
-			weak.Reasons = append(weak.Reasons, several.Reasons...)
-			continue
-		}
-		var stated *auth.Error
-		if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &stated) {
-			return outage("validator", err)
-		}
-		weak.Reasons = append(weak.Reasons, stated)
+		weak.Reasons = append(weak.Reasons, reasons...)
 	}
 	if len(weak.Reasons) == 0 {
 		return nil
 	}
 	return weak
+}
+
+// reasonsOf returns what a validator that returned err has against the password. An error says
+// that the validator cannot tell.
+func reasonsOf(err error) ([]*auth.Error, error) {
+	if err == nil {
+		return nil, nil
+	}
+	var several *WeakError
+	if errors.As(err, &several) {
+		if !several.stated() {
+			return nil, outage("validator", errors.New("a WeakError with no reason, or one that is not ErrMalformed"))
+		}
+		return several.Reasons, nil
+	}
+	var stated *auth.Error
+	if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &stated) {
+		return nil, outage("validator", err)
+	}
+	return []*auth.Error{stated}, nil
 }
 
 // MinLength refuses passwords of fewer than n characters (code points), with

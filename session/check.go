@@ -55,18 +55,12 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 
 // lookUp returns the record of a cookie's value, or the answer to a cookie without a record.
 func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
-	var found *Record
-	if s.findHash != nil {
-		if hash, ok := backend.TokenHash(value); ok && len(value) >= backend.MinTokenLength {
-			record, err := s.findHash(ctx, hash)
-			if record != nil && s.proofOf(record) != nil {
-				return record, nil // the proof says that its cookie has our form
-			}
-			if record == nil && err == nil {
-				return nil, s.cleared.without(value)
-			}
-			found = record
-		}
+	found, err := s.lookUpHash(ctx, value)
+	if err != nil {
+		return nil, err
+	}
+	if found != nil && s.proofOf(found) != nil {
+		return found, nil // the proof says that its cookie has our form
 	}
 	if !backend.OwnsToken(value, "") {
 		return nil, s.cleared.malformed
@@ -81,6 +75,23 @@ func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
 	}
 	if record == nil {
 		return nil, s.cleared.unknown
+	}
+	return record, nil
+}
+
+// lookUpHash returns the record that a [HashFinder] has for a cookie's value, or the answer to a
+// cookie without a record. It returns nil and no error if Store.Find has to be asked.
+func (s *Sessions) lookUpHash(ctx context.Context, value string) (*Record, error) {
+	if s.findHash == nil || len(value) < backend.MinTokenLength {
+		return nil, nil
+	}
+	hash, ok := backend.TokenHash(value)
+	if !ok {
+		return nil, nil
+	}
+	record, err := s.findHash(ctx, hash)
+	if record == nil && err == nil {
+		return nil, s.cleared.without(value)
 	}
 	return record, nil
 }

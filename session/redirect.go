@@ -93,19 +93,27 @@ func accepted(r *http.Request) (html, json float64) {
 			if err != nil {
 				continue
 			}
-			quality := 1.0
-			if q, ok := params["q"]; ok {
-				if quality, err = strconv.ParseFloat(q, 64); err != nil {
-					quality = 0
-				}
-			}
 			switch kind {
 			case "text/html", "application/xhtml+xml":
-				html = max(html, quality)
+				html = max(html, quality(params))
 			case "application/json", "application/problem+json":
-				json = max(json, quality)
+				json = max(json, quality(params))
 			}
 		}
 	}
 	return html, json
+}
+
+// quality returns the weight of a media range in Accept (RFC 9110 §12.4.2): 1 if it has none, and
+// 0 if it has one that is no number.
+func quality(params map[string]string) float64 {
+	q, ok := params["q"]
+	if !ok {
+		return 1
+	}
+	value, err := strconv.ParseFloat(q, 64)
+	if err != nil {
+		return 0
+	}
+	return value
 }

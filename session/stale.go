@@ -37,7 +37,12 @@ func isStale(err error) bool {
 
 // staleCookies are the answers to cookies without a record: a flood of them allocates
 // nothing.
-type staleCookies struct{ twice, malformed, unknown, ended error }
+type staleCookies struct {
+	twice     error
+	malformed error
+	unknown   error
+	ended     error
+}
 
 func (s *Sessions) staleCookies() staleCookies {
 	return staleCookies{
