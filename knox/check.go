@@ -37,7 +37,7 @@ func (t *Tokens) speaks(scheme string) bool {
 }
 
 // VerifyToken proves a bare token. It is ErrUnrecognized if it does not have the
-// shape of those that Tokens issues, and ErrInvalid if it starts with Config.Prefix
+// shape of those that Tokens issues, and ErrInvalid if it starts with Config.Token.Prefix
 // and the rest is broken. No store is asked about either, except for one that is a
 // [HashFinder].
 func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
@@ -106,7 +106,7 @@ func (t *Tokens) findOther(ctx context.Context, token string, r *http.Request, f
 			return nil, err
 		}
 	}
-	for _, read := range t.config.Formats {
+	for _, read := range t.config.Token.Foreign {
 		if digest, ok := read(token); ok {
 			if !backend.ValidID(digest) { // which no store can have
 				return nil, errUnknown
@@ -181,7 +181,7 @@ func (t *Tokens) slidExpiry(record *Record, now time.Time) time.Time {
 	if !record.MaxExpiresAt.IsZero() && expires.After(record.MaxExpiresAt) {
 		expires = record.MaxExpiresAt
 	}
-	if expires.Sub(record.ExpiresAt) <= min(t.config.MinRefreshInterval, record.Slide/10) {
+	if expires.Sub(record.ExpiresAt) <= min(t.config.Sliding.MinGain, record.Slide/10) {
 		return record.ExpiresAt
 	}
 	return expires

@@ -18,8 +18,8 @@ const maxBody = 8 << 10
 
 func (h handler) login(w http.ResponseWriter, r backend.Request) {
 	answer := map[string]any{}
-	if h.config.UserInfo != nil {
-		info, err := h.config.UserInfo(r.Request, r.User)
+	if h.config.Answer.UserInfo != nil {
+		info, err := h.config.Answer.UserInfo(r.Request, r.User)
 		if err != nil {
 			h.refuse(w, r, err)
 			return
@@ -145,14 +145,14 @@ func (h handler) revokeOne(w http.ResponseWriter, r backend.Request) {
 // issue turns the credential of a request into a token. Scopes never grow, and
 // what a token makes never outlives it.
 func (h handler) issue(r backend.Request, options Options) (*Issued, error) {
-	terms, err := backend.TermsOf(r.Credential, h.config.AllowIssueFromToken, time.Now())
+	terms, err := backend.TermsOf(r.Credential, h.config.Issue.AllowFromToken, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	options.IP, options.UserAgent = backend.ClientOf(r.Request)
 	options.AuthInfo = terms.AuthInfo
-	if h.config.BeforeIssue != nil {
-		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {
+	if h.config.Issue.Before != nil {
+		if err := h.config.Issue.Before(r.Request, r.User, &options); err != nil {
 			return nil, err
 		}
 	}
@@ -222,7 +222,7 @@ func (h handler) instant(at time.Time) any {
 	if at.IsZero() {
 		return nil
 	}
-	return at.In(h.config.ExpiryLocation).Format(h.config.ExpiryFormat)
+	return at.In(h.config.Answer.TimeLocation).Format(h.config.Answer.TimeLayout)
 }
 
 func (h handler) tell(r backend.Request, kind auth.EventKind, id string) {
@@ -270,20 +270,21 @@ func (h handler) personalOptions(name string, scopes []string, expiresIn *int64)
 	case len(scopes) == 0:
 		return Options{}, malformed("scopes must name at least one scope.")
 	}
+	settings := h.config.Personal
 	for _, scope := range scopes {
-		if !backend.ValidScope(scope) || h.config.Scopes != nil && !slices.Contains(h.config.Scopes, scope) {
+		if !backend.ValidScope(scope) || settings.Scopes != nil && !slices.Contains(settings.Scopes, scope) {
 			return Options{}, malformed("scopes names a scope that does not exist.")
 		}
 	}
 	options := Options{Name: name, Scopes: slices.Compact(slices.Sorted(slices.Values(scopes))),
-		TTL: min(cmp.Or(h.config.TTL, h.config.MaxPersonalTTL), h.config.MaxPersonalTTL)}
+		TTL: min(cmp.Or(h.config.TTL, settings.MaxTTL), settings.MaxTTL)}
 	if expiresIn != nil {
-		if *expiresIn <= 0 || *expiresIn > int64(h.config.MaxPersonalTTL/time.Second) {
+		if *expiresIn <= 0 || *expiresIn > int64(settings.MaxTTL/time.Second) {
 			return Options{}, malformed("expires_in must be positive and not too far away.")
 		}
 		options.TTL = time.Duration(*expiresIn) * time.Second
 	}
-	options.MaxTTL = options.TTL // with Config.AutoRefresh, too
+	options.MaxTTL = options.TTL // with Config.Sliding.Enabled, too
 	return options, nil
 }
 

@@ -35,10 +35,10 @@ type Options struct {
 	// Config.AllowNoExpiry, and no TTL.
 	NoExpiry bool
 	// Sliding makes use prolong the token to its TTL from then, also without
-	// Config.AutoRefresh.
+	// Config.Sliding.Enabled.
 	Sliding bool
 	// MaxTTL is the absolute end of a sliding token from now. 0 is
-	// Config.AutoRefreshMaxTTL.
+	// Config.Sliding.MaxTTL.
 	MaxTTL time.Duration
 
 	// IP and UserAgent are those of the client, for the user to know it by.
@@ -150,9 +150,9 @@ func (t *Tokens) setExpiry(record *Record, options Options) {
 	if ttl > 0 {
 		record.ExpiresAt = record.Created.Add(ttl)
 	}
-	if ttl > 0 && (options.Sliding || t.config.AutoRefresh) {
+	if ttl > 0 && (options.Sliding || t.config.Sliding.Enabled) {
 		record.Slide = ttl
-		if end := cmp.Or(options.MaxTTL, t.config.AutoRefreshMaxTTL); end > 0 {
+		if end := cmp.Or(options.MaxTTL, t.config.Sliding.MaxTTL); end > 0 {
 			record.MaxExpiresAt = record.Created.Add(max(end, ttl))
 		}
 	}

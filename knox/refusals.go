@@ -10,8 +10,8 @@ import (
 // and the causes are for the log. They are made once: a flood of bad tokens allocates
 // nothing here.
 var (
-	errBroken = invalid(errors.New("the token starts with Config.Prefix or one of AcceptPrefixes, and its length, " +
-		"characters or checksum are wrong: it was cut or mistyped"))
+	errBroken = invalid(errors.New("the token starts with Config.Token.Prefix or one of AcceptPrefixes, and its " +
+		"length, characters or checksum are wrong: it was cut or mistyped"))
 	errUnknown = invalid(errors.New("the store has no such token: it was revoked, or expired and was purged, or " +
 		"belongs to another Config.Store"))
 )
@@ -29,10 +29,10 @@ func invalid(cause error) error {
 // unrecognized returns the refusal of tokens that are not of our form.
 func unrecognized(c Config) error {
 	why := "the token was cut or mistyped, or is not one of this backend: it does not have the form of those that " +
-		"Config.TokenLength asks for, and no Config.Formats reads it"
-	if c.Prefix != "" {
-		why = "the token does not start with the prefix " + c.Prefix +
-			" (see Config.Prefix and AcceptPrefixes), and no Config.Formats reads it"
+		"Config.Token.Length asks for, and no Config.Token.Foreign reads it"
+	if c.Token.Prefix != "" {
+		why = "the token does not start with the prefix " + c.Token.Prefix +
+			" (see Config.Token.Prefix and AcceptPrefixes), and no Config.Token.Foreign reads it"
 	}
 	return &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: "Invalid token.",
 		Cause: errors.New(why)}
