@@ -37,7 +37,7 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 		return
 	}
 	h.tell(r, auth.EventLogin, issued.ID())
-	answer["expiry"] = h.instant(issued.Expiry())
+	answer["expiry"] = h.instant(issued.IdleExpiresAt())
 	answer["token"] = issued.Secret.Reveal()
 	backend.WriteJSON(w, http.StatusOK, answer)
 }
@@ -192,7 +192,7 @@ func (h handler) refuse(w http.ResponseWriter, r backend.Request, err error) {
 // describe returns the members that a token has in every answer.
 func (h handler) describe(token *Token) map[string]any {
 	return map[string]any{"id": token.ID(), "name": token.Name(), "scopes": scopesOf(token.Scopes()),
-		"created": h.instant(token.Created()), "expiry": h.instant(token.Expiry())}
+		"created": h.instant(token.Created()), "expiry": h.instant(token.IdleExpiresAt())}
 }
 
 // scopesOf returns scopes as they are answered: null is not limited.

@@ -211,8 +211,9 @@ func TestWhatATokenMakesNeverOutlivesIt(t *testing.T) {
 			t.Fatalf("%d %s", got.status, got.text)
 		}
 		child := s.rows("alice")[0]
-		if !child.ExpiresAt.Equal(parent.Expiry()) || !child.AuthInfo.AuthTime.Equal(parent.AuthInfo().AuthTime) {
-			t.Errorf("child ends %v, parent %v; auth_time %v", child.ExpiresAt, parent.Expiry(),
+		if !child.ExpiresAt.Equal(parent.IdleExpiresAt()) ||
+			!child.AuthInfo.AuthTime.Equal(parent.AuthInfo().AuthTime) {
+			t.Errorf("child ends %v, parent %v; auth_time %v", child.ExpiresAt, parent.IdleExpiresAt(),
 				child.AuthInfo.AuthTime)
 		}
 	})

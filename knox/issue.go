@@ -90,7 +90,7 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 	secret, record.Digest = t.format.New(record.UserID)
 	record = t.prove(*record)
 	ending := t.ending(EndEvicted)
-	ending.Spare = options.own
+	ending.Exempt = options.own
 	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, ending)
 	if err != nil {
 		return nil, backend.Outage(err)

@@ -271,7 +271,7 @@ func TestSlidingNeverShortensALongerLife(t *testing.T) {
 		if s.me(issued.Secret.Reveal()) != 200 {
 			t.Error("refused half way through its TTL")
 		}
-		if !s.rows("alice")[0].ExpiresAt.Equal(issued.Expiry()) {
+		if !s.rows("alice")[0].ExpiresAt.Equal(issued.IdleExpiresAt()) {
 			t.Error("its end moved")
 		}
 	})

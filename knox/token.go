@@ -75,8 +75,9 @@ func (t *Token) Ambient() bool { return false }
 // Created returns when it was issued.
 func (t *Token) Created() time.Time { return t.record.Created }
 
-// Expiry returns when it expires unless it slides before. Zero is never.
-func (t *Token) Expiry() time.Time { return t.record.ExpiresAt }
+// IdleExpiresAt returns when it expires unless use prolongs it before. Zero is never. It is
+// "expiry" in answers.
+func (t *Token) IdleExpiresAt() time.Time { return t.record.ExpiresAt }
 
 // ExpiresAt returns the latest instant at which it could be good. Zero is
 // never, for one that does not expire and one that slides without end.

@@ -12,7 +12,7 @@ import (
 
 var errCommon = reason("password_too_common", "This password is too common.")
 
-// Common refuses what is guessed first, with Django's code
+// NotCommon refuses what is guessed first, with Django's code
 // "password_too_common": some hundreds of the most common passwords and words,
 // and whatever is made of at most three of these, without regard to case and to
 // letters written as digits:
@@ -23,9 +23,9 @@ var errCommon = reason("password_too_common", "This password is too common.")
 //
 // not counting spaces, dots, hyphens and underscores. It also refuses passwords of no more
 // than three different characters, or that repeat fewer than eight. It knows no
-// breaches: add [CommonFrom] with a list of those you have, or a Validator that
+// breaches: add [NotInList] with a list of those you have, or a Validator that
 // asks a service.
-func Common() Validator {
+func NotCommon() Validator {
 	words := make(map[string]bool)
 	for word := range strings.FieldsSeq(commonWords) {
 		words[word] = true
@@ -38,12 +38,12 @@ func Common() Validator {
 	}
 }
 
-// CommonFrom refuses the passwords that r lists, one a line, with Django's code
+// NotInList refuses the passwords that r lists, one a line, with Django's code
 // "password_too_common". Case and surrounding space do not matter. It reads r to
 // its end and keeps the list in memory. Django's own list is compressed: give it
 // the reader of compress/gzip. Errors are those of r, a line longer than 64 KiB,
 // text that is not UTF-8, and an empty list, which would be of no use.
-func CommonFrom(r io.Reader) (Validator, error) {
+func NotInList(r io.Reader) (Validator, error) {
 	list := make(map[string]struct{})
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {

@@ -34,12 +34,12 @@ type Attribute struct {
 // [DefaultValidators]. To accept any password, pass one that always returns nil.
 type Validators []Validator
 
-// DefaultValidators returns MinLength(0), Similar, Common and Numeric, which is
+// DefaultValidators returns MinLength(0), NotSimilar, NotCommon and NotNumeric, which is
 // what Django has and NIST SP 800-63B-4 §3.1.1.2 asks for: a minimum length and
 // a blocklist that knows the user's name, but no rule about which kinds of
 // characters there must be. It builds the blocklist, so call it once.
 func DefaultValidators() Validators {
-	return Validators{MinLength(0), Similar(), Common(), Numeric()}
+	return Validators{MinLength(0), NotSimilar(), NotCommon(), NotNumeric()}
 }
 
 // WeakError is what Validate returns of a password that is not good enough. It
@@ -83,7 +83,7 @@ var (
 	errNoText  = reason("password_not_text", "This password is not valid UTF-8.")
 	errNumeric = reason("password_entirely_numeric", "This password is entirely numeric.")
 
-	errWeak = errors.New("password: a validator (see Renewal.Validators) refuses the new password")
+	errWeak = errors.New("password: a validator (see UpdateConfig.Validators) refuses the new password")
 )
 
 // reason returns what a validator has against a password.
@@ -163,9 +163,9 @@ func MinLength(n int) Validator {
 	}
 }
 
-// Numeric refuses passwords of nothing but digits, with Django's code
+// NotNumeric refuses passwords of number characters only (Unicode category N), with Django's code
 // "password_entirely_numeric".
-func Numeric() Validator {
+func NotNumeric() Validator {
 	return func(_ context.Context, password string, _ []Attribute) error {
 		if password != "" && !strings.ContainsFunc(password, func(r rune) bool { return !unicode.IsNumber(r) }) {
 			return errNumeric
@@ -184,15 +184,15 @@ const (
 // similarity is Django's threshold.
 const similarity = 0.7
 
-// Similar refuses passwords that resemble an attribute of the user, or a part
+// NotSimilar refuses passwords that resemble an attribute of the user, or a part
 // of one, with Django's code "password_too_similar". They do if, without regard
 // to case, they have so many characters in common, in whatever order, that these
 // make 70 per cent of the two (Django's UserAttributeSimilarityValidator,
-// difflib's quick_ratio). It refuses them also if they are made, as [Common] says it, of a part of
+// difflib's quick_ratio). It refuses them also if they are made, as [NotCommon] says it, of a part of
 // at least 4 characters and at most 32 bytes, digits, sequences and the like,
 // such as "alice.alice.2024". An attribute counts with its first 1024 bytes and
 // 32 parts.
-func Similar() Validator {
+func NotSimilar() Validator {
 	return func(_ context.Context, password string, about []Attribute) error {
 		password = strings.ToLower(password)
 		var reasons []*auth.Error

@@ -22,7 +22,7 @@ func (s *Sessions) noLoginHelps(w http.ResponseWriter, r *http.Request, p *auth.
 		return false
 	}
 	record, err := s.config.Store.Find(r.Context(), digest)
-	if err != nil || record == nil || record.IsMark() {
+	if err != nil || record == nil || record.IsTombstone() {
 		return false // the login page tells what is wrong
 	}
 	n := s.readNotes(w, r)

@@ -33,7 +33,7 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	if !record.Live(now) {
 		return nil, nil, s.staleRecord(record, errExpired)
 	}
-	if record.IsMark() { // the browser has another cookie by now
+	if record.IsTombstone() { // the browser has another cookie by now
 		return nil, nil, auth.ErrNoCredentials
 	}
 	user, err := s.config.LoadUser.Load(ctx, record.UserID)

@@ -265,7 +265,7 @@ func (h handler) tell(r backend.Request, kind auth.EventKind, userID, id string)
 
 // describe returns the members that a session has in every answer.
 func describe(s *Session) map[string]any {
-	return map[string]any{"id": s.ID(), "created": instant(s.Created()), "expiry": instant(s.Expiry()),
+	return map[string]any{"id": s.ID(), "created": instant(s.Created()), "expiry": instant(s.IdleExpiresAt()),
 		"ends": instant(s.ExpiresAt()), "remembered": s.Remembered()}
 }
 

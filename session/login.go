@@ -123,7 +123,7 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) 
 		user := ""
 		switch {
 		case record == nil:
-		case !record.IsMark():
+		case !record.IsTombstone():
 			user = record.UserID
 		case record.Live(time.Now()): // the session goes on by another cookie
 			user = record.Owner
@@ -291,14 +291,14 @@ func (s *Sessions) revokeAll(ctx context.Context, userID, kept string) (int, err
 
 // Purge implements [auth.Purger]. It removes at most limit expired records, with an
 // EventExpired for each session among them. Of a session that got another cookie, the
-// mark that is kept for a minute is a record, too.
+// tombstone that is kept for a minute is a record, too.
 func (s *Sessions) Purge(ctx context.Context, limit int) (int, error) {
 	purged, err := s.config.Store.Purge(ctx, time.Now(), limit)
 	if err != nil {
 		return 0, backend.Outage(err)
 	}
 	for _, record := range purged {
-		if !record.IsMark() {
+		if !record.IsTombstone() {
 			s.events.Send(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
 		}
 	}
