@@ -84,13 +84,15 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
 	}
 	atLogin, withOwn, managed := handler{t, login}, handler{t, own}, handler{t, manage}
 	full := manage.Require(auth.FullAccess)
+	tokenMethods := backend.Methods{"GET": managed.serveList, "POST": managed.serveCreate}
+	ownFull := own.Require(auth.FullAccess)
 	return &Handlers{
-		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": atLogin.login}),
-		Logout:    backend.NewEndpoint(own, own.Require(), backend.Methods{"POST": withOwn.logout}),
-		LogoutAll: backend.NewEndpoint(own, own.Require(auth.FullAccess), backend.Methods{"POST": withOwn.logoutAll}),
-		Tokens:    backend.NewEndpoint(manage, full, backend.Methods{"GET": managed.list, "POST": managed.create}),
-		Ended:     backend.NewEndpoint(manage, full, backend.Methods{"GET": managed.ended}),
-		Token:     backend.NewEndpoint(manage, manage.Require(), backend.Methods{"DELETE": managed.revokeOne}),
+		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": atLogin.serveLogin}),
+		Logout:    backend.NewEndpoint(own, own.Require(), backend.Methods{"POST": withOwn.serveLogout}),
+		LogoutAll: backend.NewEndpoint(own, ownFull, backend.Methods{"POST": withOwn.serveLogoutAll}),
+		Tokens:    backend.NewEndpoint(manage, full, tokenMethods),
+		Ended:     backend.NewEndpoint(manage, full, backend.Methods{"GET": managed.serveEnded}),
+		Token:     backend.NewEndpoint(manage, manage.Require(), backend.Methods{"DELETE": managed.serveRevokeOne}),
 	}, nil
 }
 

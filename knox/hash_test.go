@@ -216,7 +216,7 @@ func (s *asked) HashFinder(knox.Store) knox.FindHash {
 	}
 }
 
-func TestUnitAStoreIsAskedOnceForARecordWithoutAProof(t *testing.T) {
+func TestUnitAStoreIsAskedOnceForARecordWithoutACache(t *testing.T) {
 	store, crowd := &asked{MemoryStore: knox.NewMemoryStore()}, &people{stamps: map[string]string{}}
 	tokens := must(knox.New(knox.Config{Store: store, LoadUser: crowd.load,
 		Token: knox.TokenSettings{Prefix: "acme_"}}))

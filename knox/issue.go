@@ -49,10 +49,10 @@ type Options struct {
 
 	// end is the instant that the token must not outlive, zero is no bound.
 	end time.Time
-	// proved is the user as the login proved them, or nil.
-	proved auth.User
-	// own is the identifier of the token that asks for this one, or "".
-	own string
+	// loginUser is the user as the login proved them, or nil.
+	loginUser auth.User
+	// requestTokenID is the identifier of the token that asks for this one, or "".
+	requestTokenID string
 }
 
 // errChanged refuses a login of a user that changed after the proof: the password
@@ -81,16 +81,16 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		return nil, fmt.Errorf("knox: %w", err)
 	}
 	record.Stamp = backend.Stamp("knox", user)
-	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(record.Stamp,
-		backend.Stamp("knox", options.proved)) {
+	if _, ok := auth.As[auth.Stamper](options.loginUser); ok && !backend.SameStamp(record.Stamp,
+		backend.Stamp("knox", options.loginUser)) {
 		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "knox", record.UserID)
 		return nil, errChanged
 	}
 	var secret string
 	secret, record.Digest = t.format.New(record.UserID)
-	record = t.prove(*record)
+	record = t.withCache(*record)
 	ending := t.ending(EndEvicted)
-	ending.Exempt = options.own
+	ending.Exempt = options.requestTokenID
 	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, ending)
 	if err != nil {
 		return nil, backend.Outage(err)
@@ -102,7 +102,7 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: record.UserID, CredentialID: id})
 	}
 	t.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: record.UserID, CredentialID: record.ID})
-	return &Issued{&record.proof.Token, auth.Secret(secret)}, nil
+	return &Issued{&record.cache.Token, auth.Secret(secret)}, nil
 }
 
 // record makes the record that options ask for, without owner and digest.

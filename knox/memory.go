@@ -80,7 +80,7 @@ func (s *MemoryStore) Touch(_ context.Context, touch Touch) error {
 	if !record.ExpiresAt.IsZero() && touch.ExpiresAt.After(record.ExpiresAt) {
 		touched.ExpiresAt = touch.ExpiresAt
 	}
-	s.records.Put(record.reproved(touched))
+	s.records.Put(record.replacedBy(touched))
 	return nil
 }
 
@@ -111,7 +111,7 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string, e
 		if record.Digest == kept {
 			restamped := *record
 			restamped.Stamp = stamp
-			s.records.Put(record.reproved(restamped))
+			s.records.Put(record.replacedBy(restamped))
 			continue
 		}
 		s.end(record, ending)

@@ -10,7 +10,7 @@ import (
 // as a token. Times are UTC, with microseconds.
 type Record struct {
 	// What each request reads comes first: it is close together in memory.
-	proof     *proof // nil in a record that a store built
+	cache     *cachedCredential // nil in a record that a store built
 	UserID    string
 	ExpiresAt time.Time     // zero is never
 	Slide     time.Duration // how far use prolongs it, 0 is not at all

@@ -79,7 +79,7 @@ func (s *MemoryStore) Touch(_ context.Context, touch Touch) error {
 	if touch.ExpiresAt.After(record.ExpiresAt) {
 		touched.ExpiresAt = touch.ExpiresAt
 	}
-	s.records.Put(record.reproved(touched))
+	s.records.Put(record.replacedBy(touched))
 	return nil
 }
 

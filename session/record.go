@@ -10,7 +10,7 @@ import (
 // used as a cookie. Times are UTC, with microseconds.
 type Record struct {
 	// What each request reads comes first: it is close together in memory.
-	proof     *proof // nil in a record that a store built
+	cache     *cachedCredential // nil in a record that a store built
 	UserID    string
 	ExpiresAt time.Time // when it ends unless it is used before
 	LastUsed  time.Time

@@ -30,7 +30,7 @@ func (s *Sessions) RedirectToLogin(path string,
 		h := w.Header()
 		h.Add("Vary", "Accept, Sec-Fetch-Mode")
 		if p.Status != http.StatusUnauthorized || !WantsPage(r) || r.Header["Authorization"] != nil ||
-			r.URL.Path == path || requested(r) == path || s.noLoginHelps(w, r, p) { // that would go round in circles
+			r.URL.Path == path || requested(r) == path || s.loginDidNotHelp(w, r, p) { // that would go round in circles
 			if WantsPage(r) && r.Header["Authorization"] == nil {
 				s.leaveOutDialogs(h)
 			}
