@@ -14,7 +14,8 @@ import (
 // The other backends of this module have a test like this one in their packages.
 func TestUnitWhatCombinesBackendsKeepsTheContract(t *testing.T) {
 	load := func(_ context.Context, id string) (auth.User, error) { return authtest.User(id), nil }
-	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), Prefix: "gw_", LoadUser: load})
+	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: load,
+		Token: knox.TokenSettings{Prefix: "gw_"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,8 @@ import (
 // This file builds the lines of knox, session and chains, with stores in memory.
 
 func newKnox(w *world, name, prefix string) (*knox.Tokens, error) {
-	return knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: w.load, Name: name, Prefix: prefix})
+	return knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: w.load, Name: name,
+		Token: knox.TokenSettings{Prefix: prefix}})
 }
 
 // issueKnox returns a token of each user.

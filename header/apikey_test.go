@@ -181,7 +181,7 @@ func TestTwoVerifiersMayShareAHeader(t *testing.T) {
 	tokens := func(name, prefix string) *knox.Tokens {
 		return must[*knox.Tokens](t)(
 			knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: newPeople("alice").Load, Name: name,
-				Prefix: prefix}))
+				Token: knox.TokenSettings{Prefix: prefix}}))
 	}
 	one, other := tokens("people", "acme_"), tokens("partners", "acmep_")
 	second := must[*header.APIKey](t)(header.NewAPIKey(header.APIKeyConfig{
@@ -229,7 +229,8 @@ func TestNewAPIKeyRefuses(t *testing.T) {
 
 func ExampleNewAPIKey() {
 	users := newPeople("alice")
-	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: users.Load, Prefix: "acme_"})
+	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: users.Load,
+		Token: knox.TokenSettings{Prefix: "acme_"}})
 	if err != nil {
 		panic(err)
 	}

@@ -43,7 +43,8 @@ func (benchUser) UserID() string { return "alice" }
 func benchTokens(b *testing.B, name, prefix string) (*knox.Tokens, string) {
 	b.Helper()
 	alice := auth.User(benchUser{})
-	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), Name: name, Prefix: prefix,
+	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), Name: name,
+		Token:    knox.TokenSettings{Prefix: prefix},
 		LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }})
 	if err != nil {
 		b.Fatal(err)

@@ -19,15 +19,15 @@ func (t *Tokens) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	if !t.speaks(scheme) {
+	if !t.hasScheme(scheme) {
 		_, _, err := auth.TokenFrom(r, t.config.Schemes...) // which knows misspelled ones
 		return nil, nil, err
 	}
 	return t.check(r.Context(), token, r)
 }
 
-// speaks reports whether scheme is one of Config.Schemes.
-func (t *Tokens) speaks(scheme string) bool {
+// hasScheme reports whether scheme is one of Config.Schemes.
+func (t *Tokens) hasScheme(scheme string) bool {
 	for _, s := range t.config.Schemes {
 		if len(s) == len(scheme) && strings.EqualFold(s, scheme) {
 			return true
@@ -37,7 +37,7 @@ func (t *Tokens) speaks(scheme string) bool {
 }
 
 // VerifyToken proves a bare token. It is ErrUnrecognized if it does not have the
-// shape of those that Tokens issues, and ErrInvalid if it starts with Config.Prefix
+// shape of those that Tokens issues, and ErrInvalid if it starts with Config.Token.Prefix
 // and the rest is broken. No store is asked about either, except for one that is a
 // [HashFinder].
 func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
@@ -52,18 +52,18 @@ func (t *Tokens) check(ctx context.Context, token string, r *http.Request) (auth
 	}
 	now := time.Now()
 	if !record.Live(now) {
-		return nil, nil, record.refuse(errExpired)
+		return nil, nil, record.invalidToken(errExpired)
 	}
 	user, err := t.config.LoadUser.Load(ctx, record.UserID)
 	if err != nil {
-		return nil, nil, record.refuseUser(err)
+		return nil, nil, record.invalidUser(err)
 	}
 	var memo *backend.StampMemo
-	if p := t.proofOf(record); p != nil {
-		memo = &p.stamp
+	if c := t.cacheOf(record); c != nil {
+		memo = &c.stamp
 	}
 	if !backend.MatchesStamp(record.Stamp, "knox", user, memo) {
-		return nil, nil, record.refuse(errStamp)
+		return nil, nil, record.invalidToken(errStamp)
 	}
 	// Nothing is written before the user is known to be active.
 	return user, t.credential(t.touch(ctx, record, now)), nil
@@ -75,8 +75,8 @@ func (t *Tokens) find(ctx context.Context, token string, r *http.Request) (*Reco
 	if t.findHash != nil && t.format.Fits(token) {
 		if hash, ok := backend.TokenHash(token); ok {
 			record, err := t.findHash(ctx, hash)
-			if record != nil && t.proofOf(record) != nil {
-				return record, nil // the proof says that its token has our form
+			if record != nil && t.cacheOf(record) != nil {
+				return record, nil // so its token has our form
 			}
 			if record == nil && err == nil {
 				return t.findOther(ctx, token, r, t.format.Check(token))
@@ -95,10 +95,10 @@ func (t *Tokens) find(ctx context.Context, token string, r *http.Request) (*Reco
 }
 
 // findOther returns the record of a token that the store does not have by its hash, or
-// that is not of our form: format is the error that says so, or nil. Only such a token can
-// have characters that no token has, as all of our form are within b64token.
-func (t *Tokens) findOther(ctx context.Context, token string, r *http.Request, format error) (*Record, error) {
-	if format == nil {
+// that is not of our form. formError says what is wrong with its form, and is nil if the form is
+// ours. Only a token of another form can have characters that no token has: ours are all b64tokens.
+func (t *Tokens) findOther(ctx context.Context, token string, r *http.Request, formError error) (*Record, error) {
+	if formError == nil {
 		return nil, errUnknown
 	}
 	if r != nil && !isPlain(token) {
@@ -106,7 +106,7 @@ func (t *Tokens) findOther(ctx context.Context, token string, r *http.Request, f
 			return nil, err
 		}
 	}
-	for _, read := range t.config.Formats {
+	for _, read := range t.config.Token.Foreign {
 		if digest, ok := read(token); ok {
 			if !backend.ValidID(digest) { // which no store can have
 				return nil, errUnknown
@@ -114,7 +114,7 @@ func (t *Tokens) findOther(ctx context.Context, token string, r *http.Request, f
 			return t.findDigest(ctx, digest)
 		}
 	}
-	if auth.KindOf(format) == auth.ErrInvalid {
+	if auth.KindOf(formError) == auth.ErrInvalid {
 		return nil, errBroken
 	}
 	return nil, t.unrecognized
@@ -146,11 +146,12 @@ func (t *Tokens) findDigest(ctx context.Context, digest string) (*Record, error)
 // touchTimeout is how long a request waits for a store that writes its last use at once.
 const touchTimeout = time.Second
 
-// touch writes the last use and a slide, if either is due, and returns the
-// record as it then is. A touch that fails fails no request: the token is good,
-// and the next use tries again.
+// touch writes the last use, and a later expiry if the token slides. It does so if TouchInterval
+// has passed since the last use, or if nextExpiry returns a later expiry. It returns the
+// record with what was written. An error of the store is ignored: the token is good, and the next
+// use tries again.
 func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Record {
-	expires := t.slidExpiry(record, now)
+	expires := t.nextExpiry(record, now)
 	due := t.config.TouchInterval > 0 && now.Sub(record.LastUsed) >= t.config.TouchInterval
 	if !due && expires.Equal(record.ExpiresAt) {
 		return record
@@ -171,9 +172,10 @@ func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Reco
 	return &touched
 }
 
-// slidExpiry returns when the record expires if it is used now. It never comes
-// earlier: a token issued with a longer life than sliding gives keeps it.
-func (t *Tokens) slidExpiry(record *Record, now time.Time) time.Time {
+// nextExpiry returns when the record expires if it is used now. It is ExpiresAt unless that gains
+// more than Config.Sliding.MinGain. It never comes earlier: a token issued with a longer life than
+// sliding gives keeps it.
+func (t *Tokens) nextExpiry(record *Record, now time.Time) time.Time {
 	if record.Slide <= 0 || record.ExpiresAt.IsZero() {
 		return record.ExpiresAt
 	}
@@ -181,7 +183,7 @@ func (t *Tokens) slidExpiry(record *Record, now time.Time) time.Time {
 	if !record.MaxExpiresAt.IsZero() && expires.After(record.MaxExpiresAt) {
 		expires = record.MaxExpiresAt
 	}
-	if expires.Sub(record.ExpiresAt) <= min(t.config.MinRefreshInterval, record.Slide/10) {
+	if expires.Sub(record.ExpiresAt) <= min(t.config.Sliding.MinGain, record.Slide/10) {
 		return record.ExpiresAt
 	}
 	return expires

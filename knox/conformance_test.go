@@ -27,7 +27,7 @@ func (h *held) Find(ctx context.Context, digest string) (*knox.Record, error) {
 func TestUnitTokensKeepTheContractOfABackend(t *testing.T) {
 	store := &held{Store: knox.NewMemoryStore()}
 	load := func(_ context.Context, id string) (auth.User, error) { return authtest.User(id), nil }
-	tokens, err := knox.New(knox.Config{Store: store, Prefix: "gw_", LoadUser: load})
+	tokens, err := knox.New(knox.Config{Store: store, Token: knox.TokenSettings{Prefix: "gw_"}, LoadUser: load})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func (limited) Scopes() ([]string, bool)  { return []string{"other"}, true }
 
 // What a decorator refuses or limits, the handlers of knox refuse and limit, too.
 func TestHandlersAskTheDecoratorOfTheGuard(t *testing.T) {
-	s := start(t, func(c *knox.Config) { c.AllowIssueFromToken = true })
+	s := start(t, func(c *knox.Config) { c.Issue.AllowFromToken = true })
 	decorated := auth.Wrap(s.tokens, func(r *http.Request) (auth.User, auth.Credential, error) {
 		u, c, err := s.tokens.Authenticate(r)
 		if err == nil && u.UserID() == "alice" {

@@ -45,9 +45,9 @@ type Ending struct {
 	Keep   bool      // keep an EndedToken of each, in the same step
 	// KeepFor is for how long at least, from At. It is for a store that forgets by itself. 0 is not known.
 	KeepFor time.Duration
-	// Spare is for Store.Add: the identifier of a record that does not make room where another
-	// one can, which is with every limit but 1. It is the token that asks for the new one.
-	Spare string
+	// Exempt is for Store.Add: the identifier of a record that is not evicted. With a limit of 1
+	// it is evicted all the same. It is the token that asks for the new one.
+	Exempt string
 }
 
 // Of returns what is kept of a record. One that had expired before has ended

@@ -24,7 +24,8 @@ func Example() {
 		}
 		return member(id), nil
 	}
-	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: loadUser, Prefix: "acme_"})
+	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: loadUser,
+		Token: knox.TokenSettings{Prefix: "acme_"}})
 	if err != nil {
 		panic(err)
 	}

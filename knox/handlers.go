@@ -16,7 +16,7 @@ import (
 // Login, Logout and LogoutAll answer as django-rest-knox does.
 type Handlers struct {
 	// Login makes a token for the user that the login guard proves: POST, 200
-	// with {"expiry", "token"} and Config.UserInfo as "user". "expiry" is null
+	// with {"expiry", "token"} and Config.Answer.UserInfo as "user". "expiry" is null
 	// for a token that never expires. A member or field "name" of the body
 	// becomes the token's name. Over the limit: 403 with "error". A user with
 	// another stamp ([auth.Stamper]) than Config.LoadUser finds is
@@ -51,7 +51,7 @@ type Handlers struct {
 
 // Handlers returns the handlers, or an error if guard has no [auth.Config].Login, or
 // if t is not among its Config.Backends, or if t is the only one of Config.Login without
-// Config.AllowIssueFromToken. Login makes tokens for what the backends of
+// Config.Issue.AllowFromToken. Login makes tokens for what the backends of
 // Config.Login prove. A user manages tokens with a token or with any credential of
 // these backends. The Render, Proxies, CrossOrigin and Observer of guard serve all
 // handlers.
@@ -74,8 +74,8 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
 		managing = append(managing, others)
 	case !errors.Is(err, auth.ErrNoLogin):
 		return nil, fmt.Errorf("knox: Handlers: %w", err)
-	case !t.config.AllowIssueFromToken: // t itself is the only login
-		return nil, fmt.Errorf("knox: Handlers: %w, and a token makes no other one without Config.AllowIssueFromToken",
+	case !t.config.Issue.AllowFromToken: // t itself is the only login
+		return nil, fmt.Errorf("knox: Handlers: %w, and a token makes no other one without Config.Issue.AllowFromToken",
 			err)
 	}
 	manage, err := guard.With(managing...)
@@ -84,13 +84,15 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
 	}
 	atLogin, withOwn, managed := handler{t, login}, handler{t, own}, handler{t, manage}
 	full := manage.Require(auth.FullAccess)
+	tokenMethods := backend.Methods{"GET": managed.serveList, "POST": managed.serveCreate}
+	ownFull := own.Require(auth.FullAccess)
 	return &Handlers{
-		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": atLogin.login}),
-		Logout:    backend.NewEndpoint(own, own.Require(), backend.Methods{"POST": withOwn.logout}),
-		LogoutAll: backend.NewEndpoint(own, own.Require(auth.FullAccess), backend.Methods{"POST": withOwn.logoutAll}),
-		Tokens:    backend.NewEndpoint(manage, full, backend.Methods{"GET": managed.list, "POST": managed.create}),
-		Ended:     backend.NewEndpoint(manage, full, backend.Methods{"GET": managed.ended}),
-		Token:     backend.NewEndpoint(manage, manage.Require(), backend.Methods{"DELETE": managed.revokeOne}),
+		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": atLogin.serveLogin}),
+		Logout:    backend.NewEndpoint(own, own.Require(), backend.Methods{"POST": withOwn.serveLogout}),
+		LogoutAll: backend.NewEndpoint(own, ownFull, backend.Methods{"POST": withOwn.serveLogoutAll}),
+		Tokens:    backend.NewEndpoint(manage, full, tokenMethods),
+		Ended:     backend.NewEndpoint(manage, full, backend.Methods{"GET": managed.serveEnded}),
+		Token:     backend.NewEndpoint(manage, manage.Require(), backend.Methods{"DELETE": managed.serveRevokeOne}),
 	}, nil
 }
 

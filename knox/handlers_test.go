@@ -88,7 +88,7 @@ func TestADeviceIsRevokedByItsIdentifierByItsOwnerOnly(t *testing.T) {
 
 func TestAPersonalTokenIsNamedScopedAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, func(c *knox.Config) { c.Scopes = []string{"reports:read", "reports:write"} })
+		s := start(t, func(c *knox.Config) { c.Personal.Scopes = []string{"reports:read", "reports:write"} })
 		got := s.do("POST", "/auth/tokens/", basicOf("alice"),
 			`{"name": "ci", "scopes": ["reports:read", "reports:read"], "expires_in": 60}`)
 		body := got.json(t)
@@ -127,7 +127,7 @@ func TestAPersonalTokenIsNamedScopedAndEnds(t *testing.T) {
 
 func TestAPersonalTokenDoesNotSlidePastItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, func(c *knox.Config) { c.AutoRefresh, c.MaxPersonalTTL = true, 2*time.Hour })
+		s := start(t, func(c *knox.Config) { c.Sliding.Enabled, c.Personal.MaxTTL = true, 2*time.Hour })
 		for body, life := range map[string]time.Duration{
 			`{"name": "ci", "scopes": ["reports:read"], "expires_in": 3600}`: time.Hour,
 			`{"name": "ci", "scopes": ["reports:read"]}`:                     2 * time.Hour,
@@ -147,7 +147,7 @@ func TestAPersonalTokenDoesNotSlidePastItsEnd(t *testing.T) {
 }
 
 func TestABadPersonalTokenBodyIs400AndWritesNothing(t *testing.T) {
-	s := start(t, func(c *knox.Config) { c.Scopes = []string{"reports:read"} })
+	s := start(t, func(c *knox.Config) { c.Personal.Scopes = []string{"reports:read"} })
 	for sentence, body := range map[string]string{
 		"no body":                " ",
 		"no JSON":                "{",
@@ -198,7 +198,7 @@ func TestATokenMakesNoTokenUnlessAllowed(t *testing.T) {
 
 func TestWhatATokenMakesNeverOutlivesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, func(c *knox.Config) { c.AllowIssueFromToken = true })
+		s := start(t, func(c *knox.Config) { c.Issue.AllowFromToken = true })
 		parent, err := s.tokens.Issue(t.Context(), "alice", knox.Options{TTL: time.Hour,
 			AuthInfo: auth.AuthInfo{AuthTime: time.Now().Add(-time.Hour), AMR: []string{"pwd"}}})
 		if err != nil {
@@ -211,8 +211,9 @@ func TestWhatATokenMakesNeverOutlivesIt(t *testing.T) {
 			t.Fatalf("%d %s", got.status, got.text)
 		}
 		child := s.rows("alice")[0]
-		if !child.ExpiresAt.Equal(parent.Expiry()) || !child.AuthInfo.AuthTime.Equal(parent.AuthInfo().AuthTime) {
-			t.Errorf("child ends %v, parent %v; auth_time %v", child.ExpiresAt, parent.Expiry(),
+		if !child.ExpiresAt.Equal(parent.IdleExpiresAt()) ||
+			!child.AuthInfo.AuthTime.Equal(parent.AuthInfo().AuthTime) {
+			t.Errorf("child ends %v, parent %v; auth_time %v", child.ExpiresAt, parent.IdleExpiresAt(),
 				child.AuthInfo.AuthTime)
 		}
 	})
@@ -221,7 +222,7 @@ func TestWhatATokenMakesNeverOutlivesIt(t *testing.T) {
 func TestUnitHandlersOfAGuardWhoseOnlyLoginIsTheTokens(t *testing.T) {
 	for name, allowed := range map[string]bool{"a token makes no other one": false, "a token may": true} {
 		t.Run(name, func(t *testing.T) {
-			s := start(t, func(c *knox.Config) { c.AllowIssueFromToken = allowed })
+			s := start(t, func(c *knox.Config) { c.Issue.AllowFromToken = allowed })
 			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens},
 				Login: []auth.Authenticator{s.tokens}})
 			if err != nil {
@@ -229,7 +230,7 @@ func TestUnitHandlersOfAGuardWhoseOnlyLoginIsTheTokens(t *testing.T) {
 			}
 			_, err = s.tokens.Handlers(guard)
 			if allowed != (err == nil) || err != nil &&
-				(!errors.Is(err, auth.ErrNoLogin) || !strings.Contains(err.Error(), "Config.AllowIssueFromToken")) {
+				(!errors.Is(err, auth.ErrNoLogin) || !strings.Contains(err.Error(), "Config.Issue.AllowFromToken")) {
 				t.Errorf("allowed %v: %v", allowed, err)
 			}
 		})
@@ -238,7 +239,7 @@ func TestUnitHandlersOfAGuardWhoseOnlyLoginIsTheTokens(t *testing.T) {
 
 func TestAVetoRefusesBeforeAnythingIsWritten(t *testing.T) {
 	s := start(t, func(c *knox.Config) {
-		c.BeforeIssue = func(r *http.Request, u auth.User, o *knox.Options) error {
+		c.Issue.Before = func(r *http.Request, u auth.User, o *knox.Options) error {
 			if u.UserID() == "bob" {
 				return &auth.Error{Kind: auth.ErrInsufficient, Detail: "Not on Sundays."}
 			}
@@ -343,7 +344,7 @@ func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 					return &person{"alice", row.after}, nil
 				}
 				// What a hook does to the options is no way around it.
-				c.BeforeIssue = func(_ *http.Request, _ auth.User, o *knox.Options) error {
+				c.Issue.Before = func(_ *http.Request, _ auth.User, o *knox.Options) error {
 					*o = knox.Options{}
 					return nil
 				}
@@ -369,7 +370,7 @@ func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 }
 
 func TestALoginWhoseUserHasNoStampIsNotCompared(t *testing.T) {
-	s := start(t, func(c *knox.Config) { c.AllowIssueFromToken = true }) // the planted identity has no credential
+	s := start(t, func(c *knox.Config) { c.Issue.AllowFromToken = true }) // the planted identity has no credential
 	s.people.set(func() { s.people.stamps["alice"] = "stamp" })
 	r := authtest.WithIdentity(httptest.NewRequest("POST", "/auth/login/", nil), authtest.User("alice"), nil)
 	w := httptest.NewRecorder()

@@ -41,8 +41,9 @@ func share(t testing.TB) sharing {
 	t.Helper()
 	store, crowd := knox.NewMemoryStore(), &people{stamps: map[string]string{}}
 	make := func(store knox.Store, prefix string, accept ...string) *knox.Tokens {
-		tokens, err := knox.New(knox.Config{Store: store, LoadUser: crowd.load, Name: prefix, Prefix: prefix,
-			AcceptPrefixes: accept, Schemes: []string{"Token", "Bearer"}, Formats: []knox.Format{hexFormat}})
+		tokens, err := knox.New(knox.Config{Store: store, LoadUser: crowd.load, Name: prefix,
+			Schemes: []string{"Token", "Bearer"}, Token: knox.TokenSettings{
+				Prefix: prefix, AcceptPrefixes: accept, Foreign: []knox.ForeignToken{hexFormat}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,9 +216,10 @@ func (s *asked) HashFinder(knox.Store) knox.FindHash {
 	}
 }
 
-func TestUnitAStoreIsAskedOnceForARecordWithoutAProof(t *testing.T) {
+func TestUnitAStoreIsAskedOnceForARecordWithoutACache(t *testing.T) {
 	store, crowd := &asked{MemoryStore: knox.NewMemoryStore()}, &people{stamps: map[string]string{}}
-	tokens := must(knox.New(knox.Config{Store: store, LoadUser: crowd.load, Prefix: "acme_"}))
+	tokens := must(knox.New(knox.Config{Store: store, LoadUser: crowd.load,
+		Token: knox.TokenSettings{Prefix: "acme_"}}))
 	token := must(tokens.Issue(t.Context(), "alice", knox.Options{})).Secret.Reveal()
 	if _, _, err := tokens.VerifyToken(t.Context(), token); err != nil || store.byHash != 1 || store.byDigest != 0 {
 		t.Errorf("want one question by hash, got %d, %d by digest and %v", store.byHash, store.byDigest, err)

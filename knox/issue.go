@@ -35,23 +35,24 @@ type Options struct {
 	// Config.AllowNoExpiry, and no TTL.
 	NoExpiry bool
 	// Sliding makes use prolong the token to its TTL from then, also without
-	// Config.AutoRefresh.
+	// Config.Sliding.Enabled.
 	Sliding bool
 	// MaxTTL is the absolute end of a sliding token from now. 0 is
-	// Config.AutoRefreshMaxTTL.
+	// Config.Sliding.MaxTTL.
 	MaxTTL time.Duration
 
 	// IP and UserAgent are those of the client, for the user to know it by.
-	IP, UserAgent string
+	IP        string
+	UserAgent string
 	// AuthInfo is when and how the user logged in.
 	AuthInfo auth.AuthInfo
 
 	// end is the instant that the token must not outlive, zero is no bound.
 	end time.Time
-	// proved is the user as the login proved them, or nil.
-	proved auth.User
-	// own is the identifier of the token that asks for this one, or "".
-	own string
+	// loginUser is the user as the login proved them, or nil.
+	loginUser auth.User
+	// requestTokenID is the identifier of the token that asks for this one, or "".
+	requestTokenID string
 }
 
 // errChanged refuses a login of a user that changed after the proof: the password
@@ -80,16 +81,16 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		return nil, fmt.Errorf("knox: %w", err)
 	}
 	record.Stamp = backend.Stamp("knox", user)
-	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(record.Stamp,
-		backend.Stamp("knox", options.proved)) {
+	if _, ok := auth.As[auth.Stamper](options.loginUser); ok && !backend.SameStamp(record.Stamp,
+		backend.Stamp("knox", options.loginUser)) {
 		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "knox", record.UserID)
 		return nil, errChanged
 	}
 	var secret string
 	secret, record.Digest = t.format.New(record.UserID)
-	record = t.prove(*record)
+	record = t.withCache(*record)
 	ending := t.ending(EndEvicted)
-	ending.Spare = options.own
+	ending.Exempt = options.requestTokenID
 	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, ending)
 	if err != nil {
 		return nil, backend.Outage(err)
@@ -101,23 +102,12 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: record.UserID, CredentialID: id})
 	}
 	t.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: record.UserID, CredentialID: record.ID})
-	return &Issued{&record.proof.Token, auth.Secret(secret)}, nil
+	return &Issued{&record.cache.Token, auth.Secret(secret)}, nil
 }
 
 // record makes the record that options ask for, without owner and digest.
 func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
-	if options.TTL < 0 || options.MaxTTL < 0 {
-		return nil, fmt.Errorf("knox: negative TTL or MaxTTL")
-	}
-	if options.NoExpiry && (!t.config.AllowNoExpiry || options.TTL > 0) {
-		return nil, fmt.Errorf("knox: NoExpiry with a TTL, or without Config.AllowNoExpiry")
-	}
-	for _, scope := range options.Scopes {
-		if !backend.ValidScope(scope) {
-			return nil, fmt.Errorf("knox: %q is not a scope (RFC 6749 §3.3)", scope)
-		}
-	}
-	if err := backend.CheckAuthInfo(options.AuthInfo); err != nil {
+	if err := t.checkOptions(options); err != nil {
 		return nil, fmt.Errorf("knox: %w", err)
 	}
 	record := &Record{
@@ -131,24 +121,46 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		AuthInfo:  options.AuthInfo,
 	}
 	record.AuthInfo.AuthTime = backend.StoreTime(record.AuthInfo.AuthTime)
+	t.setExpiry(record, options)
+	return record, nil
+}
+
+// checkOptions returns what keeps Issue from making a token with options.
+func (t *Tokens) checkOptions(options Options) error {
+	if options.TTL < 0 || options.MaxTTL < 0 {
+		return errors.New("negative TTL or MaxTTL")
+	}
+	if options.NoExpiry && (!t.config.AllowNoExpiry || options.TTL > 0) {
+		return errors.New("NoExpiry with a TTL, or without Config.AllowNoExpiry")
+	}
+	for _, scope := range options.Scopes {
+		if !backend.ValidScope(scope) {
+			return fmt.Errorf("%q is not a scope (RFC 6749 §3.3)", scope)
+		}
+	}
+	return backend.CheckAuthInfo(options.AuthInfo)
+}
+
+// setExpiry writes into a new record when it expires and how far use prolongs it.
+func (t *Tokens) setExpiry(record *Record, options Options) {
 	ttl := cmp.Or(options.TTL, t.config.TTL)
 	if options.NoExpiry {
 		ttl = 0
 	}
 	if ttl > 0 {
-		record.ExpiresAt = now.Add(ttl)
-		if options.Sliding || t.config.AutoRefresh {
-			record.Slide = ttl
-			if end := cmp.Or(options.MaxTTL, t.config.AutoRefreshMaxTTL); end > 0 {
-				record.MaxExpiresAt = now.Add(max(end, ttl))
-			}
+		record.ExpiresAt = record.Created.Add(ttl)
+	}
+	if ttl > 0 && (options.Sliding || t.config.Sliding.Enabled) {
+		record.Slide = ttl
+		if end := cmp.Or(options.MaxTTL, t.config.Sliding.MaxTTL); end > 0 {
+			record.MaxExpiresAt = record.Created.Add(max(end, ttl))
 		}
 	}
-	if end := options.end; !end.IsZero() {
-		record.ExpiresAt = backend.Earlier(record.ExpiresAt, end)
-		if record.Slide > 0 {
-			record.MaxExpiresAt = backend.Earlier(record.MaxExpiresAt, end)
-		}
+	if options.end.IsZero() {
+		return
 	}
-	return record, nil
+	record.ExpiresAt = backend.Earlier(record.ExpiresAt, options.end)
+	if record.Slide > 0 {
+		record.MaxExpiresAt = backend.Earlier(record.MaxExpiresAt, options.end)
+	}
 }

@@ -23,7 +23,6 @@ package knox
 import (
 	"cmp"
 	"log/slog"
-	"net/http"
 	"slices"
 	"time"
 
@@ -47,21 +46,8 @@ type Config struct {
 	// Realm is named in challenges (RFC 9110 §11.5). Empty is "api".
 	Realm string
 
-	// Prefix starts every token that is issued, at most 10 characters. One of
-	// your own, such as "acme_", tells secret scanners which service a leaked token is for.
-	Prefix string
-	// AcceptPrefixes are earlier values of Prefix. Tokens with them stay good. The
-	// value "" stands for tokens without a prefix. A prefix may not be another prefix
-	// followed by letters and digits only, as "acme" is of "": their tokens could not
-	// be told apart.
-	AcceptPrefixes []string
-	// TokenLength is the length of tokens in characters without the prefix, 36
-	// to 128. 0 is 40. Every token carries at least 160 random bits. Tokens of
-	// another length stay good when this changes.
-	TokenLength int
-	// Formats are tokens of other systems that Store can find, asked in order
-	// after our own.
-	Formats []Format
+	// Token says what tokens look like.
+	Token TokenSettings
 
 	// TTL is how long a token lives. 0 is 10 hours, unless AllowNoExpiry.
 	TTL time.Duration
@@ -69,15 +55,8 @@ type Config struct {
 	// and else those with Options.NoExpiry. A token that is lost then stays
 	// good until somebody revokes it.
 	AllowNoExpiry bool
-	// AutoRefresh makes tokens slide: use prolongs them to TTL from then.
-	// Issuing writes this into the token. A change concerns new tokens.
-	AutoRefresh bool
-	// MinRefreshInterval is a gain for which no slide is written yet. 0 is a
-	// minute. It is at most a tenth of the life of a token.
-	MinRefreshInterval time.Duration
-	// AutoRefreshMaxTTL is the absolute end of a sliding token, from its
-	// creation. 0 is no such end.
-	AutoRefreshMaxTTL time.Duration
+	// Sliding prolongs tokens when they are used.
+	Sliding SlidingSettings
 	// TouchInterval is how often at most the last use of a token is written. 0
 	// is a minute. If negative, it is written with a slide only.
 	TouchInterval time.Duration
@@ -96,30 +75,12 @@ type Config struct {
 	// kept already, too.
 	KeepEnded time.Duration
 
-	// Scopes are those that a user may give a personal token. If nil, any.
-	Scopes []string
-	// MaxPersonalTTL is the longest life of a personal token. 0 is 366 days.
-	MaxPersonalTTL time.Duration
-
-	// AllowIssueFromToken lets a credential that is not [auth.Primary], such
-	// as a token, be turned into a new token, of no more scopes and no later
-	// end. A thief of one token can then make others, which the owner's logout
-	// does not end. With EvictOldest, the token that asks is not the one that ends for the
-	// new one, unless Limit is 1.
-	AllowIssueFromToken bool
-
-	// BeforeIssue may change what a handler is about to issue, or refuse by
-	// returning an error. Nothing has been written when it is called.
-	BeforeIssue func(r *http.Request, user auth.User, options *Options) error
-	// UserInfo is the "user" member of the answer to a login. Nil leaves it
-	// out. It is called before anything is written.
-	UserInfo func(r *http.Request, user auth.User) (any, error)
-	// ExpiryFormat is the layout (package time) of "expiry" and all other
-	// instants in answers. If empty, it is RFC 3339 with microseconds.
-	ExpiryFormat string
-	// ExpiryLocation is the zone of these instants. If nil, it is UTC. Django REST
-	// framework writes the offset of Django's TIME_ZONE.
-	ExpiryLocation *time.Location
+	// Personal bounds the tokens that users make for programs of theirs.
+	Personal PersonalSettings
+	// Issue says when the handlers issue a token.
+	Issue IssueSettings
+	// Answer says what the handlers answer.
+	Answer AnswerSettings
 
 	// Observer is told of logins, logouts and what becomes of tokens.
 	Observer auth.Observer
@@ -131,11 +92,6 @@ type Config struct {
 
 // NoLimit as a Config.Limit lets a user have any number of tokens.
 const NoLimit = backend.NoLimit
-
-// Format reads tokens of another system. It returns the digest under which
-// Store keeps the token, or false if the token is not of its shape. A digest is at most 255
-// bytes of UTF-8 without NUL. A token with another one is unknown.
-type Format func(token string) (digest string, ok bool)
 
 // Tokens issues and checks tokens. It is immutable and safe for concurrent use.
 type Tokens struct {
@@ -167,18 +123,21 @@ func New(config Config) (*Tokens, error) {
 	s := backend.Settings{Package: "knox"}
 	s.Need("Config.Store", c.Store)
 	s.Need("Config.LoadUser", c.LoadUser)
-	for name, negative := range map[string]bool{
-		"TTL": c.TTL < 0, "MinRefreshInterval": c.MinRefreshInterval < 0, "AutoRefreshMaxTTL": c.AutoRefreshMaxTTL < 0,
-		"MaxPersonalTTL": c.MaxPersonalTTL < 0, "KeepEnded": c.KeepEnded < 0,
+	for name, duration := range map[string]time.Duration{
+		"TTL":             c.TTL,
+		"Sliding.MinGain": c.Sliding.MinGain,
+		"Sliding.MaxTTL":  c.Sliding.MaxTTL,
+		"Personal.MaxTTL": c.Personal.MaxTTL,
+		"KeepEnded":       c.KeepEnded,
 	} {
-		s.Refuse(negative, "Config.%s is negative", name)
+		s.Refuse(duration < 0, "Config.%s is negative", name)
 	}
 	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
-	s.Refuse(c.AutoRefreshMaxTTL > 0 && c.AutoRefreshMaxTTL < c.TTL, "Config.AutoRefreshMaxTTL is shorter than TTL")
+	s.Refuse(c.Sliding.MaxTTL > 0 && c.Sliding.MaxTTL < c.TTL, "Config.Sliding.MaxTTL is shorter than TTL")
 	s.Schemes("Config.Schemes", c.Schemes)
-	s.Scopes("Config.Scopes", c.Scopes)
-	format, err := backend.NewTokenFormat(c.Prefix, c.TokenLength, c.AcceptPrefixes...)
-	s.Add("Config.Prefix, AcceptPrefixes and TokenLength", err)
+	s.Scopes("Config.Personal.Scopes", c.Personal.Scopes)
+	format, err := backend.NewTokenFormat(c.Token.Prefix, c.Token.Length, c.Token.AcceptPrefixes...)
+	s.Add("Config.Token.Prefix, AcceptPrefixes and Length", err)
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
@@ -190,15 +149,16 @@ func New(config Config) (*Tokens, error) {
 func (c Config) withDefaults() Config {
 	c.Name = cmp.Or(c.Name, "knox")
 	c.Realm = cmp.Or(c.Realm, "api")
-	c.ExpiryFormat = cmp.Or(c.ExpiryFormat, "2006-01-02T15:04:05.000000Z07:00")
-	c.ExpiryLocation = cmp.Or(c.ExpiryLocation, time.UTC)
-	c.MinRefreshInterval = cmp.Or(c.MinRefreshInterval, time.Minute)
+	c.Sliding.MinGain = cmp.Or(c.Sliding.MinGain, time.Minute)
 	c.TouchInterval = cmp.Or(c.TouchInterval, time.Minute)
-	c.MaxPersonalTTL = cmp.Or(c.MaxPersonalTTL, 366*24*time.Hour)
+	c.Personal.MaxTTL = cmp.Or(c.Personal.MaxTTL, 366*24*time.Hour)
+	c.Answer.TimeLayout = cmp.Or(c.Answer.TimeLayout, "2006-01-02T15:04:05.000000Z07:00")
+	c.Answer.TimeLocation = cmp.Or(c.Answer.TimeLocation, time.UTC)
 	if c.TTL == 0 && !c.AllowNoExpiry {
 		c.TTL = 10 * time.Hour
 	}
-	c.Schemes, c.Scopes, c.Formats = slices.Clone(c.Schemes), slices.Clone(c.Scopes), slices.Clone(c.Formats)
+	c.Schemes = slices.Clone(c.Schemes)
+	c.Personal.Scopes, c.Token.Foreign = slices.Clone(c.Personal.Scopes), slices.Clone(c.Token.Foreign)
 	if len(c.Schemes) == 0 {
 		c.Schemes = []string{"Token"}
 	}

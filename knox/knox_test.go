@@ -59,8 +59,8 @@ func TestExpiryIsNullForATokenThatNeverExpires(t *testing.T) {
 func TestUserInfoAndExpiryFormatAreHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(c *knox.Config) {
-			c.ExpiryFormat = time.DateOnly
-			c.UserInfo = func(_ *http.Request, u auth.User) (any, error) {
+			c.Answer.TimeLayout = time.DateOnly
+			c.Answer.UserInfo = func(_ *http.Request, u auth.User) (any, error) {
 				return map[string]string{"username": u.UserID()}, nil
 			}
 		})
@@ -79,7 +79,7 @@ func TestUserInfoThatFailsWritesNothing(t *testing.T) {
 		"an error":        func(*http.Request, auth.User) (any, error) { return nil, errors.New("down") },
 		"what is no JSON": func(*http.Request, auth.User) (any, error) { return func() {}, nil },
 	} {
-		s := start(t, func(c *knox.Config) { c.UserInfo = info })
+		s := start(t, func(c *knox.Config) { c.Answer.UserInfo = info })
 		if got := s.do("POST", "/auth/login/", basicOf("alice"), ""); got.status != 503 || len(s.rows("alice")) != 0 {
 			t.Errorf("%s: %d, %d rows", name, got.status, len(s.rows("alice")))
 		}
@@ -156,7 +156,7 @@ func TestExpiredTokensAreRefusedAndLeaveByPurgeWithOneEventEach(t *testing.T) {
 }
 
 func TestHeadersThatAreNoTokenAreRefusedAsClientsKnow(t *testing.T) {
-	s := start(t, func(c *knox.Config) { c.Prefix = "gw_" })
+	s := start(t, func(c *knox.Config) { c.Token.Prefix = "gw_" })
 	good := s.login("alice")
 	for _, row := range []struct {
 		sentence, authorization string
@@ -198,7 +198,7 @@ func TestHeadersThatAreNoTokenAreRefusedAsClientsKnow(t *testing.T) {
 
 func TestAutoRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sliding := start(t, func(c *knox.Config) { c.AutoRefresh = true; c.AutoRefreshMaxTTL = 12 * time.Hour })
+		sliding := start(t, func(c *knox.Config) { c.Sliding.Enabled = true; c.Sliding.MaxTTL = 12 * time.Hour })
 		fixed := start(t, nil)
 		a, b := sliding.login("alice"), fixed.login("alice")
 		began := time.Now()
@@ -232,7 +232,7 @@ func TestAutoRefresh(t *testing.T) {
 
 func TestAShortTokenSlidesToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, func(c *knox.Config) { c.AutoRefresh, c.TTL = true, 30*time.Second })
+		s := start(t, func(c *knox.Config) { c.Sliding.Enabled, c.TTL = true, 30*time.Second })
 		token := s.login("alice")
 		first := s.rows("alice")[0].ExpiresAt
 		time.Sleep(3 * time.Second)
@@ -251,7 +251,7 @@ func TestAShortTokenSlidesToo(t *testing.T) {
 
 func TestAutoRefreshGivesNoEndToATokenWithoutOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, func(c *knox.Config) { c.AutoRefresh, c.AllowNoExpiry = true, true })
+		s := start(t, func(c *knox.Config) { c.Sliding.Enabled, c.AllowNoExpiry = true, true })
 		token := s.login("alice")
 		time.Sleep(1000 * time.Hour)
 		if s.me(token) != 200 || !s.rows("alice")[0].ExpiresAt.IsZero() {
@@ -262,7 +262,7 @@ func TestAutoRefreshGivesNoEndToATokenWithoutOne(t *testing.T) {
 
 func TestSlidingNeverShortensALongerLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, func(c *knox.Config) { c.AutoRefresh = true; c.AutoRefreshMaxTTL = 12 * time.Hour })
+		s := start(t, func(c *knox.Config) { c.Sliding.Enabled = true; c.Sliding.MaxTTL = 12 * time.Hour })
 		issued, err := s.tokens.Issue(t.Context(), "alice", knox.Options{TTL: 100 * time.Hour})
 		if err != nil {
 			t.Fatal(err)
@@ -271,7 +271,7 @@ func TestSlidingNeverShortensALongerLife(t *testing.T) {
 		if s.me(issued.Secret.Reveal()) != 200 {
 			t.Error("refused half way through its TTL")
 		}
-		if !s.rows("alice")[0].ExpiresAt.Equal(issued.Expiry()) {
+		if !s.rows("alice")[0].ExpiresAt.Equal(issued.IdleExpiresAt()) {
 			t.Error("its end moved")
 		}
 	})
@@ -279,7 +279,7 @@ func TestSlidingNeverShortensALongerLife(t *testing.T) {
 
 func TestATokenOfADisabledUserNeitherWorksNorSlides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, func(c *knox.Config) { c.AutoRefresh = true })
+		s := start(t, func(c *knox.Config) { c.Sliding.Enabled = true })
 		token := s.login("alice")
 		before := *s.rows("alice")[0]
 		time.Sleep(time.Hour)
@@ -359,7 +359,7 @@ func TestEvictOldestEndsTheOldestInstead(t *testing.T) {
 
 func TestUnitATokenThatAsksForAnotherIsNotEvicted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, func(c *knox.Config) { c.Limit, c.EvictOldest, c.AllowIssueFromToken = 2, true, true })
+		s := start(t, func(c *knox.Config) { c.Limit, c.EvictOldest, c.Issue.AllowFromToken = 2, true, true })
 		first := s.login("alice")
 		time.Sleep(time.Second)
 		second := s.login("alice")
@@ -386,11 +386,11 @@ func TestAnotherSchemeIsNoCredential(t *testing.T) {
 func TestEarlierPrefixesStayGoodIfNamed(t *testing.T) {
 	store := knox.NewMemoryStore()
 	bare := start(t, func(c *knox.Config) { c.Store = store }).login("alice")
-	old := start(t, func(c *knox.Config) { c.Store, c.Prefix = store, "old_" }).login("alice")
+	old := start(t, func(c *knox.Config) { c.Store, c.Token.Prefix = store, "old_" }).login("alice")
 	named := start(t, func(c *knox.Config) {
-		c.Store, c.Prefix, c.AcceptPrefixes = store, "new_", []string{"old_", ""}
+		c.Store, c.Token.Prefix, c.Token.AcceptPrefixes = store, "new_", []string{"old_", ""}
 	})
-	unnamed := start(t, func(c *knox.Config) { c.Store, c.Prefix = store, "new_" })
+	unnamed := start(t, func(c *knox.Config) { c.Store, c.Token.Prefix = store, "new_" })
 	if named.me(bare) != 200 || named.me(old) != 200 || named.me(named.login("alice")) != 200 {
 		t.Error("a named prefix is refused")
 	}
@@ -408,7 +408,7 @@ func TestATokenIsItsOwnBackendsInWhateverOrderTheyAreAsked(t *testing.T) {
 	var secrets []string
 	for i, prefix := range prefixes {
 		tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: (&people{}).load,
-			Name: fmt.Sprint(i), Prefix: prefix})
+			Name: fmt.Sprint(i), Token: knox.TokenSettings{Prefix: prefix}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -436,8 +436,8 @@ func TestATokenIsItsOwnBackendsInWhateverOrderTheyAreAsked(t *testing.T) {
 
 func TestTokensOfAnotherLengthStayGood(t *testing.T) {
 	store := knox.NewMemoryStore()
-	long := start(t, func(c *knox.Config) { c.Store, c.TokenLength = store, 128 }).login("alice")
-	s := start(t, func(c *knox.Config) { c.Store, c.TokenLength = store, 36 })
+	long := start(t, func(c *knox.Config) { c.Store, c.Token.Length = store, 128 }).login("alice")
+	s := start(t, func(c *knox.Config) { c.Store, c.Token.Length = store, 36 })
 	short := s.login("alice")
 	if len(long) != 128 || len(short) != 36 || s.me(long) != 200 || s.me(short) != 200 {
 		t.Errorf("%d and %d characters", len(long), len(short))
@@ -451,7 +451,7 @@ func TestTokensOfAnotherSystemAreFoundByTheirFormat(t *testing.T) {
 		"dbbbd55cf081f084e6967c5190bdbcb3"
 	isHex := regexp.MustCompile(`^[0-9a-f]{64}$`)
 	s := start(t, func(c *knox.Config) {
-		c.Formats = []knox.Format{func(token string) (string, bool) {
+		c.Token.Foreign = []knox.ForeignToken{func(token string) (string, bool) {
 			sum := sha512.Sum512([]byte(token))
 			return hex.EncodeToString(sum[:]), isHex.MatchString(token)
 		}}
@@ -468,25 +468,28 @@ func TestTokensOfAnotherSystemAreFoundByTheirFormat(t *testing.T) {
 }
 
 func TestNewRefusesWhatCannotBeRight(t *testing.T) {
+	type form = knox.TokenSettings
+	type sliding = knox.SlidingSettings
 	load := (&people{}).load
 	for sentence, config := range map[string]knox.Config{
 		"no store":            {LoadUser: load},
 		"no loader":           {Store: knox.NewMemoryStore()},
-		"a prefix of 11":      {Prefix: "elevenchars"},
-		"a space in a prefix": {Prefix: "a b"},
-		"a prefix that a token without one may start with": {Prefix: "acme", AcceptPrefixes: []string{""}},
-		"a prefix that is another and more":                {Prefix: "gw_", AcceptPrefixes: []string{"gw_2"}},
-		"an accepted prefix of 11":                         {AcceptPrefixes: []string{"elevenchars"}},
-		"a negative TTL":                                   {TTL: -1},
-		"a negative limit":                                 {Limit: -2},
-		"keeping ended ones for -1":                        {KeepEnded: -1},
-		"evicting without a limit":                         {Limit: knox.NoLimit, EvictOldest: true},
-		"35 characters":                                    {TokenLength: 35},
-		"129 characters":                                   {TokenLength: 129},
-		"a maximum shorter than TTL":                       {TTL: 2 * time.Hour, AutoRefreshMaxTTL: time.Hour},
-		"the scheme Basic":                                 {Schemes: []string{"basic"}},
-		"an empty scheme":                                  {Schemes: []string{""}},
-		"a scope with a space":                             {Scopes: []string{"a b"}},
+		"a prefix of 11":      {Token: form{Prefix: "elevenchars"}},
+		"a space in a prefix": {Token: form{Prefix: "a b"}},
+		"a prefix that a token without one may start with": {
+			Token: form{Prefix: "acme", AcceptPrefixes: []string{""}}},
+		"a prefix that is another and more": {Token: form{Prefix: "gw_", AcceptPrefixes: []string{"gw_2"}}},
+		"an accepted prefix of 11":          {Token: form{AcceptPrefixes: []string{"elevenchars"}}},
+		"a negative TTL":                    {TTL: -1},
+		"a negative limit":                  {Limit: -2},
+		"keeping ended ones for -1":         {KeepEnded: -1},
+		"evicting without a limit":          {Limit: knox.NoLimit, EvictOldest: true},
+		"35 characters":                     {Token: form{Length: 35}},
+		"129 characters":                    {Token: form{Length: 129}},
+		"a maximum shorter than TTL":        {TTL: 2 * time.Hour, Sliding: sliding{MaxTTL: time.Hour}},
+		"the scheme Basic":                  {Schemes: []string{"basic"}},
+		"an empty scheme":                   {Schemes: []string{""}},
+		"a scope with a space":              {Personal: knox.PersonalSettings{Scopes: []string{"a b"}}},
 	} {
 		if !strings.HasPrefix(sentence, "no ") {
 			config.Store, config.LoadUser = knox.NewMemoryStore(), load
@@ -500,7 +503,7 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 func TestTwoOfOneKindNeedDifferentTokens(t *testing.T) {
 	build := func(name, prefix string) *knox.Tokens {
 		tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: (&people{}).load, Name: name,
-			Prefix: prefix})
+			Token: knox.TokenSettings{Prefix: prefix}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -535,7 +538,7 @@ func (cookieUser) Authenticate(r *http.Request) (auth.User, auth.Credential, err
 }
 
 func TestABrokenTokenOfOursIsBadAndRescuedByNoCookie(t *testing.T) {
-	s := start(t, func(c *knox.Config) { c.Prefix = "acme_" })
+	s := start(t, func(c *knox.Config) { c.Token.Prefix = "acme_" })
 	issued, err := s.tokens.Issue(t.Context(), "alice", knox.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -581,9 +584,9 @@ func knoxToken(prefix string) string {
 
 func TestSettingsChangedAfterNewDoNotChangeTheTokens(t *testing.T) {
 	schemes, scopes, accept := []string{"Token"}, []string{"a"}, []string{"old_"}
-	formats := []knox.Format{func(string) (string, bool) { return "", false }}
+	formats := []knox.ForeignToken{func(string) (string, bool) { return "", false }}
 	s := start(t, func(c *knox.Config) {
-		c.Schemes, c.Scopes, c.AcceptPrefixes, c.Formats = schemes, scopes, accept, formats
+		c.Schemes, c.Personal.Scopes, c.Token.AcceptPrefixes, c.Token.Foreign = schemes, scopes, accept, formats
 	})
 	schemes[0], scopes[0], accept[0] = "Bearer", "b", "new_"
 	formats[0] = func(string) (string, bool) { return "stolen", true }

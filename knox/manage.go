@@ -36,8 +36,8 @@ func (t *Tokens) List(ctx context.Context, userID string, page backend.Page) (to
 }
 
 // Revoke ends the token of a user with this identifier, and reports whether
-// there was one. The store is not asked about an identifier that it cannot have, such as
-// one with a NUL: there is no such token.
+// there was one. It does not ask the store about an identifier that no store can keep, such as
+// one with a NUL.
 func (t *Tokens) Revoke(ctx context.Context, userID, id string) (bool, error) {
 	return t.revoke(ctx, userID, id, EndRevoked)
 }
@@ -106,10 +106,10 @@ func (t *Tokens) Purge(ctx context.Context, limit int) (int, error) {
 	if len(expired) >= limit {
 		return len(expired), nil
 	}
-	// If nothing is kept any more, what was kept goes, too.
-	ended, err := t.config.Store.PurgeEnded(ctx, ending.At.Add(-t.config.KeepEnded), limit-len(expired))
+	// With KeepEnded 0 this removes every EndedToken.
+	purgedEnded, err := t.config.Store.PurgeEnded(ctx, ending.At.Add(-t.config.KeepEnded), limit-len(expired))
 	if err != nil {
 		return len(expired), backend.Outage(err)
 	}
-	return len(expired) + ended, nil
+	return len(expired) + purgedEnded, nil
 }

@@ -165,7 +165,7 @@ func TestTokensOfAUserWhoMayNotLogInAreNotListed(t *testing.T) {
 	}
 	s.people.set(func() { s.people.inactive["alice"] = false })
 	if tokens, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); err != nil || len(tokens) != 1 ||
-		time.Until(tokens[0].Expiry()) <= 0 {
+		time.Until(tokens[0].IdleExpiresAt()) <= 0 {
 		t.Errorf("%v, %v", tokens, err)
 	}
 }

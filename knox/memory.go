@@ -40,10 +40,10 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bo
 	}
 	rival := func(other *Record) bool { return other.Stamp == record.Stamp }
 	surplus, full := s.records.Surplus(record.UserID, ending.At, limit, evict, rival)
-	isSpared := func(other *Record) bool { return other.ID == ending.Spare }
-	if limit > 1 && slices.ContainsFunc(surplus, isSpared) {
+	isExempt := func(other *Record) bool { return other.ID == ending.Exempt }
+	if limit > 1 && slices.ContainsFunc(surplus, isExempt) {
 		surplus, _ = s.records.Surplus(record.UserID, ending.At, limit-1, evict, func(other *Record) bool {
-			return rival(other) && !isSpared(other)
+			return rival(other) && !isExempt(other)
 		})
 	}
 	if full {
@@ -80,7 +80,7 @@ func (s *MemoryStore) Touch(_ context.Context, touch Touch) error {
 	if !record.ExpiresAt.IsZero() && touch.ExpiresAt.After(record.ExpiresAt) {
 		touched.ExpiresAt = touch.ExpiresAt
 	}
-	s.records.Put(record.reproved(touched))
+	s.records.Put(record.replacedBy(touched))
 	return nil
 }
 
@@ -111,7 +111,7 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string, e
 		if record.Digest == kept {
 			restamped := *record
 			restamped.Stamp = stamp
-			s.records.Put(record.reproved(restamped))
+			s.records.Put(record.replacedBy(restamped))
 			continue
 		}
 		s.end(record, ending)

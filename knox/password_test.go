@@ -45,15 +45,16 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	change, err := password.NewChange(guard, password.ChangeConfig{Authenticator: logins, Renewal: password.Renewal{
-		Hasher: hasher, LoadUser: load, Revokers: []auth.Revoker{tokens},
-		Set: func(_ context.Context, _ auth.User, encoded string) error {
-			mu.Lock()
-			defer mu.Unlock()
-			stored = encoded
-			return nil
-		},
-	}})
+	change, err := password.NewChange(guard, password.ChangeConfig{Authenticator: logins,
+		UpdateConfig: password.UpdateConfig{
+			Hasher: hasher, LoadUser: load, Revokers: []auth.Revoker{tokens},
+			Set: func(_ context.Context, _ auth.User, encoded string) error {
+				mu.Lock()
+				defer mu.Unlock()
+				stored = encoded
+				return nil
+			},
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

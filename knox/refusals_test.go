@@ -25,10 +25,10 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"a mistyped token", func(_ *service, i *knox.Issued) string { return i.Secret.Reveal() + "x" },
 			"Invalid token.",
-			"the token starts with Config.Prefix or one of AcceptPrefixes, and its length, characters or checksum " +
-				"are wrong"},
+			"the token starts with Config.Token.Prefix or one of AcceptPrefixes, and its length, characters or " +
+				"checksum are wrong"},
 		{"a token of another prefix", func(*service, *knox.Issued) string { return "other_abc" }, "Invalid token.",
-			"the token does not start with the prefix acme_ (see Config.Prefix and AcceptPrefixes)"},
+			"the token does not start with the prefix acme_ (see Config.Token.Prefix and AcceptPrefixes)"},
 		{"a revoked token", func(s *service, i *knox.Issued) string {
 			_, _ = s.tokens.Revoke(t.Context(), "alice", i.ID())
 			return i.Secret.Reveal()
@@ -49,7 +49,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(row.sentence, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var told error
-				s := start(t, func(c *knox.Config) { c.Prefix = "acme_" })
+				s := start(t, func(c *knox.Config) { c.Token.Prefix = "acme_" })
 				guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens},
 					Observer: auth.ObserverFunc(func(_ context.Context, e auth.Event) { told = e.Err })})
 				if err != nil {
@@ -83,7 +83,7 @@ func TestRefusals(t *testing.T) {
 
 // A flood of tokens that were not issued allocates nothing for the refusal.
 func TestRefusalsOfUnknownTokensDoNotAllocate(t *testing.T) {
-	s := start(t, func(c *knox.Config) { c.Prefix = "acme_" })
+	s := start(t, func(c *knox.Config) { c.Token.Prefix = "acme_" })
 	for _, token := range []string{"other_abc", "acme_abc"} {
 		if n := testing.AllocsPerRun(100, func() { _, _, _ = s.tokens.VerifyToken(t.Context(), token) }); n > 0 {
 			t.Errorf("%s: %v allocations", token, n)

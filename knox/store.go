@@ -25,8 +25,8 @@ type TokenStore interface {
 	// at ending.At and have record's Stamp. Others are of no use. A limit
 	// of 0 is no limit. If there are as many, it adds nothing and reports so or,
 	// with evict, removes of these the ones created first until there is room,
-	// and returns their identifiers. ending.Spare is passed over, unless limit is
-	// 1. Counting, removing and adding are one
+	// and returns their identifiers. The record with the ID
+	// ending.Exempt stays, unless limit is 1. Counting, removing and adding are one
 	// step: of many at once, never more than limit are left. A digest that is
 	// there already is an error.
 	Add(ctx context.Context, record *Record, limit int, evict bool, ending Ending) (Added, error)

@@ -128,7 +128,7 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 	})
 	t.Run("a token that another format reads as an odd digest is unknown", func(t *testing.T) {
 		s := startStrict(t, func(c *knox.Config) {
-			c.Formats = []knox.Format{func(token string) (string, bool) { return token, true }}
+			c.Token.Foreign = []knox.ForeignToken{func(token string) (string, bool) { return token, true }}
 		})
 		for name, token := range oddtext.Refused {
 			if _, _, err := s.tokens.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid {

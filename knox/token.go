@@ -10,7 +10,7 @@ import (
 // as a token. Times are UTC, with microseconds.
 type Record struct {
 	// What each request reads comes first: it is close together in memory.
-	proof     *proof // nil in a record that a store built
+	cache     *cachedCredential // nil in a record that a store built
 	UserID    string
 	ExpiresAt time.Time     // zero is never
 	Slide     time.Duration // how far use prolongs it, 0 is not at all
@@ -75,8 +75,9 @@ func (t *Token) Ambient() bool { return false }
 // Created returns when it was issued.
 func (t *Token) Created() time.Time { return t.record.Created }
 
-// Expiry returns when it expires unless it slides before. Zero is never.
-func (t *Token) Expiry() time.Time { return t.record.ExpiresAt }
+// IdleExpiresAt returns when it expires unless use prolongs it before. Zero is never. It is
+// "expiry" in answers.
+func (t *Token) IdleExpiresAt() time.Time { return t.record.ExpiresAt }
 
 // ExpiresAt returns the latest instant at which it could be good. Zero is
 // never, for one that does not expire and one that slides without end.

@@ -9,9 +9,9 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// ChangeConfig is the configuration of [Change]. Authenticator and Renewal are required.
+// ChangeConfig is the configuration of [Change]. Authenticator and UpdateConfig are required.
 type ChangeConfig struct {
-	Renewal
+	UpdateConfig
 
 	// Authenticator checks the old password, and slows down guesses at it.
 	Authenticator *Authenticator
@@ -36,7 +36,7 @@ type ChangeConfig struct {
 //     names the types that are read
 //   - 400 "invalid_request": the body is broken or a field is missing
 //   - 400 with the code of the first reason and all as "errors", an array of
-//     {"code", "detail"}: Renewal.Validators refuse the new password, or it is
+//     {"code", "detail"}: UpdateConfig.Validators refuse the new password, or it is
 //     the old one ("password_unchanged")
 //   - 429: too many wrong passwords, counted as those of logins are
 //   - 400 "password_incorrect": the old password is wrong, or was changed
@@ -45,7 +45,7 @@ type ChangeConfig struct {
 //     password holds, but some of what was issued before may have been left. The
 //     remedy is another change
 //
-// On success, 204 or 303, the new password is stored and all that Renewal.Revokers
+// On success, 204 or 303, the new password is stored and all that UpdateConfig.Revokers
 // issued is ended, but the credential of this very request. A client that goes
 // away meanwhile does not interrupt this.
 //
@@ -57,7 +57,7 @@ type ChangeConfig struct {
 // A user without a usable password, such as one of a third-party login, has no
 // old one to prove: mail them a link to [Reset]. It is safe for concurrent use.
 type Change struct {
-	shared  *renewer
+	shared  *updater
 	config  ChangeConfig
 	handler http.Handler
 }
@@ -91,7 +91,7 @@ func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
 	if config.Username == nil {
 		config.Username = auth.User.UserID
 	}
-	shared, err := newRenewer(guard, config.Renewal, config.Redirect)
+	shared, err := newUpdater(guard, config.UpdateConfig, config.Redirect)
 	if err != nil {
 		return nil, err
 	}

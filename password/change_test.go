@@ -269,9 +269,9 @@ func TestWhatHoldsIfAChangeFails(t *testing.T) {
 // the stamp of another put on the one in use.
 func TestALoaderThatReturnsAnotherUserIsAnOutage(t *testing.T) {
 	s := newService(t)
-	renewal := s.renewal()
-	renewal.LoadUser = func(context.Context, string) (auth.User, error) { return stamped{"bob", "of bob"}, nil }
-	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Authenticator: s.login,
+	update := s.updateConfig()
+	update.LoadUser = func(context.Context, string) (auth.User, error) { return stamped{"bob", "of bob"}, nil }
+	change, err := password.NewChange(s.guard, password.ChangeConfig{UpdateConfig: update, Authenticator: s.login,
 		Username: func(u auth.User) string { return u.UserID() + "@" }})
 	if err != nil {
 		t.Fatal(err)
@@ -312,9 +312,9 @@ func TestOfSeveralChangesAtOnceOneSucceeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.login = login
-	renewal := s.renewal()
-	renewal.Revokers, renewal.AllowNoRevokers = nil, true
-	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Authenticator: login,
+	update := s.updateConfig()
+	update.Revokers, update.AllowNoRevokers = nil, true
+	change, err := password.NewChange(s.guard, password.ChangeConfig{UpdateConfig: update, Authenticator: login,
 		Username: func(auth.User) string { return "alice@" }})
 	if err != nil {
 		t.Fatal(err)
@@ -370,14 +370,14 @@ func TestNewChangeRefusesContradictions(t *testing.T) {
 		"a host behind a tab": func(c *password.ChangeConfig) { c.Redirect = "/\t/example.org/" },
 		"a line break":        func(c *password.ChangeConfig) { c.Redirect = "/\r\nSet-Cookie: a=b" },
 	} {
-		config := password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login}
+		config := password.ChangeConfig{UpdateConfig: s.updateConfig(), Authenticator: s.login}
 		spoil(&config)
 		if _, err := password.NewChange(s.guard, config); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 	if _, err := password.NewChange(
-		nil, password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login}); err == nil {
+		nil, password.ChangeConfig{UpdateConfig: s.updateConfig(), Authenticator: s.login}); err == nil {
 		t.Error("no guard: no error")
 	}
 }

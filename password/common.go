@@ -12,7 +12,7 @@ import (
 
 var errCommon = reason("password_too_common", "This password is too common.")
 
-// Common refuses what is guessed first, with Django's code
+// NotCommon refuses what is guessed first, with Django's code
 // "password_too_common": some hundreds of the most common passwords and words,
 // and whatever is made of at most three of these, without regard to case and to
 // letters written as digits:
@@ -23,9 +23,9 @@ var errCommon = reason("password_too_common", "This password is too common.")
 //
 // not counting spaces, dots, hyphens and underscores. It also refuses passwords of no more
 // than three different characters, or that repeat fewer than eight. It knows no
-// breaches: add [CommonFrom] with a list of those you have, or a Validator that
+// breaches: add [NotInList] with a list of those you have, or a Validator that
 // asks a service.
-func Common() Validator {
+func NotCommon() Validator {
 	words := make(map[string]bool)
 	for word := range strings.FieldsSeq(commonWords) {
 		words[word] = true
@@ -38,12 +38,12 @@ func Common() Validator {
 	}
 }
 
-// CommonFrom refuses the passwords that r lists, one a line, with Django's code
+// NotInList refuses the passwords that r lists, one a line, with Django's code
 // "password_too_common". Case and surrounding space do not matter. It reads r to
 // its end and keeps the list in memory. Django's own list is compressed: give it
 // the reader of compress/gzip. Errors are those of r, a line longer than 64 KiB,
 // text that is not UTF-8, and an empty list, which would be of no use.
-func CommonFrom(r io.Reader) (Validator, error) {
+func NotInList(r io.Reader) (Validator, error) {
 	list := make(map[string]struct{})
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
@@ -176,20 +176,21 @@ func run(text string) int {
 		longest++
 	}
 	for _, row := range keyboard {
-		for at := range len(row) {
-			if row[at] != text[0] {
-				continue
-			}
-			for _, step := range []int{1, -1} {
-				n := 0
-				for i := at; n < len(text) && i >= 0 && i < len(row) && row[i] == text[n]; i += step {
-					n++
-				}
-				longest = max(longest, n)
-			}
+		for start := range len(row) {
+			longest = max(longest, walk(text, row, start, 1), walk(text, row, start, -1))
 		}
 	}
 	return longest
+}
+
+// walk returns how many characters of text go along a row of the keyboard from start, in steps of
+// 1 or -1.
+func walk(text, row string, start, step int) int {
+	n := 0
+	for i := start; n < len(text) && i >= 0 && i < len(row) && row[i] == text[n]; i += step {
+		n++
+	}
+	return n
 }
 
 // repeated returns what text repeats, whole or cut off at the end, or text if

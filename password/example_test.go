@@ -213,7 +213,7 @@ func ExampleNewChange() {
 	if err != nil {
 		panic(err)
 	}
-	renewal := password.Renewal{
+	update := password.UpdateConfig{
 		Hasher:   hasher,
 		Set:      users.set,
 		LoadUser: users.load,
@@ -222,11 +222,11 @@ func ExampleNewChange() {
 			return []password.Attribute{{Name: "username", Value: who.UserID()}}
 		},
 	}
-	change, err := password.NewChange(guard, password.ChangeConfig{Renewal: renewal, Authenticator: passwords})
+	change, err := password.NewChange(guard, password.ChangeConfig{UpdateConfig: update, Authenticator: passwords})
 	if err != nil {
 		panic(err)
 	}
-	reset, err := password.NewReset(guard, password.ResetConfig{Renewal: renewal, Tokens: links})
+	reset, err := password.NewReset(guard, password.ResetConfig{UpdateConfig: update, Tokens: links})
 	if err != nil {
 		panic(err)
 	}

@@ -63,11 +63,13 @@ func parse(encoded string) stored {
 
 // argon2Hash is argon2id or argon2i (RFC 9106).
 type argon2Hash struct {
-	independent  bool // argon2i
-	django       bool // with Django's "argon2" in front
-	memory, time uint32
-	threads      uint8
-	salt, key    []byte
+	independent bool // argon2i
+	django      bool // with Django's "argon2" in front
+	memory      uint32
+	time        uint32
+	threads     uint8
+	salt        []byte
+	key         []byte
 }
 
 // parseArgon2 reads argon2id$v=19$m=…,t=…,p=…$salt$key.
@@ -143,7 +145,8 @@ type pbkdf2Hash struct {
 	name       string
 	new        func() hash.Hash
 	iterations uint64
-	salt, key  []byte
+	salt       []byte
+	key        []byte
 }
 
 // parsePBKDF2 reads iterations$salt$key. The salt is text and stands for itself,
@@ -235,8 +238,11 @@ func (b *bcryptHash) matches(password string) (bool, error) {
 
 // scryptHash is Django's scrypt (RFC 7914).
 type scryptHash struct {
-	n, r, p   uint64
-	salt, key []byte
+	n    uint64
+	r    uint64
+	p    uint64
+	salt []byte
+	key  []byte
 }
 
 // parseScrypt reads N$salt$r$p$key. The salt is text and stands for itself.

@@ -48,9 +48,10 @@ type recipe interface {
 
 // argon2Recipe makes argon2id (RFC 9106).
 type argon2Recipe struct {
-	django       bool
-	memory, time uint32
-	threads      uint8
+	django  bool
+	memory  uint32 // KiB
+	time    uint32 // passes
+	threads uint8
 }
 
 func (*argon2Recipe) algorithm() string { return "argon2id" }

@@ -8,11 +8,11 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// ResetConfig is the configuration of [Reset]. Tokens and Renewal are required.
+// ResetConfig is the configuration of [Reset]. Tokens and UpdateConfig are required.
 type ResetConfig struct {
-	Renewal
+	UpdateConfig
 
-	// Tokens issued the links, for PurposeReset. They are among Renewal.Revokers
+	// Tokens issued the links, for PurposeReset. They are among UpdateConfig.Revokers
 	// without being named there.
 	Tokens *OneTimeTokens
 	// Redirect is the path of this site that a browser which posted a form is
@@ -35,7 +35,7 @@ type ResetConfig struct {
 //   - 400 "invalid_request": the body is broken or a field is missing
 //   - 400 "invalid_token": the token is not good, for whatever reason
 //   - 400 with the code of the first reason and all as "errors", an array of
-//     {"code", "detail"}: Renewal.Validators refuse the new password, and the
+//     {"code", "detail"}: UpdateConfig.Validators refuse the new password, and the
 //     token is not used up
 //   - 503: a store or the loader is down, or the Hasher busy. The token is used
 //     up only just before the password is stored. If that fails the user needs
@@ -43,13 +43,13 @@ type ResetConfig struct {
 //     some of what was issued before may have been left. The remedy is another
 //     reset
 //
-// On success, 204 or 303, the new password is stored and all that Renewal.Revokers
+// On success, 204 or 303, the new password is stored and all that UpdateConfig.Revokers
 // issued to the user is ended. A client that goes away does not interrupt this.
 //
 // Nothing slows guessing down: a token has more than 160 bits of chance. It is
 // safe for concurrent use.
 type Reset struct {
-	shared  *renewer
+	shared  *updater
 	tokens  *OneTimeTokens
 	handler http.Handler
 }
@@ -69,7 +69,7 @@ func NewReset(guard *auth.Guard, config ResetConfig) (*Reset, error) {
 	if err := settings.Err(); err != nil {
 		return nil, err
 	}
-	shared, err := newRenewer(guard, config.Renewal, config.Redirect)
+	shared, err := newUpdater(guard, config.UpdateConfig, config.Redirect)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,8 @@ func newDesk(t testing.TB) *desk {
 
 func (d *desk) reset(redirect string) *password.Reset {
 	d.t.Helper()
-	h, err := password.NewReset(d.guard, password.ResetConfig{Renewal: d.renewal(), Tokens: d.mail.OneTimeTokens,
+	h, err := password.NewReset(d.guard, password.ResetConfig{UpdateConfig: d.updateConfig(),
+		Tokens:   d.mail.OneTimeTokens,
 		Redirect: redirect})
 	if err != nil {
 		d.t.Fatal(err)
@@ -193,9 +194,9 @@ func TestWhatHoldsIfAResetFails(t *testing.T) {
 // resets are no outage, or each of them would be one.
 func TestAUserWhoMayNotLogInYetResetsTheirPassword(t *testing.T) {
 	d := newDesk(t)
-	renewal := d.renewal()
-	renewal.LoadUser = func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserInactive }
-	reset, err := password.NewReset(d.guard, password.ResetConfig{Renewal: renewal, Tokens: d.mail.OneTimeTokens})
+	update := d.updateConfig()
+	update.LoadUser = func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserInactive }
+	reset, err := password.NewReset(d.guard, password.ResetConfig{UpdateConfig: update, Tokens: d.mail.OneTimeTokens})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,9 +215,9 @@ func TestOf8ResetsWithOneTokenOneSucceeds(t *testing.T) {
 	d := newDesk(t)
 	d.hasher = newHasher(t, password.HasherConfig{MaxWait: time.Minute}) // 8 hashes on a machine that is busy
 	token := d.mail.issue("alice", password.PurposeReset, "")
-	renewal := d.renewal()
-	renewal.Revokers, renewal.AllowNoRevokers = nil, true
-	reset, err := password.NewReset(d.guard, password.ResetConfig{Renewal: renewal, Tokens: d.mail.OneTimeTokens})
+	update := d.updateConfig()
+	update.Revokers, update.AllowNoRevokers = nil, true
+	reset, err := password.NewReset(d.guard, password.ResetConfig{UpdateConfig: update, Tokens: d.mail.OneTimeTokens})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,20 +240,20 @@ func TestOf8ResetsWithOneTokenOneSucceeds(t *testing.T) {
 
 func TestNewResetRefusesContradictions(t *testing.T) {
 	d := newDesk(t)
-	noRevokers := d.renewal()
+	noRevokers := d.updateConfig()
 	noRevokers.Revokers = nil
 	for name, config := range map[string]password.ResetConfig{
-		"no tokens":      {Renewal: d.renewal()},
-		"no renewal":     {Tokens: d.mail.OneTimeTokens},
-		"nobody revokes": {Renewal: noRevokers, Tokens: d.mail.OneTimeTokens},
-		"another site":   {Renewal: d.renewal(), Tokens: d.mail.OneTimeTokens, Redirect: "//example.org"},
+		"no tokens":        {UpdateConfig: d.updateConfig()},
+		"no configuration": {Tokens: d.mail.OneTimeTokens},
+		"nobody revokes":   {UpdateConfig: noRevokers, Tokens: d.mail.OneTimeTokens},
+		"another site":     {UpdateConfig: d.updateConfig(), Tokens: d.mail.OneTimeTokens, Redirect: "//example.org"},
 	} {
 		if _, err := password.NewReset(d.guard, config); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 	if _, err := password.NewReset(
-		nil, password.ResetConfig{Renewal: d.renewal(), Tokens: d.mail.OneTimeTokens}); err == nil {
+		nil, password.ResetConfig{UpdateConfig: d.updateConfig(), Tokens: d.mail.OneTimeTokens}); err == nil {
 		t.Error("no guard: no error")
 	}
 }

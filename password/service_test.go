@@ -149,8 +149,9 @@ func (s *service) set(ctx context.Context, u auth.User, encoded string) error {
 	return nil
 }
 
-func (s *service) renewal() password.Renewal {
-	return password.Renewal{Hasher: s.hasher, Set: s.set, LoadUser: s.load, Revokers: []auth.Revoker{s.others, s.more},
+func (s *service) updateConfig() password.UpdateConfig {
+	return password.UpdateConfig{Hasher: s.hasher, Set: s.set, LoadUser: s.load,
+		Revokers: []auth.Revoker{s.others, s.more},
 		Observer: s.log,
 		Attributes: func(u auth.User) []password.Attribute {
 			return []password.Attribute{{Name: "username", Value: u.UserID() + ".liddell"}}
@@ -159,7 +160,7 @@ func (s *service) renewal() password.Renewal {
 
 func (s *service) change(redirect string) *password.Change {
 	s.t.Helper()
-	c, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login,
+	c, err := password.NewChange(s.guard, password.ChangeConfig{UpdateConfig: s.updateConfig(), Authenticator: s.login,
 		Redirect: redirect,
 		Username: func(u auth.User) string { return u.UserID() + "@" }})
 	if err != nil {

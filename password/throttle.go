@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -147,98 +146,8 @@ func (t *throttle) later(b *block, kind counted, c Counter, now time.Time) *bloc
 	return &block{kind: kind, failures: c.Failures, until: c.Until, mail: t.label != ""}
 }
 
-// decide writes the outcome of a try: whether the password was right, and of which user,
-// where id is "" if there is no user of that name. It returns an error if a counter was blocked
-// meanwhile, whatever the password, and nil if the outcome stands.
-func (t *throttle) decide(ctx context.Context, tr *try, id string, right bool) error {
-	now := instant()
-	all := slices.Clone(tr.places)
-	var user, known = -1, -1
-	if tr.counts(byName) {
-		user = len(all)
-		all = append(all, t.user(tr.source, id))
-	}
-	if place, ok := t.known(tr.source); ok && right {
-		if known = slices.Index(all, place); known < 0 {
-			known = len(all)
-			all = append(all, place)
-		}
-	}
-	budgets := make([]int, len(tr.places))
-	seen := t.queue.watch(tr.places)
-	defer t.queue.unwatch(seen)
-	var blocks, hidden *block
-	err := t.store.Update(ctx, keysOf(all), now, func(counters []Counter) {
-		blocks, hidden = nil, nil
-		for i, p := range tr.places {
-			blocks = t.later(blocks, p.kind, counters[i], now)
-		}
-		if user >= 0 {
-			hidden = t.later(nil, byUser, counters[user], now)
-		}
-		switch {
-		case blocks != nil:
-		case right && hidden == nil:
-			t.forgive(all, counters, known, now)
-		default:
-			for i, p := range all {
-				if i != known && (i != user || hidden == nil) {
-					counters[i] = t.failed(p.kind, counters[i], now)
-				}
-			}
-		}
-		for i, p := range tr.places {
-			budgets[i] = t.budget(p.kind, counters[i], now)
-		}
-	})
-	switch {
-	case err != nil && !right:
-		t.queue.lose(tr.turn, t.limits.MaxDelay)
-		return outage("throttle store", err)
-	case err != nil:
-		t.queue.leave(tr.turn)
-		return outage("throttle store", err)
-	}
-	t.queue.settled(tr.turn, seen, budgets, blocks == nil && (!right || hidden != nil))
-	switch {
-	case blocks != nil:
-		return blocks.refusal(now)
-	case hidden != nil:
-		return hidden.hidden(id)
-	}
-	return nil
-}
-
-// forgive is what a login does: its address is known from now on, and the failures are forgiven
-// that were counted for this user at this address or on this device. All others stay.
-// Strangers may have made those of the account, and somebody with an account of their own could
-// clear those of an address between guesses at others'.
-func (t *throttle) forgive(all []place, counters []Counter, known int, now time.Time) {
-	for i, p := range all {
-		switch {
-		case i == known:
-			counters[i] = t.nowKnown(counters[i], now)
-		case p.kind == byDevice:
-			counters[i] = Counter{}
-		}
-	}
-}
-
 // undecided ends a try of which nothing was learned, as if it had not been.
 func (t *throttle) undecided(tr *try) { t.queue.leave(tr.turn) }
-
-// user returns the place of the counter of a user. Names of no user have one, too, so that the
-// store is asked the same of all.
-func (t *throttle) user(s source, id string) place {
-	if id == "" {
-		return t.at(byUser, "no user:"+s.folded())
-	}
-	return t.at(byUser, "id:"+id)
-}
-
-func (tr *try) counts(kind counted) bool {
-	return slices.ContainsFunc(tr.places, func(p place) bool { return p.kind == kind })
-}
 
 func keysOf(places []place) []string {
 	keys := make([]string, len(places))

@@ -34,12 +34,12 @@ type Attribute struct {
 // [DefaultValidators]. To accept any password, pass one that always returns nil.
 type Validators []Validator
 
-// DefaultValidators returns MinLength(0), Similar, Common and Numeric, which is
+// DefaultValidators returns MinLength(0), NotSimilar, NotCommon and NotNumeric, which is
 // what Django has and NIST SP 800-63B-4 §3.1.1.2 asks for: a minimum length and
 // a blocklist that knows the user's name, but no rule about which kinds of
 // characters there must be. It builds the blocklist, so call it once.
 func DefaultValidators() Validators {
-	return Validators{MinLength(0), Similar(), Common(), Numeric()}
+	return Validators{MinLength(0), NotSimilar(), NotCommon(), NotNumeric()}
 }
 
 // WeakError is what Validate returns of a password that is not good enough. It
@@ -83,7 +83,7 @@ var (
 	errNoText  = reason("password_not_text", "This password is not valid UTF-8.")
 	errNumeric = reason("password_entirely_numeric", "This password is entirely numeric.")
 
-	errWeak = errors.New("password: a validator (see Renewal.Validators) refuses the new password")
+	errWeak = errors.New("password: a validator (see UpdateConfig.Validators) refuses the new password")
 )
 
 // reason returns what a validator has against a password.
@@ -110,28 +110,36 @@ func (v Validators) Validate(ctx context.Context, password string, about []Attri
 		if validator == nil {
 			return &auth.Error{Cause: errors.New("password: nil Validator")}
 		}
-		err := validator(ctx, password, about)
-		if err == nil {
-			continue
+		reasons, err := reasonsOf(validator(ctx, password, about))
+		if err != nil {
+			return err
 		}
-		var several *WeakError
-		if errors.As(err, &several) {
-			if !several.stated() {
-				return outage("validator", errors.New("a WeakError with no reason, or one that is not ErrMalformed"))
-			}
-			weak.Reasons = append(weak.Reasons, several.Reasons...)
-			continue
-		}
-		var stated *auth.Error
-		if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &stated) {
-			return outage("validator", err)
-		}
-		weak.Reasons = append(weak.Reasons, stated)
+		weak.Reasons = append(weak.Reasons, reasons...)
 	}
 	if len(weak.Reasons) == 0 {
 		return nil
 	}
 	return weak
+}
+
+// reasonsOf returns what a validator that returned err has against the password. An error says
+// that the validator cannot tell.
+func reasonsOf(err error) ([]*auth.Error, error) {
+	if err == nil {
+		return nil, nil
+	}
+	var several *WeakError
+	if errors.As(err, &several) {
+		if !several.stated() {
+			return nil, outage("validator", errors.New("a WeakError with no reason, or one that is not ErrMalformed"))
+		}
+		return several.Reasons, nil
+	}
+	var stated *auth.Error
+	if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &stated) {
+		return nil, outage("validator", err)
+	}
+	return []*auth.Error{stated}, nil
 }
 
 // MinLength refuses passwords of fewer than n characters (code points), with
@@ -155,9 +163,9 @@ func MinLength(n int) Validator {
 	}
 }
 
-// Numeric refuses passwords of nothing but digits, with Django's code
+// NotNumeric refuses passwords of number characters only (Unicode category N), with Django's code
 // "password_entirely_numeric".
-func Numeric() Validator {
+func NotNumeric() Validator {
 	return func(_ context.Context, password string, _ []Attribute) error {
 		if password != "" && !strings.ContainsFunc(password, func(r rune) bool { return !unicode.IsNumber(r) }) {
 			return errNumeric
@@ -176,15 +184,15 @@ const (
 // similarity is Django's threshold.
 const similarity = 0.7
 
-// Similar refuses passwords that resemble an attribute of the user, or a part
+// NotSimilar refuses passwords that resemble an attribute of the user, or a part
 // of one, with Django's code "password_too_similar". They do if, without regard
 // to case, they have so many characters in common, in whatever order, that these
 // make 70 per cent of the two (Django's UserAttributeSimilarityValidator,
-// difflib's quick_ratio). It refuses them also if they are made, as [Common] says it, of a part of
+// difflib's quick_ratio). It refuses them also if they are made, as [NotCommon] says it, of a part of
 // at least 4 characters and at most 32 bytes, digits, sequences and the like,
 // such as "alice.alice.2024". An attribute counts with its first 1024 bytes and
 // 32 parts.
-func Similar() Validator {
+func NotSimilar() Validator {
 	return func(_ context.Context, password string, about []Attribute) error {
 		password = strings.ToLower(password)
 		var reasons []*auth.Error

@@ -95,7 +95,7 @@ func TestWhatTheDefaultValidatorsSay(t *testing.T) {
 }
 
 func TestWhatIsRepeatedCountsOnce(t *testing.T) {
-	v := password.Validators{password.Common()}
+	v := password.Validators{password.NotCommon()}
 	for given, want := range map[string]bool{
 		"gT7#gT7#":             true,
 		"gT7#gT7#gT":           true,  // cut off
@@ -110,7 +110,8 @@ func TestWhatIsRepeatedCountsOnce(t *testing.T) {
 }
 
 func TestTheSentencesAreDjangos(t *testing.T) {
-	weak := password.Validators{password.Similar(), password.MinLength(8), password.Common(), password.Numeric()}
+	weak := password.Validators{
+		password.NotSimilar(), password.MinLength(8), password.NotCommon(), password.NotNumeric()}
 	about := []password.Attribute{{Name: "username", Value: "123457"}}
 	err := weak.Validate(t.Context(), "123456", about)
 	want := "password: The password is too similar to the username." +
@@ -139,7 +140,7 @@ func TestTheLeastLength(t *testing.T) {
 
 // The ratios are those of Python's difflib.SequenceMatcher.quick_ratio.
 func TestSimilarityIsDjangos(t *testing.T) {
-	v := password.Validators{password.Similar()}
+	v := password.Validators{password.NotSimilar()}
 	for _, row := range []struct {
 		value, password string
 		want            bool
@@ -164,7 +165,7 @@ func TestSimilarityIsDjangos(t *testing.T) {
 
 // Spaces, dots, hyphens and underscores make no difference, on both sides.
 func TestSeparatorsMakeNoNameAnother(t *testing.T) {
-	v := password.Validators{password.Similar()}
+	v := password.Validators{password.NotSimilar()}
 	for _, row := range []struct {
 		value, password string
 		want            bool
@@ -194,7 +195,7 @@ func TestAListOfCommonPasswords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := password.CommonFrom(r)
+	list, err := password.NotInList(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestAListOfCommonPasswords(t *testing.T) {
 		"endless line": strings.NewReader(strings.Repeat("a", 100_000)),
 		"unreadable":   iotest.ErrReader(errors.New("disk")),
 	} {
-		if _, err := password.CommonFrom(r); err == nil {
+		if _, err := password.NotInList(r); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

@@ -3,7 +3,7 @@ package password
 // commonWords are what people choose first: passwords, and the words they are
 // made of, in lower case and without digits at their ends. The list was written
 // for this package and is copied from nowhere. It is no match for one that was
-// drawn from breaches, see CommonFrom.
+// drawn from breaches, see NotInList.
 const commonWords = `
 password passwort passwd passw pass passcode passphrase passport motdepasse contrasena contrase senha parola wachtwoord
 secret topsecret geheim private privat confidential hidden access entry enter entrance

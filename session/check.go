@@ -17,12 +17,12 @@ import (
 // if the user is gone or inactive. Any other error is an outage of the store or
 // the loader.
 func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	value, count := backend.CookieValue(r, s.cookie)
+	value, count := backend.CookieValue(r, s.cookieName)
 	if count == 0 {
 		return nil, nil, auth.ErrNoCredentials
 	}
 	if count > 1 {
-		return nil, nil, s.cleared.twice
+		return nil, nil, s.staleAnswers.twice
 	}
 	ctx := r.Context()
 	record, err := s.lookUp(ctx, value)
@@ -33,7 +33,7 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	if !record.Live(now) {
 		return nil, nil, s.staleRecord(record, errExpired)
 	}
-	if record.IsMark() { // the browser has another cookie by now
+	if record.IsTombstone() { // the browser has another cookie by now
 		return nil, nil, auth.ErrNoCredentials
 	}
 	user, err := s.config.LoadUser.Load(ctx, record.UserID)
@@ -44,8 +44,8 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 		return nil, nil, err
 	}
 	var memo *backend.StampMemo
-	if p := s.proofOf(record); p != nil {
-		memo = &p.stamp
+	if c := s.cacheOf(record); c != nil {
+		memo = &c.stamp
 	}
 	if !backend.MatchesStamp(record.Stamp, stampLabel, user, memo) {
 		return nil, nil, s.staleRecord(record, errStamp)
@@ -55,21 +55,15 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 
 // lookUp returns the record of a cookie's value, or the answer to a cookie without a record.
 func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
-	var found *Record
-	if s.findHash != nil {
-		if hash, ok := backend.TokenHash(value); ok && len(value) >= backend.MinTokenLength {
-			record, err := s.findHash(ctx, hash)
-			if record != nil && s.proofOf(record) != nil {
-				return record, nil // the proof says that its cookie has our form
-			}
-			if record == nil && err == nil {
-				return nil, s.cleared.without(value)
-			}
-			found = record
-		}
+	found, err := s.lookUpHash(ctx, value)
+	if err != nil {
+		return nil, err
+	}
+	if found != nil && s.cacheOf(found) != nil {
+		return found, nil // so its cookie has our form
 	}
 	if !backend.OwnsToken(value, "") {
-		return nil, s.cleared.malformed
+		return nil, s.staleAnswers.malformed
 	}
 	digest := backend.TokenDigest(value, "")
 	if found != nil && found.Digest == digest {
@@ -80,7 +74,24 @@ func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
 		return nil, backend.Outage(err)
 	}
 	if record == nil {
-		return nil, s.cleared.unknown
+		return nil, s.staleAnswers.unknown
+	}
+	return record, nil
+}
+
+// lookUpHash returns the record that a [HashFinder] has for a cookie's value, or the answer to a
+// cookie without a record. It returns nil and no error if Store.Find has to be asked.
+func (s *Sessions) lookUpHash(ctx context.Context, value string) (*Record, error) {
+	if s.findHash == nil || len(value) < backend.MinTokenLength {
+		return nil, nil
+	}
+	hash, ok := backend.TokenHash(value)
+	if !ok {
+		return nil, nil
+	}
+	record, err := s.findHash(ctx, hash)
+	if record == nil && err == nil {
+		return nil, s.staleAnswers.without(value)
 	}
 	return record, nil
 }
@@ -91,9 +102,9 @@ const stampLabel = "session"
 // touchTimeout is how long a request waits for a store that writes its last use at once.
 const touchTimeout = time.Second
 
-// touch writes the last use and what it prolongs, if it is due, and returns the
-// record as it then is. A touch that fails fails no request: the next use tries
-// again.
+// touch writes the last use and the later expiry, if TouchInterval has passed since the last use.
+// It returns the record with what was written. An error of the store is ignored: the next use
+// tries again.
 func (s *Sessions) touch(ctx context.Context, record *Record, now time.Time) *Record {
 	if now.Sub(record.LastUsed) < s.config.TouchInterval {
 		return record

@@ -157,7 +157,7 @@ func TestAnIdleSessionEndsToTheMicrosecond(t *testing.T) {
 		if err != nil || user.UserID() != "alice" {
 			t.Fatal(err)
 		}
-		if got := time.Until(credential.(*session.Session).Expiry()); got > time.Hour ||
+		if got := time.Until(credential.(*session.Session).IdleExpiresAt()); got > time.Hour ||
 			got < time.Hour-time.Millisecond {
 			t.Errorf("lives for %v more", got)
 		}
@@ -267,7 +267,7 @@ func TestARequestUnderWayDoesNotClearTheCookieThatReplacedItsOwn(t *testing.T) {
 		for _, old := range []string{first, second} {
 			s.wantCleared(true, s.do("GET", "/public", "", "Cookie", old))
 		}
-		// marks, which are no sessions
+		// tombstones, which are no sessions
 		if n, err := s.Purge(t.Context(), 500); n != 2 || err != nil || len(s.kinds()) != 0 {
 			t.Errorf("purged %d records, %v", n, err)
 		}

@@ -15,7 +15,7 @@ func (s *Sessions) setSessionCookie(w http.ResponseWriter, record *Record, secre
 	if record.Remembered {
 		life = max(record.MaxExpiresAt.Sub(now), time.Second)
 	}
-	s.jar.Set(w.Header(), secret, life)
+	s.cookie.Set(w.Header(), secret, life)
 }
 
 // warnOfHTTP says, once, why a user that logged in by plain http is not logged in. The
@@ -26,19 +26,19 @@ func (s *Sessions) warnOfHTTP(r *http.Request) {
 		return
 	}
 	if backend.IsLoopback(proxies.Host(r)) {
-		s.said.loopback.Do(func() {
+		s.warned.loopback.Do(func() {
 			s.logger().InfoContext(r.Context(), "session: the cookie is Secure, and the login came by plain http to "+
 				"this machine. Browsers and curl send it back all the same. Python, Java, wget and httpie do not: "+
 				"see InsecureCookie of session.Config, for tests only. This is said once")
 		})
 		return
 	}
-	s.said.http.Do(func() {
+	s.warned.http.Do(func() {
 		s.logger().WarnContext(r.Context(), "session: browsers do not keep this cookie, since the login came by "+
 			"plain http. Serve HTTPS, name the proxy that does in Proxies of auth.Config, or see InsecureCookie of "+
 			"session.Config. This is said once")
 	})
 }
 
-// said is what the log was told already.
-type said struct{ http, loopback sync.Once }
+// warned is what warnOfHTTP has logged already.
+type warned struct{ http, loopback sync.Once }

@@ -12,13 +12,13 @@ var (
 	IsLoopback = backend.IsLoopback
 )
 
-// Unseal reports what a notes cookie holds at now.
+// Unseal reports what the cookie of a browser's state holds at now.
 func (s *Sessions) Unseal(value string, now time.Time) (back string, flashes []string, err error) {
-	n, err := s.unseal(value, now)
-	return n.Return, n.Flashes, err
+	state, err := s.unseal(value, now)
+	return state.Return, state.Flashes, err
 }
 
-// Seal makes a notes cookie that is good until then.
+// Seal makes the cookie of a browser's state that is good until then.
 func (s *Sessions) Seal(back string, until time.Time) string {
-	return s.seal(notes{Return: back, Until: until.Unix()})
+	return s.seal(browserState{Return: back, Until: until.Unix()})
 }

@@ -1,14 +1,8 @@
 package session
 
 import (
-	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
-	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -72,11 +66,11 @@ func (s *Sessions) Handlers(guard *auth.Guard) (*Handlers, error) {
 	atLogin, h := handler{s, login}, handler{s, own}
 	full := own.Require(auth.FullAccess)
 	return &Handlers{
-		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": atLogin.login}),
-		Logout:    backend.NewEndpoint(own, backend.Unprotected, backend.Methods{"POST": h.logout}),
-		LogoutAll: backend.NewEndpoint(own, full, backend.Methods{"POST": h.logoutAll}),
-		Sessions:  backend.NewEndpoint(own, full, backend.Methods{"GET": h.list, "DELETE": h.revokeOthers}),
-		Session:   backend.NewEndpoint(own, full, backend.Methods{"DELETE": h.revoke}),
+		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": atLogin.serveLogin}),
+		Logout:    backend.NewEndpoint(own, backend.Unprotected, backend.Methods{"POST": h.serveLogout}),
+		LogoutAll: backend.NewEndpoint(own, full, backend.Methods{"POST": h.serveLogoutAll}),
+		Sessions:  backend.NewEndpoint(own, full, backend.Methods{"GET": h.serveList, "DELETE": h.serveRevokeOthers}),
+		Session:   backend.NewEndpoint(own, full, backend.Methods{"DELETE": h.serveRevoke}),
 	}, nil
 }
 
@@ -91,8 +85,8 @@ func (h *Handlers) routes() backend.Routes {
 }
 
 // Register mounts the handlers below prefix, such as "/session", at login, logout,
-// logoutall, sessions and sessions/{id}. A pattern with a method, such as "GET
-// /session/login" for the page with the form, goes beside them. It panics if no
+// logoutall, sessions and sessions/{id}. You can register other methods on the same
+// path, such as "GET /session/login" for the page with the form. It panics if no
 // request can match below prefix. See [backend.Routes].
 func (h *Handlers) Register(mux auth.Mux, prefix string) { h.routes().Register(mux, prefix) }
 
@@ -105,216 +99,4 @@ func (h *Handlers) Open(prefix string) auth.RouteOption { return h.routes().Open
 type handler struct {
 	*Sessions
 	guard *auth.Guard // of the endpoint, which answers refusals
-}
-
-// errFromSession: a session that started another would never end.
-var errFromSession error = &auth.Error{Kind: auth.ErrInsufficient,
-	Detail: "A session cannot be used to start another one.",
-	Cause:  errors.New("session: the login was proved by a session (see auth.Config.Login)")}
-
-func (h handler) login(w http.ResponseWriter, r backend.Request) {
-	if _, ok := auth.As[*Session](r.Credential); ok {
-		h.guard.Refuse(w, r.Request, errFromSession)
-		return
-	}
-	terms, err := backend.TermsOf(r.Credential, false, time.Now())
-	if err != nil {
-		h.guard.Refuse(w, r.Request, err)
-		return
-	}
-	form := readForm(r.Request)
-	next := form.next(h.ReturnPath(w, r.Request))
-	options := Options{Remember: form.remember, AuthInfo: terms.AuthInfo, ReturnTo: next}
-	if h.config.BeforeLogin != nil {
-		if err := h.config.BeforeLogin(r.Request, r.User, &options); err != nil {
-			h.guard.Refuse(w, r.Request, err)
-			return
-		}
-	}
-	if options.Scopes, options.Limited, err = terms.Narrow(options.Scopes, options.Limited); err != nil {
-		h.guard.Refuse(w, r.Request, err)
-		return
-	}
-	session, err := h.signIn(w, r, options)
-	if err != nil {
-		h.guard.Refuse(w, r.Request, err)
-		return
-	}
-	h.tell(r, auth.EventLogin, session.UserID(), session.ID())
-	h.forgetReturn(w, r.Request)
-	if !form.json {
-		backend.Redirect(w, next)
-		return
-	}
-	answer := describe(session)
-	answer["next"] = next
-	backend.WriteJSON(w, http.StatusOK, answer)
-}
-
-// signIn starts the session and finishes the login. If that fails, there is no session, and the browser gets no cookie.
-func (h handler) signIn(w http.ResponseWriter, r backend.Request, options Options) (*Session, error) {
-	before := w.Header().Clone()
-	session, err := h.SignIn(w, r.Request, r.User, options)
-	if err != nil {
-		return nil, err
-	}
-	err = backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(),
-		UserID:       session.UserID(),
-		CredentialID: session.ID(), Logger: h.config.Logger, Revoke: func(ctx context.Context) error {
-			_, err := h.Revoke(ctx, session.UserID(), session.ID())
-			return err
-		}})
-	if err != nil {
-		clear(w.Header())
-		maps.Copy(w.Header(), before)
-		return nil, err
-	}
-	return session, nil
-}
-
-func (h handler) logout(w http.ResponseWriter, r backend.Request) {
-	var session *Session // for the event
-	if user, credential, err := h.Authenticate(r.Request); err == nil {
-		r.User = user
-		session, _ = auth.As[*Session](credential)
-	}
-	found, err := h.Logout(w, r.Request)
-	if err != nil {
-		h.guard.Refuse(w, r.Request, err)
-		return
-	}
-	if found && session != nil {
-		h.tell(r, auth.EventLogout, session.UserID(), session.ID())
-	}
-	h.done(w, r)
-}
-
-func (h handler) logoutAll(w http.ResponseWriter, r backend.Request) {
-	if _, err := h.RevokeAll(r.Context(), r.User.UserID()); err != nil {
-		h.guard.Refuse(w, r.Request, err)
-		return
-	}
-	h.tell(r, auth.EventLogout, r.User.UserID(), "")
-	h.jar.Clear(w.Header())
-	h.done(w, r)
-}
-
-// done answers a form with a redirect and a program with 204.
-func (h handler) done(w http.ResponseWriter, r backend.Request) {
-	if form := readForm(r.Request); !form.json {
-		backend.Redirect(w, form.next(""))
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func (h handler) list(w http.ResponseWriter, r backend.Request) {
-	page, err := backend.PageOf(r.Request)
-	if err != nil {
-		h.guard.Refuse(w, r.Request, err)
-		return
-	}
-	sessions, next, err := h.List(r.Context(), r.User.UserID(), page)
-	if err != nil {
-		h.guard.Refuse(w, r.Request, err)
-		return
-	}
-	current, _ := auth.As[*Session](r.Credential)
-	if current != nil {
-		sessions = backend.CurrentFirst(page, sessions, current,
-			func(s *Session) bool { return s.ID() == current.ID() })
-	}
-	answer := make([]map[string]any, len(sessions))
-	for i, session := range sessions {
-		answer[i] = describe(session)
-		answer[i]["last_used"] = instant(session.LastUsed())
-		answer[i]["ip"] = session.IP()
-		answer[i]["user_agent"] = session.UserAgent()
-		answer[i]["current"] = current != nil && current.ID() == session.ID()
-	}
-	backend.LinkNext(w.Header(), r.Request, next)
-	backend.WriteJSON(w, http.StatusOK, answer)
-}
-
-func (h handler) revoke(w http.ResponseWriter, r backend.Request) {
-	id := r.PathValue("id")
-	switch found, err := h.Revoke(r.Context(), r.User.UserID(), id); {
-	case err != nil:
-		h.guard.Refuse(w, r.Request, err)
-	case !found:
-		backend.NotFound(h.guard, w, r.Request)
-	default:
-		if current, ok := auth.As[*Session](r.Credential); ok && current.ID() == id {
-			h.jar.Clear(w.Header())
-		}
-		w.WriteHeader(http.StatusNoContent)
-	}
-}
-
-func (h handler) revokeOthers(w http.ResponseWriter, r backend.Request) {
-	if err := h.RevokeOthers(w, r.Request, r.User); err != nil {
-		h.guard.Refuse(w, r.Request, err)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func (h handler) tell(r backend.Request, kind auth.EventKind, userID, id string) {
-	h.events.SendOf(r.Request, auth.Event{Kind: kind, UserID: userID, CredentialID: id})
-}
-
-// describe returns the members that a session has in every answer.
-func describe(s *Session) map[string]any {
-	return map[string]any{"id": s.ID(), "created": instant(s.Created()), "expiry": instant(s.Expiry()),
-		"ends": instant(s.ExpiresAt()), "remembered": s.Remembered()}
-}
-
-func instant(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000000Z07:00") }
-
-// maxBody is the longest request body that is read, in bytes.
-const maxBody = 8 << 10
-
-// form is what a body says besides the credentials, which the login backend has
-// judged. Nothing in it is an error.
-type form struct {
-	wanted   string // the next, may be ""
-	remember bool
-	json     bool // the answer is for a program
-}
-
-func readForm(r *http.Request) (f form) {
-	body, _ := backend.ReadBody(r, maxBody)
-	f.json = body.Type == backend.TypeJSON || prefersJSON(r)
-	switch body.Type {
-	case backend.TypeJSON:
-		members, _ := body.Members()
-		f.wanted, _ = backend.Text(members["next"])
-		f.remember = string(members["remember"]) == "true"
-	case backend.TypeForm, backend.TypeMultipart:
-		if fields, err := body.Form(); err == nil {
-			f.wanted = fields.Get("next")
-			f.remember = slices.Contains([]string{"on", "1", "true", "yes"}, fields.Get("remember"))
-		}
-	}
-	if f.wanted == "" {
-		f.wanted = r.URL.Query().Get("next")
-	}
-	return f
-}
-
-// prefersJSON reports a client that accepts JSON by name, and a page less.
-func prefersJSON(r *http.Request) bool {
-	if WantsPage(r) {
-		return false
-	}
-	_, quality := accepted(r)
-	return quality > 0
-}
-
-// next returns where the browser goes.
-func (f form) next(otherwise string) string {
-	if path, ok := backend.LocalPath(cmp.Or(f.wanted, otherwise)); ok {
-		return path
-	}
-	return "/"
 }

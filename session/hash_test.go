@@ -173,7 +173,7 @@ func (s *asked) HashFinder(session.Store) session.FindHash {
 	}
 }
 
-func TestUnitAStoreIsAskedOnceForARecordWithoutAProof(t *testing.T) {
+func TestUnitAStoreIsAskedOnceForARecordWithoutACache(t *testing.T) {
 	store := &asked{MemoryStore: session.NewMemoryStore()}
 	load := func(_ context.Context, id string) (auth.User, error) { return &person{id, "a1"}, nil }
 	sessions := must(session.New(session.Config{Store: store, LoadUser: load}))

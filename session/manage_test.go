@@ -232,7 +232,7 @@ func TestPurgingReportsEachExpiredSessionHoweverManyThereAre(t *testing.T) {
 			t.Errorf("purged %d live ones, %v", n, err)
 		}
 		time.Sleep(time.Hour)
-		// with the mark, which is no session
+		// with the tombstone, which is no session
 		if n, err := auth.PurgeAll(t.Context(), s.Sessions); n != 1003 || err != nil {
 			t.Errorf("purged %d, %v", n, err)
 		}

@@ -37,7 +37,7 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, li
 		return Added{}, errExists
 	}
 	var added Added
-	if old := s.records.Get(replaced); old != nil && !old.IsMark() {
+	if old := s.records.Get(replaced); old != nil && !old.IsTombstone() {
 		added.Replaced = old
 	}
 	surplus, full := s.records.Surplus(record.UserID, now, limit, evict, func(other *Record) bool {
@@ -51,7 +51,7 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, li
 		added.Evicted = append(added.Evicted, oldest.ID)
 	}
 	if added.Replaced != nil {
-		s.move(added.Replaced, now)
+		s.replaceByTombstone(added.Replaced, now)
 	}
 	s.records.Put(record)
 	return added, nil
@@ -69,7 +69,7 @@ func (s *MemoryStore) Touch(_ context.Context, touch Touch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	record := s.records.Get(touch.Digest)
-	if record == nil || !record.Live(touch.Used) || record.IsMark() {
+	if record == nil || !record.Live(touch.Used) || record.IsTombstone() {
 		return nil
 	}
 	touched := *record
@@ -79,7 +79,7 @@ func (s *MemoryStore) Touch(_ context.Context, touch Touch) error {
 	if touch.ExpiresAt.After(record.ExpiresAt) {
 		touched.ExpiresAt = touch.ExpiresAt
 	}
-	s.records.Put(record.reproved(touched))
+	s.records.Put(record.replacedBy(touched))
 	return nil
 }
 
@@ -88,13 +88,13 @@ func (s *MemoryStore) Replace(_ context.Context, digest string, successor *Recor
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	record := s.records.Get(digest)
-	if record == nil || !record.Live(now) || record.IsMark() {
+	if record == nil || !record.Live(now) || record.IsTombstone() {
 		return false, nil
 	}
 	if s.records.Get(successor.Digest) != nil {
 		return false, errExists
 	}
-	s.move(record, now)
+	s.replaceByTombstone(record, now)
 	s.records.Put(successor)
 	return true, nil
 }
@@ -145,8 +145,8 @@ func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) ([]*R
 	return purged, err
 }
 
-// move leaves a mark in place of a record: s.mu is held.
-func (s *MemoryStore) move(record *Record, now time.Time) {
+// replaceByTombstone removes a record and adds its tombstone. s.mu is held.
+func (s *MemoryStore) replaceByTombstone(record *Record, now time.Time) {
 	s.records.Remove(record)
-	s.records.Put(record.Moved(now))
+	s.records.Put(record.Tombstone(now))
 }

@@ -43,7 +43,7 @@ func TestUnitMemoryPurge(t *testing.T) {
 			t.Errorf("got looks at %d, want one for each of %d", looked, records)
 		}
 	})
-	t.Run("a session that slid and a mark are purged at their new expiry", func(t *testing.T) {
+	t.Run("a session that slid and a tombstone are purged at their new expiry", func(t *testing.T) {
 		s := filled(t, 3)
 		if err := s.Touch(t.Context(),
 			session.Touch{Digest: "1", Used: noon, ExpiresAt: noon.Add(2 * time.Hour)}); err != nil {
@@ -53,12 +53,12 @@ func TestUnitMemoryPurge(t *testing.T) {
 		if moved, err := s.Replace(t.Context(), "2", next, noon); !moved || err != nil {
 			t.Fatal(moved, err)
 		}
-		mark, err := s.Find(t.Context(), "2")
+		tombstone, err := s.Find(t.Context(), "2")
 		if err != nil {
 			t.Fatal(err)
 		}
-		purge(t, s, mark.ExpiresAt.Add(-1), 0)
-		purge(t, s, mark.ExpiresAt, 1)
+		purge(t, s, tombstone.ExpiresAt.Add(-1), 0)
+		purge(t, s, tombstone.ExpiresAt, 1)
 		purge(t, s, noon.Add(time.Hour), 1)
 		purge(t, s, noon.Add(2*time.Hour), 1)
 		purge(t, s, noon.Add(3*time.Hour), 1)

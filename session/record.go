@@ -10,7 +10,7 @@ import (
 // used as a cookie. Times are UTC, with microseconds.
 type Record struct {
 	// What each request reads comes first: it is close together in memory.
-	proof     *proof // nil in a record that a store built
+	cache     *cachedCredential // nil in a record that a store built
 	UserID    string
 	ExpiresAt time.Time // when it ends unless it is used before
 	LastUsed  time.Time
@@ -18,7 +18,7 @@ type Record struct {
 
 	Digest string // identifies the session to the store
 	ID     string // identifies the session to its user, is no secret, and names the user's shard: see [backend.NewIDOf]
-	Owner  string // of a mark: the user of the session, see Moved
+	Owner  string // of a tombstone: the user of the session. See Tombstone
 
 	Scopes     []string // what it is limited to, if Limited
 	Limited    bool
@@ -36,20 +36,20 @@ type Record struct {
 // Live reports whether the record has not expired at now.
 func (rec *Record) Live(now time.Time) bool { return now.Before(rec.ExpiresAt) }
 
-// movedTTL is how long a mark is kept: longer than a request takes.
-const movedTTL = time.Minute
+// tombstoneTTL is how long a tombstone is kept: longer than a request takes.
+const tombstoneTTL = time.Minute
 
-// Moved returns the mark that a store keeps for a minute in place of a record
+// Tombstone returns the record that a store keeps for a minute in place of one
 // that another has replaced. It has no UserID and proves nothing. But a request
 // that was under way with the old cookie is known by it, so that its answer does
 // not clear the new one, and a logout ends the successor.
-func (rec *Record) Moved(now time.Time) *Record {
+func (rec *Record) Tombstone(now time.Time) *Record {
 	return &Record{Digest: rec.Digest, ID: rec.ID, Owner: rec.UserID, Created: now, LastUsed: now,
-		ExpiresAt: now.Add(movedTTL), MaxExpiresAt: now.Add(movedTTL)}
+		ExpiresAt: now.Add(tombstoneTTL), MaxExpiresAt: now.Add(tombstoneTTL)}
 }
 
-// IsMark reports whether Moved made the record.
-func (rec *Record) IsMark() bool { return rec.UserID == "" }
+// IsTombstone reports whether this is the tombstone of a session that got another cookie.
+func (rec *Record) IsTombstone() bool { return rec.UserID == "" }
 
 // Session is a session that was started or proved, as a credential. It is
 // immutable.
@@ -95,8 +95,8 @@ func (s *Session) Remembered() bool { return s.record.Remembered }
 // Created returns when the user logged in.
 func (s *Session) Created() time.Time { return s.record.Created }
 
-// Expiry returns when the session ends unless it is used before.
-func (s *Session) Expiry() time.Time { return s.record.ExpiresAt }
+// IdleExpiresAt returns when the session ends unless it is used before. It is "expiry" in answers.
+func (s *Session) IdleExpiresAt() time.Time { return s.record.ExpiresAt }
 
 // ExpiresAt returns when the session ends however often it is used.
 func (s *Session) ExpiresAt() time.Time { return s.record.MaxExpiresAt }

@@ -30,7 +30,7 @@ func (s *Sessions) RedirectToLogin(path string,
 		h := w.Header()
 		h.Add("Vary", "Accept, Sec-Fetch-Mode")
 		if p.Status != http.StatusUnauthorized || !WantsPage(r) || r.Header["Authorization"] != nil ||
-			r.URL.Path == path || requested(r) == path || s.noLoginHelps(w, r, p) { // that would go round in circles
+			r.URL.Path == path || requested(r) == path || s.loginDidNotHelp(w, r, p) { // that would go round in circles
 			if WantsPage(r) && r.Header["Authorization"] == nil {
 				s.leaveOutDialogs(h)
 			}
@@ -93,19 +93,27 @@ func accepted(r *http.Request) (html, json float64) {
 			if err != nil {
 				continue
 			}
-			quality := 1.0
-			if q, ok := params["q"]; ok {
-				if quality, err = strconv.ParseFloat(q, 64); err != nil {
-					quality = 0
-				}
-			}
 			switch kind {
 			case "text/html", "application/xhtml+xml":
-				html = max(html, quality)
+				html = max(html, quality(params))
 			case "application/json", "application/problem+json":
-				json = max(json, quality)
+				json = max(json, quality(params))
 			}
 		}
 	}
 	return html, json
+}
+
+// quality returns the weight of a media range in Accept (RFC 9110 §12.4.2): 1 if it has none, and
+// 0 if it has one that is no number.
+func quality(params map[string]string) float64 {
+	q, ok := params["q"]
+	if !ok {
+		return 1
+	}
+	value, err := strconv.ParseFloat(q, 64)
+	if err != nil {
+		return 0
+	}
+	return value
 }

@@ -110,16 +110,17 @@ const NoLimit = backend.NoLimit
 // use.
 type Sessions struct {
 	config   Config
-	findHash FindHash       // of Config.Store, or nil
-	jar      backend.Cookie // of the session
-	notes    backend.Cookie // of flashes
-	cookie   string         // the whole name of jar
+	findHash FindHash // of Config.Store, or nil
 	seals    []seal.Key
 	events   backend.Events
 
-	cleared staleCookies // what cookies without a record are answered with
-	said    said
-	drift   backend.StampDrift
+	cookie      backend.Cookie // of the session
+	cookieName  string         // the whole name of cookie
+	stateCookie backend.Cookie // of the browser's state
+
+	staleAnswers staleCookies // to cookies without a record
+	warned       warned
+	drift        backend.StampDrift
 }
 
 var (
@@ -138,12 +139,12 @@ var (
 func New(config Config) (*Sessions, error) {
 	c := config.withDefaults()
 	s := &Sessions{
-		jar:    backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie},
-		notes:  backend.Cookie{Name: c.Cookie + "-notes", Insecure: c.InsecureCookie},
-		events: backend.Events{Observer: c.Observer, Backend: c.Name},
+		cookie:      backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie},
+		stateCookie: backend.Cookie{Name: c.Cookie + "-notes", Insecure: c.InsecureCookie},
+		events:      backend.Events{Observer: c.Observer, Backend: c.Name},
 	}
-	s.cookie, s.cleared = s.jar.FullName(), s.staleCookies()
-	if err := c.check(s.jar); err != nil {
+	s.cookieName, s.staleAnswers = s.cookie.FullName(), s.staleCookies()
+	if err := c.check(s.cookie); err != nil {
 		return nil, err
 	}
 	s.config, s.findHash = c, hashFinder(c.Store)
@@ -173,7 +174,8 @@ func (c Config) shortest() time.Duration {
 	return min(c.Lifetime.Idle, c.Remember.Idle)
 }
 
-func (c *Config) check(jar backend.Cookie) error {
+// check checks the settings, and fills in what Limit means.
+func (c *Config) check(cookie backend.Cookie) error {
 	s := backend.Settings{Package: "session"}
 	s.Need("Config.Store", c.Store)
 	s.Need("Config.LoadUser", c.LoadUser)
@@ -185,7 +187,7 @@ func (c *Config) check(jar backend.Cookie) error {
 	}
 	s.Refuse(c.TouchInterval > c.shortest()/2,
 		"Config.TouchInterval is more than half of an Idle, so sessions in use would end")
-	s.Add("Config.Cookie", jar.Check())
+	s.Add("Config.Cookie", cookie.Check())
 	return s.Err()
 }
 
@@ -201,12 +203,12 @@ func (s *Sessions) Ambient() bool { return true }
 // (RFC 9110 §15.5.2), and only a program reads it.
 func (s *Sessions) Challenges() []auth.Challenge {
 	return []auth.Challenge{{Scheme: "Cookie", Params: []auth.Param{
-		{Name: "realm", Value: s.config.Realm}, {Name: "cookie-name", Value: s.cookie}}}}
+		{Name: "realm", Value: s.config.Realm}, {Name: "cookie-name", Value: s.cookieName}}}}
 }
 
 // OwnTokens returns the cookie, so that no guard has a second backend for it.
 func (s *Sessions) OwnTokens() []auth.TokenClass {
-	return []auth.TokenClass{{Scheme: "Cookie", Prefix: s.cookie + "="}}
+	return []auth.TokenClass{{Scheme: "Cookie", Prefix: s.cookieName + "="}}
 }
 
 // Vary returns Cookie, the one header that is read.

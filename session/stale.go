@@ -23,7 +23,7 @@ func (e *staleCookie) Error() string { return "session: stale cookie: " + e.stat
 func (e *staleCookie) Unwrap() error { return e.stated }
 
 // SetHeaders implements [auth.HeaderSetter].
-func (e *staleCookie) SetHeaders(h http.Header) { e.sessions.jar.Clear(h) }
+func (e *staleCookie) SetHeaders(h http.Header) { e.sessions.cookie.Clear(h) }
 
 // stale returns what a cookie that is no good is answered with.
 func (s *Sessions) stale(cause error) error {
@@ -35,9 +35,14 @@ func isStale(err error) bool {
 	return ok
 }
 
-// staleCookies are the answers to cookies without a record: a flood of them allocates
-// nothing.
-type staleCookies struct{ twice, malformed, unknown, ended error }
+// staleCookies are the answers to cookies without a record. They are made once, so that a flood of
+// such cookies allocates nothing.
+type staleCookies struct {
+	twice     error
+	malformed error
+	unknown   error
+	ended     error
+}
 
 func (s *Sessions) staleCookies() staleCookies {
 	return staleCookies{
@@ -64,27 +69,27 @@ var (
 	errStamp   = errors.New("began before the user's AuthStamp changed")
 )
 
-// recordError is why the cookie of a record is stale, with the public identifiers of
+// sessionError is why the cookie of a record is stale, with the public identifiers of
 // the session and its user.
-type recordError struct {
+type sessionError struct {
 	record *Record
 	reason error
 }
 
-func (e *recordError) Error() string {
+func (e *sessionError) Error() string {
 	return "session " + e.record.ID + " of user " + e.record.UserID + ": " + e.reason.Error()
 }
 
-// refusal is a staleCookie, what it states, and the cause, in one.
+// refusal is a staleCookie, what it states, and the cause, in one struct and one allocation.
 type refusal struct {
 	staleCookie
 	stated auth.Error
-	cause  recordError
+	cause  sessionError
 }
 
 // staleRecord returns what the cookie of a session that is no good is answered with.
 func (s *Sessions) staleRecord(record *Record, reason error) error {
-	refused := &refusal{cause: recordError{record, reason}}
+	refused := &refusal{cause: sessionError{record, reason}}
 	refused.stated = auth.Error{Kind: auth.ErrNoCredentials, Cause: &refused.cause}
 	refused.staleCookie = staleCookie{s, &refused.stated}
 	return &refused.staleCookie

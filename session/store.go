@@ -13,8 +13,8 @@ import (
 // nothing was changed or, if the connection broke at the wrong moment, all of
 // it. A returned [Record] is shared: it must not be changed.
 type Store interface {
-	// Add adds record, and puts what Moved(now) returns in place of the one with
-	// the digest replaced, if that is not "" and there is one that is no mark
+	// Add adds record, and puts what Tombstone(now) returns in place of the one with
+	// the digest replaced, if that is not "" and there is one that is no tombstone
 	// itself: the session that the browser had until now, of whichever user. If
 	// record's user then still has limit records that are live at now and of
 	// record's stamp (0 is no limit, and those of another stamp are void), it
@@ -27,7 +27,7 @@ type Store interface {
 	Find(ctx context.Context, digest string) (*Record, error)
 
 	// Touch writes into the record with this digest, if there is one that is
-	// live at touch.Used and no mark, that it was used then and, if touch.ExpiresAt
+	// live at touch.Used and no tombstone, that it was used then and, if touch.ExpiresAt
 	// is later than what is there, touch.ExpiresAt. It does not add a record or move
 	// LastUsed back.
 	//
@@ -40,8 +40,8 @@ type Store interface {
 	Touch(ctx context.Context, touch Touch) error
 
 	// Replace adds successor, which has the ID and the user of the record with
-	// this digest, and puts what Moved(now) returns in place of that record, if
-	// there is one that is live at now and no mark. It reports whether it did.
+	// this digest, and puts what Tombstone(now) returns in place of that record, if
+	// there is one that is live at now and no tombstone. It reports whether it did.
 	// Otherwise it adds nothing: nothing comes back after a logout.
 	Replace(ctx context.Context, digest string, successor *Record, now time.Time) (bool, error)
 

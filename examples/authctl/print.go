@@ -62,12 +62,12 @@ type endedRow struct {
 
 func rowOfToken(t *knox.Token) row {
 	return row{known{"token", t.ID(), t.Name(), t.UserAgent(), t.IP(), limit(t.Scopes()), t.Created(),
-		instant(t.LastUsed())}, instant(t.Expiry()), nil}
+		instant(t.LastUsed())}, instant(t.IdleExpiresAt()), nil}
 }
 
 func rowOfSession(s *session.Session) row {
 	return row{known{"session", s.ID(), "", s.UserAgent(), s.IP(), limit(s.Scopes()), s.Created(),
-		instant(s.LastUsed())}, instant(s.Expiry()), nil}
+		instant(s.LastUsed())}, instant(s.IdleExpiresAt()), nil}
 }
 
 func rowOfLogin(f *jwt.Session) row {

@@ -66,7 +66,8 @@ func open(ctx context.Context, c *call, inactive bool) (*service, error) {
 func (s *service) open(ctx context.Context) (err error) {
 	// Give each the Observer of the service, if you keep the events.
 	s.tokens, err = knox.New(knox.Config{
-		Store: s.knox, LoadUser: s.users.load, Prefix: "demo_", TTL: 10 * time.Hour, KeepEnded: keepEnded,
+		Store: s.knox, LoadUser: s.users.load, TTL: 10 * time.Hour, KeepEnded: keepEnded,
+		Token:         knox.TokenSettings{Prefix: "demo_"},
 		Limit:         knox.NoLimit, // as in the service: another one would end what that issued
 		AllowNoExpiry: true,         // a user of this program has the database
 	})

@@ -34,9 +34,10 @@ func (a *app) openStores(ctx context.Context) (err error) {
 func (a *app) openBackends(ctx context.Context) (err error) {
 	if a.tokens, err = knox.New(knox.Config{
 		Store: a.stores.knox, LoadUser: a.users.load, Observer: a.observer,
-		Schemes: []string{"Token", "Bearer"}, Prefix: "demo_", TTL: a.tokenTTL, KeepEnded: 30 * 24 * time.Hour,
-		Limit:  knox.NoLimit, // visitors try as many logins as they like
-		Scopes: []string{"reports:read", "reports:write"},
+		Schemes: []string{"Token", "Bearer"}, TTL: a.tokenTTL, KeepEnded: 30 * 24 * time.Hour,
+		Limit:    knox.NoLimit, // visitors try as many logins as they like
+		Token:    knox.TokenSettings{Prefix: "demo_"},
+		Personal: knox.PersonalSettings{Scopes: []string{"reports:read", "reports:write"}},
 	}); err != nil {
 		return err
 	}

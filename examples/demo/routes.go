@@ -54,17 +54,18 @@ func (a *app) mountSessions(mux *http.ServeMux) error {
 	}
 	// As lenient as Django, for trying things out. Without Validators there are
 	// stricter ones.
-	common, err := password.CommonFrom(strings.NewReader(
+	common, err := password.NotInList(strings.NewReader(
 		"password\npassword1\npassword123\n12345678\nqwertyuiop\niloveyou\n"))
 	if err != nil {
 		return err
 	}
 	change, err := password.NewChange(a.guard, password.ChangeConfig{
 		Authenticator: a.passwords, Redirect: "/devices?changed",
-		Renewal: password.Renewal{
+		UpdateConfig: password.UpdateConfig{
 			Hasher: a.hasher, Set: a.users.setPassword, LoadUser: a.users.load, Observer: a.observer,
-			Revokers:   []auth.Revoker{a.sessions, a.tokens, a.pairs, a.oauth},
-			Validators: password.Validators{password.MinLength(8), password.Numeric(), password.Similar(), common},
+			Revokers: []auth.Revoker{a.sessions, a.tokens, a.pairs, a.oauth},
+			Validators: password.Validators{
+				password.MinLength(8), password.NotNumeric(), password.NotSimilar(), common},
 			Attributes: func(u auth.User) []password.Attribute {
 				return []password.Attribute{{Name: "username", Value: u.UserID()}}
 			},

@@ -140,11 +140,11 @@ func (p *program) mount(mux *http.ServeMux) error {
 }
 
 func (p *program) mountPasswords(mux *http.ServeMux) error {
-	renewal := password.Renewal{
+	update := password.UpdateConfig{
 		Hasher: p.hasher, LoadUser: p.load, Revokers: []auth.Revoker{p.sessions},
 		Set: func(context.Context, auth.User, string) error { return errors.New("no test changes the password") },
 	}
-	change, err := password.NewChange(p.guard, password.ChangeConfig{Renewal: renewal, Authenticator: p.passwords})
+	change, err := password.NewChange(p.guard, password.ChangeConfig{UpdateConfig: update, Authenticator: p.passwords})
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (p *program) mountPasswords(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
-	reset, err := password.NewReset(p.guard, password.ResetConfig{Renewal: renewal, Tokens: links})
+	reset, err := password.NewReset(p.guard, password.ResetConfig{UpdateConfig: update, Tokens: links})
 	if err != nil {
 		return err
 	}

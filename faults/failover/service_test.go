@@ -54,8 +54,8 @@ func loadFaultUser(_ context.Context, id string) (auth.User, error) { return fau
 func newService(t testing.TB, stores serviceStores, key *jwt.Key, log *logText) *service {
 	t.Helper()
 	tokens := must[*knox.Tokens](t)(knox.New(knox.Config{Store: stores.knox, LoadUser: loadFaultUser,
-		AutoRefresh: true, TouchInterval: cmp.Or(stores.touchInterval, time.Millisecond), Limit: knox.NoLimit,
-		Logger: log.logger()}))
+		Sliding: knox.SlidingSettings{Enabled: true}, TouchInterval: cmp.Or(stores.touchInterval, time.Millisecond),
+		Limit: knox.NoLimit, Logger: log.logger()}))
 	pairs := must[*jwt.Tokens](t)(jwt.New(jwt.Config{Store: stores.jwt, LoadUser: loadFaultUser,
 		Issuer: "https://service.example", Keys: must[*jwt.KeySet](t)(jwt.NewKeySet(key)), Limit: jwt.NoLimit}))
 	basic := must[*header.Basic](t)(header.NewBasic(header.BasicConfig{LoadUser: loadFaultUser, Remember: -1,

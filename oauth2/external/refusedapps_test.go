@@ -38,7 +38,7 @@ var issuers = map[string]func(t *testing.T, f *factors, refusal error) (auth.Aut
 	"knox": func(t *testing.T, f *factors, refusal error) (auth.Authenticator,
 		func(*auth.Guard) (http.Handler, error), func() (int, error)) {
 		tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: f.load,
-			BeforeIssue: func(*http.Request, auth.User, *knox.Options) error { return refusal }})
+			Issue: knox.IssueSettings{Before: func(*http.Request, auth.User, *knox.Options) error { return refusal }}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,21 +89,21 @@ func TestUnitASession(t *testing.T) {
 		resume()
 		wantAsked(t, &counted.asked, 1, "resumed", func() { find("a"); find("a") })
 	})
-	t.Run("that got another cookie is a mark by the old one, which is looked up each time", func(t *testing.T) {
+	t.Run("that got another cookie is a tombstone by the old one, which is looked up each time", func(t *testing.T) {
 		counted, store, find := newStore(t)
 		successor := *find("a")
 		successor.Digest = "b"
 		if ok, err := store.Replace(t.Context(), "a", &successor, time.Now()); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
-		wantAsked(t, &counted.asked, 2, "the mark", func() {
+		wantAsked(t, &counted.asked, 2, "the tombstone", func() {
 			for range 2 {
-				if got := find("a"); got == nil || !got.IsMark() {
-					t.Errorf("got %+v, want a mark", got)
+				if got := find("a"); got == nil || !got.IsTombstone() {
+					t.Errorf("got %+v, want a tombstone", got)
 				}
 			}
 		})
-		if got := find("b"); got == nil || got.IsMark() {
+		if got := find("b"); got == nil || got.IsTombstone() {
 			t.Errorf("got %+v, want the session", got)
 		}
 	})

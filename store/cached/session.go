@@ -36,7 +36,7 @@ func (s *SessionStore) Find(ctx context.Context, digest string) (*session.Record
 		return record, nil
 	}
 	record, err := s.store.Find(ctx, digest)
-	if err == nil && record != nil && !record.IsMark() {
+	if err == nil && record != nil && !record.IsTombstone() {
 		s.records.put(read, digest, record, record.ExpiresAt, [3]owner{{user, record.UserID}})
 	}
 	return record, err

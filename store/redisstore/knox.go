@@ -201,7 +201,7 @@ func (s *knoxStore) surplus(ctx context.Context, c *change, record *knox.Record,
 	}
 	surplus = slices.Clone(rivals)
 	if limit > 1 {
-		surplus = slices.DeleteFunc(surplus, func(r *knox.Record) bool { return r.ID == ending.Spare })
+		surplus = slices.DeleteFunc(surplus, func(r *knox.Record) bool { return r.ID == ending.Exempt })
 	}
 	slices.SortFunc(surplus, func(a, b *knox.Record) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Digest, b.Digest))

@@ -155,7 +155,7 @@ func (p *pushTest) hotSession(revoke func(store session.Store, r *session.Record
 	for i, store := range stores {
 		h.find[i] = func() (bool, error) {
 			found, err := store.Find(ctx, r.Digest)
-			return found != nil && !found.IsMark(), err
+			return found != nil && !found.IsTombstone(), err
 		}
 	}
 	h.touch = func() error {

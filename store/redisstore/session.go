@@ -10,15 +10,15 @@ import (
 
 // The kinds of keys of sessions.
 const (
-	sessionRecords kind = "st" // a record or a mark, by digest
+	sessionRecords kind = "st" // a record or a tombstone, by digest
 	sessionUses    kind = "sl" // its last use, beside it, so that a use drops nothing from caches
-	sessionLists   kind = "su" // index of a user's records: see listed. It has no marks
+	sessionLists   kind = "su" // index of a user's records: see listed. It has no tombstones
 	sessionVersion kind = "sv" // version of that index
-	sessionExpiry  kind = "sx" // index of the digests of a tag by expiry, with those of marks
+	sessionExpiry  kind = "sx" // index of the digests of a tag by expiry, with those of tombstones
 	sessionPlaces  kind = "sd" // the tag of a digest that names another one: see locate
 )
 
-// sessionRow is a record as Redis has it. A mark has no user.
+// sessionRow is a record as Redis has it. A tombstone has no user.
 type sessionRow struct {
 	Version    int      `json:"v"`
 	ID         string   `json:"i"`
@@ -55,7 +55,7 @@ func (r sessionRow) record(digest string, use useRow) *session.Record {
 		AuthInfo: r.Login.info()}
 }
 
-// sessionTTL returns how long the keys of a session live. A mark does not slide.
+// sessionTTL returns how long the keys of a session live. A tombstone does not slide.
 func sessionTTL(r *session.Record, now time.Time) time.Duration {
 	return slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Idle, now)
 }
@@ -176,7 +176,7 @@ func (s *sessionStore) Touch(ctx context.Context, touch session.Touch) error {
 		if err != nil || r == nil {
 			return false, err
 		}
-		if !r.Live(touch.Used) || r.IsMark() {
+		if !r.Live(touch.Used) || r.IsTombstone() {
 			return true, nil
 		}
 		use := useRow{1, max(microsOf(r.LastUsed), microsOf(touch.Used)), microsOf(r.ExpiresAt)}

@@ -107,7 +107,8 @@ func TestUnitSessionKeysEnd(t *testing.T) {
 			t.Errorf("key %s lives for %v, want at most %v", key, left, most)
 		}
 	}
-	// Three marks and a session. No user has a use left, since the last one touched is a mark by now. The digests name
+	// Three tombstones and a session. No user has a use left, since the last one touched is a tombstone by now. The
+	// digests name
 	// their tag, so there is no key that says where they are.
 	want := map[string]int{"st": 4, "su": 1, "sv": 2, "sx": 2}
 	if !maps.Equal(kinds, want) {
@@ -334,13 +335,14 @@ func TestUnitSessionTakesThePlaceOfAnotherUsers(t *testing.T) {
 			_, err := store.Add(ctx, fresh, old.Digest, 0, false, fresh.Created)
 			db.client = client
 			cancel()
-			mark, findErr := store.Find(t.Context(), old.Digest)
+			tombstone, findErr := store.Find(t.Context(), old.Digest)
 			added, addedErr := store.Find(t.Context(), fresh.Digest)
 			if errors.Join(findErr, addedErr) != nil {
 				t.Fatal(findErr, addedErr)
 			}
-			if mark.IsMark() != (err == nil) || (added != nil) != (err == nil) {
-				t.Fatalf("cancelled after %d calls of Redis, with error %v: found %+v and %+v", calls, err, mark, added)
+			if tombstone.IsTombstone() != (err == nil) || (added != nil) != (err == nil) {
+				t.Fatalf("cancelled after %d calls of Redis, with error %v: found %+v and %+v", calls, err, tombstone,
+					added)
 			}
 			if err == nil {
 				// One call finds the old session, one reads for the first change and one makes it. A login that is

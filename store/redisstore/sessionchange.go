@@ -130,33 +130,34 @@ func (s *sessionStore) surplus(ctx context.Context, c *change, record *session.R
 	return false, rivals[:len(rivals)-limit+1], nil
 }
 
-// moveOld puts the mark of a session in its place, and returns the session, or nil if there is only a mark or nothing.
+// moveOld puts the tombstone of a session in its place, and returns the session, or nil if there is only a
+// tombstone or nothing.
 func (s *sessionStore) moveOld(ctx context.Context, c *change, t tag, digest string,
 	now time.Time) (*session.Record, error) {
 	if digest == "" {
 		return nil, nil
 	}
 	old, err := s.load(ctx, c, t, digest)
-	if err != nil || old == nil || old.IsMark() {
+	if err != nil || old == nil || old.IsTombstone() {
 		return nil, err
 	}
 	s.move(c, t, old, now)
 	return old, nil
 }
 
-// move puts the mark of a session in its place. Caches hear of it as of any change of the record.
+// move puts the tombstone of a session in its place. Caches hear of it as of any change of the record.
 func (s *sessionStore) move(c *change, t tag, r *session.Record, now time.Time) {
-	s.putMark(c, t, r.Moved(now), now)
+	s.putTombstone(c, t, r.Tombstone(now), now)
 	c.unlist(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
 }
 
-// putMark writes a mark.
-func (s *sessionStore) putMark(c *change, t tag, mark *session.Record, now time.Time) {
-	key, useKey := s.keys(t, mark.Digest)
-	ttl := sessionTTL(mark, now)
-	c.set(key, sessionRowOf(mark), ttl)
+// putTombstone writes a tombstone.
+func (s *sessionStore) putTombstone(c *change, t tag, tombstone *session.Record, now time.Time) {
+	key, useKey := s.keys(t, tombstone.Digest)
+	ttl := sessionTTL(tombstone, now)
+	c.set(key, sessionRowOf(tombstone), ttl)
 	c.remove(useKey)
-	c.expire(s.db.key(sessionExpiry, t, ""), mark.Digest, mark.ExpiresAt, ttl)
+	c.expire(s.db.key(sessionExpiry, t, ""), tombstone.Digest, tombstone.ExpiresAt, ttl)
 }
 
 // put writes a new record.
@@ -170,13 +171,13 @@ func (s *sessionStore) put(c *change, t tag, r *session.Record, now time.Time) {
 	c.expire(s.db.key(sessionExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
 }
 
-// end removes a record or a mark.
+// end removes a record or a tombstone.
 func (s *sessionStore) end(c *change, t tag, r *session.Record) {
 	key, useKey := s.keys(t, r.Digest)
 	c.remove(key)
 	c.remove(useKey)
 	c.unlist(s.db.key(sessionExpiry, t, ""), r.Digest)
-	if !r.IsMark() {
+	if !r.IsTombstone() {
 		c.unlist(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
 	}
 }
@@ -196,7 +197,7 @@ func (s *sessionStore) Replace(ctx context.Context, digest string, successor *se
 			return err
 		}
 		old := found[0]
-		if old == nil || !old.Live(now) || old.IsMark() {
+		if old == nil || !old.Live(now) || old.IsTombstone() {
 			return nil
 		}
 		if found[1] != nil {

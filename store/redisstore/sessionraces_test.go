@@ -149,7 +149,7 @@ func wantNoSessionKeys(t *testing.T, db *DB) {
 	t.Helper()
 	store := Sessions(db)
 	endSessions(t, store)
-	if _, err := store.Purge(t.Context(), time.Now().Add(48*time.Hour), 100); err != nil { // marks
+	if _, err := store.Purge(t.Context(), time.Now().Add(48*time.Hour), 100); err != nil { // tombstones
 		t.Fatal(err)
 	}
 	for key := range sessionKeyTTLs(t, db) {

@@ -270,7 +270,7 @@ func TestUnitEndPassesOverUnreadable(t *testing.T) {
 			if r, ok := record.(transfer.OneTimeToken); ok && !r.Used.IsZero() {
 				continue
 			}
-			if r, ok := record.(transfer.Session); ok && r.IsMark() {
+			if r, ok := record.(transfer.Session); ok && r.IsTombstone() {
 				continue
 			}
 			t.Errorf("%s: got %q, want it to have ended", k, record.Key())

@@ -29,7 +29,7 @@ func fillAll(t *testing.T, db *DB) {
 	first, odd := newSession("alice", now), newSession("bob", now)
 	odd.Digest = "odd session"
 	addSession(t, sessions, first, nil)
-	addSession(t, sessions, newSession("alice", now), first) // leaves a mark
+	addSession(t, sessions, newSession("alice", now), first) // leaves a tombstone
 	addSession(t, sessions, odd, nil)
 
 	j := newJWTTest(t, db)

@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// movingSessions moves sessions, and marks of those that got another cookie.
+// movingSessions moves sessions, and tombstones of those that got another cookie.
 type movingSessions struct {
 	typed[transfer.Session]
 	*sessionStore
@@ -58,8 +58,8 @@ func (m movingSessions) add(ctx context.Context, c *change, t tag, records []tra
 		if err := m.place(ctx, t, r, now); err != nil {
 			return err
 		}
-		if r.IsMark() {
-			m.putMark(c, t, r, now)
+		if r.IsTombstone() {
+			m.putTombstone(c, t, r, now)
 		} else {
 			m.put(c, t, r, now)
 		}

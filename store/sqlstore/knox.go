@@ -86,7 +86,7 @@ func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record
 		added.OverLimit = true
 		return added, nil
 	}
-	spare := ending.Spare
+	spare := ending.Exempt
 	if limit == 1 {
 		spare = ""
 	}

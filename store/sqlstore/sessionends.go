@@ -27,7 +27,7 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 			return false, err
 		}
 		old := session.Record{Digest: digest, ID: successor.ID, UserID: successor.UserID}
-		if err := s.add(ctx, conn, old.Moved(now)); err != nil {
+		if err := s.add(ctx, conn, old.Tombstone(now)); err != nil {
 			return false, err
 		}
 		if err := s.db.tell(ctx, conn, successor.UserID); err != nil {

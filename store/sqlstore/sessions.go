@@ -26,7 +26,7 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 		return nil, err
 	}
 	s := &SessionStore{db: db, insert: db.sql(insert("sessions", sessionColumns)),
-		uses: db.lastUses("sessions", `user_id <> ''`)} // no mark
+		uses: db.lastUses("sessions", `user_id <> ''`)} // no tombstone
 	var errs [3]error
 	s.find, errs[0] = db.prepare(ctx, sessionSelect+`digest = ?`)
 	s.list, errs[1] = db.prepare(ctx, sessionSelect+`user_id = ? AND expires_at > ? ORDER BY id DESC LIMIT ?`)
@@ -49,7 +49,7 @@ func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced stri
 			return added, err
 		}
 		if added.Replaced != nil {
-			if err := s.mark(ctx, conn, added.Replaced, now); err != nil {
+			if err := s.putTombstone(ctx, conn, added.Replaced, now); err != nil {
 				return added, err
 			}
 		}
@@ -72,7 +72,7 @@ func (s *SessionStore) admit(ctx context.Context, conn *sql.Conn, r *session.Rec
 	return added, err
 }
 
-// session returns the session of a digest with its last use, and nil if there is none or a mark, in a
+// session returns the session of a digest with its last use, and nil if there is none or a tombstone, in a
 // transaction.
 func (s *SessionStore) session(ctx context.Context, conn *sql.Conn, digest string) (*session.Record, error) {
 	if digest == "" {
@@ -82,14 +82,14 @@ func (s *SessionStore) session(ctx context.Context, conn *sql.Conn, digest strin
 		return nil, err
 	}
 	found, err := s.rows(ctx, conn, `digest = ? {lock}`, digest)
-	if err != nil || len(found) == 0 || found[0].IsMark() {
+	if err != nil || len(found) == 0 || found[0].IsTombstone() {
 		return nil, err
 	}
 	return found[0], nil
 }
 
-// mark puts the mark of a session in its place, in a transaction.
-func (s *SessionStore) mark(ctx context.Context, conn *sql.Conn, r *session.Record, now time.Time) error {
+// putTombstone puts the tombstone of a session in its place, in a transaction.
+func (s *SessionStore) putTombstone(ctx context.Context, conn *sql.Conn, r *session.Record, now time.Time) error {
 	statement := s.db.sql(`DELETE FROM {prefix}sessions WHERE digest = ?`)
 	if _, err := conn.ExecContext(ctx, statement, r.Digest); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (s *SessionStore) mark(ctx context.Context, conn *sql.Conn, r *session.Reco
 	if err := s.db.tell(ctx, conn, r.UserID); err != nil {
 		return err
 	}
-	return s.add(ctx, conn, r.Moved(now))
+	return s.add(ctx, conn, r.Tombstone(now))
 }
 
 // sessionRivals are the records that Store.Add counts against a limit.
@@ -131,7 +131,7 @@ func (s *SessionStore) makeRoom(ctx context.Context, conn *sql.Conn, added *sess
 
 func (s *SessionStore) add(ctx context.Context, conn *sql.Conn, r *session.Record) error {
 	_, err := conn.ExecContext(ctx, s.insert, sessionValues(r)...)
-	if err == nil && !r.IsMark() { // touches change no mark
+	if err == nil && !r.IsTombstone() { // touches change no tombstone
 		s.uses.buffer.Drop(r.Digest)
 	}
 	return err
@@ -154,7 +154,7 @@ func (s *SessionStore) Find(ctx context.Context, digest string) (*session.Record
 	if err != nil {
 		return nil, err
 	}
-	if !r.IsMark() {
+	if !r.IsTombstone() {
 		show(pending, digest, &r.LastUsed, &r.ExpiresAt)
 	}
 	return r, nil

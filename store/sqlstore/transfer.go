@@ -191,7 +191,7 @@ func (s *TransferStore) pending(t *transferTable) func(transfer.Record) {
 		case transfer.KnoxToken:
 			show(view, r.Digest, &r.LastUsed, &r.ExpiresAt)
 		case transfer.Session:
-			if !r.IsMark() {
+			if !r.IsTombstone() {
 				show(view, r.Digest, &r.LastUsed, &r.ExpiresAt)
 			}
 		}

@@ -163,9 +163,9 @@ func sessionsByHash(t *testing.T, open opener[sessionStore]) {
 	if replaced, err := s.Replace(t.Context(), digest, &successor, noon); err != nil || !replaced {
 		t.Fatal(replaced, err)
 	}
-	mark, got := byHash(t, find, hash), byHash(t, find, nextHash)
-	if mark == nil || !mark.IsMark() || got == nil || got.IsMark() {
-		t.Errorf("replaced: found %+v and %+v, want a mark and its successor", mark, got)
+	tombstone, got := byHash(t, find, hash), byHash(t, find, nextHash)
+	if tombstone == nil || !tombstone.IsTombstone() || got == nil || got.IsTombstone() {
+		t.Errorf("replaced: found %+v and %+v, want a tombstone and its successor", tombstone, got)
 	}
 	if found, err := s.Revoke(t.Context(), "alice", "1"); err != nil || !found {
 		t.Fatal(found, err)

@@ -75,13 +75,13 @@ func knoxEvictsSpares(t *testing.T, open opener[knoxStore]) {
 			s.add(record("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
 		}
 		spared := none
-		spared.Spare = "0"
+		spared.Exempt = "0"
 		added, err := s.Add(t.Context(), record("alice", "new", time.Hour), limit, true, spared)
 		slices.Sort(added.Evicted)
 		if err != nil || added.OverLimit || !slices.Equal(added.Evicted, want) {
 			t.Errorf("limit %d: %+v, %v, want %v", limit, added, err, want)
 		}
-		spared.Spare = "9" // another one's, or gone
+		spared.Exempt = "9" // another one's, or gone
 		if added, err := s.Add(t.Context(), record("alice", "next", 2*time.Hour), limit, true, spared); err != nil ||
 			len(added.Evicted) != 1 {
 			t.Errorf("limit %d, no such record: %+v, %v, want one evicted", limit, added, err)

@@ -111,7 +111,7 @@ func sessionCancelledEnds(ctx context.Context, t *testing.T, s sessionStore) {
 	successor.Digest = "successor"
 	replaced, err := s.Replace(ctx, one.Digest, &successor, noon)
 	old, fresh := s.find(one.Digest), s.find("successor")
-	if half := old.IsMark() != (err == nil) || (fresh != nil) != (err == nil); half || err == nil && !replaced {
+	if half := old.IsTombstone() != (err == nil) || (fresh != nil) != (err == nil); half || err == nil && !replaced {
 		t.Errorf("replaced %v with error %v: left %+v and %+v", replaced, err, old, fresh)
 	}
 	ids, err := s.RevokeAll(ctx, "bob", "")

@@ -59,7 +59,7 @@ func sessionLimitOther(t *testing.T, open opener[sessionStore]) {
 		!added.OverLimit || added.Replaced != nil {
 		t.Errorf("%+v, %v", added, err)
 	}
-	if got := s.find(bobs); got == nil || got.IsMark() {
+	if got := s.find(bobs); got == nil || got.IsTombstone() {
 		t.Errorf("over the limit bob's became %+v", got)
 	}
 	added, err := s.Add(t.Context(), sessionRecord("alice", "2", 0), bobs, 1, true, noon)

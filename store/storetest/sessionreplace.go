@@ -15,7 +15,7 @@ func sessionReplacing(t *testing.T, open opener[sessionStore]) {
 	check(t, open, "adding ends the session that the browser had, also that of another user", sessionAddReplaces)
 	check(t, open, "of many that add in place of one, one replaces it", sessionAddRace)
 	check(t, open, "replacing moves a live record under a new digest", sessionReplaces)
-	check(t, open, "a mark proves nothing and is never prolonged, until it is purged", sessionMark)
+	check(t, open, "a tombstone proves nothing and is never prolonged, until it is purged", sessionTombstone)
 	check(t, open, "of many that replace one, one does", sessionReplaceRace)
 }
 
@@ -29,8 +29,8 @@ func sessionAddReplaces(t *testing.T, open opener[sessionStore]) {
 		if err != nil || added.Replaced == nil || added.Replaced.ID != old.ID || added.Replaced.UserID != old.UserID {
 			t.Errorf("%s of %s: %+v, %v", old.ID, old.UserID, added, err)
 		}
-		if mark := s.find(old.Digest); !reflect.DeepEqual(normalSession(mark), normalSession(old.Moved(noon))) {
-			t.Errorf("%s of %s: in its place is %+v", old.ID, old.UserID, mark)
+		if got := s.find(old.Digest); !reflect.DeepEqual(normalSession(got), normalSession(old.Tombstone(noon))) {
+			t.Errorf("%s of %s: in its place is %+v", old.ID, old.UserID, got)
 		}
 	}
 	added, err := s.Add(t.Context(), sessionRecord("alice", "4", 0), "never there", 0, false, noon)
@@ -83,13 +83,13 @@ func sessionReplaces(t *testing.T, open opener[sessionStore]) {
 			t.Errorf("%s: %v, %v", step.sentence, got, err)
 		}
 	}
-	if !reflect.DeepEqual(normalSession(s.find(old.Digest)), normalSession(old.Moved(noon))) ||
+	if !reflect.DeepEqual(normalSession(s.find(old.Digest)), normalSession(old.Tombstone(noon))) ||
 		!reflect.DeepEqual(normalSession(s.find("successor")), normalSession(&successor)) {
 		t.Errorf("found %+v", s.find("successor"))
 	}
 }
 
-func sessionMark(t *testing.T, open opener[sessionStore]) {
+func sessionTombstone(t *testing.T, open opener[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "1", 0)
 	s.add(old)
@@ -98,7 +98,7 @@ func sessionMark(t *testing.T, open opener[sessionStore]) {
 	if replaced, err := s.Replace(t.Context(), old.Digest, &successor, noon); !replaced || err != nil {
 		t.Fatal(replaced, err)
 	}
-	mark := old.Moved(noon)
+	tombstone := old.Tombstone(noon)
 	s.touch(old, noon.Add(time.Second), noon.Add(time.Hour))
 	another := *old
 	another.Digest = "another"
@@ -112,11 +112,11 @@ func sessionMark(t *testing.T, open opener[sessionStore]) {
 	if ids, err := s.RevokeAll(t.Context(), "alice", ""); len(ids) != 2 || err != nil {
 		t.Errorf("revoked %v, %v", ids, err)
 	}
-	if got := s.find(old.Digest); got == nil || !got.IsMark() ||
-		!reflect.DeepEqual(normalSession(got), normalSession(mark)) {
-		t.Errorf("the mark is %+v", got)
+	if got := s.find(old.Digest); got == nil || !got.IsTombstone() ||
+		!reflect.DeepEqual(normalSession(got), normalSession(tombstone)) {
+		t.Errorf("the tombstone is %+v", got)
 	}
-	if purged, err := s.Purge(t.Context(), mark.ExpiresAt, 10); len(purged) != 1 || err != nil ||
+	if purged, err := s.Purge(t.Context(), tombstone.ExpiresAt, 10); len(purged) != 1 || err != nil ||
 		s.find(old.Digest) != nil {
 		t.Errorf("purged %v, %v", purged, err)
 	}

@@ -158,8 +158,8 @@ func sessionLogoutReplaceRace(t *testing.T, open opener[sessionStore]) {
 				return
 			}
 			replaced := s.replace(r.Digest, &successor)
-			if mark := s.find(r.Digest); replaced && (mark == nil || !mark.IsMark()) {
-				t.Errorf("replaced, and in its place is %+v", mark)
+			if tombstone := s.find(r.Digest); replaced && (tombstone == nil || !tombstone.IsTombstone()) {
+				t.Errorf("replaced, and in its place is %+v", tombstone)
 			}
 		})
 		if got := s.find(successor.Digest); got != nil {

@@ -81,7 +81,7 @@ func sessionTextsKept(t *testing.T, open opener[sessionStore]) {
 	if got := s.find(successor.Digest); !reflect.DeepEqual(normalSession(got), normalSession(&successor)) {
 		t.Errorf("found %+v\nwant  %+v", got, successor)
 	}
-	if mark := s.find(want.Digest); mark == nil || !mark.IsMark() || mark.Owner != want.UserID {
-		t.Errorf("got %+v in its place, want a mark with its owner", mark)
+	if got := s.find(want.Digest); got == nil || !got.IsTombstone() || got.Owner != want.UserID {
+		t.Errorf("got %+v in its place, want a tombstone with its owner", got)
 	}
 }

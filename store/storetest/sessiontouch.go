@@ -10,7 +10,8 @@ import (
 func sessionTouching(t *testing.T, open opener[sessionStore]) {
 	check(t, open, "a touch moves the last use and the end forward, never back", sessionTouchForward)
 	checkTouches(t, func(t *testing.T) touched { return sessionTouched(open(t)) })
-	check(t, open, "a session that lives by a touch is replaced, and its mark is not touched", sessionTouchReplaced)
+	check(t, open, "a session that lives by a touch is replaced, and its tombstone is not touched",
+		sessionTouchReplaced)
 	check(t, open, "a login in place of a session that lives by a touch returns it so", sessionTouchLogin)
 	check(t, open, "a touch brings back no record that was ended or has expired", sessionTouchEnded)
 }
@@ -45,7 +46,7 @@ func sessionTouchReplaced(t *testing.T, open opener[sessionStore]) {
 		t.Fatalf("got %v, %v, want it to be replaced", replaced, err)
 	}
 	s.touch(old, noon.Add(2*time.Minute), noon.Add(4*time.Hour))
-	if got, want := s.find(old.Digest), old.Moved(at); !reflect.DeepEqual(normalSession(got), normalSession(want)) {
+	if got, want := s.find(old.Digest), old.Tombstone(at); !reflect.DeepEqual(normalSession(got), normalSession(want)) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

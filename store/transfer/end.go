@@ -305,7 +305,7 @@ func (e *ending) endToken(ctx context.Context, r KnoxToken) (int, error) {
 }
 
 func (e *ending) endSession(ctx context.Context, r Session) (int, error) {
-	if e.stores.Sessions == nil || r.IsMark() || !e.since(r.Created) {
+	if e.stores.Sessions == nil || r.IsTombstone() || !e.since(r.Created) {
 		return 0, nil
 	}
 	if e.all() {

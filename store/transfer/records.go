@@ -64,13 +64,13 @@ func (r KnoxEndedToken) Key() string {
 }
 func (KnoxEndedToken) Keep(time.Time) bool { return true } // only Config.KeepEnded of the service says for how long
 
-// Session is a session, or the mark of one that got another cookie.
+// Session is a session, or the tombstone of one that got another cookie.
 type Session struct{ *session.Record }
 
 func (Session) Kind() Kind    { return Sessions }
 func (r Session) Key() string { return r.Digest }
 
-// Keep goes by the expiry alone: a mark is never live.
+// Keep goes by the expiry alone: a tombstone is never live.
 func (r Session) Keep(now time.Time) bool { return now.Before(r.ExpiresAt) }
 
 // Once is a key that was used once. Its key is the text.

@@ -420,7 +420,8 @@ func useTokens(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := knox.New(knox.Config{Store: opened(t, sqlstore.Knox, db), AutoRefresh: true, TTL: time.Hour,
+	tokens, err := knox.New(knox.Config{Store: opened(t, sqlstore.Knox, db), TTL: time.Hour,
+		Sliding:  knox.SlidingSettings{Enabled: true},
 		LoadUser: func(context.Context, string) (auth.User, error) { return benchUser("alice"), nil }})
 	if err != nil {
 		t.Fatal(err)

@@ -41,8 +41,8 @@ func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		for i := 1; i <= 3; i++ {
 			if r, err := store.Find(t.Context(), record(user, i).Digest); err != nil {
 				t.Fatal(err)
-			} else if r != nil && r.IsMark() {
-				ids = append(ids, "mark "+r.ID)
+			} else if r != nil && r.IsTombstone() {
+				ids = append(ids, "tombstone "+r.ID)
 			}
 		}
 		return ids
@@ -62,7 +62,7 @@ func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		{"a login in place of one, that evicts another", func(user string) error {
 			_, err := store.Add(t.Context(), record(user, 9), record(user, 2).Digest, 2, true, now)
 			return err
-		}, []string{"9", "3", "mark 2"}, 8},
+		}, []string{"9", "3", "tombstone 2"}, 8},
 		{"a login over the limit", func(user string) error {
 			added, err := store.Add(t.Context(), record(user, 9), record(user, 2).Digest, 2, false, now)
 			if added.OverLimit != (err == nil) || added.Replaced != nil {
@@ -78,7 +78,7 @@ func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 				t.Errorf("replaced %v with error %v", replaced, err)
 			}
 			return err
-		}, []string{"3", "2", "1", "mark 3"}, 5},
+		}, []string{"3", "2", "1", "tombstone 3"}, 5},
 		{"revoking all others", func(user string) error {
 			_, err := store.RevokeAll(t.Context(), user, record(user, 2).Digest)
 			return err

@@ -14,9 +14,9 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Renewal says what a new password must be and what becomes of it. [Change] and
+// UpdateConfig says what a new password must be and what becomes of it. [Change] and
 // [Reset] share it. Hasher, Set, LoadUser and Revokers are required.
-type Renewal struct {
+type UpdateConfig struct {
 	Hasher *Hasher // best that of the Authenticator: it bounds the memory of both
 
 	// Set stores the string that Hasher made of the new password. It should
@@ -62,7 +62,7 @@ const (
 	EventReset   auth.EventKind = "password_reset"   // with a one-time token
 )
 
-// ErrChanged is returned by Renewal.Set if the stored string is not the one that
+// ErrChanged is returned by UpdateConfig.Set if the stored string is not the one that
 // its user was loaded with any more.
 var ErrChanged = errors.New("password: changed meanwhile")
 
@@ -71,18 +71,19 @@ var ErrChanged = errors.New("password: changed meanwhile")
 const applyTimeout = 30 * time.Second
 
 // complete checks the settings and fills in the defaults.
-func (n *Renewal) complete() error {
+func (n *UpdateConfig) complete() error {
 	s := backend.Settings{Package: "password"}
-	s.Need("Renewal.Hasher", n.Hasher)
-	s.Need("Renewal.Set", n.Set)
-	s.Need("Renewal.LoadUser", n.LoadUser)
-	s.Refuse(len(n.Revokers) == 0 && !n.AllowNoRevokers, "Renewal.Revokers is empty. See Renewal.AllowNoRevokers")
+	s.Need("UpdateConfig.Hasher", n.Hasher)
+	s.Need("UpdateConfig.Set", n.Set)
+	s.Need("UpdateConfig.LoadUser", n.LoadUser)
+	s.Refuse(len(n.Revokers) == 0 && !n.AllowNoRevokers,
+		"UpdateConfig.Revokers is empty. See UpdateConfig.AllowNoRevokers")
 	n.Revokers, n.Validators = slices.Clone(n.Revokers), slices.Clone(n.Validators)
 	for i, revoker := range n.Revokers {
-		s.Need(fmt.Sprintf("Renewal.Revokers[%d]", i), revoker)
+		s.Need(fmt.Sprintf("UpdateConfig.Revokers[%d]", i), revoker)
 	}
 	for i, validator := range n.Validators {
-		s.Need(fmt.Sprintf("Renewal.Validators[%d]", i), validator)
+		s.Need(fmt.Sprintf("UpdateConfig.Validators[%d]", i), validator)
 	}
 	if err := s.Err(); err != nil {
 		return err
@@ -94,7 +95,7 @@ func (n *Renewal) complete() error {
 }
 
 // judge returns a WeakError if password is not good enough for user.
-func (n *Renewal) judge(ctx context.Context, user auth.User, password string, more ...Validator) error {
+func (n *UpdateConfig) judge(ctx context.Context, user auth.User, password string, more ...Validator) error {
 	var about []Attribute
 	if n.Attributes != nil {
 		about = n.Attributes(user)
@@ -106,7 +107,7 @@ func (n *Renewal) judge(ctx context.Context, user auth.User, password string, mo
 // cannot interrupt it: a password that is changed while sessions of the old one
 // live on is the one outcome that must not be. stored reports whether it got as
 // far as that.
-func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User,
+func (n *UpdateConfig) apply(w http.ResponseWriter, r *http.Request, user auth.User,
 	encoded string) (stored bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), applyTimeout)
 	defer cancel()
@@ -140,19 +141,19 @@ func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User,
 	return true, nil
 }
 
-// renewer is what the two handlers share.
-type renewer struct {
-	Renewal
+// updater is what the two handlers share.
+type updater struct {
+	UpdateConfig
 	guard    *auth.Guard
 	redirect string
 	events   backend.Events
 }
 
-func newRenewer(guard *auth.Guard, renewal Renewal, redirect string) (*renewer, error) {
+func newUpdater(guard *auth.Guard, config UpdateConfig, redirect string) (*updater, error) {
 	if guard == nil {
 		return nil, errors.New("password: a guard is required")
 	}
-	if err := renewal.complete(); err != nil {
+	if err := config.complete(); err != nil {
 		return nil, err
 	}
 	if redirect != "" {
@@ -161,11 +162,11 @@ func newRenewer(guard *auth.Guard, renewal Renewal, redirect string) (*renewer, 
 		}
 	}
 	// The answer may be a page, where the browser's own dialog would be in the way.
-	return &renewer{renewal, guard.WithoutDialog(), redirect, backend.NewEvents(renewal.Observer, "password")}, nil
+	return &updater{config, guard.WithoutDialog(), redirect, backend.NewEvents(config.Observer, "password")}, nil
 }
 
 // read reads fields from the body of r, all of which there must be.
-func (n *renewer) read(r *http.Request, missing error, names ...string) ([]string, error) {
+func (n *updater) read(r *http.Request, missing error, names ...string) ([]string, error) {
 	found := make(backend.Fields, len(names))
 	for i, name := range names {
 		found[i].Name = name
@@ -187,7 +188,7 @@ func (n *renewer) read(r *http.Request, missing error, names ...string) ([]strin
 
 // refuse answers with err. What is wrong with a body is no statement about the
 // credential that proved the request: 400 or 415, without a challenge.
-func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User, err error) {
+func (n *updater) refuse(w http.ResponseWriter, r *http.Request, user auth.User, err error) {
 	p := &auth.Problem{Status: http.StatusBadRequest, Code: auth.CodeInvalidRequest, Detail: "Malformed request.",
 		Err: err}
 	var stated *auth.Error
@@ -215,7 +216,7 @@ func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User,
 }
 
 // finish answers after apply.
-func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool,
+func (n *updater) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool,
 	err error) {
 	if stored {
 		n.events.SendOf(r, by(user, auth.Event{Kind: kind}))
@@ -235,7 +236,7 @@ func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User,
 
 // report tells the observer and the log of a refusal, which the guard answers unseen. Strangers can
 // have as many as they like, so the lines are bounded.
-func (n *renewer) report(r *http.Request, user auth.User, p *auth.Problem) {
+func (n *updater) report(r *http.Request, user auth.User, p *auth.Problem) {
 	n.events.Failed(r, n.guard.Logger(), by(user, auth.Event{Err: p.Err, Status: p.Status}))
 }
 

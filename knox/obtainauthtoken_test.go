@@ -140,7 +140,7 @@ func TestUnitExpiryIsInTheChosenZone(t *testing.T) {
 		suffix string
 	}{"none": {nil, "Z"}, "Tokyo": {tokyo, "+09:00"}} {
 		t.Run(name, func(t *testing.T) {
-			s := start(t, func(c *knox.Config) { c.ExpiryLocation = row.zone })
+			s := start(t, func(c *knox.Config) { c.Answer.TimeLocation = row.zone })
 			expiry, _ := s.do("POST", "/auth/login/", basicOf("alice"), "").json(t)["expiry"].(string)
 			at, err := time.Parse(time.RFC3339, expiry)
 			if err != nil || !strings.HasSuffix(expiry, row.suffix) {

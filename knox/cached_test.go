@@ -28,7 +28,8 @@ func TestUnitACheckInMemoryAllocatesNothing(t *testing.T) {
 		"a user": bare("alice"), "a user with a stamp": &person{"alice", "password hash"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			config := knox.Config{Store: knox.NewMemoryStore(), Prefix: "acme_", Schemes: []string{"Token", "Bearer"},
+			config := knox.Config{Store: knox.NewMemoryStore(), Schemes: []string{"Token", "Bearer"},
+				Token:    knox.TokenSettings{Prefix: "acme_"},
 				LoadUser: func(context.Context, string) (auth.User, error) { return user, nil }}
 			tokens := must(knox.New(config))
 			token := must(tokens.Issue(t.Context(), "alice", knox.Options{})).Secret.Reveal()

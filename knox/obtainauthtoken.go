@@ -13,8 +13,6 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// This file keeps the wire of obtain_auth_token of Django REST framework.
-
 // ObtainAuthToken returns a handler that answers a login as obtain_auth_token of Django
 // REST framework does: POST, 200 with {"token"}. guard is as in [Tokens.Handlers].
 //
@@ -34,25 +32,26 @@ func (t *Tokens) ObtainAuthToken(guard *auth.Guard) (http.Handler, error) {
 	}
 	login = login.MapProblem(rewordObtain)
 	h := handler{t, login}
-	endpoint := backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.obtain})
+	endpoint := backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.serveObtain})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		endpoint.ServeHTTP(w, trimUsername(r))
 	}), nil
 }
 
-func (h handler) obtain(w http.ResponseWriter, r backend.Request) {
+func (h handler) serveObtain(w http.ResponseWriter, r backend.Request) {
 	issued, err := h.issue(r, Options{Name: deviceName(r.Request)})
 	if err != nil {
 		h.refuse(w, r, err)
 		return
 	}
-	h.tell(r, auth.EventLogin, issued.ID())
+	h.sendEvent(r, auth.EventLogin, issued.ID())
 	backend.WriteJSON(w, http.StatusOK, map[string]any{"token": issued.Secret.Reveal()})
 }
 
-// noLogin is told of credentials that are not right, as the serializer of Django REST
-// framework does.
-var noLogin = map[string]any{"non_field_errors": []string{"Unable to log in with provided credentials."}}
+// wrongCredentialsErrors are the members of the answer to credentials that are not right. The
+// serializer of Django REST framework writes the same.
+var wrongCredentialsErrors = map[string]any{
+	"non_field_errors": []string{"Unable to log in with provided credentials."}}
 
 // rewordObtain puts the refusal of a login by its body into the words of Django REST
 // framework.
@@ -60,65 +59,67 @@ func rewordObtain(r *http.Request, p *auth.Problem) {
 	if r.Header.Get("Authorization") != "" || p.Status == http.StatusUnsupportedMediaType {
 		return
 	}
-	var says map[string]any
-	wrong := false
+	var fieldErrors map[string]any
+	wrongCredentials := false
 	switch auth.KindOf(p.Err) {
 	case auth.ErrNoCredentials, auth.ErrMalformed:
-		says = fieldFaults(r, true)
+		fieldErrors = fieldErrorsOf(r, true)
 	case auth.ErrInvalid:
-		if says = fieldFaults(r, false); says == nil {
-			wrong, says = true, noLogin
+		if fieldErrors = fieldErrorsOf(r, false); fieldErrors == nil {
+			wrongCredentials, fieldErrors = true, wrongCredentialsErrors
 		}
 	}
-	if says == nil {
+	if fieldErrors == nil {
 		return // such as a body that is not JSON, of which the login backend has said enough
 	}
-	p.Status, p.Code, p.Detail, p.Challenges, p.Extensions = http.StatusBadRequest, "invalid", "Invalid input.", nil,
-		says
-	if wrong {
+	p.Status, p.Code, p.Detail, p.Challenges = http.StatusBadRequest, "invalid", "Invalid input.", nil
+	p.Extensions = fieldErrors
+	if wrongCredentials {
 		p.Code, p.Detail = "authorization", "Unable to log in with provided credentials."
 	}
 }
 
-// fieldFaults says what is wrong with username and password in the body of r, or returns
+// fieldErrorsOf returns what is wrong with username and password in the body of r, or
 // nil if that is nothing, or the body cannot be read. A field that is missing counts where
 // both are required: a login backend may read others.
-func fieldFaults(r *http.Request, required bool) map[string]any {
+func fieldErrorsOf(r *http.Request, required bool) map[string]any {
 	body, err := backend.ReadBody(r, maxBody)
 	if err != nil {
 		return nil
 	}
-	if text := noObject(body); text != "" {
+	if text := notAnObjectDetail(body); text != "" {
 		return map[string]any{"non_field_errors": []string{text}}
 	}
 	fields, ok := membersOf(body)
 	if !ok {
 		return nil
 	}
-	says := make(map[string]any)
+	fieldErrors := make(map[string]any)
 	for _, name := range []string{"username", "password"} {
 		value, found := fields[name]
 		text, err := backend.Text(value)
 		switch {
 		case !found && required:
-			says[name] = []string{"This field is required."}
+			fieldErrors[name] = []string{"This field is required."}
 		case !found:
 		case string(value) == "null":
-			says[name] = []string{"This field may not be null."}
+			fieldErrors[name] = []string{"This field may not be null."}
 		case err != nil:
-			says[name] = []string{"Not a valid string."}
+			fieldErrors[name] = []string{"Not a valid string."}
 		case text == "":
-			says[name] = []string{"This field may not be blank."}
+			fieldErrors[name] = []string{"This field may not be blank."}
 		}
 	}
-	if len(says) == 0 {
+	if len(fieldErrors) == 0 {
 		return nil
 	}
-	return says
+	return fieldErrors
 }
 
-// noObject says what a JSON body is in place of an object, or returns "".
-func noObject(body backend.Body) string {
+// notAnObjectDetail returns the sentence of Django REST framework for a JSON body that is not an
+// object. It names the type as Python does. It returns "" for an object, for an empty body, and for
+// a body that is not JSON.
+func notAnObjectDetail(body backend.Body) string {
 	text := bytes.TrimLeft(body.Text, " \t\r\n")
 	if body.Type != backend.TypeJSON || len(text) == 0 || !json.Valid(text) {
 		return ""
@@ -173,7 +174,9 @@ func trimUsername(r *http.Request) *http.Request {
 	return r
 }
 
-// membersOf returns the fields of a body as members of a JSON object. Without a body there are no members.
+// membersOf returns the fields of a body as members of a JSON object. It reports false for a body
+// that it cannot read. Of a field that is there twice, the first value counts. Without a body there
+// are no members.
 func membersOf(body backend.Body) (map[string]json.RawMessage, bool) {
 	members := make(map[string]json.RawMessage)
 	switch body.Type {

@@ -118,7 +118,7 @@ func TestAnyWayBackFitsIntoACookieBesideFlashes(t *testing.T) {
 	}
 }
 
-func TestNotesOfTwoCookiesOrNoneOfOursAreNone(t *testing.T) {
+func TestBrowserStateOfTwoCookiesOrNoneOfOursIsEmpty(t *testing.T) {
 	s := newService(t, session.Config{})
 	good := "__Host-session-notes=" + s.Seal("/page", time.Now().Add(time.Minute))
 	for cookie, want := range map[string]string{
@@ -136,7 +136,7 @@ func TestNotesOfTwoCookiesOrNoneOfOursAreNone(t *testing.T) {
 	}
 }
 
-func TestNotesLastHalfAnHour(t *testing.T) {
+func TestBrowserStateLastsHalfAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, session.Config{})
 		for wait, want := range map[time.Duration]string{30*time.Minute - time.Second: "/page", 30 * time.Minute: "/"} {
@@ -154,7 +154,7 @@ func TestNotesLastHalfAnHour(t *testing.T) {
 	})
 }
 
-func TestNotesAreReadOnlyByWhoHasTheKey(t *testing.T) {
+func TestBrowserStateIsReadOnlyWithTheKey(t *testing.T) {
 	now := time.Now()
 	key := func(b byte) auth.Secret { return auth.Secret(bytes.Repeat([]byte{b}, 32)) }
 	with := func(name string, keys ...auth.Secret) *service {

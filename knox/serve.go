@@ -16,10 +16,10 @@ import (
 // maxBody is the longest request body that is read, in bytes.
 const maxBody = 8 << 10
 
-func (h handler) login(w http.ResponseWriter, r backend.Request) {
+func (h handler) serveLogin(w http.ResponseWriter, r backend.Request) {
 	answer := map[string]any{}
-	if h.config.UserInfo != nil {
-		info, err := h.config.UserInfo(r.Request, r.User)
+	if h.config.Answer.UserInfo != nil {
+		info, err := h.config.Answer.UserInfo(r.Request, r.User)
 		if err != nil {
 			h.refuse(w, r, err)
 			return
@@ -36,13 +36,13 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	h.tell(r, auth.EventLogin, issued.ID())
-	answer["expiry"] = h.instant(issued.Expiry())
+	h.sendEvent(r, auth.EventLogin, issued.ID())
+	answer["expiry"] = h.formatTime(issued.IdleExpiresAt())
 	answer["token"] = issued.Secret.Reveal()
 	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) logout(w http.ResponseWriter, r backend.Request) {
+func (h handler) serveLogout(w http.ResponseWriter, r backend.Request) {
 	token, ok := auth.As[*Token](r.Credential)
 	if !ok { // a test planted another identity
 		h.refuse(w, r, auth.ErrNoCredentials)
@@ -54,21 +54,21 @@ func (h handler) logout(w http.ResponseWriter, r backend.Request) {
 		return
 	}
 	if found { // and not by another request meanwhile
-		h.tell(r, auth.EventLogout, token.ID())
+		h.sendEvent(r, auth.EventLogout, token.ID())
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (h handler) logoutAll(w http.ResponseWriter, r backend.Request) {
+func (h handler) serveLogoutAll(w http.ResponseWriter, r backend.Request) {
 	if _, err := h.RevokeAll(r.Context(), r.User.UserID()); err != nil {
 		h.refuse(w, r, err)
 		return
 	}
-	h.tell(r, auth.EventLogout, "")
+	h.sendEvent(r, auth.EventLogout, "")
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (h handler) list(w http.ResponseWriter, r backend.Request) {
+func (h handler) serveList(w http.ResponseWriter, r backend.Request) {
 	page, err := backend.PageOf(r.Request)
 	if err != nil {
 		h.refuse(w, r, err)
@@ -79,13 +79,13 @@ func (h handler) list(w http.ResponseWriter, r backend.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	if own := h.own(r); own != nil {
-		tokens = backend.CurrentFirst(page, tokens, own, func(t *Token) bool { return t.ID() == own.ID() })
+	if current := h.requestToken(r); current != nil {
+		tokens = backend.CurrentFirst(page, tokens, current, func(t *Token) bool { return t.ID() == current.ID() })
 	}
 	answer := make([]map[string]any, len(tokens))
 	for i, token := range tokens {
 		answer[i] = h.describe(token)
-		answer[i]["last_used"] = h.instant(token.LastUsed())
+		answer[i]["last_used"] = h.formatTime(token.LastUsed())
 		answer[i]["ip"] = token.IP()
 		answer[i]["user_agent"] = token.UserAgent()
 		answer[i]["current"] = h.isCurrent(r, token.ID())
@@ -94,7 +94,7 @@ func (h handler) list(w http.ResponseWriter, r backend.Request) {
 	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) ended(w http.ResponseWriter, r backend.Request) {
+func (h handler) serveEnded(w http.ResponseWriter, r backend.Request) {
 	ended, err := h.Ended(r.Context(), r.User.UserID())
 	if err != nil {
 		h.refuse(w, r, err)
@@ -103,14 +103,15 @@ func (h handler) ended(w http.ResponseWriter, r backend.Request) {
 	answer := make([]map[string]any, len(ended))
 	for i, token := range ended {
 		answer[i] = map[string]any{"id": token.ID, "name": token.Name, "scopes": scopesOf(token.Scopes, token.Limited),
-			"created": h.instant(token.Created), "last_used": h.instant(token.LastUsed),
-			"ended":  h.instant(token.EndedAt),
+			"created": h.formatTime(token.Created), "last_used": h.formatTime(token.LastUsed),
+			"ended":  h.formatTime(token.EndedAt),
 			"reason": token.Reason, "ip": token.IP, "user_agent": token.UserAgent}
 	}
 	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) create(w http.ResponseWriter, r backend.Request) {
+// serveCreate makes a personal token.
+func (h handler) serveCreate(w http.ResponseWriter, r backend.Request) {
 	options, err := h.personal(r.Request)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
@@ -126,7 +127,7 @@ func (h handler) create(w http.ResponseWriter, r backend.Request) {
 	backend.WriteJSON(w, http.StatusCreated, answer)
 }
 
-func (h handler) revokeOne(w http.ResponseWriter, r backend.Request) {
+func (h handler) serveRevokeOne(w http.ResponseWriter, r backend.Request) {
 	id := r.PathValue("id")
 	if err := auth.FullAccess(r.Request, r.User, r.Credential); err != nil && !h.isCurrent(r, id) {
 		h.refuse(w, r, err)
@@ -145,23 +146,23 @@ func (h handler) revokeOne(w http.ResponseWriter, r backend.Request) {
 // issue turns the credential of a request into a token. Scopes never grow, and
 // what a token makes never outlives it.
 func (h handler) issue(r backend.Request, options Options) (*Issued, error) {
-	terms, err := backend.TermsOf(r.Credential, h.config.AllowIssueFromToken, time.Now())
+	terms, err := backend.TermsOf(r.Credential, h.config.Issue.AllowFromToken, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	options.IP, options.UserAgent = backend.ClientOf(r.Request)
 	options.AuthInfo = terms.AuthInfo
-	if h.config.BeforeIssue != nil {
-		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {
+	if h.config.Issue.Before != nil {
+		if err := h.config.Issue.Before(r.Request, r.User, &options); err != nil {
 			return nil, err
 		}
 	}
 	if options.Scopes, options.Limited, err = terms.Narrow(options.Scopes, options.Limited); err != nil {
 		return nil, err
 	}
-	options.end, options.proved = terms.MaxExpiresAt, r.User
-	if own := h.own(r); own != nil {
-		options.own = own.ID()
+	options.end, options.loginUser = terms.MaxExpiresAt, r.User
+	if asking := h.requestToken(r); asking != nil {
+		options.requestTokenID = asking.ID()
 	}
 	issued, err := h.Issue(r.Context(), r.User.UserID(), options)
 	if err != nil {
@@ -192,7 +193,7 @@ func (h handler) refuse(w http.ResponseWriter, r backend.Request, err error) {
 // describe returns the members that a token has in every answer.
 func (h handler) describe(token *Token) map[string]any {
 	return map[string]any{"id": token.ID(), "name": token.Name(), "scopes": scopesOf(token.Scopes()),
-		"created": h.instant(token.Created()), "expiry": h.instant(token.Expiry())}
+		"created": h.formatTime(token.Created()), "expiry": h.formatTime(token.IdleExpiresAt())}
 }
 
 // scopesOf returns scopes as they are answered: null is not limited.
@@ -203,8 +204,9 @@ func scopesOf(scopes []string, limited bool) any {
 	return append([]string{}, scopes...)
 }
 
-// own returns the token that proved a request, or nil.
-func (h handler) own(r backend.Request) *Token {
+// requestToken returns the token that authenticated the request, or nil. It returns nil for a
+// token of other Tokens on the same guard.
+func (h handler) requestToken(r backend.Request) *Token {
 	token, ok := auth.As[*Token](r.Credential)
 	if !ok || token.Backend() != h.config.Name {
 		return nil
@@ -213,19 +215,20 @@ func (h handler) own(r backend.Request) *Token {
 }
 
 func (h handler) isCurrent(r backend.Request, id string) bool {
-	own := h.own(r)
-	return own != nil && own.ID() == id
+	current := h.requestToken(r)
+	return current != nil && current.ID() == id
 }
 
-// instant formats a time, and never as null.
-func (h handler) instant(at time.Time) any {
+// formatTime returns a time as JSON has it. The zero time, which stands for never, is null.
+func (h handler) formatTime(at time.Time) any {
 	if at.IsZero() {
 		return nil
 	}
-	return at.In(h.config.ExpiryLocation).Format(h.config.ExpiryFormat)
+	return at.In(h.config.Answer.TimeLocation).Format(h.config.Answer.TimeLayout)
 }
 
-func (h handler) tell(r backend.Request, kind auth.EventKind, id string) {
+// sendEvent tells the Observer of what the user of a request did.
+func (h handler) sendEvent(r backend.Request, kind auth.EventKind, id string) {
 	h.events.SendOf(r.Request, auth.Event{Kind: kind, UserID: r.User.UserID(), CredentialID: id})
 }
 
@@ -270,20 +273,21 @@ func (h handler) personalOptions(name string, scopes []string, expiresIn *int64)
 	case len(scopes) == 0:
 		return Options{}, malformed("scopes must name at least one scope.")
 	}
+	settings := h.config.Personal
 	for _, scope := range scopes {
-		if !backend.ValidScope(scope) || h.config.Scopes != nil && !slices.Contains(h.config.Scopes, scope) {
+		if !backend.ValidScope(scope) || settings.Scopes != nil && !slices.Contains(settings.Scopes, scope) {
 			return Options{}, malformed("scopes names a scope that does not exist.")
 		}
 	}
 	options := Options{Name: name, Scopes: slices.Compact(slices.Sorted(slices.Values(scopes))),
-		TTL: min(cmp.Or(h.config.TTL, h.config.MaxPersonalTTL), h.config.MaxPersonalTTL)}
+		TTL: min(cmp.Or(h.config.TTL, settings.MaxTTL), settings.MaxTTL)}
 	if expiresIn != nil {
-		if *expiresIn <= 0 || *expiresIn > int64(h.config.MaxPersonalTTL/time.Second) {
+		if *expiresIn <= 0 || *expiresIn > int64(settings.MaxTTL/time.Second) {
 			return Options{}, malformed("expires_in must be positive and not too far away.")
 		}
 		options.TTL = time.Duration(*expiresIn) * time.Second
 	}
-	options.MaxTTL = options.TTL // with Config.AutoRefresh, too
+	options.MaxTTL = options.TTL // with Config.Sliding.Enabled, too
 	return options, nil
 }
 

@@ -53,7 +53,7 @@ func TestUnitACheckInMemoryAllocatesNothing(t *testing.T) {
 			if err := sessions.Renew(httptest.NewRecorder(), r); err != nil {
 				t.Fatal(err)
 			}
-			if n := allocs(sessions, good); n > 1 { // its mark is found by its digest
+			if n := allocs(sessions, good); n > 1 { // its tombstone is found by its digest
 				t.Errorf("a cookie that was replaced: got %v allocations, want at most 1", n)
 			}
 		})
