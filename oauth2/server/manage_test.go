@@ -495,7 +495,7 @@ func TestAnAuditNamesWhatIsWeaker(t *testing.T) {
 	}
 	for says, change := range map[string]func(*server.Config){
 		"§2.6: Issuer":                    func(c *server.Config) { c.Issuer = "http://127.0.0.1" },
-		"§4.14.2: Grace":                  func(c *server.Config) { c.Tokens.Grace = time.Minute },
+		"§4.14.2: Tokens.Grace":           func(c *server.Config) { c.Tokens.Grace = time.Minute },
 		"§4.9.3: Tokens.Lifetimes.Access": func(c *server.Config) { c.Tokens.Lifetimes.Access = 2 * time.Hour },
 		"§4.9.3: Resource.JWT": func(c *server.Config) {
 			c.Resources = []server.Resource{{ID: "x", JWT: true}}
@@ -670,6 +670,13 @@ func TestUnitPurge(t *testing.T) {
 		store.fail(1)
 		if n, err := s.server.Purge(t.Context(), 4); n != 0 || !errors.Is(err, errBroken) || auth.KindOf(err) != nil {
 			t.Errorf("got %d, %v, want the store's error without a kind", n, err)
+		}
+	})
+	t.Run("the purger has the name that events have, as in the log of auth.PurgeEvery", func(t *testing.T) {
+		store.fail(1)
+		_, err := auth.PurgeAll(t.Context(), s.server)
+		if !errors.Is(err, errBroken) || !strings.HasPrefix(err.Error(), "oauth2: ") {
+			t.Errorf("got %v, want the store's error after the name oauth2", err)
 		}
 	})
 }

@@ -139,9 +139,10 @@ var (
 	_ oauth2.Recaller = (*Server)(nil)
 	_ auth.Revoker    = (*Server)(nil)
 	_ auth.Purger     = (*Server)(nil)
+	_ auth.Named      = (*Server)(nil)
 )
 
-// backendName is what events name the server.
+// backendName is what events and logs name the server.
 const backendName = "oauth2"
 
 // New returns a Server, or an error that says which settings are missing, out of
