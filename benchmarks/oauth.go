@@ -24,12 +24,12 @@ func oauthClient(w *world) (*client, []string, error) {
 		return nil, nil, err
 	}
 	issuer, err := server.New(server.Config{Issuer: issuerURL, Store: server.NewMemoryStore(), Keys: keys,
-		IDTokenAlgorithm: jwt.ES256,
-		LoadUser:         w.load,
-		SignIn:           func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
-		Scopes:           []server.Scope{{Name: "read"}},
-		Resources:        []server.Resource{{ID: resource}},
-		Lifetimes:        server.Lifetimes{Access: time.Hour}, Logger: quiet})
+		OpenID:    server.OpenIDConfig{IDTokenAlgorithm: jwt.ES256},
+		LoadUser:  w.load,
+		SignIn:    func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
+		Scopes:    []server.Scope{{Name: "read"}},
+		Resources: []server.Resource{{ID: resource}},
+		Tokens:    server.TokenConfig{Lifetimes: server.Lifetimes{Access: time.Hour}}, Logger: quiet})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -133,11 +133,14 @@ func manyGrants() (*population, error) {
 	issuer, err := server.New(server.Config{Issuer: issuerURL, Store: store, LoadUser: anyUser, Logger: quiet,
 		SignIn: func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Scopes: []server.Scope{{Name: "read"}, {Name: "offline"}}, Resources: []server.Resource{{ID: resource}},
-		Lifetimes: lives, LifetimesOf: func(r server.LifetimeRequest) server.Lifetimes {
-			if len(r.Permissions.Scopes()) > 1 {
-				return server.Lifetimes{Access: late, RefreshIdle: late, RefreshAbsolute: late}
-			}
-			return lives
+		Tokens: server.TokenConfig{
+			Lifetimes: lives,
+			LifetimesOf: func(r server.LifetimeRequest) server.Lifetimes {
+				if len(r.Permissions.Scopes()) > 1 {
+					return server.Lifetimes{Access: late, RefreshIdle: late, RefreshAbsolute: late}
+				}
+				return lives
+			},
 		}})
 	if err != nil {
 		return nil, err

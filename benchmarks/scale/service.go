@@ -115,10 +115,10 @@ func (s *service) addPasswords() error {
 
 func (s *service) addOAuth(ctx context.Context, store server.Store) (err error) {
 	s.provider, err = server.New(server.Config{Issuer: issuerURL, Store: store, Keys: s.keys,
-		IDTokenAlgorithm: jwt.ES256, LoadUser: anyMember,
+		OpenID: server.OpenIDConfig{IDTokenAlgorithm: jwt.ES256}, LoadUser: anyMember,
 		SignIn: func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Scopes: []server.Scope{{Name: "read"}}, Resources: []server.Resource{{ID: resource}},
-		Lifetimes: server.Lifetimes{Access: time.Hour}, Logger: quiet})
+		Tokens: server.TokenConfig{Lifetimes: server.Lifetimes{Access: time.Hour}}, Logger: quiet})
 	if err != nil {
 		return err
 	}

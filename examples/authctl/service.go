@@ -94,7 +94,8 @@ func (s *service) openOAuth() (err error) {
 		Resources: []server.Resource{{ID: "http://127.0.0.1:8000"}, {ID: "http://127.0.0.1:8001/"},
 			{ID: "http://127.0.0.1:8002/"}},
 		// As in the service.
-		Limit: server.NoLimit, ClientLimit: server.NoLimit, DeveloperLimit: server.NoLimit,
+		Limits:  server.GrantLimits{User: server.NoLimit, Client: server.NoLimit},
+		Clients: server.ClientConfig{DeveloperLimit: server.NoLimit},
 	}
 	for _, name := range append([]string{"openid", "profile", "email", "address", "phone", "offline_access"},
 		scopes...) {

@@ -33,33 +33,41 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 			"issuer", s.issuer)
 	}
 	a.oauth, err = server.New(server.Config{
-		Issuer: s.issuer, InsecureHTTP: insecure, Name: name, Store: a.oauthStore,
-		LoadUser: a.users.load, Pages: server.Pages{Site: site},
+		Issuer: s.issuer, Store: a.oauthStore, LoadUser: a.users.load,
+		Endpoints: server.EndpointConfig{InsecureHTTP: insecure},
+		Pages:     server.Pages{Name: name, Site: site},
 		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 			http.Redirect(w, r, "/session/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 		},
-		Logout: func(w http.ResponseWriter, r *http.Request) error {
-			_, err := a.sessions.Logout(w, r)
-			return err
-		},
-		Keys: a.keyring, JWKSURL: s.origin + "/.well-known/jwks.json",
+		Keys:   a.keyring,
 		Scopes: scopes,
 		// This API, and two that run elsewhere: see examples/oauth2-resource.
 		Resources: []server.Resource{{ID: s.issuer, Name: name},
 			{ID: "http://127.0.0.1:8001/", Name: "Reports by JWT", JWT: true},
 			{ID: "http://127.0.0.1:8002/", Name: "Reports by introspection"}},
-		Prefix: "demo_", Claims: claims,
-		Grace: server.NoGrace, // what it shows of a refresh token that comes again
-		Discovery: server.Discovery{Claims: []string{"name", "preferred_username", "email", "email_verified"},
-			ACRValues: []string{passwordACR}},
-		Username:     func(u auth.User) string { return u.UserID() },
-		SecretHashes: a.hasher, // of -clients
-		Developers:   auth.FullAccess,
-		DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken,
-			server.GrantClientCredentials},
-		DeveloperScopes: server.DeveloperScopes{Machines: []string{"reports:read", "reports:write"}},
+		Tokens: server.TokenConfig{
+			Prefix: "demo_", Claims: claims,
+			Grace:    server.NoGrace, // what it shows of a refresh token that comes again
+			Username: func(u auth.User) string { return u.UserID() },
+		},
+		OpenID: server.OpenIDConfig{
+			Discovery: server.Discovery{Claims: []string{"name", "preferred_username", "email", "email_verified"},
+				ACRValues: []string{passwordACR}},
+			JWKSURL: s.origin + "/.well-known/jwks.json",
+			Logout: func(w http.ResponseWriter, r *http.Request) error {
+				_, err := a.sessions.Logout(w, r)
+				return err
+			},
+		},
 		// Visitors try as many logins and applications as they like.
-		Limit: server.NoLimit, ClientLimit: server.NoLimit, DeveloperLimit: server.NoLimit,
+		Limits: server.GrantLimits{User: server.NoLimit, Client: server.NoLimit},
+		Clients: server.ClientConfig{
+			SecretHashes: a.hasher, // of -clients
+			Developers:   auth.FullAccess, DeveloperLimit: server.NoLimit,
+			DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken,
+				server.GrantClientCredentials},
+			DeveloperScopes: server.DeveloperScopes{Machines: []string{"reports:read", "reports:write"}},
+		},
 		Observer: observer, Logger: a.logger,
 	})
 	if err != nil {

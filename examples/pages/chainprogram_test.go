@@ -51,15 +51,16 @@ func newLoginProgram(t *testing.T) *loginProgram {
 	keys, err := jwt.NewKeySet(key)
 	must(t, err)
 	p.server, err = server.New(server.Config{
-		Issuer: p.url, Name: "Example", Store: server.NewMemoryStore(), LoadUser: loadPerson, Keys: keys,
+		Issuer: p.url, Pages: server.Pages{Name: "Example"}, Store: server.NewMemoryStore(),
+		LoadUser: loadPerson, Keys: keys,
 		Scopes: []server.Scope{{Name: "reports:read", Text: "read your reports"}},
 		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 			http.Redirect(w, r, "/own/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 		},
-		Logout: func(w http.ResponseWriter, r *http.Request) error {
+		OpenID: server.OpenIDConfig{Logout: func(w http.ResponseWriter, r *http.Request) error {
 			_, err := p.sessions.Logout(w, r)
 			return err
-		},
+		}},
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)

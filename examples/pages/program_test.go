@@ -164,8 +164,9 @@ func (p *program) mountPasswords(mux *http.ServeMux) error {
 
 func (p *program) mountServer(mux *http.ServeMux) error {
 	srv, err := server.New(server.Config{
-		Issuer: p.url, Store: server.NewMemoryStore(), LoadUser: p.load, Developers: auth.FullAccess,
-		Scopes: []server.Scope{{Name: "reports:read", Text: "read your reports"}},
+		Issuer: p.url, Store: server.NewMemoryStore(), LoadUser: p.load,
+		Clients: server.ClientConfig{Developers: auth.FullAccess},
+		Scopes:  []server.Scope{{Name: "reports:read", Text: "read your reports"}},
 		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 			http.Redirect(w, r, "/session/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 		},

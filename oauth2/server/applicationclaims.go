@@ -25,7 +25,7 @@ const (
 	ClaimsIntrospection ClaimsTarget = "introspection"
 )
 
-// ClaimsRequest is what [Config.Claims] is asked. The function may keep it, and change its slices.
+// ClaimsRequest is what [TokenConfig.Claims] is asked. The function may keep it, and change its slices.
 type ClaimsRequest struct {
 	// Target is where the claims go. A function that looks only at the scopes tells every API
 	// the name and e-mail address of its users.
@@ -44,7 +44,7 @@ type ClaimsRequest struct {
 	Scopes, Resources []string
 }
 
-// applicationClaims adds what Config.Claims returns.
+// applicationClaims adds what Config.Tokens.Claims returns.
 type applicationClaims struct{}
 
 func (applicationClaims) register(r *registry) { r.addClaims(r.server.applicationClaims) }
@@ -69,7 +69,7 @@ func (s *Server) applicationClaims(ctx context.Context, c *claimsRequest) (map[s
 	if user == nil {
 		user = auth.Machine{ID: client.ID}
 	}
-	claims, err := s.config.Claims(ctx, ClaimsRequest{Target: targets[c.target], User: user, Client: client,
+	claims, err := s.config.Tokens.Claims(ctx, ClaimsRequest{Target: targets[c.target], User: user, Client: client,
 		Caller: c.caller, Scopes: slices.Clone(c.scopes), Resources: readersOf(c)})
 	if err != nil {
 		return nil, err

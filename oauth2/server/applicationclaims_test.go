@@ -12,7 +12,7 @@ import (
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
-// told is a Config.Claims that remembers what it was asked, and returns claims.
+// told is a Config.Tokens.Claims that remembers what it was asked, and returns claims.
 type told struct {
 	asked  []server.ClaimsRequest
 	claims map[string]any
@@ -34,7 +34,9 @@ func (t *told) take() []server.ClaimsRequest {
 func TestUnitClaimsOfTheApplication(t *testing.T) {
 	newTold := func(t *testing.T) (*service, *told) {
 		hook := &told{claims: map[string]any{"name": "Alice", "sub": "mallory"}}
-		s := newService(t, func(c *server.Config) { c.Claims, c.AllowAnyAudienceAtUserInfo = hook.of, true })
+		s := newService(t, func(c *server.Config) {
+			c.Tokens.Claims, c.OpenID.AllowAnyAudienceAtUserInfo = hook.of, true
+		})
 		client, err := s.server.Client(t.Context(), "web")
 		s.must(err)
 		r := client.Registration()
@@ -81,7 +83,7 @@ func TestUnitClaimsOfTheApplication(t *testing.T) {
 	})
 	t.Run("a client without the setting has none in its ID tokens, and the function is not asked", func(t *testing.T) {
 		hook := &told{claims: map[string]any{"name": "Alice"}}
-		s := newService(t, func(c *server.Config) { c.Claims = hook.of })
+		s := newService(t, func(c *server.Config) { c.Tokens.Claims = hook.of })
 		a := s.tokens("alice")
 		if asked := hook.take(); idToken(t, a)["name"] != nil || len(asked) != 0 {
 			t.Errorf("%v, asked %v", idToken(t, a), asked)
@@ -118,7 +120,7 @@ func TestUnitClaimsOfTheApplication(t *testing.T) {
 			var log strings.Builder
 			hook := &told{}
 			s := newService(t, func(c *server.Config) {
-				c.Claims, c.Logger = hook.of, slog.New(slog.NewTextHandler(&log, nil))
+				c.Tokens.Claims, c.Logger = hook.of, slog.New(slog.NewTextHandler(&log, nil))
 			})
 			code := s.as("alice").code("resource", "https://jwt.example/api")
 			hook.claims, hook.err = row.claims, row.err

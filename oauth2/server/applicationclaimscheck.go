@@ -31,16 +31,16 @@ var reservedClaims = map[claimsTarget][]string{toIDToken: tokenClaims, toAccessT
 func checkApplicationClaims(target claimsTarget, claims map[string]any) error {
 	for name := range claims {
 		if isReserved(reservedClaims[target], name) {
-			return fmt.Errorf("oauth2/server: Config.Claims returned the claim %s, which the server writes",
+			return fmt.Errorf("oauth2/server: Config.Tokens.Claims returned the claim %s, which the server writes",
 				cause.Quote(name))
 		}
 	}
 	text, err := json.Marshal(claims)
 	if err != nil {
-		return fmt.Errorf("oauth2/server: Config.Claims: %w", err)
+		return fmt.Errorf("oauth2/server: Config.Tokens.Claims: %w", err)
 	}
 	if inToken := target == toIDToken || target == toAccessToken; inToken && len(text) > maxTokenClaims {
-		return fmt.Errorf("oauth2/server: Config.Claims returned %d bytes of JSON for a token, want at most %d",
+		return fmt.Errorf("oauth2/server: Config.Tokens.Claims returned %d bytes of JSON for a token, want at most %d",
 			len(text), maxTokenClaims)
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
-// telling returns a Config.Claims that tells one target these claims.
+// telling returns a Config.Tokens.Claims that tells one target these claims.
 func telling(target server.ClaimsTarget, claims map[string]any) func(context.Context, server.ClaimsRequest) (
 	map[string]any, error) {
 	return func(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
@@ -22,7 +22,7 @@ func telling(target server.ClaimsTarget, claims map[string]any) func(context.Con
 func TestUnitLimitsOfClaimsByTarget(t *testing.T) {
 	ask := func(t *testing.T, target server.ClaimsTarget, claims map[string]any) answer {
 		s := newService(t, func(c *server.Config) {
-			c.Claims, c.AllowAnyAudienceAtUserInfo = telling(target, claims), true
+			c.Tokens.Claims, c.OpenID.AllowAnyAudienceAtUserInfo = telling(target, claims), true
 		})
 		a := s.redeem(s.as("alice").code("resource", "https://jwt.example/api", "scope", "openid read"))
 		switch {
@@ -72,7 +72,7 @@ func TestUnitLimitsOfClaimsByTarget(t *testing.T) {
 
 func TestUnitClaimsRequestIsACopy(t *testing.T) {
 	s := newService(t, func(c *server.Config) {
-		c.Claims = func(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
+		c.Tokens.Claims = func(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
 			_ = slices.DeleteFunc(r.Scopes, func(scope string) bool { return scope == "openid" }) // only the API's
 			clear(r.Resources)
 			return nil, nil
@@ -92,7 +92,7 @@ func TestUnitClaimsRequestIsACopy(t *testing.T) {
 
 func TestUnitClaimsKnowWhoIntrospects(t *testing.T) {
 	hook := &told{}
-	s := newService(t, func(c *server.Config) { c.Claims = hook.of })
+	s := newService(t, func(c *server.Config) { c.Tokens.Claims = hook.of })
 	v := query("scope", "read", "resource", s.http.URL)
 	v.Add("resource", "https://other.example/")
 	b := s.as("alice")

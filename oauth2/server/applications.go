@@ -55,12 +55,12 @@ type ownApplications struct{}
 
 func (ownApplications) register(r *registry) {
 	r.needPages()
-	if r.config.DeveloperGrants == nil {
-		r.config.DeveloperGrants = []string{GrantAuthorizationCode, GrantRefreshToken}
+	if r.config.Clients.DeveloperGrants == nil {
+		r.config.Clients.DeveloperGrants = []string{GrantAuthorizationCode, GrantRefreshToken}
 	}
-	for _, name := range r.config.DeveloperGrants {
+	for _, name := range r.config.Clients.DeveloperGrants {
 		r.settings.Refuse(r.grants[name] == nil,
-			"Config.DeveloperGrants has %q, which is not among Config.Grants", name)
+			"Config.Clients.DeveloperGrants has %q, which is not among Config.Tokens.Grants", name)
 	}
 	r.addRoutes(func(h *handler, to router) { h.routeApplications(to.handle) })
 }
@@ -89,22 +89,23 @@ func (h *handler) routeApplications(handle func(path string, handler http.Handle
 	handle("/applications/{id}/delete", page(h.removeApplication, "POST"))
 }
 
-// isDeveloper asks Config.Developers, and reports whether to go on.
+// isDeveloper asks Config.Clients.Developers, and reports whether to go on.
 func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p visitor) bool {
 	credential, _ := auth.CredentialFrom[auth.Credential](r.Context())
-	switch err := s.config.Developers(r, p.user, credential); {
+	switch err := s.config.Clients.Developers(r, p.user, credential); {
 	case err == nil:
 		return true
 	case auth.KindOf(err) == auth.ErrInsufficient:
 		s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You may not register applications.",
-			Status: http.StatusForbidden, Cause: &cause.Reason{Check: "Config.Developers refused the user", Err: err}})
+			Status: http.StatusForbidden,
+			Cause:  &cause.Reason{Check: "Config.Clients.Developers refused the user", Err: err}})
 	default:
 		s.showError(w, r, err)
 	}
 	return false
 }
 
-func (s *Server) applicationsPath() string { return s.config.Path + "/applications/" }
+func (s *Server) applicationsPath() string { return s.config.Endpoints.Path + "/applications/" }
 
 func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p visitor) {
 	page := pageOf(r)
@@ -186,7 +187,7 @@ func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p vis
 	if !ok {
 		return
 	}
-	changed, err := s.ChangeClient(r.Context(), client, client.withForm(registration, s.config.DeveloperGrants))
+	changed, err := s.ChangeClient(r.Context(), client, client.withForm(registration, s.config.Clients.DeveloperGrants))
 	if s.showFormError(w, r, page, err) {
 		return
 	}
@@ -250,7 +251,7 @@ func errNoApplication(cause error) *Error {
 
 // applicationPage is a page about a client, or about a new one.
 func (s *Server) applicationPage(r *http.Request, title string, client *Client) ApplicationPage {
-	page := ApplicationPage{Layout: s.layout(r, title), Client: client, Grants: s.config.DeveloperGrants,
+	page := ApplicationPage{Layout: s.layout(r, title), Client: client, Grants: s.config.Clients.DeveloperGrants,
 		Path: s.applicationsPath()}
 	if client != nil {
 		page.Form = ApplicationForm{Name: client.Name, ClientType: "confidential", Grants: client.GrantTypes,
@@ -304,7 +305,7 @@ func (s *Server) chosenGrants(names []string) []string {
 			continue
 		}
 		grants = append(grants, plain)
-		refreshes := slices.Contains(s.config.DeveloperGrants, GrantRefreshToken)
+		refreshes := slices.Contains(s.config.Clients.DeveloperGrants, GrantRefreshToken)
 		if plain == GrantAuthorizationCode && plain != name && refreshes {
 			grants = append(grants, GrantRefreshToken)
 		}
@@ -319,10 +320,11 @@ func (s *Server) applicationFault(page *ApplicationPage, r Registration) error {
 			wrong("the client_type is neither confidential nor public", kind))
 	}
 	for _, grant := range r.GrantTypes {
-		if !slices.Contains(s.config.DeveloperGrants, grant) && (page.Client == nil || !page.Client.Allows(grant)) {
+		if !slices.Contains(s.config.Clients.DeveloperGrants, grant) &&
+			(page.Client == nil || !page.Client.Allows(grant)) {
 			return metadataError("A grant is none that you may choose.",
-				setting("Config.DeveloperGrants", "the grant is not for developers", grant,
-					s.config.DeveloperGrants...))
+				setting("Config.Clients.DeveloperGrants", "the grant is not for developers", grant,
+					s.config.Clients.DeveloperGrants...))
 		}
 	}
 	if len(r.RedirectURIs)+len(r.PostLogoutRedirectURIs) > maxURIs {

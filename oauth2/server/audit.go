@@ -24,7 +24,7 @@ func (f Finding) String() string { return f.Section + ": " + f.Setting + ": " + 
 // at all, such as the implicit grant, it cannot be configured to do either.
 func Audit(config Config, clients ...*Client) []Finding {
 	a := &auditor{config: config, clients: clients}
-	a.config.Lifetimes = config.Lifetimes.or(defaultLifetimes)
+	a.config.Tokens.Lifetimes = config.Tokens.Lifetimes.or(defaultLifetimes)
 	r := newRegistry(&Server{config: config}, new(backend.Settings), config.features())
 	for _, audit := range r.audits {
 		audit(a)
@@ -48,18 +48,18 @@ func (a *auditor) add(section, setting, format string, args ...any) {
 }
 
 func (a *auditor) auditTransport() {
-	if strings.HasPrefix(a.config.Issuer, "http:") || a.config.InsecureHTTP {
+	if strings.HasPrefix(a.config.Issuer, "http:") || a.config.Endpoints.InsecureHTTP {
 		a.add("RFC 9700 §2.6", "Issuer", "without TLS everybody on the way reads codes and tokens")
 	}
 }
 
 // auditTokens lists what concerns access tokens and the resources that they are for.
 func (a *auditor) auditTokens() {
-	l := a.config.Lifetimes
+	l := a.config.Tokens.Lifetimes
 	a.add("RFC 9700 §2.2.1", "access tokens",
 		"they are not bound to a key: who steals one can use it until it expires")
 	if l.Access > time.Hour {
-		a.add("RFC 9700 §4.9.3", "Lifetimes.Access", "a stolen access token is good for %v", l.Access)
+		a.add("RFC 9700 §4.9.3", "Tokens.Lifetimes.Access", "a stolen access token is good for %v", l.Access)
 	}
 	for _, resource := range a.config.Resources {
 		if resource.JWT {

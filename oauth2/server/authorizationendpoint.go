@@ -75,7 +75,7 @@ func auditCodes(a *auditor) {
 				"an injected code is noticed only if the client sends a nonce and checks it")
 		}
 	}
-	if life := a.config.Lifetimes.Code; life > time.Minute {
-		a.add("RFC 9700 §4.2.4", "Lifetimes.Code", "a leaked code is good for %v", life)
+	if life := a.config.Tokens.Lifetimes.Code; life > time.Minute {
+		a.add("RFC 9700 §4.2.4", "Tokens.Lifetimes.Code", "a leaked code is good for %v", life)
 	}
 }

@@ -125,7 +125,7 @@ func (s *Server) authorized(client *Client, a access) Authorized {
 	return shown
 }
 
-func (s *Server) authorizedPath() string { return s.config.Path + "/authorized_tokens/" }
+func (s *Server) authorizedPath() string { return s.config.Endpoints.Path + "/authorized_tokens/" }
 
 // serveAuthorized shows the page.
 func (h *handler) serveAuthorized(w http.ResponseWriter, r *http.Request) {

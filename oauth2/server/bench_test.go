@@ -56,11 +56,11 @@ func newBench(b *testing.B, jwts bool) *bench {
 		b.Fatal(err)
 	}
 	s, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), Keys: keys,
-		IDTokenAlgorithm: jwt.ES256,
-		LoadUser:         func(context.Context, string) (auth.User, error) { return alice, nil },
-		SignIn:           func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
-		Scopes:           []server.Scope{{Name: "read"}},
-		Resources:        []server.Resource{{ID: "https://api.example/", JWT: jwts}}})
+		OpenID:    server.OpenIDConfig{IDTokenAlgorithm: jwt.ES256},
+		LoadUser:  func(context.Context, string) (auth.User, error) { return alice, nil },
+		SignIn:    func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
+		Scopes:    []server.Scope{{Name: "read"}},
+		Resources: []server.Resource{{ID: "https://api.example/", JWT: jwts}}})
 	if err != nil {
 		b.Fatal(err)
 	}

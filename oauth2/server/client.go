@@ -33,6 +33,8 @@ const (
 
 // Client is an application that asks for tokens (RFC 6749 §2), as a [Store]
 // keeps it. The names in JSON are those of RFC 7591 §2 where it has one.
+//
+// Its fields are not grouped, because they are the members of the flat JSON object that stores keep.
 type Client struct {
 	ID           string `json:"client_id"` // visible ASCII, at most 200 bytes (RFC 6749 appendix A.1)
 	SecretDigest string `json:"secret_digest,omitempty"`
@@ -67,10 +69,10 @@ type Client struct {
 	// are for one of them (RFC 7662 §4).
 	ResourceServer []string `json:"resource_server,omitempty"`
 
-	// IDTokenAlgorithm signs its ID tokens. "" is Config.IDTokenAlgorithm.
+	// IDTokenAlgorithm signs its ID tokens. "" is Config.OpenID.IDTokenAlgorithm.
 	IDTokenAlgorithm jwt.Algorithm `json:"id_token_signed_response_alg,omitempty"`
 
-	// ClaimsInIDToken puts what Config.Claims returns into its ID tokens, for clients that read
+	// ClaimsInIDToken puts what Config.Tokens.Claims returns into its ID tokens, for clients that read
 	// name and e-mail address there. Others get them at the userinfo endpoint (OpenID Connect
 	// Core §5.4).
 	ClaimsInIDToken bool `json:"id_token_claims,omitempty"`
@@ -78,8 +80,8 @@ type Client struct {
 	// FirstParty is of the same people as the server: users are not asked
 	// whether they agree.
 	FirstParty bool `json:"first_party,omitempty"`
-	// RefreshGrace is Config.Grace for this client, in seconds: 1 to 60, or -1 for no grace. 0 is
-	// Config.Grace, and no grace for a public client. A public client with a grace does not
+	// RefreshGrace is Config.Tokens.Grace for this client, in seconds: 1 to 60, or -1 for no grace. 0 is
+	// Config.Tokens.Grace, and no grace for a public client. A public client with a grace does not
 	// notice a thief that uses its refresh token within that time.
 	RefreshGrace int `json:"refresh_token_grace,omitempty"`
 	// AllowWithoutPKCE lets a confidential client leave out PKCE (RFC 7636). A code that an
@@ -89,7 +91,7 @@ type Client struct {
 	// AllowShortSecret lets the operator choose a secret of fewer than 16 bytes. An attacker that may ask often enough,
 	// or reads the database, finds such a secret by trying (RFC 6749 §10.10).
 	AllowShortSecret bool `json:"allow_short_secret,omitempty"`
-	// IgnoreUnknownScopes is Config.IgnoreUnknownScopes for this client alone.
+	// IgnoreUnknownScopes is Config.OpenID.IgnoreUnknownScopes for this client alone.
 	IgnoreUnknownScopes bool `json:"ignore_unknown_scopes,omitempty"`
 	// RevokeGrantWithAccessToken ends the whole grant if the client revokes an access token of
 	// it (RFC 7009 §2.1). Otherwise the refresh token stays good.

@@ -125,7 +125,7 @@ func isGuess(cause error) bool { return cause == errWrongSecret || cause == errR
 // address of the request too often. A right one is refused then too, because a guess asks just that.
 func (s *Server) withoutGuessing(place string, client *Client, secret string,
 	compare func() (cause, err error)) (cause, err error) {
-	if s.config.AllowGuessing {
+	if s.config.Clients.AllowGuessing {
 		return compare()
 	}
 	if cause := s.knownGuess(place, client, secret); cause != nil {
@@ -162,7 +162,7 @@ func (c *Client) secretKept() string { return cmp.Or(c.SecretDigest, c.SecretHas
 // so that the answers do not tell which clients there are. They have tables of their own, because a stranger can make
 // up any number of them.
 func (s *Server) unknownClient(p *presented, cause error) error {
-	if s.config.AllowGuessing || len(p.methods) == 0 {
+	if s.config.Clients.AllowGuessing || len(p.methods) == 0 {
 		return cause
 	}
 	at := time.Now()
@@ -181,7 +181,7 @@ func tooManyGuesses(wait time.Duration) error {
 	failed := fmt.Sprintf("too many wrong secrets of the client came from the address: %d, and then one in %v",
 		freeGuesses, guessInterval)
 	return &auth.Error{Kind: auth.ErrThrottled, RetryAfter: wait, Cause: setting(
-		"Config.AllowGuessing, and auth.Config.Proxies if the address is that of a proxy", failed, "")}
+		"Config.Clients.AllowGuessing, and auth.Config.Proxies if the address is that of a proxy", failed, "")}
 }
 
 // refusedClient is the answer to a client that is not proved.

@@ -32,7 +32,7 @@ func newGuessed(t *testing.T, change func(*server.Config)) *guessed {
 	t.Helper()
 	g := &guessed{T: t, log: &lines{}}
 	config := server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(),
-		Grants:   []server.GrantType{server.ClientCredentials{}},
+		Tokens:   server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}},
 		LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
 		Logger:   slog.New(slog.NewTextHandler(g.log, nil))}
 	if change != nil {
@@ -102,7 +102,7 @@ func TestUnitWrongClientSecretsAreSlowedDown(t *testing.T) {
 			}
 			if told := g.log.take(); !strings.Contains(told, "too many wrong secrets of the client came from the "+
 				"address") ||
-				!strings.Contains(told, "Config.AllowGuessing") || !strings.Contains(told, "192.0.2.1") ||
+				!strings.Contains(told, "Config.Clients.AllowGuessing") || !strings.Contains(told, "192.0.2.1") ||
 				!strings.Contains(told, "status=429") {
 				t.Errorf("the log: %s", told)
 			}
@@ -214,12 +214,13 @@ func TestUnitWrongClientSecretsAreSlowedDown(t *testing.T) {
 		}
 	})
 	t.Run("AllowGuessing is the exit, and the audit lists it", func(t *testing.T) {
-		g := newGuessed(t, func(c *server.Config) { c.AllowGuessing = true })
+		g := newGuessed(t, func(c *server.Config) { c.Clients.AllowGuessing = true })
 		g.use(100, here)
 		if w := g.ask("/o/token/", here, "job", g.secret); w.Code != 200 {
 			t.Error(w.Code)
 		}
-		if found := server.Audit(server.Config{AllowGuessing: true}); !hasFinding(found, "AllowGuessing") {
+		found := server.Audit(server.Config{Clients: server.ClientConfig{AllowGuessing: true}})
+		if !hasFinding(found, "Clients.AllowGuessing") {
 			t.Errorf("%v", found)
 		}
 	})

@@ -26,12 +26,12 @@ func (c *Client) hashed() bool { return c.SecretDigest == "" && c.SecretHash != 
 
 // setHash gives a client the hash of its registration.
 func (s *Server) setHash(c *Client, encoded string) error {
-	if s.config.SecretHashes == nil {
+	if s.config.Clients.SecretHashes == nil {
 		return metadataError("This server reads no hashes of secrets.", errNoHasher)
 	}
-	if err := s.config.SecretHashes.CheckHash(encoded); err != nil {
+	if err := s.config.Clients.SecretHashes.CheckHash(encoded); err != nil {
 		return metadataError("The client_secret_hash is not one that this server reads.",
-			&cause.Reason{Check: "the client_secret_hash is not read", See: "Config.SecretHashes", Err: err})
+			&cause.Reason{Check: "the client_secret_hash is not read", See: "Config.Clients.SecretHashes", Err: err})
 	}
 	c.SecretHash = encoded
 	return nil
@@ -58,7 +58,8 @@ const (
 var (
 	errHashQueue = errors.New("oauth2/server: many secrets of the client wait to be verified against " +
 		"Client.SecretHash, which is slow until the client has sent the right one")
-	errNoHasher = setting("Config.SecretHashes", "the secret is a hash of another system, and no SecretHasher is set",
+	errNoHasher = setting("Config.Clients.SecretHashes",
+		"the secret is a hash of another system, and no SecretHasher is set",
 		"")
 )
 
@@ -130,7 +131,7 @@ func acquire(ctx context.Context, places chan struct{}) error {
 // right one.
 func (s *Server) checkHashed(ctx context.Context, place string, client *Client, secret string) (cause, err error) {
 	id := client.ID
-	if !s.config.AllowGuessing {
+	if !s.config.Clients.AllowGuessing {
 		if cause := s.knownGuess(place, client, secret); cause != nil {
 			return cause, nil
 		}
@@ -164,10 +165,10 @@ func readsTooLittle(encoded string) bool {
 }
 
 func (s *Server) verifyHashed(ctx context.Context, client *Client, secret string) (cause, err error) {
-	if s.config.SecretHashes == nil {
+	if s.config.Clients.SecretHashes == nil {
 		return errNoHasher, nil
 	}
-	right, err := s.config.SecretHashes.VerifySecret(ctx, secret, client.SecretHash)
+	right, err := s.config.Clients.SecretHashes.VerifySecret(ctx, secret, client.SecretHash)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (s *service) kept() *server.Client {
 
 func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 	h, encoded := newHasher(t)
-	using := func(c *server.Config) { c.SecretHashes = h }
+	using := func(c *server.Config) { c.Clients.SecretHashes = h }
 	for _, path := range endpoints {
 		t.Run("the first right secret replaces the hash, and the next one is compared by its digest: "+path,
 			func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 	})
 	t.Run("a secret that is renewed meanwhile is not undone", func(t *testing.T) {
 		h := &hasher{Hasher: h.Hasher}
-		s, _, _ := imported(t, encoded, false, func(c *server.Config) { c.SecretHashes = h })
+		s, _, _ := imported(t, encoded, false, func(c *server.Config) { c.Clients.SecretHashes = h })
 		var renewed auth.Secret
 		h.before = func() (err error) {
 			_, renewed, err = s.server.RenewSecret(t.Context(), s.kept())
@@ -173,7 +173,7 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 	})
 	t.Run("wrong secrets cost at most 30 hashes, and none after that", func(t *testing.T) {
 		h := &hasher{Hasher: h.Hasher}
-		s, _, _ := imported(t, shortHash, true, func(c *server.Config) { c.SecretHashes = h })
+		s, _, _ := imported(t, shortHash, true, func(c *server.Config) { c.Clients.SecretHashes = h })
 		var refusals, throttled atomic.Int32
 		var group sync.WaitGroup
 		for i := range 60 {
@@ -196,7 +196,7 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 	})
 	t.Run("the same wrong secret costs one hash", func(t *testing.T) {
 		h := &hasher{Hasher: h.Hasher}
-		s, _, _ := imported(t, shortHash, true, func(c *server.Config) { c.SecretHashes = h })
+		s, _, _ := imported(t, shortHash, true, func(c *server.Config) { c.Clients.SecretHashes = h })
 		for range 40 {
 			refused(t, "a wrong one", s.asDjango("/o/token/", "wrong"), 401, "invalid_client")
 		}
@@ -207,7 +207,7 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 	t.Run("an outage is no refusal and no guess, and of the store it does not keep the client out", func(t *testing.T) {
 		h := &hasher{Hasher: h.Hasher, before: func() error { return password.ErrBusy }}
 		store := &failing{Store: server.NewMemoryStore()}
-		s, log, _ := imported(t, shortHash, true, func(c *server.Config) { c.SecretHashes, c.Store = h, store })
+		s, log, _ := imported(t, shortHash, true, func(c *server.Config) { c.Clients.SecretHashes, c.Store = h, store })
 		for range 40 {
 			if a := s.asDjango("/o/token/", shortOfDjango); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" {
 				t.Fatalf("%d %s", a.StatusCode, a.body)
@@ -230,7 +230,7 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 	t.Run("without a SecretHasher the client is refused, and the log names the setting", func(t *testing.T) {
 		s, log, _ := imported(t, shortHash, true, using)
 		c := s.config
-		c.SecretHashes = nil
+		c.Clients.SecretHashes = nil
 		other, err := server.New(c)
 		s.must(err)
 		handlers, err := other.Handlers(s.guard)
@@ -238,7 +238,7 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 		s.http.Config.Handler = handlers
 		log.take()
 		refused(t, "it", s.asDjango("/o/token/", shortOfDjango), 401, "invalid_client")
-		if told := log.take(); !strings.Contains(told, "Config.SecretHashes") {
+		if told := log.take(); !strings.Contains(told, "Config.Clients.SecretHashes") {
 			t.Errorf("the log: %s", told)
 		}
 	})
@@ -275,7 +275,7 @@ func TestUnitAHashThatReadsPartOfASecretIsKept(t *testing.T) {
 		{"bcrypt_sha256$$2b$04$" + start, start + "x", false},
 	} {
 		t.Run(fmt.Sprintf("%.14s and a secret of %d bytes", row.hash, len(row.secret)), func(t *testing.T) {
-			s, _, _ := imported(t, row.hash, false, func(c *server.Config) { c.SecretHashes = readsStart{} })
+			s, _, _ := imported(t, row.hash, false, func(c *server.Config) { c.Clients.SecretHashes = readsStart{} })
 			if a := s.asDjango("/o/token/", row.secret); a.StatusCode != 200 {
 				t.Fatalf("%d %s", a.StatusCode, a.body)
 			}
@@ -307,7 +307,7 @@ func TestUnitHashesThatCannotBeRegistered(t *testing.T) {
 			RedirectURIs:            []string{"https://c.example/"}}, "public"},
 	} {
 		t.Run(sentence+" is refused, and shows nothing of it", func(t *testing.T) {
-			s := newService(t, func(c *server.Config) { c.SecretHashes = h })
+			s := newService(t, func(c *server.Config) { c.Clients.SecretHashes = h })
 			r := row.r
 			if r.ClientID = "c"; r.TokenEndpointAuthMethod == "" {
 				r.GrantTypes = []string{"client_credentials"}
@@ -326,7 +326,7 @@ func TestUnitHashesThatCannotBeRegistered(t *testing.T) {
 		_, err := newService(t, nil).server.EnsureClient(t.Context(),
 			server.Registration{ClientID: "c", ClientSecretHash: auth.Secret(encoded),
 				GrantTypes: []string{"client_credentials"}})
-		if err == nil || !strings.Contains(err.Error(), "Config.SecretHashes") {
+		if err == nil || !strings.Contains(err.Error(), "Config.Clients.SecretHashes") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -337,7 +337,7 @@ func TestUnitHashesThatCannotBeRegistered(t *testing.T) {
 		}
 	})
 	t.Run("a client that becomes public, or gets another secret, loses it", func(t *testing.T) {
-		s, _, _ := imported(t, encoded, false, func(c *server.Config) { c.SecretHashes = h })
+		s, _, _ := imported(t, encoded, false, func(c *server.Config) { c.Clients.SecretHashes = h })
 		c, err := s.server.ChangeClient(t.Context(), s.kept(), server.Registration{TokenEndpointAuthMethod: "none",
 			RedirectURIs: []string{"https://c.example/"}})
 		if err != nil || c.SecretHash != "" {
@@ -358,7 +358,7 @@ func (takesTime) VerifySecret(_ context.Context, secret, encoded string) (bool, 
 
 func TestUnitASecretThatWaitsInVainIsAGuess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGuessed(t, func(c *server.Config) { c.SecretHashes = takesTime{} })
+		g := newGuessed(t, func(c *server.Config) { c.Clients.SecretHashes = takesTime{} })
 		_, err := g.server.EnsureClient(t.Context(),
 			server.Registration{ClientID: "django", GrantTypes: []string{"client_credentials"},
 				ClientSecretHash: "hash of " + secretOfDjango})

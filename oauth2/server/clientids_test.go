@@ -33,7 +33,7 @@ var actions = regexp.MustCompile(`<form method="post" action="([^"]*)"`)
 
 // The page of authorizations, the token endpoint, introspection and revocation work for every client_id.
 func TestUnitEveryClientIDHasItsPages(t *testing.T) {
-	s := newService(t, func(c *server.Config) { c.Limit = server.NoLimit })
+	s := newService(t, func(c *server.Config) { c.Limits.User = server.NoLimit })
 	for _, id := range oddIDs() {
 		t.Run(fmt.Sprintf("%q", id), func(t *testing.T) {
 			if id == "alice" || id == "-" {
@@ -80,7 +80,7 @@ var button = regexp.MustCompile(`(?:href|action)="([^"]*/(?:update|secret|delete
 
 // The links and forms of the pages of developers lead to the application that they are about.
 func TestUnitEveryApplicationHasItsPages(t *testing.T) {
-	s := newService(t, func(c *server.Config) { c.DeveloperLimit = server.NoLimit })
+	s := newService(t, func(c *server.Config) { c.Clients.DeveloperLimit = server.NoLimit })
 	for _, id := range oddIDs() {
 		if id == "register" {
 			continue // was so before
@@ -147,7 +147,7 @@ func TestUnitAFormOfOneApplicationLeavesOthers(t *testing.T) {
 // What the form of an application does not show stays as it is.
 func TestUnitAChangeOnThePageKeepsTheGrace(t *testing.T) {
 	for _, grace := range []int{-1, 30} {
-		s := newService(t, func(c *server.Config) { c.Grace = 0 })
+		s := newService(t, func(c *server.Config) { c.Tokens.Grace = 0 })
 		s.add(server.Registration{ClientID: "mine", Owner: "alice", RedirectURIs: []string{"https://odd.example/cb"},
 			RefreshGrace: grace,
 			GrantTypes:   []string{"authorization_code", "refresh_token"}})

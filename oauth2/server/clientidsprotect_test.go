@@ -15,7 +15,7 @@ import (
 
 // A user can withdraw the access of every client also behind Protect, which the README advises.
 func TestUnitEveryClientIDCanBeWithdrawnBehindProtect(t *testing.T) {
-	s := newService(t, func(c *server.Config) { c.Limit = server.NoLimit })
+	s := newService(t, func(c *server.Config) { c.Limits.User = server.NoLimit })
 	mux := http.NewServeMux()
 	handlers := s.handlers()
 	handlers.Register(mux)

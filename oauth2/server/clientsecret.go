@@ -116,8 +116,8 @@ func (s *Server) setSecret(c *Client, r Registration) (secret auth.Secret, err e
 
 // auditSecrets lists what a shared secret loses.
 func auditSecrets(a *auditor) {
-	if a.config.AllowGuessing {
-		a.add("RFC 6749 §2.3.1", "AllowGuessing", "client secrets can be tried as fast as the network allows")
+	if a.config.Clients.AllowGuessing {
+		a.add("RFC 6749 §2.3.1", "Clients.AllowGuessing", "client secrets can be tried as fast as the network allows")
 	}
 	for _, c := range a.clients {
 		if c.Public() {

@@ -25,7 +25,7 @@ func (h *held) FindAccess(ctx context.Context, digest string) (*server.Access, *
 
 func TestUnitServerIsASourceOfABackend(t *testing.T) {
 	s := newService(t, func(c *server.Config) {
-		c.Prefix, c.Store = "gw_", &held{Store: c.Store, user: "lost"}
+		c.Tokens.Prefix, c.Store = "gw_", &held{Store: c.Store, user: "lost"}
 	})
 	for _, id := range []string{"lost", "gone", "changed"} {
 		s.users.stamps[id] = id

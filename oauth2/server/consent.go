@@ -42,7 +42,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Cli
 		return
 	}
 	page := ConsentPage{Layout: s.question(r, "Allow access?"), Client: client, Interaction: id,
-		Action:    s.config.Path + "/authorize/",
+		Action:    s.config.Endpoints.Path + "/authorize/",
 		ReturnsTo: hostOf(a.RedirectURI), Native: client.Public() && isNative(a.RedirectURI)}
 	page.Permissions = s.shownPermissions(a.Permissions, before.agreedBefore(a.Permissions))
 	s.pages.secure(w, a.RedirectURI)

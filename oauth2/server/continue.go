@@ -29,7 +29,7 @@ func (s *Server) resumeURL(kept string, more ...string) string {
 	for _, name := range more {
 		values.Set(name, "1")
 	}
-	return s.config.Path + "/authorize/?" + values.Encode()
+	return s.config.Endpoints.Path + "/authorize/?" + values.Encode()
 }
 
 // continueResumed ends the chain of redirects of a login form, and reports whether it has answered. Nothing in a

@@ -27,7 +27,8 @@ func (f grantFunc) Exchange(ctx context.Context, s *server.Server, r *server.Tok
 func newOwn(t *testing.T, f grantFunc, change func(*server.Config)) *service {
 	t.Helper()
 	s := newService(t, func(c *server.Config) {
-		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{}, server.ClientCredentials{}, f}
+		c.Tokens.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{},
+			server.ClientCredentials{}, f}
 		if change != nil {
 			change(c)
 		}

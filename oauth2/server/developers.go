@@ -25,20 +25,20 @@ type DeveloperScopes struct {
 
 // check refuses scopes that there are not.
 func (s *Server) checkDeveloperScopes(settings *backend.Settings) {
-	for field, names := range map[string][]string{"Users": s.config.DeveloperScopes.Users,
-		"Machines": s.config.DeveloperScopes.Machines} {
+	for field, names := range map[string][]string{"Users": s.config.Clients.DeveloperScopes.Users,
+		"Machines": s.config.Clients.DeveloperScopes.Machines} {
 		for _, name := range names {
 			settings.Refuse(s.scope(name) == nil,
-				"Config.DeveloperScopes.%s has %q, which is not among Config.Scopes", field, name)
+				"Config.Clients.DeveloperScopes.%s has %q, which is not among Config.Scopes", field, name)
 			settings.Refuse(field == "Machines" && isOpenIDScope(name),
-				"Config.DeveloperScopes.Machines has %q, which is about a user", name)
+				"Config.Clients.DeveloperScopes.Machines has %q, which is about a user", name)
 		}
 	}
 }
 
 // allowsScope reports whether a client may have a scope, of those there are.
 func (s *Server) allowsScope(client *Client, scope string) bool {
-	bound := s.config.DeveloperScopes.Users
+	bound := s.config.Clients.DeveloperScopes.Users
 	return slices.Contains(client.Scopes, scope) &&
 		(client.Owner == "" || bound == nil || slices.Contains(bound, scope))
 }
@@ -48,11 +48,11 @@ func (s *Server) machineScopeFault(client *Client, scope string) error {
 	if isOpenIDScope(scope) {
 		return wrong("the scope is about a user, and client_credentials has no user", scope)
 	}
-	allowed := s.config.DeveloperScopes.Machines
+	allowed := s.config.Clients.DeveloperScopes.Machines
 	if client.Owner == "" || slices.Contains(allowed, scope) {
 		return nil
 	}
-	return setting("Config.DeveloperScopes.Machines",
+	return setting("Config.Clients.DeveloperScopes.Machines",
 		"the client has an owner, and the scope is not for the machines of developers", scope, allowed...)
 }
 
@@ -171,12 +171,13 @@ func (s *Server) ofOwner(ctx context.Context, grant *Grant, token *oauth2.Token)
 
 // auditDevelopers lists what applications of developers can get.
 func auditDevelopers(a *auditor) {
-	scopes := a.config.DeveloperScopes
-	if a.config.Developers != nil && scopes.Users == nil {
-		a.add("RFC 9700 §2.3", "DeveloperScopes.Users", "applications of developers may ask users for every scope")
+	scopes := a.config.Clients.DeveloperScopes
+	if a.config.Clients.Developers != nil && scopes.Users == nil {
+		a.add("RFC 9700 §2.3", "Clients.DeveloperScopes.Users",
+			"applications of developers may ask users for every scope")
 	}
 	if len(scopes.Machines) > 0 {
-		a.add("RFC 9700 §2.3", "DeveloperScopes.Machines",
+		a.add("RFC 9700 §2.3", "Clients.DeveloperScopes.Machines",
 			"applications of developers have %q for themselves, which no user agreed to", scopes.Machines)
 	}
 }

@@ -25,8 +25,8 @@ func (g ownGrant) Exchange(ctx context.Context, s *server.Server, r *server.Toke
 // developed is a service with the clients "bots" and "shop" of bob, registered with every scope.
 func developed(t *testing.T, change func(*server.Config)) (*service, *lines) {
 	s, log := logged(t, func(c *server.Config) {
-		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{}, server.ClientCredentials{},
-			ownGrant{[]string{"read"}}}
+		c.Tokens.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{},
+			server.ClientCredentials{}, ownGrant{[]string{"read"}}}
 		if change != nil {
 			change(c)
 		}
@@ -45,7 +45,7 @@ func (s *service) machine(pairs ...string) answer {
 	return s.post("/o/token/", "bots", append([]string{"grant_type", "client_credentials"}, pairs...)...)
 }
 
-func readable(c *server.Config) { c.DeveloperScopes.Machines = []string{"read"} }
+func readable(c *server.Config) { c.Clients.DeveloperScopes.Machines = []string{"read"} }
 
 func TestUnitScopesOfDevelopersClients(t *testing.T) {
 	t.Run("by default a machine has no scope, and asking for one is refused with the setting in the log",
@@ -58,7 +58,7 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 				log.take()
 				refused(t, grant, s.post("/o/token/", "bots", "grant_type", grant, "scope", "read"), 400,
 					"invalid_scope")
-				if told := log.take(); !strings.Contains(told, "Config.DeveloperScopes.Machines") ||
+				if told := log.take(); !strings.Contains(told, "Config.Clients.DeveloperScopes.Machines") ||
 					!strings.Contains(told, `"read"`) {
 					t.Errorf("%s: the log: %s", grant, told)
 				}
@@ -85,7 +85,7 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 			t.Fatalf("while it is allowed: %d %s", again.StatusCode, again.body)
 		}
 		c := s.config
-		c.DeveloperScopes.Machines = nil
+		c.Clients.DeveloperScopes.Machines = nil
 		other, err := server.New(c)
 		s.must(err)
 		s.http.Config.Handler, err = other.Handlers(s.guard)
@@ -93,7 +93,7 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 		log.take()
 		refused(t, "then", s.post("/o/token/", "bots", "grant_type", "refresh_token", "refresh_token",
 			again.text("refresh_token")), 400, "invalid_scope")
-		if told := log.take(); !strings.Contains(told, "Config.DeveloperScopes") {
+		if told := log.take(); !strings.Contains(told, "Config.Clients.DeveloperScopes") {
 			t.Errorf("the log: %s", told)
 		}
 	})
@@ -103,12 +103,12 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 		if a := s.as("alice").authorize(append(ask, "scope", "read write")...); a.StatusCode != 200 {
 			t.Errorf("%d", a.StatusCode)
 		}
-		s, log := developed(t, func(c *server.Config) { c.DeveloperScopes.Users = []string{"openid", "read"} })
+		s, log := developed(t, func(c *server.Config) { c.Clients.DeveloperScopes.Users = []string{"openid", "read"} })
 		log.take()
 		if a := s.as("alice").authorize(append(ask, "scope", "read write")...); a.location("error") != "invalid_scope" {
 			t.Errorf("%d %s", a.StatusCode, a.Header.Get("Location"))
 		}
-		if told := log.take(); !strings.Contains(told, "Config.DeveloperScopes.Users") {
+		if told := log.take(); !strings.Contains(told, "Config.Clients.DeveloperScopes.Users") {
 			t.Errorf("the log: %s", told)
 		}
 		code := s.as("alice").code(append(ask, "scope", "-")...)
@@ -124,7 +124,7 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 		a := s.post("/o/token/", "shop", "grant_type", "authorization_code", "code", code, "redirect_uri",
 			"https://shop.example/cb", "code_verifier", verifier)
 		c := s.config
-		c.DeveloperScopes.Users = []string{"read"}
+		c.Clients.DeveloperScopes.Users = []string{"read"}
 		other, err := server.New(c)
 		s.must(err)
 		handlers, err := other.Handlers(s.guard)
@@ -137,12 +137,12 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 	})
 	t.Run("scopes that there are not are an error at New", func(t *testing.T) {
 		for says, scopes := range map[string]server.DeveloperScopes{
-			`Config.DeveloperScopes.Users has "none"`:      {Users: []string{"none"}},
-			`Config.DeveloperScopes.Machines has "none"`:   {Machines: []string{"none"}},
-			`Config.DeveloperScopes.Machines has "openid"`: {Machines: []string{"openid"}},
+			`Config.Clients.DeveloperScopes.Users has "none"`:      {Users: []string{"none"}},
+			`Config.Clients.DeveloperScopes.Machines has "none"`:   {Machines: []string{"none"}},
+			`Config.Clients.DeveloperScopes.Machines has "openid"`: {Machines: []string{"openid"}},
 		} {
 			c := newService(t, nil).config
-			c.DeveloperScopes = scopes
+			c.Clients.DeveloperScopes = scopes
 			if _, err := server.New(c); err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("want %s, got %v", says, err)
 			}
@@ -151,11 +151,12 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 	t.Run("the audit lists both", func(t *testing.T) {
 		s, _ := developed(t, readable)
 		found := server.Audit(s.config)
-		if !hasFinding(found, "DeveloperScopes.Users") || !hasFinding(found, "DeveloperScopes.Machines") {
+		if !hasFinding(found, "Clients.DeveloperScopes.Users") ||
+			!hasFinding(found, "Clients.DeveloperScopes.Machines") {
 			t.Errorf("%v", found)
 		}
-		if found := server.Audit(server.Config{}); hasFinding(found, "DeveloperScopes.Users") ||
-			hasFinding(found, "DeveloperScopes.Machines") {
+		if found := server.Audit(server.Config{}); hasFinding(found, "Clients.DeveloperScopes.Users") ||
+			hasFinding(found, "Clients.DeveloperScopes.Machines") {
 			t.Errorf("without developers: %v", found)
 		}
 	})
@@ -256,7 +257,7 @@ func TestUnitAClientEndsWithItsOwner(t *testing.T) {
 }
 
 func TestUnitRemoveUser(t *testing.T) {
-	s, _ := developed(t, func(c *server.Config) { c.DeveloperLimit = server.NoLimit })
+	s, _ := developed(t, func(c *server.Config) { c.Clients.DeveloperLimit = server.NoLimit })
 	for i := range 150 {
 		s.add(server.Registration{ClientID: fmt.Sprintf("many-%03d", i), Owner: "carol",
 			GrantTypes: []string{"client_credentials"}})

@@ -12,7 +12,7 @@ import (
 // Discovery is what metadata tell besides what follows from the configuration (OpenID Connect
 // Discovery §3, RFC 8414 §2). Zero values tell nothing.
 type Discovery struct {
-	// Claims are those that Config.Claims can return for ClaimsUserInfo and ClaimsIDToken, such as
+	// Claims are those that Config.Tokens.Claims can return for ClaimsUserInfo and ClaimsIDToken, such as
 	// "name": claims_supported.
 	Claims []string
 	// ACRValues are what the logins of the application can reach, the best first:
@@ -37,15 +37,15 @@ func (d Discovery) check(settings *backend.Settings) {
 		"TermsURL": d.TermsURL} {
 		u, err := url.Parse(text)
 		wrong := text != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "")
-		settings.Refuse(wrong, "Config.Discovery.%s %q is no URL of a page", name, text)
+		settings.Refuse(wrong, "Config.OpenID.Discovery.%s %q is no URL of a page", name, text)
 	}
-	settings.Refuse(slices.Contains(d.Claims, ""), "Config.Discovery.Claims has an empty name")
+	settings.Refuse(slices.Contains(d.Claims, ""), "Config.OpenID.Discovery.Claims has an empty name")
 	for _, tag := range d.UILocales {
-		settings.Refuse(!isLanguageTag(tag), "Config.Discovery.UILocales has %q, which is no language tag", tag)
+		settings.Refuse(!isLanguageTag(tag), "Config.OpenID.Discovery.UILocales has %q, which is no language tag", tag)
 	}
 	_, err := json.Marshal(d.Members)
-	settings.Refuse(err != nil, "Config.Discovery.Members are not JSON: %w", err)
-	settings.Refuse(slices.Contains(d.ACRValues, ""), "Config.Discovery.ACRValues has an empty value")
+	settings.Refuse(err != nil, "Config.OpenID.Discovery.Members are not JSON: %w", err)
+	settings.Refuse(slices.Contains(d.ACRValues, ""), "Config.OpenID.Discovery.ACRValues has an empty value")
 }
 
 // addTo adds the members.

@@ -12,7 +12,8 @@ import (
 func TestUnitDiscovery(t *testing.T) {
 	t.Run("metadata tells what the application says", func(t *testing.T) {
 		s := newService(t, func(c *server.Config) {
-			c.Discovery = server.Discovery{Claims: []string{"name", "email", "sub"}, ACRValues: []string{"2", "1"},
+			c.OpenID.Discovery = server.Discovery{Claims: []string{"name", "email", "sub"},
+				ACRValues:        []string{"2", "1"},
 				DocumentationURL: "https://login.example/docs", PolicyURL: "https://login.example/policy",
 				TermsURL: "https://login.example/terms"}
 		})
@@ -35,7 +36,7 @@ func TestUnitDiscovery(t *testing.T) {
 	})
 	t.Run("languages and further members are told, and replace nothing", func(t *testing.T) {
 		s := newService(t, func(c *server.Config) {
-			c.Discovery = server.Discovery{UILocales: []string{"de", "pt-BR"}, Members: map[string]any{
+			c.OpenID.Discovery = server.Discovery{UILocales: []string{"de", "pt-BR"}, Members: map[string]any{
 				"check_session_iframe": "https://a.example/", "issuer": "https://evil.example",
 				"scopes_supported": []string{"evil"}}}
 		})
@@ -72,8 +73,8 @@ func TestUnitDiscovery(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c := s.config
-			c.Discovery = d
-			if _, err := server.New(c); err == nil || !strings.Contains(err.Error(), "Config.Discovery") {
+			c.OpenID.Discovery = d
+			if _, err := server.New(c); err == nil || !strings.Contains(err.Error(), "Config.OpenID.Discovery") {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -103,7 +104,7 @@ func TestUnitScopesOfOpenIDConnect(t *testing.T) {
 		}
 	})
 	lenient := func(t *testing.T) *service {
-		return newService(t, func(c *server.Config) { c.IgnoreUnknownScopes = true })
+		return newService(t, func(c *server.Config) { c.OpenID.IgnoreUnknownScopes = true })
 	}
 	t.Run("with the setting it is left out, and the client learns so", func(t *testing.T) {
 		if got := lenient(t).tokens("alice", "scope", "openid groups read").text("scope"); got != "openid read" {
@@ -131,7 +132,7 @@ func TestUnitScopesOfOpenIDConnect(t *testing.T) {
 	}
 	t.Run("a server without OpenID Connect does not take openid for a scope to leave out", func(t *testing.T) {
 		s := newService(t, func(c *server.Config) {
-			c.IgnoreUnknownScopes, c.Keys, c.Resources[1].JWT = true, nil, false
+			c.OpenID.IgnoreUnknownScopes, c.Keys, c.Resources[1].JWT = true, nil, false
 		})
 		if a := s.as("alice").authorize("scope", "openid read"); a.location("error") != "invalid_scope" {
 			t.Errorf("%d %s", a.StatusCode, a.Header.Get("Location"))

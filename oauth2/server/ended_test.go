@@ -39,8 +39,8 @@ func TestUnitEndedGrants(t *testing.T) {
 		var s *service
 		var meanwhile answer
 		s = newService(t, func(c *server.Config) {
-			before := c.Logout
-			c.Logout = func(w http.ResponseWriter, r *http.Request) error {
+			before := c.OpenID.Logout
+			c.OpenID.Logout = func(w http.ResponseWriter, r *http.Request) error {
 				meanwhile = s.tokens("alice", "scope", "openid read")
 				return before(w, r)
 			}

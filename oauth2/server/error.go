@@ -115,7 +115,7 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) 
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", auth.Challenge{Scheme: "Basic",
-			Params: []auth.Param{{Name: "realm", Value: s.config.Name}}}.String())
+			Params: []auth.Param{{Name: "realm", Value: s.config.Pages.Name}}}.String())
 	}
 	answerJSON(w, status, struct {
 		Error       string `json:"error"`

@@ -55,7 +55,7 @@ func newRegistry(s *Server, settings *backend.Settings, features []feature) *reg
 // that authenticated and has the grant.
 func (r *registry) addGrant(name string, exchange exchangeFunc) {
 	if name == "" || r.grants[name] != nil {
-		r.settings.Refuse(true, "Config.Grants: a grant is nil, has no name or is there twice")
+		r.settings.Refuse(true, "Config.Tokens.Grants: a grant is nil, has no name or is there twice")
 		return
 	}
 	r.grants[name] = exchange
@@ -121,7 +121,7 @@ func (r *registry) needPages() { r.pagesForPeople = true }
 
 // router takes the routes of a feature.
 type router struct {
-	// handle serves a path below Config.Path, with and without a slash at its end.
+	// handle serves a path below Config.Endpoints.Path, with and without a slash at its end.
 	handle func(path string, next http.Handler)
 	// handleRoot serves a path of the host, as that of the metadata.
 	handleRoot func(path string, next http.Handler)

@@ -99,8 +99,9 @@ func badges(t *testing.T) (*Server, *badge, func(method, path, body string, head
 		t.Fatal(err)
 	}
 	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(), Keys: keys,
-		Grants: []GrantType{ClientCredentials{}}, Resources: []Resource{{ID: "https://jwt.example/", JWT: true}},
-		LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrInvalid }}
+		Tokens:    TokenConfig{Grants: []GrantType{ClientCredentials{}}},
+		Resources: []Resource{{ID: "https://jwt.example/", JWT: true}},
+		LoadUser:  func(context.Context, string) (auth.User, error) { return nil, auth.ErrInvalid }}
 	b := new(badge)
 	s, err := newServer(config, append(config.features(), b))
 	if err != nil {

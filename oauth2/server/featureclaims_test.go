@@ -50,8 +50,9 @@ func claimed(t *testing.T, a *adding, scopes ...string) (*Server, func(path stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(), Keys: keys, IDTokenAlgorithm: jwt.ES256,
-		Grants:    []GrantType{AuthorizationCode{}, RefreshToken{}, issue{scopes}},
+	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(), Keys: keys,
+		OpenID:    OpenIDConfig{IDTokenAlgorithm: jwt.ES256},
+		Tokens:    TokenConfig{Grants: []GrantType{AuthorizationCode{}, RefreshToken{}, issue{scopes}}},
 		Resources: []Resource{{ID: "https://jwt.example/", JWT: true}},
 		SignIn:    func(http.ResponseWriter, *http.Request, SignInRequest) {},
 		LoadUser:  func(_ context.Context, id string) (auth.User, error) { return person(id), nil }}
@@ -228,7 +229,7 @@ type code struct{ *AuthorizationCode }
 func TestUnitAGrantAroundAnother(t *testing.T) {
 	calls := 0
 	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(),
-		Grants:   []GrantType{code{&AuthorizationCode{}}, counted{calls: &calls}},
+		Tokens:   TokenConfig{Grants: []GrantType{code{&AuthorizationCode{}}, counted{calls: &calls}}},
 		SignIn:   func(http.ResponseWriter, *http.Request, SignInRequest) {},
 		LoadUser: func(_ context.Context, id string) (auth.User, error) { return person(id), nil }}
 	s, err := New(config)
@@ -243,7 +244,7 @@ func TestUnitAGrantAroundAnother(t *testing.T) {
 	if e := (*Error)(nil); !errors.As(err, &e) || e.Description != "Stopped." || calls != 1 {
 		t.Errorf("got %v after %d calls", err, calls)
 	}
-	config.Grants = append(config.Grants, RefreshToken{})
+	config.Tokens.Grants = append(config.Tokens.Grants, RefreshToken{})
 	if _, err := New(config); err == nil {
 		t.Error("two grants of one name are taken")
 	}
@@ -252,7 +253,7 @@ func TestUnitAGrantAroundAnother(t *testing.T) {
 // What was refused on registration before is refused still, whatever grants there are.
 func TestUnitARegistrationWithoutTheCodeGrant(t *testing.T) {
 	s, err := New(Config{Issuer: "https://login.example", Store: NewMemoryStore(),
-		Grants:   []GrantType{ClientCredentials{}, issue{}},
+		Tokens:   TokenConfig{Grants: []GrantType{ClientCredentials{}, issue{}}},
 		LoadUser: func(_ context.Context, id string) (auth.User, error) { return person(id), nil }})
 	if err != nil {
 		t.Fatal(err)

@@ -63,8 +63,9 @@ func exchanging(t *testing.T) (*Server, *TokenResponse, func(more url.Values) (i
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(), Keys: keys, IDTokenAlgorithm: jwt.ES256,
-		Grants: []GrantType{ClientCredentials{}}, Scopes: []Scope{{Name: "read", Text: "read"}},
+	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(), Keys: keys,
+		OpenID: OpenIDConfig{IDTokenAlgorithm: jwt.ES256},
+		Tokens: TokenConfig{Grants: []GrantType{ClientCredentials{}}}, Scopes: []Scope{{Name: "read", Text: "read"}},
 		Resources: []Resource{{ID: "https://a.example/"}, {ID: "https://b.example/"}, {ID: "https://c.example/"}},
 		LoadUser:  func(_ context.Context, id string) (auth.User, error) { return person(id), nil }}
 	s, err := newServer(config, append(config.features(), tokenExchange{}))

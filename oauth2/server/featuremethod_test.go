@@ -35,7 +35,8 @@ func (stamped) register(r *registry) {
 }
 
 func TestUnitAMethodThatNamesTheClient(t *testing.T) {
-	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(), Grants: []GrantType{ClientCredentials{}},
+	config := Config{Issuer: "https://login.example", Store: NewMemoryStore(),
+		Tokens:   TokenConfig{Grants: []GrantType{ClientCredentials{}}},
 		LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrInvalid }}
 	s, err := newServer(config, append(config.features(), stamped{}))
 	if err != nil {

@@ -22,24 +22,24 @@ func (c *Config) features() []feature {
 	if c.isOpenIDProvider() {
 		all = append(all, openIDConnect{})
 	}
-	if c.Claims != nil {
+	if c.Tokens.Claims != nil {
 		all = append(all, applicationClaims{})
 	}
-	if c.Logout != nil {
+	if c.OpenID.Logout != nil {
 		all = append(all, initiatedLogout{})
 	}
-	if c.Developers != nil {
+	if c.Clients.Developers != nil {
 		all = append(all, ownApplications{})
 	}
 	return all
 }
 
-// grantTypes returns Config.Grants, or its default.
+// grantTypes returns Config.Tokens.Grants, or its default.
 func (c *Config) grantTypes() []GrantType {
-	if c.Grants == nil {
+	if c.Tokens.Grants == nil {
 		return []GrantType{AuthorizationCode{}, RefreshToken{}, ClientCredentials{}}
 	}
-	return c.Grants
+	return c.Tokens.Grants
 }
 
 // hasGrant reports whether a grant has this name. It need not be the one of this package: an
@@ -56,7 +56,7 @@ func (c *Config) hasGrant(name string) bool {
 // isOpenIDProvider reports whether there are ID tokens. Keys sign them, and users sign in.
 func (c *Config) isOpenIDProvider() bool { return c.Keys != nil && c.hasGrant(GrantAuthorizationCode) }
 
-// ownGrant is one of Config.Grants. Its Exchange is called as the application gave it, also
+// ownGrant is one of Config.Tokens.Grants. Its Exchange is called as the application gave it, also
 // if it is a type that embeds one of this package.
 type ownGrant struct{ grant GrantType }
 

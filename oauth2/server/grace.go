@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// NoGrace as Config.Grace refuses each refresh token that comes again.
+	// NoGrace as Config.Tokens.Grace refuses each refresh token that comes again.
 	NoGrace time.Duration = -1
 
 	maxGrace     = time.Minute
@@ -26,18 +26,20 @@ func (s *Server) graceOf(client *Client) time.Duration {
 	case client.Public():
 		return 0
 	}
-	return s.config.Grace
+	return s.config.Tokens.Grace
 }
 
-// checkGrace fills in the default of Config.Grace. From then on, its zero value is no grace.
+// checkGrace fills in the default of Config.Tokens.Grace. From then on, its zero value is no grace.
 func (c *Config) checkGrace(settings *backend.Settings) {
-	switch {
-	case c.Grace == NoGrace:
-		c.Grace = 0
-	case c.Grace == 0:
-		c.Grace = defaultGrace
+	grace := &c.Tokens.Grace
+	switch *grace {
+	case NoGrace:
+		*grace = 0
+	case 0:
+		*grace = defaultGrace
 	}
-	settings.Refuse(c.Grace < 0 || c.Grace > maxGrace, "Config.Grace is not within 0 and a minute, and not NoGrace")
+	settings.Refuse(*grace < 0 || *grace > maxGrace,
+		"Config.Tokens.Grace is not within 0 and a minute, and not NoGrace")
 }
 
 // checkRefreshGrace checks the grace of one client.
@@ -54,8 +56,8 @@ func checkRefreshGrace(r *Registration, c *Client) error {
 // clients is not listed, because they authenticate (RFC 9700 §2.2.2).
 func auditGrace(a *auditor) {
 	const lost = "who steals a refresh token and uses it within %v of the client is not noticed"
-	if a.config.Grace > defaultGrace {
-		a.add("RFC 9700 §4.14.2", "Grace", lost, a.config.Grace)
+	if a.config.Tokens.Grace > defaultGrace {
+		a.add("RFC 9700 §4.14.2", "Tokens.Grace", lost, a.config.Tokens.Grace)
 	}
 	for _, c := range a.clients {
 		if c.Public() && c.RefreshGrace > 0 || c.RefreshGrace > int(defaultGrace/time.Second) {

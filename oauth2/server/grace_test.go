@@ -14,7 +14,7 @@ import (
 // graceful is a service with the default grace, and clients with each grace of their own.
 func graceful(t *testing.T, grace time.Duration) *service {
 	t.Helper()
-	s := newService(t, func(c *server.Config) { c.Grace = grace })
+	s := newService(t, func(c *server.Config) { c.Tokens.Grace = grace })
 	s.change(func(r *server.Registration) { r.GrantTypes = []string{"authorization_code", "refresh_token"} })
 	return s
 }

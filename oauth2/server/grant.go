@@ -41,6 +41,6 @@ func (s *Server) revokeGrant(ctx context.Context, grant *Grant, r *TokenRequest,
 
 // grantNotAllowed is the cause of a refusal for a grant that a client does not have.
 func grantNotAllowed(client *Client, name string) error {
-	return setting("Client.GrantTypes and Config.Grants",
+	return setting("Client.GrantTypes and Config.Tokens.Grants",
 		"the client does not have the grant", name, client.GrantTypes...)
 }

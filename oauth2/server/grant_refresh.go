@@ -102,7 +102,8 @@ func (s *Server) rotate(ctx context.Context, r *TokenRequest, secret string, old
 }
 
 // reusedRefresh says which check failed when a refresh token comes again.
-const reusedRefresh = "the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace"
+const reusedRefresh = "the refresh token was used before (RFC 9700 §4.14.2), see Config.Tokens.Grace and " +
+	"Client.RefreshGrace"
 
 // fault says why a refresh token that is the client's is not good, or nil.
 func (r *Refresh) fault(grant *Grant, now time.Time) error {
@@ -136,8 +137,8 @@ func (refreshTokens) register(r *registry) {
 					"its refresh tokens rotate, but are not bound to a key (RFC 9449)")
 			}
 		}
-		if idle := a.config.Lifetimes.RefreshIdle; idle > 30*24*time.Hour {
-			a.add("RFC 9700 §4.14.2", "Lifetimes.RefreshIdle",
+		if idle := a.config.Tokens.Lifetimes.RefreshIdle; idle > 30*24*time.Hour {
+			a.add("RFC 9700 §4.14.2", "Tokens.Lifetimes.RefreshIdle",
 				"a refresh token that is not used is good for %v", idle)
 		}
 	})

@@ -7,9 +7,9 @@ import (
 
 // The causes of codes and refresh tokens that are no good.
 var (
-	errNotACode       = errors.New("the code is none of this server by its form, see Config.Prefix")
+	errNotACode       = errors.New("the code is none of this server by its form, see Config.Tokens.Prefix")
 	errCodeUnknown    = errors.New("no such code is kept: it was never issued, or has been purged")
-	errNotARefresh    = errors.New("the refresh_token is none of this server by its form, see Config.Prefix")
+	errNotARefresh    = errors.New("the refresh_token is none of this server by its form, see Config.Tokens.Prefix")
 	errRefreshUnknown = errors.New("no such refresh token is kept: it was never issued, or has been purged")
 	errRefreshExpired = errors.New("the refresh token has expired, see Lifetimes.RefreshIdle and RefreshAbsolute")
 	errGrantRevoked   = errors.New("the grant was ended: revoked, withdrawn, signed out, or a code or token came twice")

@@ -31,11 +31,11 @@ func limitedService(t *testing.T, change func(*server.Config)) (*service, *bytes
 
 func TestUnitGrantLimits(t *testing.T) {
 	t.Run("a limit that is set refuses at the authorization endpoint, and the log names it", func(t *testing.T) {
-		s, log := limitedService(t, func(c *server.Config) { c.Limit = 2 })
+		s, log := limitedService(t, func(c *server.Config) { c.Limits.User = 2 })
 		kept := []answer{s.tokens("alice"), s.tokens("alice")}
 		before := s.events.count(auth.EventFailure)
 		sent(t, s, "a third", s.as("alice").authorize(), "access_denied")
-		if !strings.Contains(log.String(), "Config.Limit") || s.events.count(auth.EventFailure) != before+1 {
+		if !strings.Contains(log.String(), "Config.Limits.User") || s.events.count(auth.EventFailure) != before+1 {
 			t.Errorf("got %s, want a line and an event that name the setting", log)
 		}
 		for _, tokens := range kept {
@@ -51,21 +51,22 @@ func TestUnitGrantLimits(t *testing.T) {
 		s.tokens("alice")
 	})
 	t.Run("a limit that is set refuses at the token endpoint with invalid_grant", func(t *testing.T) {
-		s, log := limitedService(t, func(c *server.Config) { c.Limit, c.ClientLimit = 1, 1 })
+		s, log := limitedService(t, func(c *server.Config) { c.Limits.User, c.Limits.Client = 1, 1 })
 		if a := s.own(); a.StatusCode != 200 {
 			t.Fatalf("got %d %s", a.StatusCode, a.body)
 		}
 		refused(t, "a second of a user", s.own(), 400, "invalid_grant")
-		if !strings.Contains(log.String(), "Config.Limit") || strings.Contains(log.String(), "Config.ClientLimit") {
-			t.Errorf("got %s, want it to name Config.Limit", log)
+		if !strings.Contains(log.String(), "Config.Limits.User") ||
+			strings.Contains(log.String(), "Config.Limits.Client") {
+			t.Errorf("got %s, want it to name Config.Limits.User", log)
 		}
 		if a := s.post("/o/token/", "job", "grant_type", "client_credentials"); a.StatusCode != 200 {
 			t.Fatalf("got %d %s for a client that has nothing", a.StatusCode, a.body)
 		}
 		refused(t, "a second of a client", s.post("/o/token/", "job", "grant_type", "client_credentials"), 400,
 			"invalid_grant")
-		if !strings.Contains(log.String(), "Config.ClientLimit") {
-			t.Errorf("got %s, want it to name Config.ClientLimit", log)
+		if !strings.Contains(log.String(), "Config.Limits.Client") {
+			t.Errorf("got %s, want it to name Config.Limits.Client", log)
 		}
 		if a := s.post("/o/token/", "api", "grant_type", "client_credentials"); a.StatusCode != 200 {
 			t.Errorf("got %d %s for another client", a.StatusCode, a.body)
@@ -78,7 +79,7 @@ func TestUnitGrantLimits(t *testing.T) {
 		}
 	})
 	t.Run("with EvictOldest the oldest ends, with its tokens and an event", func(t *testing.T) {
-		s, _ := limitedService(t, func(c *server.Config) { c.Limit, c.EvictOldest = 2, true })
+		s, _ := limitedService(t, func(c *server.Config) { c.Limits.User, c.Limits.EvictOldest = 2, true })
 		first, second := s.own(), s.tokens("alice")
 		before := s.events.count(auth.EventRevoked)
 		third := s.own()
@@ -128,14 +129,16 @@ func TestUnitGrantLimits(t *testing.T) {
 		}
 	})
 	t.Run("grants of before a password change do not count", func(t *testing.T) {
-		s, _ := limitedService(t, func(c *server.Config) { c.Limit = 1 })
+		s, _ := limitedService(t, func(c *server.Config) { c.Limits.User = 1 })
 		s.tokens("alice")
 		s.users.changePassword("alice")
 		s.tokens("alice")
 		sent(t, s, "a second", s.as("alice").authorize(), "access_denied")
 	})
 	t.Run("without a limit there are any number", func(t *testing.T) {
-		s, _ := limitedService(t, func(c *server.Config) { c.Limit, c.ClientLimit = server.NoLimit, server.NoLimit })
+		s, _ := limitedService(t, func(c *server.Config) {
+			c.Limits.User, c.Limits.Client = server.NoLimit, server.NoLimit
+		})
 		client, err := s.server.Client(t.Context(), "own")
 		s.must(err)
 		for range 1005 {
@@ -148,13 +151,15 @@ func TestUnitGrantLimits(t *testing.T) {
 	t.Run("settings that contradict each other are refused", func(t *testing.T) {
 		s := newService(t, nil)
 		for says, change := range map[string]func(*server.Config){
-			"Config.Limit is negative":          func(c *server.Config) { c.Limit = -2 },
-			"Config.ClientLimit is negative":    func(c *server.Config) { c.ClientLimit = -2 },
-			"Config.DeveloperLimit is negative": func(c *server.Config) { c.DeveloperLimit = -2 },
+			"Config.Limits.User is negative":            func(c *server.Config) { c.Limits.User = -2 },
+			"Config.Limits.Client is negative":          func(c *server.Config) { c.Limits.Client = -2 },
+			"Config.Clients.DeveloperLimit is negative": func(c *server.Config) { c.Clients.DeveloperLimit = -2 },
 			"nothing to evict": func(c *server.Config) {
-				c.Limit, c.ClientLimit, c.EvictOldest = server.NoLimit, server.NoLimit, true
+				c.Limits.User, c.Limits.Client, c.Limits.EvictOldest = server.NoLimit, server.NoLimit, true
 			},
-			"": func(c *server.Config) { c.Limit, c.ClientLimit, c.EvictOldest = server.NoLimit, 5, true },
+			"": func(c *server.Config) {
+				c.Limits.User, c.Limits.Client, c.Limits.EvictOldest = server.NoLimit, 5, true
+			},
 		} {
 			config := s.config
 			change(&config)
@@ -170,7 +175,7 @@ func TestUnitDeveloperLimit(t *testing.T) {
 	t.Run("a developer with as many applications as allowed gets no other one, and is told why", func(t *testing.T) {
 		var log bytes.Buffer
 		s := newService(t, func(c *server.Config) {
-			c.DeveloperLimit, c.Logger = 2, slog.New(slog.NewTextHandler(&log, nil))
+			c.Clients.DeveloperLimit, c.Logger = 2, slog.New(slog.NewTextHandler(&log, nil))
 		})
 		_, id, _ := s.as("alice").register()
 		s.as("alice").register()
@@ -180,7 +185,8 @@ func TestUnitDeveloperLimit(t *testing.T) {
 			!strings.Contains(a.body, `value="The third"`) {
 			t.Errorf("got %d %s, want the form with the reason", a.StatusCode, a.body)
 		}
-		if !strings.Contains(log.String(), "Config.DeveloperLimit") || !strings.Contains(log.String(), "status=403") {
+		if !strings.Contains(log.String(), "Config.Clients.DeveloperLimit") ||
+			!strings.Contains(log.String(), "status=403") {
 			t.Errorf("got %s, want a line that names the setting", &log)
 		}
 		if a, _, _ := s.as("bob").register(); a.StatusCode != 200 {

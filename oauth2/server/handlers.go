@@ -9,7 +9,7 @@ import (
 )
 
 // Handlers are the HTTP interface of a [Server]: its endpoints and pages, below
-// Config.Path and /.well-known/. They authenticate requests by themselves and
+// Config.Endpoints.Path and /.well-known/. They authenticate requests by themselves and
 // need no middleware.
 type Handlers struct {
 	routes backend.Routes
@@ -46,7 +46,7 @@ func (h *Handlers) Register(mux auth.Mux) { h.routes.Register(mux, "") }
 func (h *Handlers) Open() auth.RouteOption { return h.routes.Open("") }
 
 // ServeHTTP serves all endpoints and pages. Mount it at "/" or, with the paths
-// kept whole, at Config.Path and "/.well-known/".
+// kept whole, at Config.Endpoints.Path and "/.well-known/".
 func (h *Handlers) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
 // handler is a server and the guard of its pages.
@@ -56,15 +56,15 @@ type handler struct {
 }
 
 // routes returns what the configuration has. Every path starts at the root, since
-// metadata is above Config.Path.
+// metadata is above Config.Endpoints.Path.
 func (h *handler) routes() backend.Routes {
 	var routes backend.Routes
 	serve := func(path string, next http.Handler) {
 		routes = append(routes, backend.Route{Path: path, Handler: h.bound(next)})
 	}
 	handle := func(path string, next http.Handler) {
-		serve(h.config.Path+path, next)
-		serve(h.config.Path+path+"/", next)
+		serve(h.config.Endpoints.Path+path, next)
+		serve(h.config.Endpoints.Path+path+"/", next)
 	}
 	handle("/token", allowEverywhere("POST", http.HandlerFunc(h.serveToken)))
 	serve("/.well-known/oauth-authorization-server"+h.path, allowEverywhere("GET", http.HandlerFunc(h.serveMetadata)))

@@ -105,17 +105,19 @@ func TestUnitEveryRouterServesTheSame(t *testing.T) {
 func TestUnitPagesNeedAGuardAndMachinesDoNot(t *testing.T) {
 	config := func() server.Config {
 		return server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(),
-			Grants:   []server.GrantType{server.ClientCredentials{}},
+			Tokens:   server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}},
 			LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
 			SignIn:   func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 			Scopes:   []server.Scope{{Name: "read"}}}
 	}
 	for sentence, change := range map[string]func(*server.Config){
-		"the authorization code grant": func(c *server.Config) { c.Grants = nil },
+		"the authorization code grant": func(c *server.Config) { c.Tokens.Grants = nil },
 		"Developers": func(c *server.Config) {
-			c.Developers, c.DeveloperGrants = auth.FullAccess, []string{"client_credentials"}
+			c.Clients.Developers, c.Clients.DeveloperGrants = auth.FullAccess, []string{"client_credentials"}
 		},
-		"Logout": func(c *server.Config) { c.Logout = func(http.ResponseWriter, *http.Request) error { return nil } },
+		"Logout": func(c *server.Config) {
+			c.OpenID.Logout = func(http.ResponseWriter, *http.Request) error { return nil }
+		},
 	} {
 		t.Run(sentence+" needs one", func(t *testing.T) {
 			c := config()
@@ -159,8 +161,10 @@ func TestUnitPagesNeedAGuardAndMachinesDoNot(t *testing.T) {
 		}
 	})
 	t.Run("several mistakes are told at once", func(t *testing.T) {
-		_, err := server.New(server.Config{Issuer: "ftp://a.example", Prefix: "far too long"})
-		for _, want := range []string{"issuer", "Config.Store", "Config.LoadUser", "Config.Prefix", "Config.SignIn"} {
+		_, err := server.New(server.Config{Issuer: "ftp://a.example",
+			Tokens: server.TokenConfig{Prefix: "far too long"}})
+		for _, want := range []string{"issuer", "Config.Store", "Config.LoadUser", "Config.Tokens.Prefix",
+			"Config.SignIn"} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("want an error that names %s, got %v", want, err)
 			}

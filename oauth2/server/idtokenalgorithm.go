@@ -13,11 +13,11 @@ import (
 
 // An ID token is signed by what the client registered, id_token_signed_response_alg. A client
 // that registered nothing gets RS256 (OpenID Connect Registration §2), or what
-// Config.IDTokenAlgorithm says instead.
+// Config.OpenID.IDTokenAlgorithm says instead.
 
 // idTokenAlgorithm returns the algorithm of a client's ID tokens.
 func (s *Server) idTokenAlgorithm(client *Client) jwt.Algorithm {
-	return cmp.Or(client.IDTokenAlgorithm, s.config.IDTokenAlgorithm)
+	return cmp.Or(client.IDTokenAlgorithm, s.config.OpenID.IDTokenAlgorithm)
 }
 
 // idTokenKey returns the key that signs the ID tokens of a client now.
@@ -42,7 +42,8 @@ type noKeyFor struct {
 // Error names the algorithm, the client and the settings.
 func (e *noKeyFor) Error() string {
 	return "oauth2/server: Config.Keys has no key that signs by " + string(e.algorithm) + ", which the client " +
-		strconv.Quote(e.client) + " wants of its ID tokens, see Client.IDTokenAlgorithm and Config.IDTokenAlgorithm" +
+		strconv.Quote(e.client) + " wants of its ID tokens, see Client.IDTokenAlgorithm and " +
+		"Config.OpenID.IDTokenAlgorithm" +
 		keyringMakesKeys
 }
 
@@ -87,21 +88,23 @@ func algorithmsOf(set *jwt.KeySet) (algorithms []jwt.Algorithm) {
 	return algorithms
 }
 
-// checkIDTokenAlgorithm fills in Config.IDTokenAlgorithm, and refuses keys of an OpenID provider
+// checkIDTokenAlgorithm fills in Config.OpenID.IDTokenAlgorithm, and refuses keys of an OpenID provider
 // that do not sign by it.
 func (c *Config) checkIDTokenAlgorithm(settings *backend.Settings) {
-	wanted := c.IDTokenAlgorithm
-	c.IDTokenAlgorithm = cmp.Or(wanted, jwt.RS256)
-	settings.Refuse(!slices.Contains(asymmetric, c.IDTokenAlgorithm),
-		"Config.IDTokenAlgorithm %q is none of %v", wanted, asymmetric)
+	wanted := c.OpenID.IDTokenAlgorithm
+	c.OpenID.IDTokenAlgorithm = cmp.Or(wanted, jwt.RS256)
+	settings.Refuse(!slices.Contains(asymmetric, c.OpenID.IDTokenAlgorithm),
+		"Config.OpenID.IDTokenAlgorithm %q is none of %v", wanted, asymmetric)
 	algorithms, known := c.staticAlgorithms()
-	if !known || slices.Contains(algorithms, c.IDTokenAlgorithm) {
+	if !known || slices.Contains(algorithms, c.OpenID.IDTokenAlgorithm) {
 		return
 	}
-	settings.Refuse(wanted != "", "Config.Keys sign by %v, and not by Config.IDTokenAlgorithm, %s", algorithms, wanted)
+	settings.Refuse(wanted != "", "Config.Keys sign by %v, and not by Config.OpenID.IDTokenAlgorithm, %s",
+		algorithms, wanted)
 	settings.Refuse(wanted == "", "Config.Keys sign by %v, and not by RS256, which OpenID clients expect of ID tokens "+
 		"(OpenID Connect Core §15.1). Add a key (jwt.KeyringConfig.Algorithms with Generate, Keyring.Add, "+
-		"jwt.NewSigningKeySet), or set Config.IDTokenAlgorithm to one of these, and register it with each client",
+		"jwt.NewSigningKeySet), or set Config.OpenID.IDTokenAlgorithm to one of these, and register it with "+
+		"each client",
 		algorithms)
 }
 
@@ -131,8 +134,8 @@ func (c *Config) registerIDTokenAlgorithm(r *Registration, client *Client) error
 
 // auditIDTokens lists what clients do not expect of ID tokens.
 func auditIDTokens(a *auditor) {
-	if algorithm := a.config.IDTokenAlgorithm; algorithm != "" && algorithm != jwt.RS256 {
-		a.add("OpenID Connect Registration §2", "IDTokenAlgorithm",
+	if algorithm := a.config.OpenID.IDTokenAlgorithm; algorithm != "" && algorithm != jwt.RS256 {
+		a.add("OpenID Connect Registration §2", "OpenID.IDTokenAlgorithm",
 			"clients that registered no algorithm expect RS256, and refuse ID tokens by %s", algorithm)
 	}
 }

@@ -152,14 +152,14 @@ func TestUnitKeysOfAnOpenIDProvider(t *testing.T) {
 		"a keyring of the named algorithm is taken":             {ring(jwt.EdDSA), jwt.EdDSA, ""},
 		"the default keyring is taken":                          {ring(), "", ""},
 		"a set that does not sign by the named one is refused": {keysOf(t, jwt.RS256), jwt.ES256,
-			"not by Config.IDTokenAlgorithm"},
+			"not by Config.OpenID.IDTokenAlgorithm"},
 		"a symmetric algorithm is refused":        {keysOf(t, jwt.RS256), jwt.HS256, "HS256"},
 		"no signature is refused":                 {keysOf(t, jwt.RS256), "none", "none"},
 		"a source whose keys come later is taken": {&swappedKeys{keysOf(t, jwt.ES256)}, "", ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c := s.config
-			c.Keys, c.IDTokenAlgorithm = row.keys, row.algorithm
+			c.Keys, c.OpenID.IDTokenAlgorithm = row.keys, row.algorithm
 			_, err := server.New(c)
 			if (err == nil) != (row.says == "") || err != nil && !strings.Contains(err.Error(), row.says) {
 				t.Errorf("want %q, got %v", row.says, err)
@@ -169,20 +169,21 @@ func TestUnitKeysOfAnOpenIDProvider(t *testing.T) {
 	t.Run("a server without OpenID Connect needs no RS256", func(t *testing.T) {
 		_, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(),
 			LoadUser: s.users.load,
-			Keys:     keysOf(t, jwt.ES256), Grants: []server.GrantType{server.ClientCredentials{}}})
+			Keys:     keysOf(t, jwt.ES256),
+			Tokens:   server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}}})
 		if err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("Audit says that another default is not what clients expect", func(t *testing.T) {
 		c := s.config
-		c.IDTokenAlgorithm = jwt.ES256
+		c.OpenID.IDTokenAlgorithm = jwt.ES256
 		found := server.Audit(c)
-		if !slices.ContainsFunc(found, func(f server.Finding) bool { return f.Setting == "IDTokenAlgorithm" }) {
+		if !slices.ContainsFunc(found, func(f server.Finding) bool { return f.Setting == "OpenID.IDTokenAlgorithm" }) {
 			t.Error(found)
 		}
 		if slices.ContainsFunc(server.Audit(s.config), func(f server.Finding) bool {
-			return f.Setting == "IDTokenAlgorithm"
+			return f.Setting == "OpenID.IDTokenAlgorithm"
 		}) {
 			t.Error("it is listed for RS256, too")
 		}

@@ -27,7 +27,7 @@ func TestUnitKeyringsAndTheKeyOfIDTokens(t *testing.T) {
 			store := jwt.NewMemoryKeyStore()
 			openRing(t, store, true, jwt.ES256)
 			ring := openRing(t, store, true, jwt.EdDSA) // as RS256 instead of ES256
-			s := newService(t, func(c *server.Config) { c.Keys, c.IDTokenAlgorithm = ring, jwt.EdDSA })
+			s := newService(t, func(c *server.Config) { c.Keys, c.OpenID.IDTokenAlgorithm = ring, jwt.EdDSA })
 			a := s.tokens("alice", "resource", "https://jwt.example/api", "scope", "openid read")
 			id, _ := parts(t, a.text("id_token"))
 			access, _ := parts(t, a.text("access_token"))
@@ -45,7 +45,7 @@ func TestUnitKeyringsAndTheKeyOfIDTokens(t *testing.T) {
 		says       string // "" is no error
 	}{
 		"a keyring whose keys are brought is refused while it has ES256 only": {nil, "", "RS256"},
-		"a keyring is refused while it lacks the key of Config.IDTokenAlgorithm": {
+		"a keyring is refused while it lacks the key of Config.OpenID.IDTokenAlgorithm": {
 			[]jwt.Algorithm{jwt.ES256, jwt.EdDSA}, jwt.EdDSA, "EdDSA"},
 		"a keyring of several algorithms is taken if it has that of ID tokens": {
 			[]jwt.Algorithm{jwt.EdDSA, jwt.ES256}, jwt.ES256, ""},
@@ -56,7 +56,7 @@ func TestUnitKeyringsAndTheKeyOfIDTokens(t *testing.T) {
 			store := jwt.NewMemoryKeyStore()
 			openRing(t, store, true, jwt.ES256)
 			c := newService(t, nil).config
-			c.Keys, c.IDTokenAlgorithm = openRing(t, store, false, row.algorithms...), row.wanted
+			c.Keys, c.OpenID.IDTokenAlgorithm = openRing(t, store, false, row.algorithms...), row.wanted
 			_, err := server.New(c)
 			if (err == nil) != (row.says == "") || err != nil && !strings.Contains(err.Error(), row.says) {
 				t.Errorf("want %q, got %v", row.says, err)
@@ -76,7 +76,7 @@ func TestUnitKeyringsAndTheKeyOfIDTokens(t *testing.T) {
 				}
 			}
 			add(jwt.ES256)
-			s := newService(t, func(c *server.Config) { c.Keys, c.IDTokenAlgorithm = ring, jwt.ES256 })
+			s := newService(t, func(c *server.Config) { c.Keys, c.OpenID.IDTokenAlgorithm = ring, jwt.ES256 })
 			register := func() error {
 				_, _, err := s.server.NewClient(server.Registration{RedirectURIs: []string{"https://x.example/cb"},
 					IDTokenAlgorithm: jwt.EdDSA})

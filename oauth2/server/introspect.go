@@ -149,8 +149,8 @@ func (s *Server) describe(ctx context.Context, grant *Grant, scopes []string,
 		Subject: subjectOf(grant), Issuer: s.config.Issuer,
 		Expires: expires.Unix(), Issued: issued.Unix(), AuthTime: unixOrZero(grant.AuthInfo.AuthTime),
 		ACR: grant.AuthInfo.ACR, AMR: grant.AuthInfo.AMR, user: user}
-	if user != nil && s.config.Username != nil {
-		answer.Username = s.config.Username(user)
+	if user != nil && s.config.Tokens.Username != nil {
+		answer.Username = s.config.Tokens.Username(user)
 	}
 	return answer, nil
 }

@@ -48,7 +48,7 @@ func (s *Server) logoutURL(asked logout, token *hint) (string, error) {
 		return "", err
 	}
 	sealed := seal.Seal(s.seals, text, s.logoutSealedFor())
-	return s.config.Path + "/logout/?" + url.Values{"interaction": {sealed}}.Encode(), nil
+	return s.config.Endpoints.Path + "/logout/?" + url.Values{"interaction": {sealed}}.Encode(), nil
 }
 
 // keptLogout returns the logout that an address holds. Where it leads must still be registered.

@@ -173,7 +173,7 @@ func handlersOf(t *testing.T) http.Handler {
 		Keys: keysOf(t, jwt.ES256, jwt.RS256), SignIn: func(http.ResponseWriter, *http.Request,
 			server.SignInRequest) {
 		},
-		Logout: func(http.ResponseWriter, *http.Request) error { return nil }})
+		OpenID: server.OpenIDConfig{Logout: func(http.ResponseWriter, *http.Request) error { return nil }}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func (s *Server) sealedFor() string { return "authorization request to " + s.con
 // The causes of refusals for a request that the browser kept.
 var (
 	errSealedRequest = errors.New("the request in the address was changed or cut on the way, or sealed by other keys " +
-		"than Config.RequestKeys. Instances need the same ones")
+		"than Config.Endpoints.RequestKeys. Instances need the same ones")
 	errLateRequest = fmt.Errorf("the request came more than %v ago", interactionTTL)
 )
 
@@ -68,16 +68,17 @@ func keyDeriver(keys jwt.KeySource) deriver {
 
 // auditRequestKeys lists that a login must come back to the instance that began it.
 func auditRequestKeys(a *auditor) {
-	if a.config.SignIn != nil && len(a.config.RequestKeys) == 0 && keyDeriver(a.config.Keys) == nil {
-		a.add("RFC 6749 §4.1.1", "RequestKeys", "each instance seals authorization requests with a random key of its "+
-			"own: a login that comes back to another instance, or after a restart, must start again")
+	if a.config.SignIn != nil && len(a.config.Endpoints.RequestKeys) == 0 && keyDeriver(a.config.Keys) == nil {
+		a.add("RFC 6749 §4.1.1", "Endpoints.RequestKeys", "each instance seals authorization requests with a random "+
+			"key of its own: a login that comes back to another instance, or after a restart, must start again")
 	}
 }
 
-// setRequestKeys takes the keys of Config.RequestKeys or, without them, of Config.Keys. Otherwise it is a random one.
+// setRequestKeys takes the keys of Config.Endpoints.RequestKeys or, without them, of Config.Keys. Otherwise it makes a
+// random key.
 func (s *Server) setRequestKeys() error {
 	c := &s.config
-	keys := c.RequestKeys
+	keys := c.Endpoints.RequestKeys
 	if ring := keyDeriver(c.Keys); ring != nil && len(keys) == 0 {
 		var err error
 		if keys, err = ring.DeriveKeys("oauth2 requests"); err != nil {
@@ -137,7 +138,7 @@ func (s *Server) keepRequest(a *authorization) (string, error) {
 	}
 	if s.ownSeal != nil && s.ownSeal.CompareAndSwap(true, false) { // told once, by a server that has logins
 		s.logger().Info("oauth2/server: a random key seals the authorization requests of browsers, so a login must " +
-			"come back to the same instance before it restarts; see Config.RequestKeys")
+			"come back to the same instance before it restarts; see Config.Endpoints.RequestKeys")
 	}
 	return seal.Seal(s.seals, text, s.sealedFor()), nil
 }

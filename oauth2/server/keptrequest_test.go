@@ -322,7 +322,7 @@ func TestUnitRequestKeys(t *testing.T) {
 		return all
 	}
 	keys := func(all ...auth.Secret) func(*server.Config) {
-		return func(c *server.Config) { c.RequestKeys = all }
+		return func(c *server.Config) { c.Endpoints.RequestKeys = all }
 	}
 	serves := func(t *testing.T, from, to *service) bool {
 		t.Helper()
@@ -370,13 +370,13 @@ func TestUnitRequestKeys(t *testing.T) {
 	})
 	t.Run("a key that is short is refused, and no key is printed", func(t *testing.T) {
 		c := server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(), LoadUser: (&users{}).load,
-			RequestKeys: []auth.Secret{auth.Secret(strings.Repeat("s", 31))},
-			Grants:      []server.GrantType{server.ClientCredentials{}}}
-		if _, err := server.New(c); err == nil || !strings.Contains(err.Error(), "Config.RequestKeys") ||
+			Endpoints: server.EndpointConfig{RequestKeys: []auth.Secret{auth.Secret(strings.Repeat("s", 31))}},
+			Tokens:    server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}}}
+		if _, err := server.New(c); err == nil || !strings.Contains(err.Error(), "Config.Endpoints.RequestKeys") ||
 			strings.Contains(err.Error(), "sss") {
 			t.Errorf("got %v, want an error that names the setting", err)
 		}
-		c.RequestKeys = []auth.Secret{secret("s")}
+		c.Endpoints.RequestKeys = []auth.Secret{secret("s")}
 		srv, err := server.New(c)
 		if err != nil {
 			t.Fatal(err)
@@ -396,7 +396,7 @@ func (s *service) sibling(change func(*server.Config)) *service {
 	s.Helper()
 	other := *s
 	other.logins = nil
-	other.config.RequestKeys = nil
+	other.config.Endpoints.RequestKeys = nil
 	other.config.SignIn = func(_ http.ResponseWriter, _ *http.Request, asked server.SignInRequest) {
 		other.logins = append(other.logins, asked)
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestUnitARequestOfAnotherVersionIsRefused(t *testing.T) {
 	keys := []auth.Secret{auth.Secret(strings.Repeat("k", 32))}
-	s := newService(t, func(c *server.Config) { c.RequestKeys = keys })
+	s := newService(t, func(c *server.Config) { c.Endpoints.RequestKeys = keys })
 	path := s.returnPath()
 	seals, err := seal.All(keys, "gatewarden oauth2 requests")
 	s.must(err)

@@ -35,7 +35,8 @@ func newIssuing(t testing.TB, store server.Store, change func(*server.Config)) *
 	keys, err := jwt.NewKeySet(key)
 	i.must(err)
 	config := server.Config{Issuer: "https://login.example", Store: store, LoadUser: i.users.load, Keys: keys,
-		Grants: []server.GrantType{server.ClientCredentials{}}, Scopes: []server.Scope{{Name: "read"}},
+		Tokens:    server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}},
+		Scopes:    []server.Scope{{Name: "read"}},
 		Resources: []server.Resource{{ID: knownAPI}}}
 	if change != nil {
 		change(&config)
@@ -222,7 +223,7 @@ func (i *issuing) Run(t *testing.T, sentence string, part func(i *issuing)) {
 
 func TestUnitAnOpaqueTokenExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := newIssuing(t, server.NewMemoryStore(), func(c *server.Config) { c.Lifetimes.Access = time.Hour })
+		i := newIssuing(t, server.NewMemoryStore(), func(c *server.Config) { c.Tokens.Lifetimes.Access = time.Hour })
 		token := i.token("alice")
 		time.Sleep(time.Hour - time.Nanosecond)
 		i.credential(i.api, token)
@@ -280,7 +281,7 @@ func TestUnitStoresOfOthers(t *testing.T) {
 		store := server.NewMemoryStore()
 		one := newIssuing(t, store, nil)
 		other := newIssuing(t, store, func(c *server.Config) { c.Issuer = "https://other.example" })
-		third := newIssuing(t, store, func(c *server.Config) { c.Prefix = "at_" })
+		third := newIssuing(t, store, func(c *server.Config) { c.Tokens.Prefix = "at_" })
 		token := one.token("alice")
 		for range 2 {
 			if got := one.credential(one.api, token).Issuer; got != "https://login.example" {

@@ -7,9 +7,9 @@ import (
 )
 
 // LeavePage asks a user whether to go on to the address of an application that a developer registered, because no user
-// is signed in. Anybody may register such an address where there are Config.Developers. A redirect would make this
-// server lead its visitors wherever the maker of a link wishes (RFC 9700 §4.11.2). The addresses of the operator's own
-// clients, which have no Owner, need no page.
+// is signed in. Anybody may register such an address where there are Config.Clients.Developers. A redirect would make
+// this server lead its visitors wherever the maker of a link wishes (RFC 9700 §4.11.2). The addresses of the operator's
+// own clients, which have no Owner, need no page.
 type LeavePage struct {
 	Layout
 	Client    *Client

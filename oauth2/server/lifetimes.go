@@ -46,12 +46,12 @@ func (l Lifetimes) check() error {
 // lifetimes are those for one request. What a function of the application says
 // out of range is an outage of the server, not the client's fault.
 func (s *Server) lifetimes(r LifetimeRequest) (Lifetimes, error) {
-	if s.config.LifetimesOf == nil {
-		return s.config.Lifetimes, nil
+	if s.config.Tokens.LifetimesOf == nil {
+		return s.config.Tokens.Lifetimes, nil
 	}
-	l := s.config.LifetimesOf(r).or(s.config.Lifetimes)
+	l := s.config.Tokens.LifetimesOf(r).or(s.config.Tokens.Lifetimes)
 	if err := l.check(); err != nil {
-		return l, fmt.Errorf("oauth2/server: Config.LifetimesOf: %w", err)
+		return l, fmt.Errorf("oauth2/server: Config.Tokens.LifetimesOf: %w", err)
 	}
 	return l, nil
 }

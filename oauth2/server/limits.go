@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// NoLimit as a Config.Limit, ClientLimit or DeveloperLimit lets there be any number.
+// NoLimit as Config.Limits.User, Config.Limits.Client or Config.Clients.DeveloperLimit lets there be any number.
 const NoLimit = backend.NoLimit
 
 const (
@@ -20,22 +20,22 @@ const (
 
 // The causes of refusals for there being too many, for errors.Is.
 var (
-	// ErrLimit is the cause when a user has as many grants as Config.Limit allows.
+	// ErrLimit is the cause when a user has as many grants as Config.Limits.User allows.
 	ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "grant_limit",
 		Detail: "Maximum amount of grants allowed per user exceeded.",
-		Cause: errors.New("oauth2/server: the user has as many grants as Config.Limit allows (see " +
-			"Config.EvictOldest)")}
+		Cause: errors.New("oauth2/server: the user has as many grants as Config.Limits.User allows (see " +
+			"Config.Limits.EvictOldest)")}
 	// ErrClientLimit is the cause when a client has as many grants for itself as
-	// Config.ClientLimit allows.
+	// Config.Limits.Client allows.
 	ErrClientLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "grant_limit",
 		Detail: "Maximum amount of grants allowed per client exceeded.",
-		Cause: errors.New("oauth2/server: the client has as many grants for itself as Config.ClientLimit allows " +
-			"(see Config.EvictOldest)")}
+		Cause: errors.New("oauth2/server: the client has as many grants for itself as Config.Limits.Client allows " +
+			"(see Config.Limits.EvictOldest)")}
 	// ErrDeveloperLimit is the cause when an owner has as many clients as
-	// Config.DeveloperLimit allows.
+	// Config.Clients.DeveloperLimit allows.
 	ErrDeveloperLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "application_limit",
 		Detail: "Maximum amount of applications allowed exceeded.",
-		Cause:  errors.New("oauth2/server: the owner has as many clients as Config.DeveloperLimit allows")}
+		Cause:  errors.New("oauth2/server: the owner has as many clients as Config.Clients.DeveloperLimit allows")}
 )
 
 // grantLimit is a limit as a store takes it: a most of 0 is no limit. Over it, err is the cause.
@@ -59,18 +59,19 @@ func (s *Server) limitFor(grant *Grant) grantLimit {
 // checkLimits fills in the default limits.
 func (c *Config) checkLimits(settings *backend.Settings) (r grantLimits) {
 	r.user.err, r.client.err = ErrLimit, ErrClientLimit
-	settings.Refuse(c.EvictOldest && c.Limit == NoLimit && c.ClientLimit == NoLimit,
-		"Config.EvictOldest: there is nothing to evict for without a limit")
-	r.user.most, r.user.evict = settings.Limit("Config.Limit", c.Limit, c.EvictOldest && c.Limit != NoLimit)
-	evict := c.EvictOldest && c.ClientLimit != NoLimit
-	r.client.most, r.client.evict = settings.Limit("Config.ClientLimit", c.ClientLimit, evict)
-	if c.ClientLimit == 0 {
+	settings.Refuse(c.Limits.EvictOldest && c.Limits.User == NoLimit && c.Limits.Client == NoLimit,
+		"Config.Limits.EvictOldest: there is nothing to evict for without a limit")
+	evict := c.Limits.EvictOldest && c.Limits.User != NoLimit
+	r.user.most, r.user.evict = settings.Limit("Config.Limits.User", c.Limits.User, evict)
+	evict = c.Limits.EvictOldest && c.Limits.Client != NoLimit
+	r.client.most, r.client.evict = settings.Limit("Config.Limits.Client", c.Limits.Client, evict)
+	if c.Limits.Client == 0 {
 		r.client.most = defaultClientLimit
 	}
-	if c.DeveloperLimit == 0 {
-		c.DeveloperLimit = defaultDeveloperLimit
+	if c.Clients.DeveloperLimit == 0 {
+		c.Clients.DeveloperLimit = defaultDeveloperLimit
 	}
-	c.DeveloperLimit, _ = settings.Limit("Config.DeveloperLimit", c.DeveloperLimit, false)
+	c.Clients.DeveloperLimit, _ = settings.Limit("Config.Clients.DeveloperLimit", c.Clients.DeveloperLimit, false)
 	return r
 }
 

@@ -57,7 +57,7 @@ func TestUnitLists(t *testing.T) {
 		}
 	})
 	t.Run("a developer's applications are shown 100 a page, with a link to more", func(t *testing.T) {
-		s := newService(t, func(c *server.Config) { c.DeveloperLimit = server.NoLimit })
+		s := newService(t, func(c *server.Config) { c.Clients.DeveloperLimit = server.NoLimit })
 		for i := range 101 {
 			s.add(server.Registration{ClientID: fmt.Sprintf("a%03d", i), Owner: "alice",
 				GrantTypes: []string{"client_credentials"}})

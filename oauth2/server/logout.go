@@ -189,7 +189,7 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor
 		return
 	}
 	page := LogoutPage{Layout: s.question(r, "Sign out?"), ReturnsTo: asked.host(), Interaction: id,
-		Action: s.config.Path + "/logout/"}
+		Action: s.config.Endpoints.Path + "/logout/"}
 	if asked.ClientID != "" {
 		if page.Client, err = s.findClient(r.Context(), asked.ClientID); err != nil {
 			s.showError(w, r, err)
@@ -264,7 +264,7 @@ func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p visitor, asked
 		s.showError(w, r, err)
 		return
 	}
-	failed := s.config.Logout(w, r) // which may have ended the session all the same
+	failed := s.config.OpenID.Logout(w, r) // which may have ended the session all the same
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endTimeout)
 	defer cancel()
 	if _, err := s.EndSession(ctx, p.session); failed == nil {

@@ -16,8 +16,8 @@ func TestLogoutOfABrowserThatHangsUp(t *testing.T) {
 	var s *service
 	var meanwhile answer
 	s = newService(t, func(c *server.Config) {
-		before := c.Logout
-		c.Logout = func(w http.ResponseWriter, r *http.Request) error {
+		before := c.OpenID.Logout
+		c.OpenID.Logout = func(w http.ResponseWriter, r *http.Request) error {
 			meanwhile = s.tokens("alice", "scope", "openid read")
 			defer hangUp()
 			return before(w, r)

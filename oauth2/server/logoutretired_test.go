@@ -16,7 +16,7 @@ import (
 // retired returns a service and an ID token of alice for the client web, by a key that the operator has retired.
 func retired(t *testing.T) (s *service, log *lines, token, access string) {
 	ring := openRing(t, jwt.NewMemoryKeyStore(), true, jwt.ES256)
-	s, log = logged(t, func(c *server.Config) { c.Keys, c.IDTokenAlgorithm = ring, jwt.ES256 })
+	s, log = logged(t, func(c *server.Config) { c.Keys, c.OpenID.IDTokenAlgorithm = ring, jwt.ES256 })
 	tokens := s.tokens("alice", "scope", "openid read")
 	token, access = tokens.text("id_token"), tokens.text("access_token")
 	header, _ := parts(t, token)

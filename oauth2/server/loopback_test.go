@@ -19,8 +19,9 @@ func TestUnitEveryNameOfThisMachineIsLoopback(t *testing.T) {
 	} {
 		t.Run("the issuer at "+host, func(t *testing.T) {
 			_, err := server.New(server.Config{
-				Issuer: "http://" + host, Store: server.NewMemoryStore(), Grants: []server.GrantType{
-					server.ClientCredentials{}},
+				Issuer: "http://" + host, Store: server.NewMemoryStore(),
+				Tokens: server.TokenConfig{Grants: []server.GrantType{
+					server.ClientCredentials{}}},
 				LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
 			})
 			if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "loopback") {

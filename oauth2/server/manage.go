@@ -135,6 +135,9 @@ func (s *Server) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 	return len(ids), nil
 }
 
+// Backend returns "oauth2", the name in events, and in the log of [auth.PurgeEvery].
+func (s *Server) Backend() string { return backendName }
+
 // Purge implements [auth.Purger]. It removes at most limit records that can be of no
 // use any more: see [Store].
 func (s *Server) Purge(ctx context.Context, limit int) (int, error) {

@@ -234,7 +234,7 @@ func TestAnApplicationIsItsOwnersAlone(t *testing.T) {
 		t.Error("bob sees it")
 	}
 	no := newService(t, func(c *server.Config) {
-		c.Developers = func(_ *http.Request, u auth.User, _ auth.Credential) error {
+		c.Clients.Developers = func(_ *http.Request, u auth.User, _ auth.Credential) error {
 			if u.UserID() == "alice" {
 				return nil
 			}
@@ -245,7 +245,7 @@ func TestAnApplicationIsItsOwnersAlone(t *testing.T) {
 	if a := no.as("alice").do("GET", "/o/applications/", ""); a.StatusCode != 200 {
 		t.Errorf("who may: %d", a.StatusCode)
 	}
-	off := newService(t, func(c *server.Config) { c.Developers = nil })
+	off := newService(t, func(c *server.Config) { c.Clients.Developers = nil })
 	if a := off.as("alice").do("GET", "/o/applications/", ""); a.StatusCode != 404 {
 		t.Errorf("nobody may: %d", a.StatusCode)
 	}
@@ -346,7 +346,7 @@ func FuzzRegistrations(f *testing.F) {
 		f.Fatal(err)
 	}
 	s, err := server.New(server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(), Keys: keys,
-		Grants:   []server.GrantType{server.ClientCredentials{}},
+		Tokens:   server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}},
 		LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound }})
 	if err != nil {
 		f.Fatal(err)
@@ -414,7 +414,7 @@ func (voucher) Exchange(ctx context.Context, s *server.Server, r *server.TokenRe
 
 func TestAGrantOfOnesOwn(t *testing.T) {
 	s := newService(t, func(c *server.Config) {
-		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{},
+		c.Tokens.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{},
 			server.ClientCredentials{}, voucher{}}
 	})
 	s.add(server.Registration{ClientID: "till", GrantTypes: []string{"urn:example:voucher", "refresh_token"},
@@ -447,18 +447,20 @@ func TestWrongWiringFailsAtNew(t *testing.T) {
 		"no URL":                 func(c *server.Config) { c.Issuer = "https://a.example/?x" },
 		"without user, query":    func(c *server.Config) { c.Issuer = "https://a.example/#x" },
 		"neither https nor http": func(c *server.Config) { c.Issuer = "http://a.example" },
-		"issuer \"ftp:":          func(c *server.Config) { c.Issuer, c.InsecureHTTP = "ftp://a.example", true },
-		"Store is missing":       func(c *server.Config) { c.Store = nil },
-		"LoadUser is missing":    func(c *server.Config) { c.LoadUser = nil },
-		"need Config.SignIn":     func(c *server.Config) { c.SignIn = nil },
-		"pages for people": func(c *server.Config) {
-			c.Grants, c.SignIn = []server.GrantType{server.ClientCredentials{}}, nil
+		"issuer \"ftp:": func(c *server.Config) {
+			c.Issuer, c.Endpoints.InsecureHTTP = "ftp://a.example", true
 		},
-		"Grace":                 func(c *server.Config) { c.Grace = time.Hour },
-		"Prefix":                func(c *server.Config) { c.Prefix = "too long" },
-		"Path":                  func(c *server.Config) { c.Path = "o" },
-		"lifetime":              func(c *server.Config) { c.Lifetimes.Code = time.Hour },
-		"shorter than a second": func(c *server.Config) { c.Lifetimes.Access = time.Millisecond },
+		"Store is missing":    func(c *server.Config) { c.Store = nil },
+		"LoadUser is missing": func(c *server.Config) { c.LoadUser = nil },
+		"need Config.SignIn":  func(c *server.Config) { c.SignIn = nil },
+		"pages for people": func(c *server.Config) {
+			c.Tokens.Grants, c.SignIn = []server.GrantType{server.ClientCredentials{}}, nil
+		},
+		"Grace":                 func(c *server.Config) { c.Tokens.Grace = time.Hour },
+		"Prefix":                func(c *server.Config) { c.Tokens.Prefix = "too long" },
+		"Path":                  func(c *server.Config) { c.Endpoints.Path = "o" },
+		"lifetime":              func(c *server.Config) { c.Tokens.Lifetimes.Code = time.Hour },
+		"shorter than a second": func(c *server.Config) { c.Tokens.Lifetimes.Access = time.Millisecond },
 		"no absolute URL":       func(c *server.Config) { c.Resources = []server.Resource{{ID: "/x"}} },
 		"two resources": func(c *server.Config) {
 			c.Resources = []server.Resource{{ID: "https://a.example"}, {ID: "https://a.example"}}
@@ -467,9 +469,9 @@ func TestWrongWiringFailsAtNew(t *testing.T) {
 		"is not a scope": func(c *server.Config) { c.Scopes = []server.Scope{{Name: "a b"}} },
 		"two scopes":     func(c *server.Config) { c.Scopes = []server.Scope{{Name: "a"}, {Name: "a"}} },
 		"is there twice": func(c *server.Config) {
-			c.Grants = []server.GrantType{server.ClientCredentials{}, server.ClientCredentials{}}
+			c.Tokens.Grants = []server.GrantType{server.ClientCredentials{}, server.ClientCredentials{}}
 		},
-		"DeveloperGrants": func(c *server.Config) { c.DeveloperGrants = []string{"x"} },
+		"DeveloperGrants": func(c *server.Config) { c.Clients.DeveloperGrants = []string{"x"} },
 	} {
 		c := s.config
 		change(&c)
@@ -492,14 +494,16 @@ func TestAnAuditNamesWhatIsWeaker(t *testing.T) {
 		t.Errorf("a strict one: %s", got)
 	}
 	for says, change := range map[string]func(*server.Config){
-		"§2.6: Issuer":             func(c *server.Config) { c.Issuer = "http://127.0.0.1" },
-		"§4.14.2: Grace":           func(c *server.Config) { c.Grace = time.Minute },
-		"§4.9.3: Lifetimes.Access": func(c *server.Config) { c.Lifetimes.Access = 2 * time.Hour },
+		"§2.6: Issuer":                    func(c *server.Config) { c.Issuer = "http://127.0.0.1" },
+		"§4.14.2: Tokens.Grace":           func(c *server.Config) { c.Tokens.Grace = time.Minute },
+		"§4.9.3: Tokens.Lifetimes.Access": func(c *server.Config) { c.Tokens.Lifetimes.Access = 2 * time.Hour },
 		"§4.9.3: Resource.JWT": func(c *server.Config) {
 			c.Resources = []server.Resource{{ID: "x", JWT: true}}
 		},
-		"§4.2.4: Lifetimes.Code":       func(c *server.Config) { c.Lifetimes.Code = 5 * time.Minute },
-		"§4.14.2: Lifetimes.RefreshId": func(c *server.Config) { c.Lifetimes.RefreshIdle = 90 * 24 * time.Hour },
+		"§4.2.4: Tokens.Lifetimes.Code": func(c *server.Config) { c.Tokens.Lifetimes.Code = 5 * time.Minute },
+		"§4.14.2: Tokens.Lifetimes.RefreshId": func(c *server.Config) {
+			c.Tokens.Lifetimes.RefreshIdle = 90 * 24 * time.Hour
+		},
 		"§2.3: Resources": func(c *server.Config) {
 			c.Resources = []server.Resource{{ID: "x"}, {ID: "y"}}
 		},
@@ -666,6 +670,13 @@ func TestUnitPurge(t *testing.T) {
 		store.fail(1)
 		if n, err := s.server.Purge(t.Context(), 4); n != 0 || !errors.Is(err, errBroken) || auth.KindOf(err) != nil {
 			t.Errorf("got %d, %v, want the store's error without a kind", n, err)
+		}
+	})
+	t.Run("the purger has the name that events have, as in the log of auth.PurgeEvery", func(t *testing.T) {
+		store.fail(1)
+		_, err := auth.PurgeAll(t.Context(), s.server)
+		if !errors.Is(err, errBroken) || !strings.HasPrefix(err.Error(), "oauth2: ") {
+			t.Errorf("got %v, want the store's error after the name oauth2", err)
 		}
 	})
 }

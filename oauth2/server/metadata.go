@@ -26,7 +26,7 @@ func (s *Server) metadata(ctx context.Context, now time.Time) (metadata, error) 
 		"request_parameter_supported":           false,
 		"request_uri_parameter_supported":       false, // which is true if left out
 	}
-	s.config.Discovery.addTo(m)
+	s.config.OpenID.Discovery.addTo(m)
 	for _, scope := range s.config.Scopes {
 		m.append("scopes_supported", scope.Name)
 	}
@@ -38,7 +38,7 @@ func (s *Server) metadata(ctx context.Context, now time.Time) (metadata, error) 
 			return nil, err
 		}
 	}
-	s.config.Discovery.addMembers(m)
+	s.config.OpenID.Discovery.addMembers(m)
 	return m, nil
 }
 
@@ -79,15 +79,16 @@ func (publishedKeys) register(r *registry) {
 	if set, ok := config.Keys.(*jwt.KeySet); ok {
 		r.settings.Refuse(len(publicKeys(set)) == 0, "Config.Keys has no asymmetric key that signs")
 	}
-	url := cmp.Or(config.JWKSURL, r.server.url("/.well-known/jwks.json"))
+	url := cmp.Or(config.OpenID.JWKSURL, r.server.url("/.well-known/jwks.json"))
 	r.addMetadata(func(_ context.Context, _ time.Time, m metadata) error {
 		m["jwks_uri"] = url
 		return nil
 	})
-	if config.JWKSURL != "" {
+	if config.OpenID.JWKSURL != "" {
 		return
 	}
 	r.addRoutes(func(_ *handler, to router) {
-		to.handleRoot(config.Path+"/.well-known/jwks.json", allowEverywhere("GET", jwt.NewJWKSHandler(config.Keys, 0)))
+		to.handleRoot(config.Endpoints.Path+"/.well-known/jwks.json",
+			allowEverywhere("GET", jwt.NewJWKSHandler(config.Keys, 0)))
 	})
 }

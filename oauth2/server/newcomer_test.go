@@ -29,7 +29,7 @@ func twoAPIs(t *testing.T, keys jwt.KeySource) (*server.Server, *bytes.Buffer) {
 	log := new(bytes.Buffer)
 	s, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), Keys: keys,
 		LoadUser: loadAlice, Logger: slog.New(slog.NewTextHandler(log, nil)),
-		Grants: []server.GrantType{server.ClientCredentials{}},
+		Tokens: server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}},
 		Scopes: []server.Scope{{Name: "read", Text: "read"}, {Name: "refund", Text: "pay back"}},
 		Resources: []server.Resource{{ID: "https://reports.example/", JWT: keys != nil, Scopes: []string{"read"}},
 			{ID: "https://billing.example/", Scopes: []string{"read", "refund"}}}})

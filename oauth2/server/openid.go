@@ -64,6 +64,6 @@ func (s *Server) addOpenIDMetadata(ctx context.Context, now time.Time, m metadat
 	m["subject_types_supported"] = []string{"public"}
 	m["id_token_signing_alg_values_supported"] = algorithms
 	m["prompt_values_supported"] = prompts
-	m["claims_supported"] = s.config.Discovery.supportedClaims()
+	m["claims_supported"] = s.config.OpenID.Discovery.supportedClaims()
 	return nil
 }

@@ -14,11 +14,14 @@ import (
 	"github.com/gatewarden/auth/page"
 )
 
-// Pages are the pages that people see. Nil ones are those of the package, which
+// Pages are the pages that people see. Nil templates are those of the package, which
 // work without script and by keyboard. One of your own is executed with the type
 // that is named here. It may define what it likes, but its style must be in
 // StyleSheet, since the Content-Security-Policy allows no other.
 type Pages struct {
+	// Name is what the pages call the service. Empty is the issuer's host.
+	Name string
+
 	Consent      *template.Template // ConsentPage
 	Authorized   *template.Template // AuthorizedPage
 	Applications *template.Template // ApplicationsPage
@@ -34,7 +37,7 @@ type Pages struct {
 	Site page.Site
 }
 
-// Layout is what every page has. Its Service is Config.Name.
+// Layout is what every page has. Its Service is Config.Pages.Name.
 type Layout = page.Layout
 
 // ConsentPage asks a user whether a client may have what it asks for.
@@ -123,7 +126,7 @@ func (ps *pages) secure(w http.ResponseWriter, redirect string) {
 // layout returns what every page has that answers r. A user that is signed in is in
 // the context of r, or proved by its guard: see seen.
 func (s *Server) layout(r *http.Request, title string) Layout {
-	return s.pages.Site.Layout(r, s.config.Name, title)
+	return s.pages.Site.Layout(r, s.config.Pages.Name, title)
 }
 
 // question returns the layout of a page with one form to answer: it has the user, and

@@ -138,7 +138,7 @@ func TestUnitAnAnswerIsWithinItsLogin(t *testing.T) {
 func TestUnitAnOutageOfLifetimesLosesNoPage(t *testing.T) {
 	down := true
 	s := newService(t, func(c *server.Config) {
-		c.LifetimesOf = func(server.LifetimeRequest) (l server.Lifetimes) {
+		c.Tokens.LifetimesOf = func(server.LifetimeRequest) (l server.Lifetimes) {
 			if down {
 				l.Code = time.Hour
 			}

@@ -175,7 +175,7 @@ func noScopeLeft(left, granted Permissions, client *Client) error {
 		return nil
 	}
 	return refuse(CodeInvalidScope, "The client may have none of the scopes that were granted any more.",
-		setting("Client.Scopes, Config.Scopes and Config.DeveloperScopes",
+		setting("Client.Scopes, Config.Scopes and Config.Clients.DeveloperScopes",
 			"the client may have none of the granted scopes any more",
 			strings.Join(granted.Scopes(), " "), client.Scopes...))
 }

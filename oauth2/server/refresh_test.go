@@ -291,7 +291,7 @@ func TestNoRefreshTokenOutlivesItsGrantHoweverOftenItIsUsed(t *testing.T) {
 }
 
 func TestAReplayIsNoticedHoweverLateItIs(t *testing.T) {
-	s, store := newAgingService(t, func(c *server.Config) { c.Grace = 30 * time.Second })
+	s, store := newAgingService(t, func(c *server.Config) { c.Tokens.Grace = 30 * time.Second })
 	first := s.tokens("alice").text("refresh_token")
 	second := s.refresh(first)
 	store.shift(29 * time.Second)
@@ -322,12 +322,12 @@ func TestWithinTheGraceNothingComesBackThatWasRevoked(t *testing.T) {
 		"the user":         func(s *service, _ answer) { s.users.disable("alice", true) },
 		"another password": func(s *service, _ answer) { s.users.changePassword("alice") },
 	} {
-		s := newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })
+		s := newService(t, func(c *server.Config) { c.Tokens.Grace = 30 * time.Second })
 		first := s.tokens("alice").text("refresh_token")
 		end(s, s.refresh(first))
 		refused(t, sentence, s.refresh(first), 400, "invalid_grant")
 	}
-	s := newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })
+	s := newService(t, func(c *server.Config) { c.Tokens.Grace = 30 * time.Second })
 	first := s.tokens("alice").text("refresh_token")
 	if a := s.refresh(first); s.post("/o/revoke_token/", "web", "token", first).StatusCode != 200 ||
 		s.good(a.text("access_token")) || s.refresh(a.text("refresh_token")).StatusCode != 400 {
@@ -336,7 +336,7 @@ func TestWithinTheGraceNothingComesBackThatWasRevoked(t *testing.T) {
 }
 
 func TestWithinTheGraceAnotherClientGetsNothing(t *testing.T) {
-	s := newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })
+	s := newService(t, func(c *server.Config) { c.Tokens.Grace = 30 * time.Second })
 	first := s.tokens("alice").text("refresh_token")
 	second := s.refresh(first)
 	refused(t, "another client", s.post("/o/token/", "first", "grant_type", "refresh_token", "refresh_token", first),
@@ -347,7 +347,7 @@ func TestWithinTheGraceAnotherClientGetsNothing(t *testing.T) {
 }
 
 func TestARetryMayNarrowAndNeverWiden(t *testing.T) {
-	s := newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })
+	s := newService(t, func(c *server.Config) { c.Tokens.Grace = 30 * time.Second })
 	first := s.tokens("alice", "scope", "read write").text("refresh_token")
 	s.refresh(first, "scope", "read")
 	refused(t, "a scope that was not granted", s.refresh(first, "scope", "email"), 400, "invalid_scope")

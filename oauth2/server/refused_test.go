@@ -194,7 +194,8 @@ func TestUnitARefusedClientLeavesTheReasonInTheLog(t *testing.T) {
 			`client "web": …the grant_type is missing`, "invalid_request The grant_type is missing."},
 		"another grant_type": {s.posting("/o/token/", "web", "grant_type", "password"),
 			`the server has no such grant_type: "password", want "authorization_code" or "client_credentials" ` +
-				`or "refresh_token", see Config.Grants`, "unsupported_grant_type The grant_type is not supported."},
+				`or "refresh_token", see Config.Tokens.Grants`,
+			"unsupported_grant_type The grant_type is not supported."},
 		"a grant that it has not": {s.posting("/o/token/", "web", "grant_type", "client_credentials"),
 			`the client does not have the grant: "client_credentials", want "authorization_code" or ` +
 				`"refresh_token", see Client.GrantTypes`, "unauthorized_client The client may not use this grant."},
@@ -236,7 +237,7 @@ func TestUnitACodeOrTokenThatIsNoGoodLeavesTheReasonInTheLog(t *testing.T) {
 		"no code": {func() answer { return s.redeem("") }, `client "web": …the code is missing`,
 			"invalid_request The code is missing."},
 		"another text": {func() answer { return s.redeem("evil") },
-			"the code is none of this server by its form, see Config.Prefix", badGrant},
+			"the code is none of this server by its form, see Config.Tokens.Prefix", badGrant},
 		"another address": {code("redirect_uri", "https://evil.example/"),
 			`the redirect_uri is not that of the authorization request (RFC 6749 §4.1.3): ` +
 				`"https://evil.example/", want "https://web.example/callback?a=b"`,
@@ -247,7 +248,7 @@ func TestUnitACodeOrTokenThatIsNoGoodLeavesTheReasonInTheLog(t *testing.T) {
 		"no refresh token": {s.refreshing(""), "the refresh_token is missing",
 			"invalid_request The refresh_token is missing."},
 		"another text for a refresh token": {s.refreshing("evil"),
-			"the refresh_token is none of this server by its form, see Config.Prefix", badGrant},
+			"the refresh_token is none of this server by its form, see Config.Tokens.Prefix", badGrant},
 		"a refresh token of another client": {s.posting("/o/token/", "web2", "grant_type", "refresh_token",
 			"refresh_token", kept.text("refresh_token")),
 			`the refresh token was issued to another client, want "web"`, badGrant},
@@ -293,12 +294,14 @@ func TestUnitACodeOrTokenThatIsNoGoodLeavesTheReasonInTheLog(t *testing.T) {
 	s.refresh(used)
 	refuses(t, s, log, auth.EventReuse, "WARN", map[string]refusal{
 		"a refresh token that comes again": {s.refreshing(used),
-			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace, so that " +
+			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Tokens.Grace and " +
+				"Client.RefreshGrace, so that " +
 				"the grant", badGrant},
 	})
 	refuses(t, s, log, auth.EventFailure, "INFO", map[string]refusal{
 		"and once more": {s.refreshing(used),
-			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace, and its " +
+			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Tokens.Grace and " +
+				"Client.RefreshGrace, and its " +
 				"grant had ended already", badGrant},
 		"and a code": {func() answer { return s.redeem(twice) },
 			"the code was redeemed before, and its grant had ended already", badGrant},
@@ -448,7 +451,7 @@ func TestUnitARefusedAuthorizationRequestLeavesTheReasonInTheLog(t *testing.T) {
 
 func TestUnitARefusedPageLeavesTheReasonInTheLog(t *testing.T) {
 	s, log := logged(t, func(c *server.Config) {
-		c.Developers = func(_ *http.Request, u auth.User, _ auth.Credential) error {
+		c.Clients.Developers = func(_ *http.Request, u auth.User, _ auth.Credential) error {
 			if u.UserID() == "bob" {
 				return &auth.Error{Kind: auth.ErrInsufficient, Cause: errors.New("bob is no developer")}
 			}
@@ -478,9 +481,9 @@ func TestUnitARefusedPageLeavesTheReasonInTheLog(t *testing.T) {
 			"the interaction is unknown, expired or answered, or of another page", "page"},
 		"a return of no login": {alice.doing("GET", "/o/authorize/?interaction=x", ""),
 			"the request in the address was changed or cut on the way, or sealed by other keys than " +
-				"Config.RequestKeys", "page"},
+				"Config.Endpoints.RequestKeys", "page"},
 		"no developer": {func() answer { return s.as("bob").do("GET", "/o/applications/", "") },
-			`Config.Developers refused the user: …bob is no developer`, "page"},
+			`Config.Clients.Developers refused the user: …bob is no developer`, "page"},
 		"an application of others": {alice.doing("GET", "/o/applications/web/", ""),
 			`the client has another Owner than the user: "web"`, "page"},
 		"an application of nobody": {alice.doing("GET", "/o/applications/none/", ""),
@@ -491,7 +494,7 @@ func TestUnitARefusedPageLeavesTheReasonInTheLog(t *testing.T) {
 			`the client_type is neither confidential nor public: "strange"`, "page"},
 		"a grant not for developers": {register("authorization_grant_type", "client-credentials"),
 			`the grant is not for developers: "client_credentials", want "authorization_code" or ` +
-				`"refresh_token", see Config.DeveloperGrants`,
+				`"refresh_token", see Config.Clients.DeveloperGrants`,
 			"page"},
 		"a method of another page": {alice.doing("DELETE", "/o/applications/", ""),
 			`the method is not one of the endpoint: "DELETE"`, "page"},
@@ -560,7 +563,7 @@ func TestUnitARefusedUserInfoRequestLeavesTheReasonInTheLog(t *testing.T) {
 
 func TestUnitAnOutageIsAnErrorInTheLog(t *testing.T) {
 	s, log := logged(t, func(c *server.Config) {
-		c.Claims = func(context.Context, server.ClaimsRequest) (map[string]any, error) {
+		c.Tokens.Claims = func(context.Context, server.ClaimsRequest) (map[string]any, error) {
 			return nil, errors.New("claims are down")
 		}
 	})

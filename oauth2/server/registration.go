@@ -18,11 +18,14 @@ import (
 
 // Registration describes a client in the names of RFC 7591 §2, and a few of our
 // own. A member that is left out is as it says there or, if it does not, empty.
+//
+// Its fields are not grouped, because they are the members of the flat JSON object of RFC 7591 §2.
 type Registration struct {
 	ClientID     string      `json:"client_id,omitempty"` // "" makes one
 	ClientSecret auth.Secret `json:"-"`                   // at least 16 random bytes, "" makes one
-	// ClientSecretHash is a secret in place of ClientSecret, as another system hashed it. Config.SecretHashes reads
-	// it. The first request with the right secret replaces it by a digest, in the store.
+	// ClientSecretHash is a secret in place of ClientSecret, as another system hashed it.
+	// Config.Clients.SecretHashes reads it. The first request with the right secret replaces it by a digest, in the
+	// store.
 	ClientSecretHash        auth.Secret `json:"-"`
 	ClientName              string      `json:"client_name,omitempty"`
 	RedirectURIs            []string    `json:"redirect_uris,omitempty"`
@@ -31,7 +34,7 @@ type Registration struct {
 	ResponseTypes           []string    `json:"response_types,omitempty"`
 	Scope                   string      `json:"scope,omitempty"` // "" is every scope of the server, see NoScope
 	TokenEndpointAuthMethod string      `json:"token_endpoint_auth_method,omitempty"`
-	// IDTokenAlgorithm is one of those that Config.Keys sign by. "" is Config.IDTokenAlgorithm.
+	// IDTokenAlgorithm is one of those that Config.Keys sign by. "" is Config.OpenID.IDTokenAlgorithm.
 	IDTokenAlgorithm jwt.Algorithm `json:"id_token_signed_response_alg,omitempty"`
 	// What these want is not there yet: a client that relies on it is refused with
 	// [ErrUnsupported], for without it it would be less safe than it says.
@@ -59,9 +62,6 @@ type Registration struct {
 // NoScope is the Registration.Scope of a client that may ask for no scope. One that is left out is
 // every scope (RFC 7591 §2).
 const NoScope = " "
-
-// Format shows nothing of a Config, because a grant of the application may hold a secret, and package fmt prints it.
-func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Config") }
 
 // Format shows nothing of a Registration, since a verb that does not fit makes
 // package fmt print an [auth.Secret] that it finds by a pointer.
@@ -126,9 +126,9 @@ func (s *Server) NewClient(r Registration) (*Client, auth.Secret, error) {
 
 // AddClient is NewClient, and stores the client. It is [ErrClientExists] if there
 // is one with its identifier. The cause is [ErrDeveloperLimit] if it has an owner with
-// as many clients as Config.DeveloperLimit.
+// as many clients as Config.Clients.DeveloperLimit.
 func (s *Server) AddClient(ctx context.Context, r Registration) (*Client, auth.Secret, error) {
-	limit := s.config.DeveloperLimit
+	limit := s.config.Clients.DeveloperLimit
 	if r.Owner == "" {
 		limit = 0
 	}
@@ -154,10 +154,10 @@ func (s *Server) addClient(ctx context.Context, r Registration, limit int) (*Cli
 }
 
 // EnsureClient makes a client what a registration says, whether or not it is there:
-// for clients of a configuration file. Config.DeveloperLimit is not for them. A registration without a secret leaves
-// one that is there, and a client that was disabled stays so. The grants of a confidential client that becomes public
-// end, as by [Server.ChangeClient]. Its RefreshGrace is what r says, at this call as at each later one. It needs a
-// ClientID.
+// for clients of a configuration file. Config.Clients.DeveloperLimit is not for them. A registration without a secret
+// leaves one that is there, and a client that was disabled stays so. The grants of a confidential client that becomes
+// public end, as by [Server.ChangeClient]. Its RefreshGrace is what r says, at this call as at each later one. It needs
+// a ClientID.
 //
 // Another secret in the registration takes the place of the one that is there. A secret or a hash that
 // [Server.RenewSecret] retired does not: the client keeps what it has, and the log warns. To use such a secret all

@@ -54,11 +54,11 @@ func TestUnitRequestKeysOfADecoratedKeyring(t *testing.T) {
 			if a := two.as("alice").do("GET", one.returnPath(), ""); a.StatusCode != row.status {
 				t.Errorf("got %d at the other instance, want %d", a.StatusCode, row.status)
 			}
-			if got := strings.Contains(log.String(), "Config.RequestKeys"); got != row.told &&
+			if got := strings.Contains(log.String(), "Config.Endpoints.RequestKeys"); got != row.told &&
 				row.status == http.StatusOK || row.told && !strings.Contains(log.String(), "a random key seals") {
 				t.Errorf("got the log %s", log.String())
 			}
-			if got := hasFinding(server.Audit(one.config), "RequestKeys"); got != row.told {
+			if got := hasFinding(server.Audit(one.config), "Endpoints.RequestKeys"); got != row.told {
 				t.Errorf("got a finding: %t, want %t", got, row.told)
 			}
 		})

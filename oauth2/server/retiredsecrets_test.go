@@ -29,7 +29,7 @@ func TestUnitRenewedSecretsStay(t *testing.T) {
 		{"a secret in the clear, after two renewals", plain, 0, 2},
 	} {
 		t.Run(row.name+" does not come back when the program starts with the same file", func(t *testing.T) {
-			s, log := logged(t, func(c *server.Config) { c.SecretHashes = h })
+			s, log := logged(t, func(c *server.Config) { c.Clients.SecretHashes = h })
 			_, err := s.server.EnsureClient(t.Context(), row.r)
 			s.must(err)
 			for range row.uses {
@@ -59,7 +59,7 @@ func TestUnitRenewedSecretsStay(t *testing.T) {
 	}
 	t.Run("another secret of the file takes the place of a renewed one, and another hash of the retired one is refused",
 		func(t *testing.T) {
-			s, log := logged(t, func(c *server.Config) { c.SecretHashes = h })
+			s, log := logged(t, func(c *server.Config) { c.Clients.SecretHashes = h })
 			_, err := s.server.EnsureClient(t.Context(), plain)
 			s.must(err)
 			_, _, err = s.server.RenewSecret(t.Context(), s.kept())
@@ -83,7 +83,7 @@ func TestUnitRenewedSecretsStay(t *testing.T) {
 			}
 		})
 	t.Run("a change of the file that nobody retired can be taken back", func(t *testing.T) {
-		s, _ := logged(t, func(c *server.Config) { c.SecretHashes = h })
+		s, _ := logged(t, func(c *server.Config) { c.Clients.SecretHashes = h })
 		other := plain
 		other.ClientSecret = "another-secret-of-the-file"
 		for _, r := range []server.Registration{hashed, other, hashed} {

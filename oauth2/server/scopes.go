@@ -14,7 +14,7 @@ func (s *Server) scopesOf(text string, client *Client) ([]string, error) {
 		return s.clientScopes(client), nil
 	}
 	var scopes []string
-	lenient := (s.config.IgnoreUnknownScopes || client.IgnoreUnknownScopes) && s.openID &&
+	lenient := (s.config.OpenID.IgnoreUnknownScopes || client.IgnoreUnknownScopes) && s.openID &&
 		slices.Contains(strings.Split(text, " "), "openid")
 	for scope := range strings.SplitSeq(text, " ") {
 		if lenient && backend.ValidScope(scope) && s.scope(scope) == nil {
@@ -42,8 +42,9 @@ func (s *Server) scopeFault(client *Client, scope string) error {
 	case !slices.Contains(client.Scopes, scope):
 		return setting("Client.Scopes", "the client does not have the scope", scope, client.Scopes...)
 	case !s.allowsScope(client, scope):
-		return setting("Config.DeveloperScopes.Users", "the client has an owner, and the scope is not for developers",
-			scope, s.config.DeveloperScopes.Users...)
+		return setting("Config.Clients.DeveloperScopes.Users",
+			"the client has an owner, and the scope is not for developers",
+			scope, s.config.Clients.DeveloperScopes.Users...)
 	}
 	return nil
 }

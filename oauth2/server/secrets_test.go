@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/leak"
 	"github.com/gatewarden/auth/oauth2/server"
 )
@@ -43,8 +44,8 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 			Parse(`{{keep .}}`))
 	}
 	s := newService(t, func(c *server.Config) {
-		c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{}, server.ClientCredentials{},
-			partner{own, func(r *server.TokenRequest, issued *server.TokenResponse) {
+		c.Tokens.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{},
+			server.ClientCredentials{}, partner{own, func(r *server.TokenRequest, issued *server.TokenResponse) {
 				request, response = r, issued
 			}}}
 		c.Pages.Application = capture(func(page any) { application, _ = page.(server.ApplicationPage) })
@@ -74,8 +75,13 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 	secrets := append([]string{own, clientSecret, assertion, application.Shown(), post.Params()[0][1]}, tokens...)
 
 	for sentence, check := range map[string]func(*testing.T){
-		"a Server":                 func(t *testing.T) { leak.Anywhere(t, secrets, *s.server) },
-		"a Config":                 func(t *testing.T) { leak.Exported(t, secrets, s.config) },
+		"a Server":        func(t *testing.T) { leak.Anywhere(t, secrets, *s.server) },
+		"a Config":        func(t *testing.T) { leak.Exported(t, secrets, s.config) },
+		"its TokenConfig": func(t *testing.T) { leak.Exported(t, secrets, s.config.Tokens) },
+		"an EndpointConfig": func(t *testing.T) {
+			key := "key-of-32-bytes-that-seals-Rq8-5"
+			leak.Exported(t, []string{key}, server.EndpointConfig{RequestKeys: []auth.Secret{auth.Secret(key)}})
+		},
 		"its Handlers":             func(t *testing.T) { leak.Anywhere(t, secrets, *s.handlers()) },
 		"a Client":                 func(t *testing.T) { leak.Anywhere(t, secrets, *client) },
 		"a TokenRequest":           func(t *testing.T) { leak.Anywhere(t, secrets, *request) },

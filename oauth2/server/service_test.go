@@ -172,28 +172,31 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 	s.http = httptest.NewServer(mux)
 	t.Cleanup(s.http.Close)
 	s.config = server.Config{
-		Issuer: s.http.URL, Name: "Example", Store: server.NewMemoryStore(), LoadUser: s.users.load, Keys: s.keys,
+		Issuer: s.http.URL, Pages: server.Pages{Name: "Example"}, Store: server.NewMemoryStore(),
+		LoadUser: s.users.load, Keys: s.keys,
 		Observer: s.events,
 		SignIn: func(w http.ResponseWriter, r *http.Request, asked server.SignInRequest) {
 			s.logins = append(s.logins, asked)
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(asked.ReturnTo), http.StatusSeeOther)
 		},
-		Logout: func(w http.ResponseWriter, _ *http.Request) error {
+		OpenID: server.OpenIDConfig{Logout: func(w http.ResponseWriter, _ *http.Request) error {
 			http.SetCookie(w, &http.Cookie{Name: "login", MaxAge: -1, Path: "/"})
 			return nil
-		},
-		Grace:  server.NoGrace, // see grace_test.go for the default
+		}},
+		Tokens: server.TokenConfig{
+			Grace: server.NoGrace,
+			Claims: func(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
+				if r.Target != server.ClaimsUserInfo {
+					return nil, nil
+				}
+				return map[string]any{"sub": "mallory", "name": r.User.UserID(), "scopes": r.Scopes}, nil
+			},
+			Username: func(u auth.User) string { return "name of " + u.UserID() },
+		}, // see grace_test.go for the default
 		Scopes: []server.Scope{{Name: "read", Text: "read your reports"}, {Name: "write", Text: "write <reports>"}},
 		Resources: []server.Resource{{ID: s.http.URL}, {ID: "https://jwt.example/api", JWT: true},
 			{ID: "https://other.example/"}},
-		Developers: func(*http.Request, auth.User, auth.Credential) error { return nil },
-		Claims: func(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
-			if r.Target != server.ClaimsUserInfo {
-				return nil, nil
-			}
-			return map[string]any{"sub": "mallory", "name": r.User.UserID(), "scopes": r.Scopes}, nil
-		},
-		Username: func(u auth.User) string { return "name of " + u.UserID() },
+		Clients: server.ClientConfig{Developers: func(*http.Request, auth.User, auth.Credential) error { return nil }},
 	}
 	if change != nil {
 		change(&s.config)

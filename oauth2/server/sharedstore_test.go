@@ -10,9 +10,9 @@ import (
 
 // A server of machines that shares the store does not weaken the grace of a client of its file.
 func TestUnitAGraceIsKeptByAServerWithoutRefreshTokens(t *testing.T) {
-	s := newService(t, func(c *server.Config) { c.Grace = 0 })
+	s := newService(t, func(c *server.Config) { c.Tokens.Grace = 0 })
 	machines, err := server.New(server.Config{Issuer: s.http.URL, Store: s.config.Store, LoadUser: s.users.load,
-		Grants: []server.GrantType{server.ClientCredentials{}}})
+		Tokens: server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}}})
 	s.must(err)
 	for name, of := range map[string]*server.Server{"with": s.server, "without": machines} {
 		c, err := of.EnsureClient(t.Context(),

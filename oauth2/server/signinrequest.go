@@ -61,7 +61,7 @@ func (s *Server) SignInRequest(ctx context.Context, returnTo string) (*SignInReq
 // requestIn returns what an address holds that goes on with a request, or "".
 func (s *Server) requestIn(returnTo string) string {
 	u, err := url.Parse(returnTo)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.Path != s.config.Path+"/authorize/" {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Path != s.config.Endpoints.Path+"/authorize/" {
 		return ""
 	}
 	return u.Query().Get("interaction")

@@ -108,7 +108,7 @@ func FuzzSignInRequest(f *testing.F) {
 	}
 	srv, err := server.New(server.Config{Issuer: "https://a.example", Store: server.NewMemoryStore(),
 		LoadUser: (&users{}).load,
-		Grants:   []server.GrantType{server.ClientCredentials{}}})
+		Tokens:   server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -247,7 +247,7 @@ func TestAnIDTokenByEachAlgorithm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := newService(t, func(c *server.Config) { c.Keys, c.IDTokenAlgorithm = keys, algorithm })
+			s := newService(t, func(c *server.Config) { c.Keys, c.OpenID.IDTokenAlgorithm = keys, algorithm })
 			a := s.tokens("alice", "nonce", "n-0S6_WzA2Mj")
 			published := s.stranger().do("GET", "/o/.well-known/jwks.json", "")
 			set, err := jwt.ParseJWKS([]byte(published.body))
@@ -347,7 +347,7 @@ func TestMetadataListsWhatIsWiredAndNothingElse(t *testing.T) {
 		"without keys": {func(c *server.Config) { c.Keys, c.Resources = nil, nil },
 			"authorization_endpoint introspection_endpoint revocation_endpoint token_endpoint"},
 		"without a logout": {func(c *server.Config) {
-			c.Logout = nil
+			c.OpenID.Logout = nil
 		},
 			"authorization_endpoint introspection_endpoint jwks_uri revocation_endpoint token_endpoint " +
 				"userinfo_endpoint"},
@@ -412,7 +412,7 @@ func newBare(t *testing.T, change func(*server.Config)) *service {
 }
 
 func TestAnIssuerWithAPathIsFoundInAllThreePlaces(t *testing.T) {
-	s := newBare(t, func(c *server.Config) { c.Issuer, c.Path = c.Issuer+"/tenant", "/tenant/o" })
+	s := newBare(t, func(c *server.Config) { c.Issuer, c.Endpoints.Path = c.Issuer+"/tenant", "/tenant/o" })
 	for _, path := range []string{"/.well-known/oauth-authorization-server/tenant",
 		"/.well-known/openid-configuration/tenant", "/tenant/.well-known/openid-configuration"} {
 		if a := s.stranger().do("GET", path, ""); a.StatusCode != 200 || a.text("issuer") != s.http.URL+"/tenant" ||

@@ -201,7 +201,7 @@ func TestUnitOddTextsOfGrants(t *testing.T) {
 			"the Type":   func(i *server.Issuance) { i.Type = text },
 		} {
 			s := strictService(t, func(c *server.Config) {
-				c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{},
+				c.Tokens.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{},
 					server.ClientCredentials{},
 					oddGrant{change}}
 				c.LoadUser = func(_ context.Context, id string) (auth.User, error) { return user{id, "1"}, nil }

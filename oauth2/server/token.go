@@ -115,7 +115,7 @@ func (s *Server) grant(ctx context.Context, client *Client, form Form) (*TokenRe
 	}
 	grant := s.features.grants[name]
 	if grant == nil {
-		return nil, refuse(CodeUnsupportedGrantType, "The grant_type is not supported.", setting("Config.Grants",
+		return nil, refuse(CodeUnsupportedGrantType, "The grant_type is not supported.", setting("Config.Tokens.Grants",
 			"the server has no such grant_type", name, s.grantNames()...))
 	}
 	if !client.Allows(name) {

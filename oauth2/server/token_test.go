@@ -436,14 +436,14 @@ func TestOf16RefreshesAtOnce(t *testing.T) {
 	if successors, good := race(s); len(successors) > 1 || good != 0 {
 		t.Errorf("without a grace: %d, %d good", len(successors), good)
 	}
-	if successors, good := race(newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })); len(
+	if successors, good := race(newService(t, func(c *server.Config) { c.Tokens.Grace = 30 * time.Second })); len(
 		successors) != 1 || good != 16 {
 		t.Errorf("with a grace: %d, %d good", len(successors), good)
 	}
 }
 
 func TestWithinTheGraceTheImmediatePredecessorGetsTheSameSuccessor(t *testing.T) {
-	s := newService(t, func(c *server.Config) { c.Grace = 30 * time.Second })
+	s := newService(t, func(c *server.Config) { c.Tokens.Grace = 30 * time.Second })
 	first := s.tokens("alice").text("refresh_token")
 	a, b := s.refresh(first), s.refresh(first)
 	if a.text("refresh_token") == "" || a.text("refresh_token") != b.text("refresh_token") ||
@@ -484,7 +484,7 @@ func TestAProgramGetsATokenForItselfAlone(t *testing.T) {
 func TestLifetimesAreThoseOfClientGrantAndScope(t *testing.T) {
 	var asked []string
 	s := newService(t, func(c *server.Config) {
-		c.LifetimesOf = func(r server.LifetimeRequest) server.Lifetimes {
+		c.Tokens.LifetimesOf = func(r server.LifetimeRequest) server.Lifetimes {
 			asked = append(asked, fmt.Sprint(r.Client.ID, " ", r.GrantType, " ", r.Permissions.Scopes()))
 			if r.GrantType == "client_credentials" {
 				return server.Lifetimes{Access: time.Hour}

@@ -118,7 +118,7 @@ func (s *Server) refuseBearer(w http.ResponseWriter, r *http.Request, err error)
 		return
 	}
 	s.report(r, status, err)
-	challenge := auth.Challenge{Scheme: "Bearer", Params: []auth.Param{{Name: "realm", Value: s.config.Name}}}
+	challenge := auth.Challenge{Scheme: "Bearer", Params: []auth.Param{{Name: "realm", Value: s.config.Pages.Name}}}
 	body := map[string]string{}
 	if code != "" {
 		challenge.Params = append(challenge.Params, auth.Param{Name: "error", Value: code})

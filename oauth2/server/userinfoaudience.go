@@ -13,7 +13,7 @@ import (
 func (s *Server) checkUserInfoAudience(ctx context.Context, access *Access, grant *Grant) error {
 	own := []string{s.config.Issuer, s.url("/userinfo/"), s.url("/userinfo")}
 	has := func(id string) bool { return slices.Contains(access.Audience, id) }
-	if s.config.AllowAnyAudienceAtUserInfo || slices.ContainsFunc(own, has) {
+	if s.config.OpenID.AllowAnyAudienceAtUserInfo || slices.ContainsFunc(own, has) {
 		return nil
 	}
 	client, err := s.findClient(ctx, grant.ClientID)
@@ -30,15 +30,15 @@ func (s *Server) checkUserInfoAudience(ctx context.Context, access *Access, gran
 		own = append(own, resource.ID)
 		break
 	}
-	return badToken(ofClient(grant.ClientID, setting("Config.AllowAnyAudienceAtUserInfo",
+	return badToken(ofClient(grant.ClientID, setting("Config.OpenID.AllowAnyAudienceAtUserInfo",
 		"the token is for another API, because the client named a resource",
 		strings.Join(access.Audience, " "), own...)))
 }
 
 // auditUserInfo lists that tokens for every API are good at the userinfo endpoint.
 func auditUserInfo(a *auditor) {
-	if a.config.AllowAnyAudienceAtUserInfo {
-		a.add("RFC 9700 §2.3", "AllowAnyAudienceAtUserInfo",
+	if a.config.OpenID.AllowAnyAudienceAtUserInfo {
+		a.add("RFC 9700 §2.3", "OpenID.AllowAnyAudienceAtUserInfo",
 			"an API that is sent a token with the scope openid can read the profile of the user with it")
 	}
 }

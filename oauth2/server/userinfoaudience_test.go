@@ -74,13 +74,13 @@ func TestUnitUserInfoAudience(t *testing.T) {
 		}
 	})
 	t.Run("the setting admits every audience, and the audit tells", func(t *testing.T) {
-		s := newService(t, func(c *server.Config) { c.AllowAnyAudienceAtUserInfo = true })
+		s := newService(t, func(c *server.Config) { c.OpenID.AllowAnyAudienceAtUserInfo = true })
 		if a := info(s, s.tokens("alice", "resource", api).text("access_token")); a.StatusCode != 200 {
 			t.Errorf("got %d %s", a.StatusCode, a.body)
 		}
 		told := false
 		for _, finding := range server.Audit(s.config) {
-			told = told || finding.Setting == "AllowAnyAudienceAtUserInfo"
+			told = told || finding.Setting == "OpenID.AllowAnyAudienceAtUserInfo"
 		}
 		if !told {
 			t.Error("got no finding")

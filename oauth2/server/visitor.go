@@ -89,7 +89,7 @@ func (h *handler) returnToPage(r *http.Request) string {
 			return to
 		}
 	}
-	return h.config.Path + "/authorized_tokens/"
+	return h.config.Endpoints.Path + "/authorized_tokens/"
 }
 
 func notInReturn(c rune) bool { return !strings.ContainsRune(alphanumeric+"/?=-_", c) }

@@ -34,7 +34,7 @@ func TestUnitEveryClientIDInSQLite(t *testing.T) {
 	for name, store := range map[string]server.Store{"sqlite": openOAuth(t, path), "memory": server.NewMemoryStore()} {
 		t.Run(name, func(t *testing.T) {
 			s, err := server.New(server.Config{Issuer: "https://login.example", Store: store,
-				Grants:   []server.GrantType{server.RefreshToken{}, issued{}},
+				Tokens:   server.TokenConfig{Grants: []server.GrantType{server.RefreshToken{}, issued{}}},
 				LoadUser: func(_ context.Context, id string) (auth.User, error) { return visitor(id), nil }})
 			if err != nil {
 				t.Fatal(err)

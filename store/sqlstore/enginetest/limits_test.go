@@ -67,7 +67,7 @@ func TestUnitDefaultLimits(t *testing.T) {
 		"gatewarden_oauth_grants": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
 			srv, err := server.New(server.Config{Issuer: "https://a.example", Store: opened(t, sqlstore.OAuth, db),
 				LoadUser: load,
-				Observer: observer, Grants: []server.GrantType{server.ClientCredentials{}}})
+				Observer: observer, Tokens: server.TokenConfig{Grants: []server.GrantType{server.ClientCredentials{}}}})
 			if err != nil {
 				t.Fatal(err)
 			}
