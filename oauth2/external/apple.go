@@ -81,7 +81,7 @@ func (a Apple) Define() (Definition, error) {
 // appleName reads the name of "user", the one thing in there that does no harm if it is
 // a lie.
 func appleName(user string) string {
-	members, err := decode([]byte(user))
+	members, err := decodeObject([]byte(user))
 	if err != nil {
 		return ""
 	}

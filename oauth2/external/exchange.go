@@ -226,7 +226,7 @@ func (p *provider) tokenAnswer(answer *fetch.Answer, from string, secrets []stri
 func (p *provider) tokenMembers(answer *fetch.Answer, from string) (map[string]any, error) {
 	switch {
 	case answer.IsJSON():
-		members, err := decode(answer.Body)
+		members, err := decodeObject(answer.Body)
 		if err != nil {
 			return nil, fmt.Errorf("%s answered status %d and no JSON object", from, answer.Status)
 		}

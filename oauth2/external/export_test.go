@@ -33,6 +33,7 @@ var (
 	AppleName        = appleName
 	UnverifiedIssuer = unverifiedIssuer
 	DomainOf         = domainOf
+	ObjectsOf        = objectsOf
 )
 
 // PendingAt returns what Credential.Pending would be for a login at an instant.

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ func newVerifier(clients []string, keys jwt.KeySource, issuers []string, change 
 			// What else a provider puts there is not ours to forbid. No machine of it is looked at.
 			Require: []string{"iat"}, AllowBoundTokens: true, MachinePrefix: "idp:",
 			Profile: jwt.Profile{ClientClaims: []string{}, Machines: []jwt.Mark{}}, // a login is a user's
-			User:    jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
+			User:    jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decodeObject(payload) },
 		}
 		for _, each := range change {
 			each(&issuer)
@@ -210,7 +211,7 @@ func unverifiedIssuer(token string) string {
 	if err != nil {
 		return ""
 	}
-	members, err := decode(payload)
+	members, err := decodeObject(payload)
 	if err != nil {
 		return ""
 	}
@@ -218,13 +219,24 @@ func unverifiedIssuer(token string) string {
 	return iss
 }
 
-// decode reads an object, with numbers as they are written.
-func decode(text []byte) (map[string]any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
+// decodeObject decodes one JSON object. Numbers are [json.Number], as they were written.
+func decodeObject(text []byte) (map[string]any, error) {
 	var members map[string]any
-	if err := decoder.Decode(&members); err != nil || members == nil || decoder.More() {
+	if err := decodeOne(text, &members); err != nil || members == nil {
 		return nil, errNoObject
 	}
 	return members, nil
+}
+
+// decodeOne decodes one JSON value, with nothing but white space behind it. Numbers are [json.Number].
+func decodeOne(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF { // More would not see a closing bracket
+		return errTextBehind
+	}
+	return nil
 }

@@ -83,7 +83,7 @@ func (rp *relyingParty) userInfo(ctx context.Context, a *answer) (map[string]any
 		claims, err := rp.signedUserInfo(ctx, a, string(answer.Body))
 		return withoutNull(claims), err
 	}
-	claims, err := decode(answer.Body)
+	claims, err := decodeObject(answer.Body)
 	if err != nil {
 		return nil, untrusted("userinfo is no JSON object")
 	}
