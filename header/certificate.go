@@ -77,8 +77,9 @@ type Certificate struct {
 	parse   func(value string) ([]*x509.Certificate, error)
 	absent  string // a value that stands for no certificate
 
-	bad             string // the detail for a value that is malformed
-	twice, badChain error
+	invalidDetail string // for a value that is malformed
+	repeatedValue error  // the header came more than once
+	invalidChain  error
 }
 
 var (
@@ -123,9 +124,9 @@ func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
 	format, headers := forwarded.format(s)
 	c.headers, c.parse, c.absent = headers, format.parse, format.absent
 	c.sender = newSender(s, forwarded.Trust, c.headers...)
-	c.twice = twice(c.headers[0])
-	c.bad = "Malformed " + c.headers[0] + " header."
-	c.badChain = broken(clientCertChain, "has more than 8 certificates or 64 KiB, or is no list of certificates (RFC "+
+	c.repeatedValue = twice(c.headers[0])
+	c.invalidDetail = "Malformed " + c.headers[0] + " header."
+	c.invalidChain = broken(clientCertChain, "has more than 8 certificates or 64 KiB, or is no list of certificates (RFC "+
 		"9440 §2.3)")
 }
 

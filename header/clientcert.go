@@ -54,7 +54,7 @@ func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) 
 		return nil, err
 	}
 	if len(lines) > 1 {
-		return nil, c.twice
+		return nil, c.repeatedValue
 	}
 	value := strings.Trim(lines[0], " \t")
 	if value == "" || value == c.absent {
@@ -62,13 +62,13 @@ func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) 
 	}
 	certificates, cause := c.parse(value)
 	if cause != nil {
-		return nil, &auth.Error{Kind: auth.ErrMalformed, Detail: c.bad, Cause: cause}
+		return nil, &auth.Error{Kind: auth.ErrMalformed, Detail: c.invalidDetail, Cause: cause}
 	}
 	leaf, chain := certificates[0], certificates[1:]
 	if len(c.headers) == 2 { // of RFC 9440
 		var ok bool
 		if chain, ok = parseClientCertChain(r.Header[clientCertChain]); !ok {
-			return nil, c.badChain
+			return nil, c.invalidChain
 		}
 	}
 	intermediates := x509.NewCertPool()

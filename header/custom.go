@@ -73,7 +73,9 @@ type Header struct {
 	key    string // canonical
 	groups string // canonical, or ""
 
-	twice, bad, badGroups error
+	repeatedValue error // the header came more than once
+	invalidValue  error
+	invalidGroups error
 }
 
 var (
@@ -101,9 +103,9 @@ func New(config Config) (*Header, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	h.twice = twice(h.key)
-	h.bad = broken(h.key, "is longer than 256 bytes, is not UTF-8 or has control characters")
-	h.badGroups = broken(h.groups, "has more than 256 groups or 8 KiB, is not UTF-8 or has control characters")
+	h.repeatedValue = twice(h.key)
+	h.invalidValue = broken(h.key, "is longer than 256 bytes, is not UTF-8 or has control characters")
+	h.invalidGroups = broken(h.groups, "has more than 256 groups or 8 KiB, is not UTF-8 or has control characters")
 	return h, nil
 }
 
@@ -138,20 +140,20 @@ func (h *Header) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 		return nil, nil, err
 	}
 	if len(lines) > 1 {
-		return nil, nil, h.twice
+		return nil, nil, h.repeatedValue
 	}
 	id := strings.Trim(lines[0], " \t")
 	if id == "" {
 		return nil, nil, auth.ErrNoCredentials
 	}
 	if len(id) > maxValue || !isText(id) {
-		return nil, nil, h.bad
+		return nil, nil, h.invalidValue
 	}
 	groups := ""
 	if h.groups != "" {
 		var ok bool
 		if groups, ok = joinGroups(r.Header[h.groups]); !ok {
-			return nil, nil, h.badGroups
+			return nil, nil, h.invalidGroups
 		}
 	}
 	user, err := h.user(r.Context(), id, groups)

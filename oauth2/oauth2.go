@@ -87,8 +87,10 @@ type Config struct {
 	// ScopesSupported are the scopes that this API asks for, for the metadata.
 	// "offline_access" is not one of them: it is between a client and its server.
 	ScopesSupported []string
-	// ResourceName and Documentation, a URL, are for people that read the metadata.
-	ResourceName, Documentation string
+	// ResourceName is for people that read the metadata.
+	ResourceName string
+	// Documentation is a URL, for people that read the metadata.
+	Documentation string
 }
 
 // Resource is the backend that takes access tokens. It is immutable and safe for

@@ -21,10 +21,12 @@ import (
 type Apple struct {
 	Name     string // empty is "apple"
 	ClientID string // the Services ID
-	// TeamID and KeyID are what Apple calls the team and the key. PrivateKey is the text
-	// of the file AuthKey_….p8. With them a client secret is made for each use.
-	TeamID, KeyID string
-	PrivateKey    auth.Secret
+	// TeamID is what Apple calls the team.
+	TeamID string
+	// KeyID is what Apple calls the key.
+	KeyID string
+	// PrivateKey is the text of the file AuthKey_….p8. With the key a client secret is made for each use.
+	PrivateKey auth.Secret
 	// Scopes are asked for. Nil is "name" and "email".
 	Scopes []string
 	// Domains are as in [OIDC]. Apple gives out the addresses at icloud.com, me.com, mac.com

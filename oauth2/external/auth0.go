@@ -19,7 +19,8 @@ import (
 // enterprise may be set to trust what it says. List the domains that the tenant is
 // responsible for in Domains.
 type Auth0 struct {
-	Name, Label string // empty is "auth0" and "Auth0"
+	Name  string // empty is "auth0"
+	Label string // empty is "Auth0"
 	// Domain is that of the tenant, "acme.eu.auth0.com", or its custom domain. The issuer
 	// has a slash at its end.
 	Domain string

@@ -25,7 +25,9 @@ type Tokens struct {
 	Scopes    []string
 	ExpiresAt time.Time // of the access token, zero if not told
 
-	access, refresh, id hidden.String
+	access  hidden.String
+	refresh hidden.String
+	id      hidden.String
 }
 
 // Access returns the access token.

@@ -147,40 +147,18 @@ func newPages(own Pages) (*pages, error) {
 	return ps, nil
 }
 
-// fail ends a login: an app is told a word, and a person is shown a page. Nothing that was sent is on the page. The
-// cause is for the log and the Observer.
+// fail answers a login that failed: an app gets the reason, and a person sees a page. The page has no text of the
+// request. The cause is for the log and the Observer.
 func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
-	told := texts[f.Reason]
-	name, label := "", ""
-	if f.provider != nil {
-		name, label = f.provider.name, f.provider.label
-	}
-	a := f.attempt
-	if a != nil && a.ReturnTo != "" && f.Reason != reasonInvalid && f.Reason != reasonUntrusted {
+	if f.isForApp() {
 		l.report(r, http.StatusSeeOther, &f)
-		redirect(w, appURL(a, "error", string(f.Reason)))
+		redirect(w, appURL(f.attempt, "error", string(f.Reason)))
 		return
 	}
-	l.report(r, told.status, &f)
-	fill := strings.NewReplacer("{provider}", cmp.Or(label, "the provider"), "{service}", l.config.Name)
-	page := FailurePage{Layout: l.pages.site.Layout(r, l.config.Name, fill.Replace(told.title)),
-		Message: fill.Replace(told.message), Reason: string(f.Reason), Provider: label, SignIn: l.config.SignInURL}
-	switch {
-	case f.account || a != nil && a.Purpose == toLink:
-		page.Account = l.config.AccountURL
-		if f.Reason == reasonSignIn || f.Reason == reasonStale || f.Reason == reasonUnknownAge {
-			page.SignIn += query(page.SignIn, "next", l.config.AccountURL)
-		} else {
-			page.SignIn = ""
-		}
-	case f.provider != nil && l.config.SignIn != nil && f.Reason != reasonInactive && f.Reason != reasonMethod:
-		page.Retry = l.config.Path + "/" + name + "/"
-		if a != nil && a.Next != "/" {
-			page.Retry += query(page.Retry, "next", a.Next)
-		}
-	}
+	status := texts[f.Reason].status
+	l.report(r, status, &f)
 	var body bytes.Buffer
-	if err := l.pages.failure.Execute(&body, page); err != nil {
+	if err := l.pages.failure.Execute(&body, l.failurePage(r, &f)); err != nil {
 		l.logger().ErrorContext(r.Context(), "oauth2/external: cannot make a page", "error", err)
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
 		return
@@ -188,11 +166,50 @@ func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	l.pages.site.Secure(h, "")
-	if told.status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "5")
 	}
-	w.WriteHeader(told.status)
+	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes())
+}
+
+// isForApp reports whether an app gets the reason, and not a person. An app is not told of a request or a response
+// that may be from another person.
+func (f *failure) isForApp() bool {
+	return f.attempt != nil && f.attempt.ReturnTo != "" && f.Reason != reasonInvalid && f.Reason != reasonUntrusted
+}
+
+// failurePage returns what the page of a failure shows.
+func (l *Logins) failurePage(r *http.Request, f *failure) FailurePage {
+	label := ""
+	if f.provider != nil {
+		label = f.provider.label
+	}
+	fill := strings.NewReplacer("{provider}", cmp.Or(label, "the provider"), "{service}", l.config.Name)
+	text := texts[f.Reason]
+	page := FailurePage{Layout: l.pages.site.Layout(r, l.config.Name, fill.Replace(text.title)),
+		Message: fill.Replace(text.message), Reason: string(f.Reason), Provider: label, SignIn: l.config.SignInURL}
+	switch {
+	case f.account || f.attempt != nil && f.attempt.Purpose == toLink:
+		l.leadToAccount(&page, f)
+	case f.provider != nil && l.config.SignIn != nil && f.Reason != reasonInactive && f.Reason != reasonMethod:
+		page.Retry = l.config.Path + "/" + f.provider.name + "/"
+		if f.attempt != nil && f.attempt.Next != "/" {
+			page.Retry += query(page.Retry, "next", f.attempt.Next)
+		}
+	}
+	return page
+}
+
+// leadToAccount makes a page lead to the account page: by a new login if that helps, and otherwise without one.
+func (l *Logins) leadToAccount(page *FailurePage, f *failure) {
+	page.Account = l.config.AccountURL
+	switch f.Reason {
+	case reasonSignIn, reasonStale, reasonUnknownAge:
+		page.SignIn += query(page.SignIn, "next", l.config.AccountURL)
+	default:
+		page.SignIn = ""
+	}
 }
 
 // query is a parameter to add to a path.

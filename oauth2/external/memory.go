@@ -15,7 +15,8 @@ type MemoryStore struct {
 	keys       map[string]time.Time
 	codes      map[string]*Code
 
-	keyQueue, codeQueue *expiry.Queue[string] // what of keys and codes expires first
+	keyQueue  *expiry.Queue[string] // which of keys expires first
+	codeQueue *expiry.Queue[string] // which of codes expires first
 
 	reservations     map[[2]string]kept   // by the key of the identity
 	reservationKeys  map[string][2]string // by ID

@@ -80,23 +80,33 @@ func (m Microsoft) single() string {
 	return m.Tenant
 }
 
+// check returns an error if Tenant, or a setting that depends on it, is missing or wrong.
 func (m Microsoft) check() error {
-	if m.Tenant == "" {
+	switch {
+	case m.Tenant == "":
 		return errors.New("oauth2/external: Microsoft.Tenant is missing")
+	case m.single() != "":
+		return m.checkSingleTenant()
 	}
-	if single := m.single(); single != "" {
-		if !isTenant(single) {
-			return errors.New("oauth2/external: Microsoft.Tenant is no UUID in lower case, nor common, organizations " +
-				"or consumers")
-		}
-		if len(m.AllowTenants) > 0 || m.AllowAnyTenant {
-			return errors.New("oauth2/external: Microsoft.AllowTenants or AllowAnyTenant beside one Tenant")
-		}
-		if m.AllowKeysWithoutIssuer {
-			return errors.New("oauth2/external: Microsoft.AllowKeysWithoutIssuer beside one Tenant, which needs it not")
-		}
-		return nil
+	return m.checkManyTenants()
+}
+
+// checkSingleTenant checks the settings if Tenant is one tenant.
+func (m Microsoft) checkSingleTenant() error {
+	switch {
+	case !isTenant(m.single()):
+		return errors.New("oauth2/external: Microsoft.Tenant is no UUID in lower case, nor common, organizations " +
+			"or consumers")
+	case len(m.AllowTenants) > 0 || m.AllowAnyTenant:
+		return errors.New("oauth2/external: Microsoft.AllowTenants or AllowAnyTenant beside one Tenant")
+	case m.AllowKeysWithoutIssuer:
+		return errors.New("oauth2/external: Microsoft.AllowKeysWithoutIssuer beside one Tenant, which needs it not")
 	}
+	return nil
+}
+
+// checkManyTenants checks the settings if Tenant is "common" or "organizations".
+func (m Microsoft) checkManyTenants() error {
 	if (len(m.AllowTenants) > 0) == m.AllowAnyTenant {
 		return errors.New("oauth2/external: Microsoft.Tenant " + m.Tenant +
 			" needs either AllowTenants or AllowAnyTenant")

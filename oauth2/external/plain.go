@@ -21,17 +21,22 @@ import (
 // This package always sends and checks state, sends PKCE, and checks "iss" of answers
 // (RFC 9207).
 type OAuth2 struct {
-	// Name is in the paths, of a-z, 0-9, - and _. Label is for people, Name by default.
-	Name, Label string
+	// Name is in the paths, of a-z, 0-9, - and _.
+	Name string
+	// Label is for people. Empty is Name.
+	Label string
 	// Issuer tells this provider's identities from those of others, for ever: use the
 	// URL that the provider is known by.
 	Issuer string
 	// ResponseIssuer is what the provider says in "iss" when a browser comes back from
 	// it (RFC 9207). Empty is nothing: an answer that has it is then refused.
 	ResponseIssuer string
-	// AuthorizeURL and TokenURL are its endpoints: https, or http of a loopback host.
-	// RevokeURL may be empty.
-	AuthorizeURL, TokenURL, RevokeURL string
+	// AuthorizeURL is the authorization endpoint: https, or http of a loopback host.
+	AuthorizeURL string
+	// TokenURL is the token endpoint, as AuthorizeURL.
+	TokenURL string
+	// RevokeURL is the revocation endpoint, as AuthorizeURL. It may be empty.
+	RevokeURL string
 
 	ClientID     string
 	ClientSecret auth.Secret

@@ -73,7 +73,8 @@ type environment struct {
 // provider is a Provider made ready.
 type provider struct {
 	environment
-	name, label string
+	name        string
+	label       string
 	issuer      string // of its identities, or the template of theirs
 	clientID    string
 	clients     []string // those that native apps have ID tokens of, may be nil
@@ -123,11 +124,14 @@ type answer struct {
 
 // endpoints are where a provider is asked.
 type endpoints struct {
-	authorize, token      string
-	userInfo, revoke, end string // may be ""
-	issuerInAnswers       bool   // RFC 9207 §3
-	post                  bool   // the secret goes into the body
-	keys                  string
+	authorize       string
+	token           string
+	userInfo        string // may be ""
+	revoke          string // may be ""
+	end             string // may be ""
+	issuerInAnswers bool   // RFC 9207 §3
+	post            bool   // the secret goes into the body
+	keys            string
 }
 
 // base is what the kinds of provider have in common.

@@ -58,11 +58,12 @@ func by(hook string, err error) error {
 // providerError is what a provider says of an error, when a browser comes back or at the token endpoint (RFC 6749
 // §4.1.2.1, §5.2).
 type providerError struct {
-	from              string // the endpoint, or "" for the browser
-	status            int    // of the answer, or 0
-	code, description string // without secrets
-	number            string // of an error that is an object
-	refusal           bool   // it says that a code or token is not taken
+	from        string // the endpoint, or "" for the browser
+	status      int    // of the response, or 0
+	code        string // without secrets
+	description string // without secrets
+	number      string // of an error that is an object
+	refusal     bool   // the provider refuses a code or token
 }
 
 // is reports that the provider says this code.

@@ -10,8 +10,9 @@ import (
 type Reservation struct {
 	ID string // a version 7 UUID. It is no secret
 
-	// Issuer and Subject are the key of the identity. See [Profile].
-	Issuer, Subject string
+	// The key of the identity. See [Profile].
+	Issuer  string
+	Subject string
 
 	ExpiresAt time.Time
 }
