@@ -44,7 +44,7 @@ func (i *Introspection) recallOrAsk(ctx context.Context, token string, now time.
 // recall returns the key of a token, and what is remembered of it.
 func (i *Introspection) recall(token string, now time.Time) (key remember.Key, found answered, err error) {
 	switch {
-	case token == "" || len(token) > i.config.MaxLength:
+	case token == "" || len(token) > i.config.Limits.MaxLength:
 		return key, found, errNoToken
 	case i.config.Owns != nil && !i.config.Owns(token):
 		return key, found, errNotOwned
@@ -94,21 +94,21 @@ func (i *Introspection) ask(ctx context.Context, key remember.Key, token string)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := time.Now()
-	if f := i.flights[key]; f != nil && now.Sub(f.began) < i.config.TTL {
+	if f := i.flights[key]; f != nil && now.Sub(f.began) < i.config.Cache.TTL {
 		return f, nil
 	}
 	if f := i.landed(key, now); f != nil {
 		return f, nil
 	}
-	if i.asking >= i.config.Concurrent {
-		return nil, fmt.Errorf("%d questions are under way already, which is IntrospectionConfig.Concurrent",
-			i.config.Concurrent)
+	if i.asking >= i.config.Limits.Concurrent {
+		return nil, fmt.Errorf("%d questions are under way already, which is IntrospectionConfig.Limits.Concurrent",
+			i.config.Limits.Concurrent)
 	}
 	f := &flight{began: now, done: make(chan struct{})}
 	i.flights[key] = f
 	i.asking++
 	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.config.Timeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.config.HTTP.Timeout)
 		defer cancel()
 		f.token, f.err = i.answer(ctx, key, token, f.began)
 		i.mu.Lock()
@@ -148,14 +148,15 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 		found, odd, err = i.rules.read(text, asked)
 		i.logOdd(ctx, odd)
 		if auth.KindOf(err) == auth.ErrInvalid {
-			i.bad.Put(key, err, began.Add(i.config.NegativeTTL), asked)
+			i.bad.Put(key, err, began.Add(i.config.Cache.NegativeTTL), asked)
 			return nil, err
 		}
 	}
 	if err != nil {
 		return nil, i.outage(ctx, err, asked)
 	}
-	i.good.Put(key, answered{found, isToken(token)}, backend.Earlier(found.Expiry, began.Add(i.config.TTL)), asked)
+	until := backend.Earlier(found.Expiry, began.Add(i.config.Cache.TTL))
+	i.good.Put(key, answered{found, isToken(token)}, until, asked)
 	return found, nil
 }
 

@@ -39,7 +39,8 @@ func (s *slowServer) source(t *testing.T, ttl time.Duration) *oauth2.Introspecti
 	t.Helper()
 	source, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: networkIssuer + "/introspect",
 		ClientID:     "api",
-		ClientSecret: "secret", TTL: ttl, NegativeTTL: ttl, Client: &http.Client{Transport: s},
+		ClientSecret: "secret", Cache: oauth2.IntrospectionCache{TTL: ttl, NegativeTTL: ttl},
+		HTTP:   oauth2.IntrospectionHTTP{Client: &http.Client{Transport: s}},
 		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

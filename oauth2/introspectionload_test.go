@@ -58,7 +58,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 func (n *network) source(t *testing.T, change func(*oauth2.IntrospectionConfig)) *oauth2.Introspection {
 	t.Helper()
 	c := oauth2.IntrospectionConfig{Issuer: networkIssuer, ClientID: "api", ClientSecret: "secret",
-		Client: &http.Client{Transport: n}, Logger: slog.New(slog.DiscardHandler)}
+		HTTP: oauth2.IntrospectionHTTP{Client: &http.Client{Transport: n}}, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&c)
 	}
@@ -94,7 +94,7 @@ func TestUnitQuestionsAtOnceHaveABound(t *testing.T) {
 				var logged bytes.Buffer
 				n := &network{takes: time.Second}
 				source := n.source(t, func(c *oauth2.IntrospectionConfig) {
-					c.Endpoint, c.Concurrent = networkIssuer+"/introspect", row.setting
+					c.Endpoint, c.Limits.Concurrent = networkIssuer+"/introspect", row.setting
 					c.Logger = slog.New(slog.NewTextHandler(&logged, nil))
 				})
 				start := time.Now()
@@ -102,7 +102,8 @@ func TestUnitQuestionsAtOnceHaveABound(t *testing.T) {
 				if got := int(n.questions.Load()); got != row.want || len(failed) != 1000-row.want {
 					t.Errorf("want %d questions, got %d, and %d refusals", row.want, got, len(failed))
 				}
-				want := fmt.Sprintf("%d questions are under way already, which is IntrospectionConfig.Concurrent",
+				want := fmt.Sprintf("%d questions are under way already, which is "+
+					"IntrospectionConfig.Limits.Concurrent",
 					row.want)
 				for _, err := range failed {
 					if auth.KindOf(err) != nil || !strings.Contains(err.Error(), want) {
@@ -124,7 +125,7 @@ func TestUnitQuestionsAtOnceHaveABound(t *testing.T) {
 	t.Run("requests with one token are one question", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := &network{takes: time.Second}
-			source := n.source(t, func(c *oauth2.IntrospectionConfig) { c.Concurrent = 1 })
+			source := n.source(t, func(c *oauth2.IntrospectionConfig) { c.Limits.Concurrent = 1 })
 			var group sync.WaitGroup
 			for range 50 {
 				group.Go(func() {

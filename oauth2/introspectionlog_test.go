@@ -24,7 +24,8 @@ func TestUnitAStrangerCannotFillTheLogWhileTheServerIsDown(t *testing.T) {
 		var logged bytes.Buffer
 		source, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{
 			Issuer: "https://login.example", ClientID: "api", ClientSecret: "secret",
-			Client: &http.Client{Transport: noRoute{}}, Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+			HTTP:   oauth2.IntrospectionHTTP{Client: &http.Client{Transport: noRoute{}}},
+			Logger: slog.New(slog.NewTextHandler(&logged, nil)),
 		})
 		if err != nil {
 			t.Fatal(err)

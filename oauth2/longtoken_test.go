@@ -23,7 +23,7 @@ func TestUnitALongTokenIsAskedAboutWhereTheSettingsAllowIt(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			source, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: server.Endpoint(),
 				ClientID:     "api",
-				ClientSecret: "secret", MaxLength: row.token})
+				ClientSecret: "secret", Limits: oauth2.IntrospectionLimits{MaxLength: row.token}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,7 +56,7 @@ func TestUnitALongTokenIsAskedAboutWhereTheSettingsAllowIt(t *testing.T) {
 	}
 	t.Run("a ceiling out of range is an error", func(t *testing.T) {
 		_, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: server.Endpoint(), ClientID: "api",
-			ClientSecret: "secret", MaxLength: 65 << 10})
+			ClientSecret: "secret", Limits: oauth2.IntrospectionLimits{MaxLength: 65 << 10}})
 		if err == nil || !strings.Contains(err.Error(), "MaxLength") {
 			t.Errorf("got %v", err)
 		}

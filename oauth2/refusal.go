@@ -40,7 +40,7 @@ var (
 		Cause: errors.New("access_token of the form is not a token (RFC 6750 §2.1)")}
 
 	errInactive = invalid(errors.New("introspection says that the token is not active: unknown, expired or revoked"))
-	errNoToken  = unrecognized(errors.New("the token is empty, or longer than IntrospectionConfig.MaxLength"))
+	errNoToken  = unrecognized(errors.New("the token is empty, or longer than IntrospectionConfig.Limits.MaxLength"))
 	errNotOwned = unrecognized(errors.New("IntrospectionConfig.Owns says that the token is of another server"))
 	errNoHolder = invalid(errors.New("the token has neither a subject nor a client_id"))
 	errStamp    = invalid(errors.New("the user's stamp is another one than when the token was issued"))

@@ -13,17 +13,17 @@ import (
 // found is the user that an identity belongs to.
 type found struct {
 	user auth.User
-	// unlinked is the identity if it is not linked to the user yet: Config.ByEmail found an account that existed, which
-	// may have a second factor. The identity is linked when the login is complete.
+	// unlinked is the identity if it is not linked to the user yet: Config.Accounts.ByEmail found an account that
+	// existed, which may have a second factor. The identity is linked when the login is complete.
 	unlinked *Identity
 }
 
 // who returns the user of the identity, by the steps of [Config].
 func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*found, *failure) {
 	c := l.config
-	if c.Allow != nil {
-		if err := c.Allow(ctx, profile); err != nil {
-			return nil, failureOf(by("Config.Allow", err))
+	if c.Accounts.Allow != nil {
+		if err := c.Accounts.Allow(ctx, profile); err != nil {
+			return nil, failureOf(by("Config.Accounts.Allow", err))
 		}
 	}
 	known, err := c.Store.Identity(ctx, profile.Issuer, profile.Subject)
@@ -51,7 +51,7 @@ func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*fou
 			return nil, f
 		}
 		return &found{user, profile.Identity(user.UserID(), now)}, nil
-	case c.NewUser == nil:
+	case c.Accounts.NewUser == nil:
 		return nil, &failure{Reason: reasonNoAccount, cause: l.noAccount(profile)}
 	}
 	return l.register(ctx, profile, now)
@@ -60,24 +60,24 @@ func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*fou
 // byEmail returns the account that exists to which an identity without a user is to be linked, or nil.
 func (l *Logins) byEmail(ctx context.Context, p *Profile) (auth.User, error) {
 	c := l.config
-	if c.ByEmail == nil || !p.Email.Authoritative {
+	if c.Accounts.ByEmail == nil || !p.Email.Authoritative {
 		return nil, nil
 	}
-	account, err := c.ByEmail(ctx, p.Email.Address)
+	account, err := c.Accounts.ByEmail(ctx, p.Email.Address)
 	switch {
 	case errors.Is(err, auth.ErrUserNotFound):
 		return nil, nil
 	case err != nil:
-		return nil, by("Config.ByEmail", err)
+		return nil, by("Config.Accounts.ByEmail", err)
 	case account.User == nil:
-		return nil, errors.New("oauth2/external: Config.ByEmail returned neither a user nor an error")
+		return nil, errors.New("oauth2/external: Config.Accounts.ByEmail returned neither a user nor an error")
 	case account.Verified:
 		return account.User, nil
-	case c.DropUnverified == nil:
-		return nil, by("the account that Config.ByEmail found has not proved the address, and "+
-			"Config.DropUnverified is nil", ErrAccountExists)
+	case c.Accounts.DropUnverified == nil:
+		return nil, by("the account that Config.Accounts.ByEmail found has not proved the address, and "+
+			"Config.Accounts.DropUnverified is nil", ErrAccountExists)
 	}
-	return nil, by("Config.DropUnverified", c.DropUnverified(ctx, account.User, p))
+	return nil, by("Config.Accounts.DropUnverified", c.Accounts.DropUnverified(ctx, account.User, p))
 }
 
 // register makes an account for an identity without a user, and links them. Logins of one identity at once have the
@@ -130,7 +130,7 @@ func (l *Logins) foundBy(ctx context.Context, userID string) (*found, *failure) 
 
 // noAccount says why an identity that is not linked got no user.
 func (l *Logins) noAccount(p *Profile) error {
-	if l.config.ByEmail == nil {
+	if l.config.Accounts.ByEmail == nil {
 		return errNoNewUser
 	}
 	domains := l.providers[p.Provider].domains
@@ -142,7 +142,8 @@ func (l *Logins) noAccount(p *Profile) error {
 		return errNotVerified
 	case !slices.Contains(domains, domain):
 		return setting("Domains of the provider",
-			"Config.ByEmail was not asked: the provider is not authoritative for the domain of the e-mail address",
+			"Config.Accounts.ByEmail was not asked: the provider is not authoritative for the domain of the e-mail "+
+				"address",
 			domain, domains...)
 	case !p.Email.Authoritative:
 		return errNotVouched
@@ -152,17 +153,18 @@ func (l *Logins) noAccount(p *Profile) error {
 
 // The causes of an identity without a user.
 var (
-	errNoNewUser = errors.New("the identity is not linked to a user, and Config.NewUser is nil")
-	errNoEmail   = errors.New("Config.ByEmail was not asked: the provider told no e-mail address, see Scopes of " +
-		"the provider")
-	errNotVerified = errors.New("Config.ByEmail was not asked: the provider does not say that the e-mail address " +
-		"is verified")
-	errNotVouched = errors.New("Config.ByEmail was not asked: the provider does not vouch for addresses of this " +
-		"domain")
-	errNoSuchEmail = errors.New("Config.ByEmail knows no user with the e-mail address, and Config.NewUser is nil")
+	errNoNewUser = errors.New("the identity is not linked to a user, and Config.Accounts.NewUser is nil")
+	errNoEmail   = errors.New("Config.Accounts.ByEmail was not asked: the provider told no e-mail address, see " +
+		"Scopes of the provider")
+	errNotVerified = errors.New("Config.Accounts.ByEmail was not asked: the provider does not say that the e-mail " +
+		"address is verified")
+	errNotVouched = errors.New("Config.Accounts.ByEmail was not asked: the provider does not vouch for addresses of " +
+		"this domain")
+	errNoSuchEmail = errors.New("Config.Accounts.ByEmail knows no user with the e-mail address, and " +
+		"Config.Accounts.NewUser is nil")
 
-	errReservationUsed = errors.New("while Config.NewUser ran, another login linked the identity, and it was " +
-		"unlinked again, or the reservation of the account has expired")
+	errReservationUsed = errors.New("while Config.Accounts.NewUser ran, another login linked the identity, and it " +
+		"was unlinked again, or the reservation of the account has expired")
 )
 
 // load finds a user by Config.LoadUser.

@@ -20,7 +20,7 @@ func TestAnAddressAloneLinksNothing(t *testing.T) {
 	// The provider's alice says she has the address of the local one, verified or not.
 	for _, verified := range []any{true, false, nil, "true"} {
 		a := newApp(t, func(a *app, c *external.Config) {
-			c.ByEmail = func(_ context.Context, address string) (external.Account, error) {
+			c.Accounts.ByEmail = func(_ context.Context, address string) (external.Account, error) {
 				t.Errorf("asked for %s", address)
 				return external.Account{User: a.users["alice"], Verified: true}, nil
 			}
@@ -57,14 +57,14 @@ func TestAnAuthoritativeAddressFindsAnAccountThatProvedIt(t *testing.T) {
 			acme := a.acme()
 			acme.Domains = []string{"example.com"}
 			c.Providers = []external.Provider{acme}
-			c.ByEmail = func(_ context.Context, address string) (external.Account, error) {
+			c.Accounts.ByEmail = func(_ context.Context, address string) (external.Account, error) {
 				if address != "alice@example.com" {
 					t.Errorf("asked for %s", address)
 				}
 				return row.account, row.err
 			}
 			if row.drop {
-				c.DropUnverified = func(_ context.Context, u auth.User, p *external.Profile) error {
+				c.Accounts.DropUnverified = func(_ context.Context, u auth.User, p *external.Profile) error {
 					dropped = append(dropped, u.UserID()+" "+p.Email.Address)
 					return nil
 				}
@@ -85,18 +85,20 @@ func TestTheApplicationDecidesAboutStrangers(t *testing.T) {
 		status int
 		reason string
 	}{
-		"nobody new": {func(c *external.Config) { c.NewUser = nil }, 403, "no_account"},
-		"an account elsewhere": {func(c *external.Config) { c.NewUser = refuse(external.ErrAccountExists) }, 409,
+		"nobody new": {func(c *external.Config) { c.Accounts.NewUser = nil }, 403, "no_account"},
+		"an account elsewhere": {func(c *external.Config) {
+			c.Accounts.NewUser = refuse(external.ErrAccountExists)
+		}, 409,
 			"account_exists"},
-		"not this one": {func(c *external.Config) { c.NewUser = refuse(external.ErrNotAllowed) }, 403,
+		"not this one": {func(c *external.Config) { c.Accounts.NewUser = refuse(external.ErrNotAllowed) }, 403,
 			"not_allowed"},
-		"an error of auth": {func(c *external.Config) { c.NewUser = refuse(auth.ErrInsufficient) }, 403,
+		"an error of auth": {func(c *external.Config) { c.Accounts.NewUser = refuse(auth.ErrInsufficient) }, 403,
 			"not_allowed"},
-		"an outage": {func(c *external.Config) { c.NewUser = refuse(errDown) }, 503,
+		"an outage": {func(c *external.Config) { c.Accounts.NewUser = refuse(errDown) }, 503,
 			"temporarily_unavailable"},
-		"neither": {func(c *external.Config) { c.NewUser = refuse(nil) }, 503, "temporarily_unavailable"},
+		"neither": {func(c *external.Config) { c.Accounts.NewUser = refuse(nil) }, 503, "temporarily_unavailable"},
 		"nobody at all": {func(c *external.Config) {
-			c.Allow = func(_ context.Context, p *external.Profile) error {
+			c.Accounts.Allow = func(_ context.Context, p *external.Profile) error {
 				if p.Subject != "1" || !p.Email.Verified {
 					return nil
 				}
@@ -104,17 +106,17 @@ func TestTheApplicationDecidesAboutStrangers(t *testing.T) {
 			}
 		}, 403, "not_allowed"},
 		"somebody who is closed": {func(c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+			c.Accounts.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
 				return &user{name: "carol"}, nil
 			}
 		}, 403, "inactive"},
 		"somebody who is not there": {func(c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+			c.Accounts.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
 				return &user{name: "ghost"}, nil
 			}
 		}, 403, "inactive"},
 		"a machine": {func(c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+			c.Accounts.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
 				return auth.Machine{ID: "m"}, nil
 			}
 			c.LoadUser = func(context.Context, string) (auth.User, error) { return auth.Machine{ID: "m"}, nil }
@@ -166,7 +168,7 @@ func TestOfFirstLoginsAtOnceOneMakesTheUser(t *testing.T) {
 	var mu sync.Mutex
 	n := 0
 	a := newApp(t, func(a *app, c *external.Config) {
-		c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+		c.Accounts.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			n++
@@ -313,7 +315,7 @@ func TestALoginIsNoLinkAndALinkNoLogin(t *testing.T) {
 func TestTheLastWayInIsNotUnlinked(t *testing.T) {
 	for _, otherWay := range []bool{false, true} {
 		a := newApp(t, func(_ *app, c *external.Config) {
-			c.HasOtherWay = func(context.Context, auth.User) (bool, error) { return otherWay, nil }
+			c.Linking.HasOtherWay = func(context.Context, auth.User) (bool, error) { return otherWay, nil }
 		})
 		b := a.browser().signedInAs("alice")
 		for _, subject := range []string{"1", "2"} {
@@ -355,12 +357,14 @@ func TestTheLastWayInIsNotUnlinked(t *testing.T) {
 
 func TestHooksThatFailChangeNothing(t *testing.T) {
 	a := newApp(t, func(_ *app, c *external.Config) {
-		c.HasOtherWay = func(context.Context, auth.User) (bool, error) { return false, errDown }
-		c.Changed = func(context.Context, auth.User, external.Change, *external.Identity) error { return errDown }
+		c.Linking.HasOtherWay = func(context.Context, auth.User) (bool, error) { return false, errDown }
+		c.Linking.Changed = func(context.Context, auth.User, external.Change, *external.Identity) error {
+			return errDown
+		}
 	})
 	b := a.browser().signedInAs("alice")
 	if p := b.follow(b.do("POST", "/login/acme/link/", nil)); p.status != 200 ||
-		!strings.Contains(a.log.String(), "Config.Changed") {
+		!strings.Contains(a.log.String(), "Config.Linking.Changed") {
 		t.Errorf("a mail that is not sent: %d %s", p.status, a.log)
 	}
 	all, _ := a.logins.Identities(t.Context(), "alice")
@@ -377,7 +381,7 @@ const appStart = "/login/acme/?return_to=com.example.app:/done&" +
 	"code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&state=xyz"
 
 func withApp(_ *app, c *external.Config) {
-	c.AppRedirects = []string{"com.example.app:/done", "https://spa.example/done?a=b"}
+	c.Apps.Redirects = []string{"com.example.app:/done", "https://spa.example/done?a=b"}
 }
 
 // redeem asks the backend as an issuer's guard would.
@@ -468,7 +472,7 @@ func TestACodeDiesWithItsUserAndItsTime(t *testing.T) {
 	if _, _, err := a.redeem(code, verifier); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("disabled: %v", err)
 	}
-	late := newApp(t, func(a *app, c *external.Config) { withApp(a, c); c.CodeTTL = time.Nanosecond })
+	late := newApp(t, func(a *app, c *external.Config) { withApp(a, c); c.Apps.CodeTTL = time.Nanosecond })
 	if _, _, err := late.redeem(late.browser().code(appStart), verifier); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("late: %v", err)
 	}

@@ -9,7 +9,7 @@ import (
 func TestUnitTokensOfAppsBeforeTheSecondFactor(t *testing.T) {
 	t.Run("KeepTokens is not called for an account that existed before an app has passed the second factor",
 		func(t *testing.T) {
-			f := newFactors(t, nil, func(a *app, c *external.Config) { withApp(a, c); c.AppSecondFactor = true })
+			f := newFactors(t, nil, func(a *app, c *external.Config) { withApp(a, c); c.Apps.SecondFactor = true })
 			if _, _, err := f.redeem(f.browser().code(appStart), verifier); err != nil {
 				t.Fatal(err)
 			}

@@ -66,7 +66,7 @@ const idLength = 8
 // cookie is that of an attempt: each has its own, so that a login in another tab
 // does not end it. The answer of some providers is a POST of their own page.
 func (l *Logins) cookie(p *provider, id string) backend.Cookie {
-	c := backend.Cookie{Name: l.config.Cookie + "-" + id, Insecure: l.config.InsecureCookie}
+	c := backend.Cookie{Name: l.config.Cookie.Name + "-" + id, Insecure: l.config.Cookie.Insecure}
 	if p.formPost {
 		c.SameSite = http.SameSiteNoneMode
 	}
@@ -79,7 +79,7 @@ func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *a
 	if p.nonce {
 		a.Nonce = newSecret()
 	}
-	a.Expires = now.Add(l.config.AttemptTTL).Unix()
+	a.Expires = now.Add(l.config.Cookie.TTL).Unix()
 	return l.keep(w, r, p, a)
 }
 

@@ -65,7 +65,7 @@ func (l *Logins) keep(w http.ResponseWriter, r *http.Request, p *provider, a *at
 			l.cookie(p, others[i].Name[len(others[i].Name)-idLength:]).Clear(w.Header())
 		}
 	}
-	c.Set(w.Header(), value, l.config.AttemptTTL)
+	c.Set(w.Header(), value, l.config.Cookie.TTL)
 	return nil
 }
 
@@ -74,7 +74,7 @@ func cookieSize(name, value string) int { return len(name) + len("=") + len(valu
 
 // attempts returns the cookies of attempts.
 func (l *Logins) attempts(r *http.Request) (all []*http.Cookie) {
-	prefix := backend.Cookie{Name: l.config.Cookie + "-", Insecure: l.config.InsecureCookie}.FullName()
+	prefix := backend.Cookie{Name: l.config.Cookie.Name + "-", Insecure: l.config.Cookie.Insecure}.FullName()
 	for _, c := range r.Cookies() {
 		if id, ok := strings.CutPrefix(c.Name, prefix); ok && len(id) == idLength {
 			all = append(all, c)

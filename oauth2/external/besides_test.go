@@ -12,9 +12,9 @@ import (
 // newOf makes Logins of providers in the world, which are not asked.
 func newOf(providers ...external.Provider) error {
 	_, err := external.New(external.Config{URL: "https://app.example", Store: external.NewMemoryStore(),
-		Keys:         []auth.Secret{auth.Secret(strings.Repeat("k", 32))},
-		LoadUser:     func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
-		AppRedirects: []string{"https://app.example/x"}, Providers: providers})
+		Keys:     []auth.Secret{auth.Secret(strings.Repeat("k", 32))},
+		LoadUser: func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
+		Apps:     external.AppConfig{Redirects: []string{"https://app.example/x"}}, Providers: providers})
 	return err
 }
 

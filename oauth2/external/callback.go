@@ -247,7 +247,7 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	refuse := func(reason reason, cause error) *failure {
 		return &failure{Reason: reason, cause: cause, account: true}
 	}
-	if h.config.NoLinking {
+	if h.config.Linking.Disabled {
 		return refuse(reasonNoProvider, errNoLinking)
 	}
 	if !backend.SameStamp(a.Stamp, backend.Stamp(backendName, user)) {
@@ -256,9 +256,9 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	if f := h.checkStillSignedIn(r, a); f != nil {
 		return f
 	}
-	if h.config.Allow != nil {
-		if err := h.config.Allow(ctx, profile); err != nil {
-			return failureOf(by("Config.Allow", err))
+	if h.config.Accounts.Allow != nil {
+		if err := h.config.Accounts.Allow(ctx, profile); err != nil {
+			return failureOf(by("Config.Accounts.Allow", err))
 		}
 	}
 	if f := h.linkTo(ctx, user, profile, now); f != nil {

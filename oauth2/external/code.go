@@ -22,7 +22,8 @@ var (
 
 // The refusals of codes. Unknown, used, expired and wrong have one answer.
 var (
-	errUnknownCode   = errCode("no such code is kept: it was used, has expired or was never issued, see Config.CodeTTL")
+	errUnknownCode = errCode("no such code is kept: it was used, has expired or was never issued, see " +
+		"Config.Apps.CodeTTL")
 	errWrongVerifier = errCode("the code_verifier does not fit the code_challenge of the login (RFC 7636 §4.6)")
 	errCodeStamp     = errCode("the AuthStamp of the user has changed since the login, as with a new password")
 	errCodeUnlinked  = errCode("the identity was unlinked from the user since the login")
@@ -48,7 +49,7 @@ const (
 )
 
 // Authenticate implements [auth.Authenticator] for single-page and native apps, which
-// get no token in a URL, but a code that is good once, for Config.CodeTTL.
+// get no token in a URL, but a code that is good once, for Config.Apps.CodeTTL.
 //
 // An app makes a verifier (RFC 7636 §4.1) and opens {Path}/{provider}/ with "return_to",
 // "code_challenge", "code_challenge_method" S256 and a "state" in a browser. After the
@@ -65,8 +66,8 @@ const (
 // is a [*Credential].
 //
 // Authenticate links nothing itself: hooks and limits of an issuer may still refuse. An
-// account that Config.ByEmail found is linked by [Credential.Finish], which the endpoints
-// of knox, jwt and session call once they have issued. With Config.AppSecondFactor it is
+// account that Config.Accounts.ByEmail found is linked by [Credential.Finish], which the endpoints
+// of knox, jwt and session call once they have issued. With Config.Apps.SecondFactor it is
 // linked by [Logins.Complete].
 func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	fields := backend.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
@@ -110,7 +111,7 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 		}
 	}
 	who := &found{user, data.Unlinked}
-	if l.config.AppSecondFactor {
+	if l.config.Apps.SecondFactor {
 		return user, l.credential(&data.Profile, who, data.At), nil
 	}
 	credential := l.credential(&data.Profile, &found{user: user}, data.At)
@@ -165,5 +166,5 @@ func (l *Logins) issueCode(ctx context.Context, who *found, login *Credential, c
 	code := newSecret()
 	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: who.user.UserID(),
 		Stamp: backend.Stamp(backendName, who.user), Challenge: challenge, Data: text,
-		ExpiresAt: backend.StoreTime(login.at.Add(l.config.CodeTTL))})
+		ExpiresAt: backend.StoreTime(login.at.Add(l.config.Apps.CodeTTL))})
 }

@@ -50,9 +50,10 @@ func (l *Logins) sealPending(identity *Identity, stamp string, now time.Time) st
 // identity is linked already. It is sealed and has at most 4096 characters of base64url, so that a browser may keep it.
 func (l *Credential) Pending() string { return l.pending }
 
-// Finish implements [backend.Finisher]: it links the identity of a login of an app to the account that Config.ByEmail
-// found, if there is one and Config.AppSecondFactor is not set. Call it after [Logins.Authenticate] if no endpoint of
-// knox, jwt or session does, once the login has succeeded. Errors are those of [Logins.Complete].
+// Finish implements [backend.Finisher]: it links the identity of a login of an app to the account that
+// Config.Accounts.ByEmail found, if there is one and Config.Apps.SecondFactor is not set. Call it after
+// [Logins.Authenticate] if no endpoint of knox, jwt or session does, once the login has succeeded. Errors are those of
+// [Logins.Complete].
 func (l *Credential) Finish(ctx context.Context) error {
 	if l.finish == nil {
 		return nil
@@ -68,12 +69,12 @@ func (l *Credential) Finish(ctx context.Context) error {
 //
 //   - if Config.SignIn returned [ErrAnswered], after the second factor was passed
 //   - after [Logins.FromToken] and [Logins.FromIDToken]
-//   - after [Logins.Authenticate], if Config.AppSecondFactor is set
+//   - after [Logins.Authenticate], if Config.Apps.SecondFactor is set
 //
 // The user must be the one that the login was of. Only the UserID is read: Complete loads the user by Config.LoadUser,
 // so that it decides by what is true now, and not by what was true before the second factor. Nothing happens if pending
-// is "". If Complete is not called within an hour, the identity is not linked, and Config.ByEmail finds the user again
-// at the next login. Errors are answered by Guard.Refuse:
+// is "". If Complete is not called within an hour, the identity is not linked, and Config.Accounts.ByEmail finds the
+// user again at the next login. Errors are answered by Guard.Refuse:
 //
 //   - [auth.ErrInvalid]: pending was changed, has expired, or is of another user, of another AuthStamp or of another
 //     service (Config.URL and Path), or was used and what it linked is linked to the user no more

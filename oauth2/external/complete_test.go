@@ -32,10 +32,10 @@ func newFactors(t *testing.T, err error, configure func(*app, *external.Config))
 		acme := a.acme()
 		acme.Domains = []string{"example.com"}
 		c.Providers = []external.Provider{acme}
-		c.ByEmail = func(context.Context, string) (external.Account, error) {
+		c.Accounts.ByEmail = func(context.Context, string) (external.Account, error) {
 			return external.Account{User: a.users["alice"], Verified: true}, nil
 		}
-		c.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error {
+		c.Accounts.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error {
 			f.tokens++
 			return nil
 		}
@@ -114,7 +114,7 @@ func TestUnitSessionsOfLoginsThatFail(t *testing.T) {
 		for sentence, configure := range map[string]func(*app, *external.Config){
 			"the link": func(a *app, c *external.Config) { c.Store = &failing{Store: a.store, method: "LinkFirst"} },
 			"the tokens": func(_ *app, c *external.Config) {
-				c.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error {
+				c.Accounts.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error {
 					return errDown
 				}
 			},
@@ -219,7 +219,7 @@ func TestUnitLinkedByApps(t *testing.T) {
 	t.Run("a code with a second factor to come links nothing until the login is complete", func(t *testing.T) {
 		f := newFactors(t, nil, func(a *app, c *external.Config) {
 			withApp(a, c)
-			c.AppSecondFactor = true
+			c.Apps.SecondFactor = true
 		})
 		u, credential, err := f.redeem(f.browser().code(appStart), verifier)
 		if err != nil {

@@ -62,8 +62,9 @@ func TestUnitDefine(t *testing.T) {
 					ClientSecret: "s", Quirks: external.OIDCQuirks{MakeSecret: secret}}}, "Quirks.MakeSecret beside"},
 			} {
 				_, err := external.New(external.Config{URL: "https://app.example", Store: external.NewMemoryStore(),
-					Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, AppRedirects: []string{
-						"https://app.example/x"},
+					Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))},
+					Apps: external.AppConfig{Redirects: []string{
+						"https://app.example/x"}},
 					LoadUser:  func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
 					Providers: []external.Provider{row.given}})
 				if err == nil || !strings.Contains(err.Error(), row.want) {

@@ -134,7 +134,7 @@ func TestUnitAStoreThatFailsAtAnyCall(t *testing.T) {
 		acme := a.acme()
 		acme.Domains = []string{"example.com"}
 		c.Providers = []external.Provider{acme}
-		c.ByEmail = func(context.Context, string) (external.Account, error) {
+		c.Accounts.ByEmail = func(context.Context, string) (external.Account, error) {
 			return external.Account{User: a.users["alice"], Verified: true}, nil
 		}
 	}
@@ -145,7 +145,7 @@ func TestUnitAStoreThatFailsAtAnyCall(t *testing.T) {
 	}
 	t.Run("leaves one account of a new person, which the next login finds", func(t *testing.T) {
 		byID := func(a *app, c *external.Config) {
-			c.NewUser = func(_ context.Context, _ *external.Profile, id string) (auth.User, error) {
+			c.Accounts.NewUser = func(_ context.Context, _ *external.Profile, id string) (auth.User, error) {
 				return a.add("user-" + id), nil
 			}
 		}

@@ -102,18 +102,26 @@ type failure struct {
 	account  bool     // it is about changing an account
 }
 
-// Pages are the pages that people see. Nil is that of the package, which works without
-// script. One of your own is executed with a [FailurePage]. Its style must be in
-// Site.StyleSheet, since the Content-Security-Policy allows no other.
+// Pages are the pages that people see, and the pages of the service that they lead to.
 type Pages struct {
+	// Failure is shown if a login failed. It is executed with a [FailurePage]. If nil, it is the page of this package,
+	// which works without script. Its style must be in Site.StyleSheet, since the Content-Security-Policy allows no
+	// other.
 	Failure *template.Template
 	// Site is the look of the application around the content: navigation, style and
 	// where to ask.
 	Site page.Site
+	// Name is what pages call this service. Empty is the host of Config.URL.
+	Name string
+	// SignInURL is the path of the page where people sign in, to which pages of failures
+	// lead. Empty is "/".
+	SignInURL string
+	// AccountURL is the path where linking and unlinking lead to. Empty is "/".
+	AccountURL string
 }
 
 // FailurePage says why the person was not signed in, or nothing linked, and what to do. Its
-// Service is Config.Name.
+// Service is Config.Pages.Name.
 type FailurePage struct {
 	page.Layout
 	Message  string
@@ -185,10 +193,11 @@ func (l *Logins) failurePage(r *http.Request, f *failure) FailurePage {
 	if f.provider != nil {
 		label = f.provider.label
 	}
-	fill := strings.NewReplacer("{provider}", cmp.Or(label, "the provider"), "{service}", l.config.Name)
+	fill := strings.NewReplacer("{provider}", cmp.Or(label, "the provider"), "{service}", l.config.Pages.Name)
 	text := texts[f.Reason]
-	page := FailurePage{Layout: l.pages.site.Layout(r, l.config.Name, fill.Replace(text.title)),
-		Message: fill.Replace(text.message), Reason: string(f.Reason), Provider: label, SignIn: l.config.SignInURL}
+	page := FailurePage{Layout: l.pages.site.Layout(r, l.config.Pages.Name, fill.Replace(text.title)),
+		Message: fill.Replace(text.message), Reason: string(f.Reason), Provider: label,
+		SignIn: l.config.Pages.SignInURL}
 	switch {
 	case f.account || f.attempt != nil && f.attempt.Purpose == toLink:
 		l.leadToAccount(&page, f)
@@ -203,10 +212,10 @@ func (l *Logins) failurePage(r *http.Request, f *failure) FailurePage {
 
 // leadToAccount makes a page lead to the account page: by a new login if that helps, and otherwise without one.
 func (l *Logins) leadToAccount(page *FailurePage, f *failure) {
-	page.Account = l.config.AccountURL
+	page.Account = l.config.Pages.AccountURL
 	switch f.Reason {
 	case reasonSignIn, reasonStale, reasonUnknownAge:
-		page.SignIn += query(page.SignIn, "next", l.config.AccountURL)
+		page.SignIn += query(page.SignIn, "next", l.config.Pages.AccountURL)
 	default:
 		page.SignIn = ""
 	}

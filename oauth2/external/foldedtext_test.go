@@ -32,7 +32,7 @@ func TestUnitTextThatLooksLikeAnother(t *testing.T) {
 				acme := a.acme()
 				acme.Domains = []string{"kelvin.example"}
 				c.Providers = []external.Provider{acme}
-				c.ByEmail = func(_ context.Context, address string) (external.Account, error) {
+				c.Accounts.ByEmail = func(_ context.Context, address string) (external.Account, error) {
 					asked = address
 					return external.Account{}, auth.ErrUserNotFound
 				}

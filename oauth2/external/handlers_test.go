@@ -46,7 +46,7 @@ func (m exactMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestUnitEveryRouterServesTheSame(t *testing.T) {
 	for sentence, configure := range map[string]func(*app, *external.Config){
 		"with linking":    nil,
-		"without linking": func(_ *app, c *external.Config) { c.NoLinking = true },
+		"without linking": func(_ *app, c *external.Config) { c.Linking.Disabled = true },
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			a := newApp(t, configure)
@@ -102,13 +102,13 @@ func TestUnitHandlersNeedTheGuard(t *testing.T) {
 
 func TestUnitNoLinkingLeavesWhoseAnIdentityIsToTheConfiguration(t *testing.T) {
 	no := false
-	a := newApp(t, func(_ *app, c *external.Config) { c.NoLinking = no })
+	a := newApp(t, func(_ *app, c *external.Config) { c.Linking.Disabled = no })
 	b := a.browser().signedInAs("alice")
 	back := b.next(b.do("POST", "/login/acme/link/", nil)) // to the provider, and not back yet
 	no = true
 	// The same service after a restart with the other setting: the same keys and host.
 	config := newApp(t, func(_ *app, c *external.Config) {
-		c.NoLinking, c.URL, c.Store = true, a.url, a.store
+		c.Linking.Disabled, c.URL, c.Store = true, a.url, a.store
 		c.Providers = []external.Provider{a.acme()}
 		c.LoadUser = a.load
 	})
@@ -230,7 +230,7 @@ func TestUnitAMachineLinksNothingHoweverItIsWrapped(t *testing.T) {
 
 func TestUnitUnlinkReadsAForm(t *testing.T) {
 	a := newApp(t, func(_ *app, c *external.Config) {
-		c.HasOtherWay = func(context.Context, auth.User) (bool, error) { return true, nil }
+		c.Linking.HasOtherWay = func(context.Context, auth.User) (bool, error) { return true, nil }
 	})
 	b := a.browser().signedInAs("alice")
 	b.follow(b.do("POST", "/login/acme/link/", nil))

@@ -80,5 +80,5 @@ func (l *Logins) stillThere(ctx context.Context, user auth.User, linked *Identit
 // unlinkWithin is how long the store may take to unlink what was linked to a deleted user.
 const unlinkWithin = 5 * time.Second
 
-var errOtherPerson = errors.New("the account that Config.ByEmail found has another identity of this issuer, so the " +
-	"address may have been given to another person")
+var errOtherPerson = errors.New("the account that Config.Accounts.ByEmail found has another identity of this issuer, " +
+	"so the address may have been given to another person")

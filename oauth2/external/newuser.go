@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// reservedFirst is how long an account is reserved before Config.NewUser is asked. A person that it refuses leaves
-	// no more.
+	// reservedFirst is how long an account is reserved before Config.Accounts.NewUser is asked. A person that it
+	// refuses leaves no more.
 	reservedFirst = time.Hour
-	// reservationTTL is how long a login can be repeated without making another account, once Config.NewUser may have
-	// made one. Each repetition starts it anew.
+	// reservationTTL is how long a login can be repeated without making another account, once Config.Accounts.NewUser
+	// may have made one. Each repetition starts it anew.
 	reservationTTL = 30 * 24 * time.Hour
 	// keepWithin is how long the store may take to prolong a reservation after an outage.
 	keepWithin = 5 * time.Second
 )
 
-// newUser makes an account by Config.NewUser. The reservation is kept for long if there is an account now, or if there
-// may be one because NewUser failed.
+// newUser makes an account by Config.Accounts.NewUser. The reservation is kept for long if there is an account now, or
+// if there may be one because NewUser failed.
 func (l *Logins) newUser(ctx context.Context, p *Profile, id string, now time.Time) (auth.User, *failure) {
-	user, err := l.config.NewUser(ctx, p, id)
+	user, err := l.config.Accounts.NewUser(ctx, p, id)
 	if err == nil && user == nil {
-		err = errors.New("oauth2/external: Config.NewUser returned neither a user nor an error")
+		err = errors.New("oauth2/external: Config.Accounts.NewUser returned neither a user nor an error")
 	} else {
-		err = by("Config.NewUser", err)
+		err = by("Config.Accounts.NewUser", err)
 	}
 	if err == nil {
 		return user, l.keepReserved(ctx, p, id, now)

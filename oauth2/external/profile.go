@@ -46,7 +46,7 @@ type Email struct {
 	Verified bool
 	// Authoritative is that the provider decides to which person the address belongs: it is verified,
 	// the operator listed its domain in the provider's Domains, and the provider vouches
-	// for it. It is what automatic linking needs. See Config.ByEmail. An address with other
+	// for it. It is what automatic linking needs. See Config.Accounts.ByEmail. An address with other
 	// characters than ASCII never is.
 	Authoritative bool
 	Source        string // the provider's name
@@ -85,7 +85,7 @@ func (l *Credential) Primary() bool { return true }
 
 // AuthInfo returns when and how the person logged in at the provider, if the provider says. That can be long
 // ago. If the provider does not say when, AuthTime is zero, and so [auth.Fresh] refuses what is issued for the login:
-// see Config.AllowAssumedAuthTime.
+// see Config.Accounts.AllowAssumedAuthTime.
 func (l *Credential) AuthInfo() auth.AuthInfo { return l.info }
 
 // The longest texts of a profile, in bytes.

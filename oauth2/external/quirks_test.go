@@ -135,7 +135,7 @@ func TestALinkWithAppleDiesWithTheStamp(t *testing.T) {
 
 func TestALoginThatWasSlowerIsTheOtherOnesUser(t *testing.T) {
 	a := newApp(t, func(a *app, c *external.Config) {
-		c.NewUser = func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
+		c.Accounts.NewUser = func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
 			if _, _, err := c.Store.Link(ctx, &external.Identity{ID: "x", UserID: "bob", Issuer: p.Issuer,
 				Subject: p.Subject}); err != nil {
 				return nil, err
@@ -151,7 +151,7 @@ func TestALoginThatWasSlowerIsTheOtherOnesUser(t *testing.T) {
 
 func TestAllowIsAskedAboutLinksToo(t *testing.T) {
 	a := newApp(t, func(_ *app, c *external.Config) {
-		c.Allow = func(context.Context, *external.Profile) error { return external.ErrNotAllowed }
+		c.Accounts.Allow = func(context.Context, *external.Profile) error { return external.ErrNotAllowed }
 	})
 	b := a.browser().signedInAs("alice")
 	b.wants("not allowed", b.follow(b.do("POST", "/login/acme/link/", nil)), 403, "not_allowed")
@@ -199,7 +199,8 @@ func TestAProviderThatIsAskedForAnAgeMustTellIt(t *testing.T) {
 func TestARefreshTokenThatIsNotReplacedStays(t *testing.T) {
 	var kept *external.Tokens
 	a := newApp(t, func(_ *app, c *external.Config) {
-		c.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile, tokens *external.Tokens) error {
+		c.Accounts.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile,
+			tokens *external.Tokens) error {
 			kept = tokens
 			return nil
 		}
@@ -259,7 +260,7 @@ func TestMetadataThatCannotBeRightIsAnOutage(t *testing.T) {
 func TestMetadataIsAskedForOnce(t *testing.T) {
 	var asked []string
 	a := newApp(t, func(_ *app, c *external.Config) {
-		c.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		c.HTTP.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			asked = append(asked, r.URL.Path)
 			return http.DefaultTransport.RoundTrip(r)
 		})}
@@ -317,7 +318,8 @@ func TestATokenOfFacebookMayLiveLonger(t *testing.T) {
 			c.Providers = []external.Provider{
 				external.Facebook{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(),
 					LongLived: long}}
-			c.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile, tokens *external.Tokens) error {
+			c.Accounts.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile,
+				tokens *external.Tokens) error {
 				kept = tokens
 				return nil
 			}

@@ -19,7 +19,7 @@ var ErrUnchecked = errors.New("oauth2/external: the new ID token cannot be check
 
 // Refresh asks a provider for new tokens (RFC 6749 §6). The identity says which provider that is, and of which person
 // the tokens are: it is one of [Logins.Identities], or was made by [Profile.Identity] when
-// Config.KeepTokens got the tokens.
+// Config.Accounts.KeepTokens got the tokens.
 // Of its fields Provider, Issuer and Subject are read.
 //
 // If the answer has an ID token, it must be of this identity, for this client, and be good otherwise, as at a login but

@@ -179,10 +179,11 @@ var (
 	errAttemptUsed   = errors.New("the attempt was finished before")
 	errNoSubject     = errors.New("the provider names no subject, or one that is longer than 255 bytes or not " +
 		"plain text, or an issuer of more than 1,024 bytes")
-	errNoLinking    = errors.New("accounts are not linked here, see Config.NoLinking")
+	errNoLinking    = errors.New("accounts are not linked here, see Config.Linking.Disabled")
 	errStampChanged = errors.New("the AuthStamp of the user has changed since the attempt began, as with a new " +
 		"password")
-	errLastWay   = errors.New("it is the only identity of the user, and Config.HasOtherWay reports no other way in")
+	errLastWay = errors.New("it is the only identity of the user, and Config.Linking.HasOtherWay reports no other " +
+		"way in")
 	errNotAToken = errors.New("the token is empty, longer than 65536 bytes, or has characters that no header " +
 		"can have")
 	errIDTokenUsed = errors.New("the ID token was used before")
@@ -196,5 +197,5 @@ var (
 	errSealed      = errors.New("the cookie of the attempt cannot be opened: it was changed, sealed by a key " +
 		"that is not among Config.Keys, or made with another Config.URL or Path")
 	errOtherState = errors.New("the cookie of the attempt is for another state")
-	errTooLate    = errors.New("the attempt has expired, see Config.AttemptTTL")
+	errTooLate    = errors.New("the attempt has expired, see Config.Cookie.TTL")
 )

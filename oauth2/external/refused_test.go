@@ -185,7 +185,7 @@ func TestUnitARefusedAnswerOfAProviderLeavesTheReasonInTheLog(t *testing.T) {
 			`the method is not one of the endpoint: "PUT"`, 405, "method_not_allowed"},
 		"an app that is not registered": {func(b *browser) page {
 			return b.do("GET", "/login/acme/?return_to=https%3A%2F%2Fevil.example%2F", nil)
-		}, `return_to is not registered: "https://evil.example/", see Config.AppRedirects`, 400, "invalid_request"},
+		}, `return_to is not registered: "https://evil.example/", see Config.Apps.Redirects`, 400, "invalid_request"},
 		"a strange max_age": {func(b *browser) page { return b.do("GET", "/login/acme/?max_age=soon", nil) },
 			`max_age is no number of seconds: "soon"`, 400, "invalid_request"},
 		"a link without a login": {func(b *browser) page { return b.do("POST", "/login/acme/link/", url.Values{}) },
@@ -216,47 +216,53 @@ func TestUnitARefusalOfTheApplicationNamesTheFunction(t *testing.T) {
 		want      refused
 	}{
 		"Allow": {func(_ *app, c *external.Config) {
-			c.Allow = func(context.Context, *external.Profile) error { return refusal }
-		}, refused{visit, "Config.Allow: auth: insufficient credential: not on the list", 403, "not_allowed"}},
+			c.Accounts.Allow = func(context.Context, *external.Profile) error { return refusal }
+		}, refused{visit, "Config.Accounts.Allow: auth: insufficient credential: not on the list", 403, "not_allowed"}},
 		"NewUser": {func(_ *app, c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+			c.Accounts.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
 				return nil, external.ErrAccountExists
 			}
-		}, refused{visit, "Config.NewUser: oauth2/external: there is an account already", 409, "account_exists"}},
-		"no NewUser": {func(_ *app, c *external.Config) { c.NewUser = nil },
-			refused{visit, "the identity is not linked to a user, and Config.NewUser is nil", 403, "no_account"}},
+		}, refused{visit, "Config.Accounts.NewUser: oauth2/external: there is an account already", 409,
+			"account_exists"}},
+		"no NewUser": {func(_ *app, c *external.Config) { c.Accounts.NewUser = nil },
+			refused{visit, "the identity is not linked to a user, and Config.Accounts.NewUser is nil", 403,
+				"no_account"}},
 		"SignIn": {func(_ *app, c *external.Config) {
 			c.SignIn = func(http.ResponseWriter, *http.Request, auth.User, *external.Credential) error {
 				return refusal
 			}
 		}, refused{visit, "Config.SignIn: auth: insufficient credential: not on the list", 403, "not_allowed"}},
 		"LoadUser": {func(a *app, c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+			c.Accounts.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
 				return a.users["carol"], nil
 			}
 		}, refused{visit, "Config.LoadUser: auth: invalid credential: User inactive or deleted.: the user is " +
 			"inactive", 403, "inactive"}},
 		"an address that is not verified": {func(a *app, c *external.Config) {
-			c.NewUser, c.ByEmail = nil, nobodyByEmail
+			c.Accounts.NewUser, c.Accounts.ByEmail = nil, nobodyByEmail
 			a.unverified = true
-		}, refused{visit, "Config.ByEmail was not asked: the provider does not say that the e-mail address is " +
+		}, refused{visit, "Config.Accounts.ByEmail was not asked: the provider does not say that the e-mail address " +
+			"is " +
 			"verified", 403, "no_account"}},
-		"a domain that is not listed": {func(_ *app, c *external.Config) { c.NewUser, c.ByEmail = nil, nobodyByEmail },
+		"a domain that is not listed": {func(_ *app, c *external.Config) {
+			c.Accounts.NewUser, c.Accounts.ByEmail = nil, nobodyByEmail
+		},
 			refused{visit, `not authoritative for the domain of the e-mail address: "example.com", see Domains ` +
 				`of the provider`, 403, "no_account"}},
 		"an address of no user": {func(a *app, c *external.Config) {
 			provider := a.acme()
 			provider.Domains = []string{"example.com"}
-			c.Providers, c.NewUser, c.ByEmail = []external.Provider{provider}, nil, nobodyByEmail
-		}, refused{visit, "Config.ByEmail knows no user with the e-mail address", 403, "no_account"}},
+			c.Providers, c.Accounts.NewUser, c.Accounts.ByEmail = []external.Provider{provider}, nil, nobodyByEmail
+		}, refused{visit, "Config.Accounts.ByEmail knows no user with the e-mail address", 403, "no_account"}},
 		"an account that has not proved the address": {func(a *app, c *external.Config) {
 			provider := a.acme()
 			provider.Domains = []string{"example.com"}
 			c.Providers = []external.Provider{provider}
-			c.ByEmail = func(context.Context, string) (external.Account, error) {
+			c.Accounts.ByEmail = func(context.Context, string) (external.Account, error) {
 				return external.Account{User: a.users["bob"]}, nil
 			}
-		}, refused{visit, "has not proved the address, and Config.DropUnverified is nil", 409, "account_exists"}},
+		}, refused{visit, "has not proved the address, and Config.Accounts.DropUnverified is nil", 409,
+			"account_exists"}},
 		"a domain of Google's": {func(a *app, c *external.Config) {
 			c.Providers = []external.Provider{external.Google{Name: "acme", BaseURL: a.idp.URL(),
 				ClientID:     a.idp.ClientID,
@@ -264,7 +270,7 @@ func TestUnitARefusalOfTheApplicationNamesTheFunction(t *testing.T) {
 		}, refused{visit, `Google.HostedDomain: oauth2/external: not allowed: the hd of the ID token is missing or ` +
 			`another domain, want "corp.example"`,
 			403, "not_allowed"}},
-		"no linking": {func(_ *app, c *external.Config) { c.NoLinking = true },
+		"no linking": {func(_ *app, c *external.Config) { c.Linking.Disabled = true },
 			refused{func(b *browser) page {
 				handlers := b.handlers()
 				r := httptest.NewRequest("POST", "/login/acme/link/", nil)
@@ -273,7 +279,7 @@ func TestUnitARefusalOfTheApplicationNamesTheFunction(t *testing.T) {
 				w := httptest.NewRecorder()
 				handlers.Link.ServeHTTP(w, r)
 				return page{status: w.Code, header: w.Result().Header, body: w.Body.String()}
-			}, "accounts are not linked here, see Config.NoLinking", 404, "no_provider"}},
+			}, "accounts are not linked here, see Config.Linking.Disabled", 404, "no_provider"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			leavesTheReason(t, "INFO", row.configure, map[string]refused{"is named": row.want})

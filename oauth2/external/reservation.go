@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Reservation is an account that is being made for an identity. Its ID is what Config.NewUser is given.
+// Reservation is an account that is being made for an identity. Its ID is what Config.Accounts.NewUser is given.
 type Reservation struct {
 	ID string // a version 7 UUID. It is no secret
 

@@ -84,11 +84,11 @@ func (l *Logins) callSignIn(w http.ResponseWriter, r *http.Request, user auth.Us
 
 // keepTokens gives the application the tokens of the provider.
 func (l *Logins) keepTokens(ctx context.Context, user auth.User, p *Profile, tokens *Tokens) *failure {
-	if l.config.KeepTokens == nil {
+	if l.config.Accounts.KeepTokens == nil {
 		return nil
 	}
-	if err := l.config.KeepTokens(ctx, user, p, tokens); err != nil {
-		return failureOf(by("Config.KeepTokens", err))
+	if err := l.config.Accounts.KeepTokens(ctx, user, p, tokens); err != nil {
+		return failureOf(by("Config.Accounts.KeepTokens", err))
 	}
 	return nil
 }

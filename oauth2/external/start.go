@@ -74,10 +74,10 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 		return errNoReturnTo
 	case a.ReturnTo == "":
 		return nil
-	case !slices.Contains(l.config.AppRedirects, a.ReturnTo):
+	case !slices.Contains(l.config.Apps.Redirects, a.ReturnTo):
 		to := a.ReturnTo
 		a.ReturnTo = ""
-		return setting("Config.AppRedirects", "return_to is not registered", to, l.config.AppRedirects...)
+		return setting("Config.Apps.Redirects", "return_to is not registered", to, l.config.Apps.Redirects...)
 	}
 	a.Challenge, a.AppState = query.Get("code_challenge"), query.Get("state")
 	switch {
@@ -144,7 +144,7 @@ func (h *handler) link(w http.ResponseWriter, r *http.Request, p *provider) {
 		return
 	}
 	stamp := backend.Stamp(backendName, user)
-	h.send(w, r, p, &attempt{Purpose: toLink, Next: h.config.AccountURL, UserID: user.UserID(), Stamp: stamp})
+	h.send(w, r, p, &attempt{Purpose: toLink, Next: h.config.Pages.AccountURL, UserID: user.UserID(), Stamp: stamp})
 }
 
 // unlink is [Handlers].Unlink.
@@ -163,13 +163,13 @@ func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
 	}
 	id := form.Get("id")
 	if !backend.ValidID(id) { // one that is not there is not linked
-		redirect(w, h.config.AccountURL)
+		redirect(w, h.config.Pages.AccountURL)
 		return
 	}
 	other := false
-	if h.config.HasOtherWay != nil {
-		if other, err = h.config.HasOtherWay(r.Context(), user); err != nil {
-			refuse(reasonUnavailable, by("Config.HasOtherWay", err))
+	if h.config.Linking.HasOtherWay != nil {
+		if other, err = h.config.Linking.HasOtherWay(r.Context(), user); err != nil {
+			refuse(reasonUnavailable, by("Config.Linking.HasOtherWay", err))
 			return
 		}
 	}
@@ -183,7 +183,7 @@ func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
 		if verdict == UnlinkRemoved {
 			h.changed(r.Context(), user, Unlinked, identity)
 		}
-		redirect(w, h.config.AccountURL)
+		redirect(w, h.config.Pages.AccountURL)
 	}
 }
 
@@ -194,7 +194,7 @@ func (h *handler) member(w http.ResponseWriter, r *http.Request, p *provider) (a
 		h.fail(w, r, failure{Reason: reason, provider: p, cause: cause, account: true})
 		return nil, false
 	}
-	if h.config.NoLinking {
+	if h.config.Linking.Disabled {
 		return refuse(reasonNoProvider, errNoLinking)
 	}
 	if r.Method != http.MethodPost {
@@ -257,10 +257,10 @@ func reasonOf(err error) reason {
 
 // changed tells the application.
 func (l *Logins) changed(ctx context.Context, user auth.User, change Change, identity *Identity) {
-	if l.config.Changed == nil {
+	if l.config.Linking.Changed == nil {
 		return
 	}
-	if err := l.config.Changed(ctx, user, change, identity); err != nil {
-		l.logger().ErrorContext(ctx, "oauth2/external: Config.Changed", "change", change, "error", err)
+	if err := l.config.Linking.Changed(ctx, user, change, identity); err != nil {
+		l.logger().ErrorContext(ctx, "oauth2/external: Config.Linking.Changed", "change", change, "error", err)
 	}
 }

@@ -32,7 +32,7 @@ func TestUnitTwoPersonsWithOneAddress(t *testing.T) {
 		f := newFactors(t, nil, func(a *app, c *external.Config) {
 			store := &meeting{Store: a.store} // both were found to be alice by then
 			store.both.Add(2)
-			c.Store, c.KeepTokens = store, nil
+			c.Store, c.Accounts.KeepTokens = store, nil
 		})
 		var all sync.WaitGroup
 		ends := make([]page, 2)

@@ -25,7 +25,7 @@ func TestUnitUnlinkedWhileALoginIsUnderWay(t *testing.T) {
 	t.Run("a NewUser that returns the owner, as with ConfirmIn, does not link again what the owner unlinked",
 		func(t *testing.T) {
 			a := newApp(t, func(a *app, c *external.Config) {
-				c.NewUser = func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
+				c.Accounts.NewUser = func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
 					// Meanwhile bob links the identity, and ConfirmIn tells that he is the owner.
 					if _, _, err := a.store.Link(ctx, p.Identity("bob", time.Now())); err != nil {
 						return nil, err

@@ -12,8 +12,8 @@ import (
 )
 
 // addUserInfo adds what the userinfo endpoint tells of what was asked for, and the ID token lacks. If the endpoint
-// cannot be asked, the login is an outage: without the address, Config.ByEmail would not be asked, and Config.NewUser
-// could make a second account.
+// cannot be asked, the login is an outage: without the address, Config.Accounts.ByEmail would not be asked, and
+// Config.Accounts.NewUser could make a second account.
 func (rp *relyingParty) addUserInfo(ctx context.Context, a *answer, claims map[string]any, subject string) error {
 	if claims["email"] == nil {
 		delete(claims, "email_verified") // of no address
