@@ -91,9 +91,9 @@ func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	a.repeatedKey = twice(a.key)
+	a.repeatedKey = repeatedHeader(a.key)
 	a.longKey = malformed(a.key+" header is too long.", a.key+" is longer than auth.MaxAuthorization")
-	a.invalidKey = broken(a.key, "has characters that no key has (RFC 6750 §2.1, b64token)")
+	a.invalidKey = invalidHeader(a.key, "has characters that no key has (RFC 6750 §2.1, b64token)")
 	return a, nil
 }
 

@@ -69,21 +69,21 @@ type Basic struct {
 	// holds a secret of this process, which package fmt cannot print there.
 	digest func(r *http.Request, username, password string) [sha256.Size]byte
 
-	flights flights
+	checks sharedChecks
 
-	mu       sync.Mutex
-	verified map[[sha256.Size]byte]remembered
+	mu        sync.Mutex
+	passwords map[[sha256.Size]byte]cachedPassword
 }
 
-// remembered is a password that was right.
-type remembered struct {
+// cachedPassword is a password that was right.
+type cachedPassword struct {
 	userID string
 	stamp  [sha256.Size]byte
 	at     time.Time // of the check
 }
 
-// maxRemembered bounds what is remembered.
-const maxRemembered = 10_000
+// maxCachedPasswords is how many passwords are remembered, at most.
+const maxCachedPasswords = 10_000
 
 var (
 	_ auth.Authenticator = (*Basic)(nil)
@@ -109,7 +109,7 @@ func NewBasic(config BasicConfig) (*Basic, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	return &Basic{config: config, digest: newDigest(), verified: make(map[[sha256.Size]byte]remembered)}, nil
+	return &Basic{config: config, digest: newDigest(), passwords: make(map[[sha256.Size]byte]cachedPassword)}, nil
 }
 
 // Authenticate proves a request by HTTP Basic. It returns ErrNoCredentials if
@@ -127,13 +127,13 @@ func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 		return nil, nil, err
 	}
 	digest := b.digest(r, username, password)
-	if user, at, err := b.recall(r, digest); user != nil || err != nil {
+	if user, at, err := b.cachedUser(r, digest); user != nil || err != nil {
 		if err != nil {
 			return nil, nil, err
 		}
 		return user, &BasicCredential{b.config.Name, at}, nil
 	}
-	user, at, err := b.shared(r, digest, username, password)
+	user, at, err := b.checkShared(r, digest, username, password)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -180,15 +180,14 @@ func hostOf(r *http.Request) string {
 	return r.Host + " " + auth.ProxiesFrom(r.Context()).Host(r) // no request has a Host with a space
 }
 
-// recall returns the user of a remembered password and when it was checked, no
-// user if it is not remembered or the user has changed, and an error if the
-// user cannot be loaded.
-func (b *Basic) recall(r *http.Request, digest [sha256.Size]byte) (auth.User, time.Time, error) {
+// cachedUser returns the user of a password that was right before, and when it was checked. It returns no user if the
+// password is not remembered or the user has changed, and an error if the user cannot be loaded.
+func (b *Basic) cachedUser(r *http.Request, digest [sha256.Size]byte) (auth.User, time.Time, error) {
 	if b.config.Remember < 0 || !auth.ClientIP(r).IsValid() { // without an address all clients are one
 		return nil, time.Time{}, nil
 	}
 	b.mu.Lock()
-	entry, ok := b.verified[digest]
+	entry, ok := b.passwords[digest]
 	b.mu.Unlock()
 	if !ok || time.Since(entry.at) >= b.config.Remember {
 		return nil, time.Time{}, nil
@@ -204,7 +203,7 @@ func (b *Basic) recall(r *http.Request, digest [sha256.Size]byte) (auth.User, ti
 		}
 	}
 	b.mu.Lock()
-	delete(b.verified, digest)
+	delete(b.passwords, digest)
 	b.mu.Unlock()
 	return nil, time.Time{}, err // nil is a new password: Check decides
 }
@@ -219,21 +218,22 @@ func (b *Basic) load(ctx context.Context, id string) (auth.User, error) {
 	return user, err
 }
 
-func (b *Basic) remember(digest [sha256.Size]byte, user auth.User, now time.Time) {
+// cachePassword remembers a password that was right, if its user has a stamp.
+func (b *Basic) cachePassword(digest [sha256.Size]byte, user auth.User, now time.Time) {
 	stamp, ok := stampOf(user)
 	if b.config.Remember < 0 || !ok {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.verified) >= maxRemembered {
-		for other, entry := range b.verified {
-			if now.Sub(entry.at) >= b.config.Remember || len(b.verified) >= maxRemembered {
-				delete(b.verified, other)
+	if len(b.passwords) >= maxCachedPasswords {
+		for other, entry := range b.passwords {
+			if now.Sub(entry.at) >= b.config.Remember || len(b.passwords) >= maxCachedPasswords {
+				delete(b.passwords, other)
 			}
 		}
 	}
-	b.verified[digest] = remembered{user.UserID(), stamp, now}
+	b.passwords[digest] = cachedPassword{user.UserID(), stamp, now}
 }
 
 // stampOf returns the hash of a user's stamp, or false for a user that cannot be

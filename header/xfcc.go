@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	errNoXFCC = errors.New("header: the value is no list of Envoy's elements, as Forwarded.Encoding says")
-	errHops   = errors.New("header: X-Forwarded-Client-Cert has several elements. If Envoy appends to it " +
+	errNoXFCC          = errors.New("header: the value is no list of Envoy's elements, as Forwarded.Encoding says")
+	errSeveralElements = errors.New("header: X-Forwarded-Client-Cert has several elements. If Envoy appends to it " +
 		"(APPEND_FORWARD), see FormatEnvoyAppended. Otherwise its forward_client_cert_details must be SANITIZE_SET")
 	errNoCert = errors.New("header: X-Forwarded-Client-Cert has no certificate. Set cert or chain in Envoy's " +
 		"set_current_client_cert_details")
@@ -47,7 +47,7 @@ func parseXFCC(value string, allowSeveral bool) ([]*x509.Certificate, error) {
 		return nil, err
 	}
 	if len(elements) > 1 && !allowSeveral {
-		return nil, errHops
+		return nil, errSeveralElements
 	}
 	last := elements[len(elements)-1]
 	var leaf, chain []*x509.Certificate

@@ -112,8 +112,8 @@ type IntrospectionHTTP struct {
 	Timeout time.Duration
 }
 
-// Format shows nothing of it, since a verb that does not fit makes package fmt print
-// an [auth.Secret] that it finds by a pointer.
+// Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
+// without their methods. That would show the [auth.Secret].
 func (IntrospectionConfig) Format(f fmt.State, _ rune) {
 	hidden.Write(f, "oauth2.IntrospectionConfig")
 }
@@ -127,21 +127,21 @@ type Introspection struct {
 	secret   hidden.String
 	assert   func(claims any) (string, error) // signs with Key, nil with a secret
 	client   *http.Client
-	good     *remember.Tokens[answered]
+	good     *remember.Tokens[activeToken]
 	bad      *remember.Tokens[error] // why, apart: strangers must not push out good ones
 	endpoint endpoint
 	mu       sync.Mutex
-	flights  map[remember.Key]*flight // the last one of each token
-	asking   int                      // flights that are under way
-	lines    loglimit.Limit           // of outages: each made-up token would write one
+	requests map[remember.Key]*introspectionRequest // the last one of each token
+	running  int                                    // how many requests are under way
+	lines    loglimit.Limit                         // of outages: each made-up token would write one
 	rules    answerRules
-	odd      once.Set // members of another type that the log was told of
+	ignored  once.Set // members of another type that the log was told of
 }
 
-// answered is a token that the server said is active.
-type answered struct {
+// activeToken is a token for which the server said that it is active.
+type activeToken struct {
 	*Token
-	plain bool // all characters are those of a token, so that a header may have had it
+	validSyntax bool // all characters are those of a token, so that a header may have had it
 }
 
 var (
@@ -181,9 +181,9 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	i := &Introspection{client: fetch.Client(c.HTTP.Client), good: remember.New[answered](c.Cache.Size),
-		bad:     remember.New[error](c.Cache.Size),
-		flights: make(map[remember.Key]*flight), rules: rules}
+	i := &Introspection{client: fetch.Client(c.HTTP.Client), good: remember.New[activeToken](c.Cache.Size),
+		bad:      remember.New[error](c.Cache.Size),
+		requests: make(map[remember.Key]*introspectionRequest), rules: rules}
 	i.endpoint = endpoint{fixed: c.Endpoint, issuer: c.Issuer, client: i.client}
 	if key := c.Key; key != nil {
 		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }

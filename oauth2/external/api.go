@@ -20,18 +20,18 @@ type API struct {
 }
 
 // newAPI returns an API for the person that has just come back.
-func newAPI(p *provider, a *answer) *API {
+func newAPI(p *provider, a *loginResult) *API {
 	shown := maps.Clone(a.form)
 	delete(shown, "code")
 	delete(shown, "state")
-	for _, name := range secretAnswers {
+	for _, name := range secretParameters {
 		delete(shown, name)
 	}
 	return &API{p, a.tokens, shown}
 }
 
-// secretAnswers are parameters of an answer that this package has no use for, and that are worth a login or more.
-var secretAnswers = []string{"id_token", "access_token"}
+// secretParameters are parameters of an answer that this package has no use for, and that are worth a login or more.
+var secretParameters = []string{"id_token", "access_token"}
 
 // Answer returns a parameter that the browser came back with, such as the "user" of
 // Apple, or "". It is not signed, and the person can write what they like there.

@@ -69,7 +69,7 @@ func (a Apple) Define() (Definition, error) {
 				now := time.Now()
 				secret, err := jwt.Sign(key, "", map[string]any{"iss": a.TeamID, "sub": a.ClientID, "aud": issuer,
 					"iat": now.Unix(), "exp": now.Add(appleSecretTTL).Unix()})
-				return auth.Secret(secret), by("Apple.PrivateKey", err)
+				return auth.Secret(secret), hookError("Apple.PrivateKey", err)
 			},
 			Complete: func(_ context.Context, api *API, p *Profile) error {
 				p.Name = cmp.Or(p.Name, appleName(api.Answer("user")))

@@ -22,16 +22,16 @@ func (l *Logins) checkAssumed() error {
 
 // authInfo returns when and how a person logged in, if the person came back at an instant.
 func (l *Logins) authInfo(p *Profile, back time.Time) auth.AuthInfo {
-	info := toldAuthInfo(p.AuthInfo, back)
+	info := checkedAuthInfo(p.AuthInfo, back)
 	if info.AuthTime.IsZero() && slices.Contains(l.config.Accounts.AllowAssumedAuthTime, p.Provider) {
 		info.AuthTime = back
 	}
 	return info
 }
 
-// toldAuthInfo returns what an ID token tells of a login at the provider. A time that is ahead of our clock by no more
-// than clocks differ is now, and a later one tells nothing.
-func toldAuthInfo(info auth.AuthInfo, now time.Time) auth.AuthInfo {
+// checkedAuthInfo returns when and how a person logged in at the provider, as the ID token tells. If the time is ahead
+// of our clock by at most leeway, it is now. If it is later, it is left out.
+func checkedAuthInfo(info auth.AuthInfo, now time.Time) auth.AuthInfo {
 	switch at := info.AuthTime; {
 	case at.After(now.Add(leeway)):
 		info.AuthTime = time.Time{}

@@ -192,14 +192,14 @@ func TestUnitAStoreThatFailsAtAnyCall(t *testing.T) {
 		everyCall(t, func(a *app, c *external.Config) {
 			found(a, c)
 			c.SignIn = func(_ http.ResponseWriter, _ *http.Request, _ auth.User, login *external.Credential) error {
-				pending = login.Pending() // and the answer is a page that asks for a second factor
+				pending = login.PendingLink() // and the answer is a page that asks for a second factor
 				return external.ErrAnswered
 			}
 		}, func(a *app) error {
 			if err := outcome(a.browser().visit("/login/acme/")); err != nil {
 				return err
 			}
-			return a.logins.Complete(t.Context(), a.users["alice"], pending)
+			return a.logins.CompleteLink(t.Context(), a.users["alice"], pending)
 		}, linkedOnce)
 	})
 }

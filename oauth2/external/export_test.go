@@ -36,9 +36,9 @@ var (
 	ObjectsOf        = objectsOf
 )
 
-// PendingAt returns what Credential.Pending would be for a login at an instant.
+// PendingAt returns what Credential.PendingLink would be for a login at an instant.
 func (l *Logins) PendingAt(identity *Identity, stamp string, at time.Time) string {
-	return l.sealPending(identity, stamp, at)
+	return l.sealPendingLink(identity, stamp, at)
 }
 
 // RelayTTL is how long an answer that came by POST is good.
@@ -46,7 +46,7 @@ const RelayTTL = relayTTL
 
 // AnswerAt returns an answer of a provider as it would be sealed so long from now.
 func (l *Logins) AnswerAt(provider string, form url.Values, from time.Duration) string {
-	sealed, err := l.sealAnswer(l.providers[provider], form, time.Now().Add(from))
+	sealed, err := l.sealCallback(l.providers[provider], form, time.Now().Add(from))
 	if err != nil {
 		panic(err)
 	}

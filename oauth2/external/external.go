@@ -91,8 +91,8 @@ type Config struct {
 	// any other as an outage.
 	//
 	// Return [ErrAnswered] if SignIn has already written the response, for example to ask for a second factor. Keep
-	// login.Pending() with what is kept of the login until then, and call [Logins.Complete] with it after the second
-	// factor. If ByEmail found the user, the identity is linked only then. Otherwise it is linked after SignIn
+	// login.PendingLink() with what is kept of the login until then, and call [Logins.CompleteLink] with it after the
+	// second factor. If ByEmail found the user, the identity is linked only then. Otherwise it is linked after SignIn
 	// returned nil.
 	SignIn func(w http.ResponseWriter, r *http.Request, user auth.User, login *Credential) error
 
@@ -170,8 +170,8 @@ type AppConfig struct {
 	Redirects []string
 	// SecondFactor is set if you ask for a second factor when an app exchanges its code, such as by a backend of
 	// Guard's Config.Login that calls Authenticate. Config.SignIn is not called for apps. If ByEmail found the user,
-	// the endpoint that issues then links nothing: call [Logins.Complete] with [Credential.Pending] after the second
-	// factor.
+	// the endpoint that issues then links nothing: call [Logins.CompleteLink] with [Credential.PendingLink] after the
+	// second factor.
 	SecondFactor bool
 	// CodeTTL is how long the code of an app is valid. 0 is a minute.
 	CodeTTL time.Duration
@@ -358,7 +358,7 @@ func (l *Logins) add(given Provider, env environment) error {
 		return fmt.Errorf("oauth2/external: two providers %q: give one another Name", p.name)
 	}
 	for _, name := range l.order {
-		if err := p.checkBeside(l.providers[name]); err != nil {
+		if err := p.checkSameIssuer(l.providers[name]); err != nil {
 			return err
 		}
 	}
@@ -420,5 +420,5 @@ func checkAppRedirect(uri string) error {
 	case strings.Contains(u.Scheme, "."):
 		return nil
 	}
-	return errors.New("is neither https, nor http of a loopback host, nor of a scheme with a dot (RFC 8252 §7.1)")
+	return errors.New("must be https, http of a loopback host, or have a scheme with a dot (RFC 8252 §7.1)")
 }

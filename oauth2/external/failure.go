@@ -14,7 +14,7 @@ import (
 	"github.com/gatewarden/auth/page"
 )
 
-// reason is why a login ended without one. Apps get it as "error".
+// reason is why a login failed. Apps get it as "error".
 type reason string
 
 const (
@@ -39,7 +39,7 @@ const (
 	reasonMethod        reason = "method_not_allowed"
 )
 
-// text is what people are told. {provider} and {service} are filled in.
+// text is the text of a page. {provider} and {service} are filled in.
 type text struct {
 	status  int
 	title   string
@@ -54,26 +54,26 @@ var texts = map[reason]text{
 		"It was started in another browser or too long ago, or your browser keeps no cookies. Please start again " +
 			"here."},
 	reasonUsed: {400, "This sign-in was finished before", auth.ErrInvalid,
-		"Each can be used once. You may be signed in already; if not, please start again."},
+		"Each can be used once. You may be signed in already. If not, please start again."},
 	reasonDenied: {403, "You were not signed in", auth.ErrInvalid,
 		"{provider} says that you did not agree. You can try again, or sign in another way."},
 	reasonRefused: {400, "{provider} did not sign you in", auth.ErrInvalid,
-		"It may help to start again. If it does not, please tell the people who run {service}."},
+		"It may help to start again. If it does not, please tell the people that run {service}."},
 	reasonUntrusted: {400, "The answer of {provider} cannot be trusted", auth.ErrInvalid,
-		"You were not signed in, and nothing has changed. Please start again; if this comes again, tell the " +
-			"people who run {service}."},
+		"You were not signed in, and nothing has changed. Please start again. If this comes again, tell the " +
+			"people that run {service}."},
 	reasonUnavailable: {503, "Signing in is not possible just now", nil,
 		"Something is not working, and it is not your fault. Please try again in a moment, or sign in another way."},
 	reasonNotAllowed: {403, "You may not sign in with this account", auth.ErrInsufficient,
 		"{service} does not admit this account of {provider}. You can use another one, or sign in another way."},
 	reasonNoAccount: {403, "There is no account for you yet", auth.ErrInsufficient,
-		"Nobody here uses this account of {provider}. If you have an account, sign in to it and link the two; " +
-			"otherwise ask the people who run {service} for one."},
+		"This account of {provider} is not in use here. If you have an account, sign in to it and link the two. " +
+			"Otherwise ask the people that run {service} for one."},
 	reasonAccountExists: {409, "You seem to have an account here already", auth.ErrInsufficient,
 		"Sign in the way you did before, and then link {provider} on your account page. An e-mail address alone " +
 			"does not prove that the account is yours."},
 	reasonInactive: {403, "This account is closed", auth.ErrInvalid,
-		"Please ask the people who run {service}."},
+		"Please ask the people that run {service}."},
 	reasonTaken: {409, "This account of {provider} is in use", auth.ErrInsufficient,
 		"Another account here signs in with it. Sign in with it and unlink it there first, or use another one."},
 	reasonSignIn: {403, "Please sign in first", auth.ErrInvalid,
@@ -82,7 +82,7 @@ var texts = map[reason]text{
 		"To change how you sign in, you must have signed in just now. Sign out and in again, and come back."},
 	reasonUnknownAge: {403, "This is not possible as you are signed in", auth.ErrInsufficient,
 		"To change how you sign in, you must have signed in just now, and the way you signed in does not tell when " +
-			"that was. Sign in another way, or ask the people who run {service}."},
+			"that was. Sign in another way, or ask the people that run {service}."},
 	reasonLastWay: {409, "This is your last way in", auth.ErrInsufficient,
 		"Without it you could not sign in any more. Add another way first, such as a password."},
 	reasonOrigin: {403, "That came from another site", auth.ErrCrossOrigin,
@@ -93,7 +93,7 @@ var texts = map[reason]text{
 		"Please start again."},
 }
 
-// failure is a login that ended without one.
+// failure is a login, link or unlink that failed.
 type failure struct {
 	Reason   reason
 	provider *provider
@@ -221,7 +221,7 @@ func (l *Logins) leadToAccount(page *FailurePage, f *failure) {
 	}
 }
 
-// query is a parameter to add to a path.
+// query returns what to add to a path for a parameter.
 func query(path, name, value string) string {
 	separator := "?"
 	if strings.Contains(path, "?") {

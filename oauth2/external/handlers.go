@@ -93,7 +93,7 @@ func (h *handler) serve(next func(w http.ResponseWriter, r *http.Request, p *pro
 		r = page.WithGuard(h.guard.WithProxies(r), h.guard)
 		p := h.providers[r.PathValue("provider")]
 		if p == nil {
-			h.fail(w, r, failure{Reason: reasonNoProvider, cause: setting("Config.Providers",
+			h.fail(w, r, failure{Reason: reasonNoProvider, cause: failedSetting("Config.Providers",
 				"there is no provider of this name", r.PathValue("provider"), h.order...)})
 			return
 		}
@@ -105,5 +105,5 @@ func (h *handler) serve(next func(w http.ResponseWriter, r *http.Request, p *pro
 func (h *handler) wrongMethod(w http.ResponseWriter, r *http.Request, p *provider, allow string) {
 	w.Header().Set("Allow", allow)
 	h.fail(w, r, failure{Reason: reasonMethod, provider: p,
-		cause: because("the method is not one of the endpoint", r.Method, allow)})
+		cause: failedValue("the method is not one of the endpoint", r.Method, allow)})
 }

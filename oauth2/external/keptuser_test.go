@@ -29,7 +29,7 @@ func TestUnitCompleteOfAUserThatWasKept(t *testing.T) {
 		f.mu.Lock()
 		f.users["alice"].stamp = "new password"
 		f.mu.Unlock()
-		err := f.logins.Complete(t.Context(), user(), f.pending[0])
+		err := f.logins.CompleteLink(t.Context(), user(), f.pending[0])
 		if auth.KindOf(err) != auth.ErrInvalid || len(f.identities("alice")) != 0 {
 			t.Errorf("got %v, linked %q", err, f.identities("alice"))
 		}
@@ -40,7 +40,7 @@ func TestUnitCompleteOfAUserThatWasKept(t *testing.T) {
 		f.mu.Lock()
 		f.users["alice"].active = false
 		f.mu.Unlock()
-		err := f.logins.Complete(t.Context(), user(), f.pending[0])
+		err := f.logins.CompleteLink(t.Context(), user(), f.pending[0])
 		if err == nil || len(f.identities("alice")) != 0 {
 			t.Errorf("got %v, linked %q", err, f.identities("alice"))
 		}
@@ -54,7 +54,7 @@ func TestUnitCompleteOfAUserThatWasKept(t *testing.T) {
 		if err := f.logins.RemoveUser(t.Context(), "alice"); err != nil {
 			t.Fatal(err)
 		}
-		err := f.logins.Complete(t.Context(), user(), f.pending[0])
+		err := f.logins.CompleteLink(t.Context(), user(), f.pending[0])
 		f.add("alice") // another person
 		if err == nil || len(f.identities("alice")) != 0 {
 			t.Errorf("got %v, the new alice has the identities %q", err, f.identities("alice"))

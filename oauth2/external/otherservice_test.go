@@ -15,7 +15,7 @@ func TestUnitPendingOfAnotherService(t *testing.T) {
 		now := time.Now()
 		profile := &external.Profile{Provider: "acme", Issuer: other.idp.URL(), Subject: "1"}
 		pending := other.logins.PendingAt(profile.Identity("alice", now), backend.Stamp("login", f.users["alice"]), now)
-		if err := f.logins.Complete(t.Context(), f.users["alice"], pending); auth.KindOf(err) != auth.ErrInvalid {
+		if err := f.logins.CompleteLink(t.Context(), f.users["alice"], pending); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("got %v, linked %q", err, f.identities("alice"))
 		}
 	})

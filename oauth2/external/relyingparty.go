@@ -93,7 +93,7 @@ func (o OIDC) check(kind string) error {
 
 // ready implements [Definition].
 func (o OIDC) ready(env environment, kind string) (*provider, error) {
-	p, err := base(env, kind, o.Name, o.Label, o.ClientID, o.Domains)
+	p, err := newProvider(env, kind, o.Name, o.Label, o.ClientID, o.Domains)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (rp *relyingParty) authentication() func(context.Context, *endpoints, url.V
 			return secret, err
 		}, rp.Method)
 	case key == nil:
-		return p.bySecret(always(rp.ClientSecret), rp.Method)
+		return p.bySecret(fixedSecret(rp.ClientSecret), rp.Method)
 	}
 	return func(_ context.Context, e *endpoints, form url.Values, _ http.Header) error {
 		assertion, err := assert(key, p.clientID, e.token, time.Now())

@@ -38,8 +38,8 @@ type ReservationStore interface {
 
 var errSameReservation = errors.New("oauth2/external: there is a reservation of that ID")
 
-// kept is a reservation in memory.
-type kept struct {
+// memoryReservation is a reservation in memory.
+type memoryReservation struct {
 	id      string
 	expires time.Time
 }
@@ -65,7 +65,7 @@ func (m *MemoryStore) Reserve(ctx context.Context, r *Reservation, now time.Time
 		return "", "", errSameReservation
 	default:
 		delete(m.reservationKeys, has.id)
-		has = kept{r.ID, r.ExpiresAt}
+		has = memoryReservation{r.ID, r.ExpiresAt}
 	}
 	m.reservations[key], m.reservationKeys[has.id] = has, key
 	m.reservationQueue.Add(key)

@@ -63,7 +63,7 @@ func TestUnitTwoPersonsWithOneAddress(t *testing.T) {
 		alice, errs := f.users["alice"], make([]error, 16)
 		var all sync.WaitGroup
 		for i := range errs {
-			all.Go(func() { errs[i] = f.logins.Complete(context.Background(), alice, f.pending[i%2]) })
+			all.Go(func() { errs[i] = f.logins.CompleteLink(context.Background(), alice, f.pending[i%2]) })
 		}
 		all.Wait()
 		if linked := f.identities("alice"); len(linked) != 1 {

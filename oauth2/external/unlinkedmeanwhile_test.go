@@ -13,11 +13,11 @@ func TestUnitUnlinkedWhileALoginIsUnderWay(t *testing.T) {
 	t.Run("a pending link that was completed does not link again what was unlinked", func(t *testing.T) {
 		f, user := kept(t)
 		f.browser().visit("/login/acme/")
-		if err := f.logins.Complete(t.Context(), user(), f.pending[0]); err != nil {
+		if err := f.logins.CompleteLink(t.Context(), user(), f.pending[0]); err != nil {
 			t.Fatal(err)
 		}
 		f.unlinkAll("alice")
-		err := f.logins.Complete(t.Context(), user(), f.pending[0])
+		err := f.logins.CompleteLink(t.Context(), user(), f.pending[0])
 		if got := f.identities("alice"); len(got) != 0 {
 			t.Errorf("got %v, linked %q", err, got)
 		}

@@ -102,7 +102,7 @@ func TestUnitARefusedTokenOfASourceSaysWhyToTheLog(t *testing.T) {
 		"bound":    `cnf "jkt" binds the token to a key or a certificate`,
 		"dpop":     `token_type is "DPoP", want "Bearer"`,
 		"forged":   `sub "client:web" starts as the identifier of a client`,
-		"nameless": "the token has neither a subject nor a client_id",
+		"nameless": "the token has no subject and no client_id",
 		"gone": `sub "gone" is refused as a user; see Config.LoadUser: ` +
 			`auth: invalid credential: User inactive or deleted.`,
 		"said":    "the grant was revoked",

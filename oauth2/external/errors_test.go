@@ -126,7 +126,7 @@ func TestUnitARefusedAnswerOfAProviderLeavesTheReasonInTheLog(t *testing.T) {
 		"a repeated parameter": {answering(func(v url.Values) { v["code"] = []string{"a", "b"} }),
 			`a parameter is repeated (RFC 6749 §3.1): "code"`, 400, "invalid_request"},
 		"no code": {answering(func(v url.Values) { v.Del("code") }),
-			"the answer has neither a code nor an error", 400, "invalid_request"},
+			"the answer has no code and no error", 400, "invalid_request"},
 		"an iss with a slash too many": {answering(func(v url.Values) { v.Set("iss", v.Get("iss")+"/") }),
 			`the iss of the answer is another issuer (RFC 9207 §2.4): "IDP/", want "IDP", see Issuer of the ` +
 				`provider`, 400, "untrusted"},
@@ -166,7 +166,7 @@ func TestUnitARefusedAnswerOfAProviderLeavesTheReasonInTheLog(t *testing.T) {
 		"a state that was cut": {func(b *browser) page {
 			return b.do("GET", "/login/acme/callback/?state=x&code=y", nil)
 		},
-			"the state is none of this package by its form", 400, "expired"},
+			"the state does not have the form of one of this package", 400, "expired"},
 		"an attempt that was used": {func(b *browser) page {
 			back := b.away("/login/acme/")
 			cookies := b.client.Jar.Cookies(mustURL(b.url))
@@ -204,7 +204,7 @@ func TestUnitARefusedAnswerOfAProviderLeavesTheReasonInTheLog(t *testing.T) {
 			back := b.next(b.do("POST", "/login/acme/link/", url.Values{}))
 			b.signedInAs("bob")
 			return b.next(back)
-		}, `another user than the one who began is signed in by now: "bob", want "alice"`, 403, "sign_in"},
+		}, `another user than the one that began is signed in by now: "bob", want "alice"`, 403, "sign_in"},
 	})
 }
 

@@ -10,20 +10,20 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// found is the user that an identity belongs to.
-type found struct {
+// resolvedUser is the user of an identity.
+type resolvedUser struct {
 	user auth.User
 	// unlinked is the identity if it is not linked to the user yet: Config.Accounts.ByEmail found an account that
 	// existed, which may have a second factor. The identity is linked when the login is complete.
 	unlinked *Identity
 }
 
-// who returns the user of the identity, by the steps of [Config].
-func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*found, *failure) {
+// resolveUser returns the user of an identity, by the steps of [Config].
+func (l *Logins) resolveUser(ctx context.Context, profile *Profile, now time.Time) (*resolvedUser, *failure) {
 	c := l.config
 	if c.Accounts.Allow != nil {
 		if err := c.Accounts.Allow(ctx, profile); err != nil {
-			return nil, failureOf(by("Config.Accounts.Allow", err))
+			return nil, failureOf(hookError("Config.Accounts.Allow", err))
 		}
 	}
 	known, err := c.Store.Identity(ctx, profile.Issuer, profile.Subject)
@@ -36,7 +36,7 @@ func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*fou
 		if err := c.Store.Touch(ctx, seen); err != nil {
 			l.logger().WarnContext(ctx, "oauth2/external: what an identity is called was not noted", "error", err)
 		}
-		return l.foundBy(ctx, known.UserID)
+		return l.linkedUser(ctx, known.UserID)
 	}
 	existing, err := l.byEmail(ctx, profile)
 	switch {
@@ -50,7 +50,7 @@ func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*fou
 		if f != nil {
 			return nil, f
 		}
-		return &found{user, profile.Identity(user.UserID(), now)}, nil
+		return &resolvedUser{user, profile.Identity(user.UserID(), now)}, nil
 	case c.Accounts.NewUser == nil:
 		return nil, &failure{Reason: reasonNoAccount, cause: l.noAccount(profile)}
 	}
@@ -68,30 +68,30 @@ func (l *Logins) byEmail(ctx context.Context, p *Profile) (auth.User, error) {
 	case errors.Is(err, auth.ErrUserNotFound):
 		return nil, nil
 	case err != nil:
-		return nil, by("Config.Accounts.ByEmail", err)
+		return nil, hookError("Config.Accounts.ByEmail", err)
 	case account.User == nil:
-		return nil, errors.New("oauth2/external: Config.Accounts.ByEmail returned neither a user nor an error")
+		return nil, errors.New("oauth2/external: Config.Accounts.ByEmail returned no user and no error")
 	case account.Verified:
 		return account.User, nil
 	case c.Accounts.DropUnverified == nil:
-		return nil, by("the account that Config.Accounts.ByEmail found has not proved the address, and "+
+		return nil, hookError("the account that Config.Accounts.ByEmail found has not proved the address, and "+
 			"Config.Accounts.DropUnverified is nil", ErrAccountExists)
 	}
-	return nil, by("Config.Accounts.DropUnverified", c.Accounts.DropUnverified(ctx, account.User, p))
+	return nil, hookError("Config.Accounts.DropUnverified", c.Accounts.DropUnverified(ctx, account.User, p))
 }
 
 // register makes an account for an identity without a user, and links them. Logins of one identity at once have the
 // same reservation, and so has a login after one that failed here: all of them make the same account. The identity is
 // linked before the login is complete, because the account is new and has no other owner.
-func (l *Logins) register(ctx context.Context, profile *Profile, now time.Time) (*found, *failure) {
+func (l *Logins) register(ctx context.Context, profile *Profile, now time.Time) (*resolvedUser, *failure) {
 	store := l.config.Store
 	id, owner, err := store.Reserve(ctx, &Reservation{ID: backend.NewID(), Issuer: profile.Issuer,
-		Subject: profile.Subject, ExpiresAt: backend.StoreTime(now.Add(reservedFirst))}, now)
+		Subject: profile.Subject, ExpiresAt: backend.StoreTime(now.Add(firstReservationTTL))}, now)
 	switch {
 	case err != nil:
 		return nil, &failure{Reason: reasonUnavailable, cause: err}
 	case owner != "": // another login was faster
-		return l.foundBy(ctx, owner)
+		return l.linkedUser(ctx, owner)
 	}
 	made, f := l.newUser(ctx, profile, id, now)
 	if f != nil {
@@ -109,23 +109,23 @@ func (l *Logins) register(ctx context.Context, profile *Profile, now time.Time) 
 	case owner == "":
 		return nil, &failure{Reason: reasonUsed, cause: errReservationUsed}
 	case owner != user.UserID(): // it was linked to another user meanwhile
-		return l.foundBy(ctx, owner)
+		return l.linkedUser(ctx, owner)
 	}
 	if linked {
-		if f := l.stillThere(ctx, user, identity); f != nil {
+		if f := l.confirmLinked(ctx, user, identity); f != nil {
 			return nil, f
 		}
 	}
-	return &found{user: user}, nil
+	return &resolvedUser{user: user}, nil
 }
 
-// foundBy returns the user of an identity that is linked.
-func (l *Logins) foundBy(ctx context.Context, userID string) (*found, *failure) {
+// linkedUser returns the user that an identity is linked to.
+func (l *Logins) linkedUser(ctx context.Context, userID string) (*resolvedUser, *failure) {
 	user, f := l.load(ctx, userID)
 	if f != nil {
 		return nil, f
 	}
-	return &found{user: user}, nil
+	return &resolvedUser{user: user}, nil
 }
 
 // noAccount says why an identity that is not linked got no user.
@@ -141,7 +141,7 @@ func (l *Logins) noAccount(p *Profile) error {
 	case !p.Email.Verified:
 		return errNotVerified
 	case !slices.Contains(domains, domain):
-		return setting("Domains of the provider",
+		return failedSetting("Domains of the provider",
 			"Config.Accounts.ByEmail was not asked: the provider is not authoritative for the domain of the e-mail "+
 				"address",
 			domain, domains...)
@@ -171,7 +171,7 @@ var (
 func (l *Logins) load(ctx context.Context, id string) (auth.User, *failure) {
 	user, err := l.config.LoadUser.Load(ctx, id)
 	if err != nil {
-		return nil, accountFailure(by("Config.LoadUser", err))
+		return nil, accountFailure(hookError("Config.LoadUser", err))
 	}
 	if err := backend.CheckUserID(user.UserID()); err != nil {
 		return nil, accountFailure(err)

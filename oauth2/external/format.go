@@ -6,57 +6,56 @@ import (
 	"github.com/gatewarden/auth/internal/hidden"
 )
 
-// The types that are filled in with secrets do not show themselves when they are
-// printed. An auth.Secret alone would not do: a verb that does not fit makes
-// package fmt print one that it finds by a pointer. New keeps no secret in a string.
+// The types with secrets print their names only. If a verb does not fit a pointer, as with %s, package fmt prints the
+// fields without their methods. That would show an auth.Secret. New keeps no secret in a string.
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Config") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (OIDC) Format(f fmt.State, _ rune) { hidden.Write(f, "external.OIDC") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (OAuth2) Format(f fmt.State, _ rune) { hidden.Write(f, "external.OAuth2") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Google) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Google") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (GitHub) Format(f fmt.State, _ rune) { hidden.Write(f, "external.GitHub") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (GitLab) Format(f fmt.State, _ rune) { hidden.Write(f, "external.GitLab") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Microsoft) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Microsoft") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Apple) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Apple") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Facebook) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Facebook") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Keycloak) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Keycloak") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Okta) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Okta") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Auth0) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Auth0") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Slack) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Slack") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Discord) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Discord") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (LinkedIn) Format(f fmt.State, _ rune) { hidden.Write(f, "external.LinkedIn") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (X) Format(f fmt.State, _ rune) { hidden.Write(f, "external.X") }
 
-// Format shows nothing of it.
+// Format prints the name of the type only.
 func (Bitbucket) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Bitbucket") }

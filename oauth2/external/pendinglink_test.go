@@ -42,7 +42,7 @@ func newFactors(t *testing.T, err error, configure func(*app, *external.Config))
 		signIn := c.SignIn
 		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, login *external.Credential) error {
 			f.guarded.Lock()
-			f.pending = append(f.pending, login.Pending())
+			f.pending = append(f.pending, login.PendingLink())
 			f.guarded.Unlock()
 			if errors.Is(err, external.ErrAnswered) {
 				http.Error(w, "second factor", http.StatusForbidden)
@@ -81,7 +81,7 @@ func TestUnitLinkedWhenTheLoginIsComplete(t *testing.T) {
 		}
 		// The second factor was passed. To complete again changes nothing.
 		for range 2 {
-			if err := f.logins.Complete(t.Context(), f.users["alice"], f.pending[1]); err != nil {
+			if err := f.logins.CompleteLink(t.Context(), f.users["alice"], f.pending[1]); err != nil {
 				t.Fatal(err)
 			}
 			f.wantLinked("complete", "1")
@@ -90,7 +90,7 @@ func TestUnitLinkedWhenTheLoginIsComplete(t *testing.T) {
 		if f.pending[2] != "" {
 			t.Errorf("got %q, and the identity is linked", f.pending[2])
 		}
-		if err := f.logins.Complete(t.Context(), f.users["alice"], ""); err != nil {
+		if err := f.logins.CompleteLink(t.Context(), f.users["alice"], ""); err != nil {
 			t.Errorf("nothing to link: %v", err)
 		}
 	})
@@ -160,7 +160,7 @@ func TestUnitComplete(t *testing.T) {
 	good := f.logins.PendingAt(profile.Identity("alice", now), stamp, now)
 	refused := func(sentence string, user auth.User, pending string, kind error) {
 		t.Helper()
-		if err := f.logins.Complete(t.Context(), user, pending); auth.KindOf(err) != kind {
+		if err := f.logins.CompleteLink(t.Context(), user, pending); auth.KindOf(err) != kind {
 			t.Errorf("%s: got %v, want %v", sentence, err, kind)
 		}
 		f.wantLinked(sentence)
@@ -185,7 +185,7 @@ func TestUnitComplete(t *testing.T) {
 		if _, _, err := f.store.Link(t.Context(), other.Identity("bob", now)); err != nil {
 			t.Fatal(err)
 		}
-		err := f.logins.Complete(t.Context(), alice, f.logins.PendingAt(other.Identity("alice", now), stamp, now))
+		err := f.logins.CompleteLink(t.Context(), alice, f.logins.PendingAt(other.Identity("alice", now), stamp, now))
 		var told *auth.Error
 		if !errors.As(err, &told) || told.Kind != auth.ErrInsufficient || told.Code != "taken" ||
 			strings.Contains(told.Detail, "{") {
@@ -194,7 +194,7 @@ func TestUnitComplete(t *testing.T) {
 		f.wantLinked("taken")
 	})
 	t.Run("what is good links", func(t *testing.T) {
-		if err := f.logins.Complete(t.Context(), alice, good); err != nil {
+		if err := f.logins.CompleteLink(t.Context(), alice, good); err != nil {
 			t.Error(err)
 		}
 		f.wantLinked("good", "1")
@@ -207,7 +207,7 @@ func TestUnitLinkedByApps(t *testing.T) {
 		code := f.browser().code(appStart)
 		f.wantLinked("the code was issued")
 		u, credential, err := f.redeem(code, verifier)
-		if err != nil || u.UserID() != "alice" || credential.(*external.Credential).Pending() != "" {
+		if err != nil || u.UserID() != "alice" || credential.(*external.Credential).PendingLink() != "" {
 			t.Errorf("got %v %+v, %v", u, credential, err)
 		}
 		f.wantLinked("the code was exchanged, and nothing issued for it yet")
@@ -226,7 +226,7 @@ func TestUnitLinkedByApps(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.wantLinked("the code was exchanged")
-		if err := f.logins.Complete(t.Context(), u, credential.(*external.Credential).Pending()); err != nil {
+		if err := f.logins.CompleteLink(t.Context(), u, credential.(*external.Credential).PendingLink()); err != nil {
 			t.Error(err)
 		}
 		f.wantLinked("complete", "1")
@@ -257,11 +257,11 @@ func TestUnitLinkedByApps(t *testing.T) {
 			"nonce": "n", "email": "alice@example.com", "email_verified": true})
 		f.idp.SignIn(authtest.Person{Subject: "1", Email: "alice@example.com", EmailVerified: true})
 		u, login, err := f.logins.FromIDToken(t.Context(), "acme", auth.Secret(token), "n")
-		if err != nil || u.UserID() != "alice" || login.Pending() == "" {
+		if err != nil || u.UserID() != "alice" || login.PendingLink() == "" {
 			t.Fatalf("got %v %+v, %v", u, login, err)
 		}
 		f.wantLinked("before")
-		if err := f.logins.Complete(t.Context(), u, login.Pending()); err != nil {
+		if err := f.logins.CompleteLink(t.Context(), u, login.PendingLink()); err != nil {
 			t.Error(err)
 		}
 		f.wantLinked("complete", "1")

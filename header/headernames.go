@@ -15,7 +15,7 @@ import (
 func checkNames(s *backend.Settings, names ...string) {
 	for i, name := range names {
 		s.Refuse(!isName(name), "%q is not a name of letters, digits and -", name)
-		s.Refuse(isTaken(name), "%s has a meaning of its own", name)
+		s.Refuse(isReservedHeader(name), "%s has a meaning of its own", name)
 		s.Refuse(slices.Contains(names[:i], name), "%s is set for two things", name)
 	}
 }
@@ -26,10 +26,10 @@ func isName(s string) bool {
 	})
 }
 
-// isTaken reports a header that other code reads, so that it must not be
+// isReservedHeader reports a header that other code reads, so that it must not be
 // stripped, or that is for one connection (RFC 9110 §7.6.1), so that it never
 // comes through a proxy.
-func isTaken(name string) bool {
+func isReservedHeader(name string) bool {
 	for _, prefix := range []string{"Access-Control-", "Content-", "Proxy-", "Sec-"} {
 		if strings.HasPrefix(name, prefix) {
 			return true

@@ -14,41 +14,42 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// because is the cause of a refusal: the check that failed, what came, and what would have passed. The value must not
-// be secret.
-func because(failed, came string, want ...string) error {
+// failedValue returns the cause of a refusal: the check that failed, the value that came, and the values that would
+// have passed. The value must not be secret.
+func failedValue(failed, came string, want ...string) error {
 	return &cause.Reason{Check: failed, Came: came, Want: want}
 }
 
-// setting is because where a setting is likely wrong.
-func setting(see, failed, came string, want ...string) error {
+// failedSetting is failedValue with the name of a setting that is likely wrong.
+func failedSetting(see, failed, came string, want ...string) error {
 	return &cause.Reason{Check: failed, Came: came, Want: want, See: see}
 }
 
-// errAnswer is an answer of a provider that is not what it should be.
-type errAnswer struct{ cause.Reason }
+// untrustedError is the error for a response of a provider that must not be believed.
+type untrustedError struct{ cause.Reason }
 
-// untrusted is an error of a provider that answered, and must not be believed. Other errors of the methods that ask
-// are outages.
-func untrusted(failed string) error { return &errAnswer{cause.Reason{Check: failed}} }
+// untrusted returns the error for a response of a provider that must not be believed. Other errors of requests to a
+// provider are outages.
+func untrusted(failed string) error { return &untrustedError{cause.Reason{Check: failed}} }
 
 // untrustedValue is untrusted with what came and what would have passed.
 func untrustedValue(failed, came string, want ...string) error {
-	return &errAnswer{cause.Reason{Check: failed, Came: came, Want: want}}
+	return &untrustedError{cause.Reason{Check: failed, Came: came, Want: want}}
 }
 
 // untrustedBy is untrusted with the error that says why.
 func untrustedBy(failed string, err error) error {
-	return &errAnswer{cause.Reason{Check: failed, Err: err}}
+	return &untrustedError{cause.Reason{Check: failed, Err: err}}
 }
 
+// isUntrusted reports whether an error says that the response of the provider must not be believed.
 func isUntrusted(err error) bool {
-	var e *errAnswer
+	var e *untrustedError
 	return errors.As(err, &e) || errors.Is(err, ErrUntrusted)
 }
 
-// by names the function of the application that returned an error. A nil error stays nil.
-func by(hook string, err error) error {
+// hookError adds the name of a function of the application, or of a setting, to its error. A nil error stays nil.
+func hookError(hook string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -88,8 +89,8 @@ func (e *providerError) Error() string {
 	return b.String()
 }
 
-// isRefusal reports that a code or token is not taken, which is no fault of the
-// provider or of this service's configuration.
+// isRefusal reports whether the provider refused a code or token. That is no fault of the provider, and no fault of the
+// configuration of this service.
 func isRefusal(err error) bool {
 	var e *providerError
 	return errors.As(err, &e) && e.refusal && e.from != "" && !isOutageStatus(e.status)
@@ -99,8 +100,8 @@ func isOutageStatus(status int) bool {
 	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 }
 
-// answerError returns the error that a browser came back with, or nil.
-func answerError(form url.Values) *providerError {
+// callbackError returns the error in the parameters of a callback, or nil.
+func callbackError(form url.Values) *providerError {
 	if form.Get("error") == "" {
 		return nil
 	}
@@ -138,11 +139,11 @@ func secretsOf(form url.Values, header http.Header) (secrets []string) {
 	return secrets
 }
 
-// refusedLogin is the cause of a failure for the log: which provider, the word for apps, and why.
-type refusedLogin struct{ f *failure }
+// refusedLoginError is the cause of a failure for the log: which provider, the word for apps, and why.
+type refusedLoginError struct{ f *failure }
 
 // Error returns all three.
-func (e *refusedLogin) Error() string {
+func (e *refusedLoginError) Error() string {
 	text := string(e.f.Reason)
 	if e.f.provider != nil {
 		text = "provider " + e.f.provider.name + ": " + text
@@ -154,7 +155,7 @@ func (e *refusedLogin) Error() string {
 }
 
 // Unwrap returns why.
-func (e *refusedLogin) Unwrap() error { return e.f.cause }
+func (e *refusedLoginError) Unwrap() error { return e.f.cause }
 
 // report tells the Observer and the log why a login ended without one. An outage is not reported if the browser went
 // away, because that is what ended the request.
@@ -163,7 +164,7 @@ func (l *Logins) report(r *http.Request, status int, f *failure) {
 	if kind == nil && r.Context().Err() != nil {
 		return
 	}
-	event := auth.Event{Status: status, Err: &auth.Error{Kind: kind, Cause: &refusedLogin{f}}}
+	event := auth.Event{Status: status, Err: &auth.Error{Kind: kind, Cause: &refusedLoginError{f}}}
 	if f.attempt != nil {
 		event.UserID = f.attempt.UserID
 	}
@@ -175,7 +176,7 @@ var (
 	errQuery         = errors.New("the query is badly encoded")
 	errNoForm        = errors.New("the body is not a form (application/x-www-form-urlencoded)")
 	errOtherProvider = errors.New("the attempt was begun with another provider (RFC 9700 §4.4.2)")
-	errNoCode        = errors.New("the answer has neither a code nor an error, or a code longer than 4096 bytes")
+	errNoCode        = errors.New("the answer has no code and no error, or a code longer than 4096 bytes")
 	errAttemptUsed   = errors.New("the attempt was finished before")
 	errNoSubject     = errors.New("the provider names no subject, or one that is longer than 255 bytes or not " +
 		"plain text, or an issuer of more than 1,024 bytes")
@@ -189,8 +190,8 @@ var (
 	errIDTokenUsed = errors.New("the ID token was used before")
 
 	// Of the cookie that keeps an attempt.
-	errStateForm = errors.New("the state is none of this package by its form: a link that was not begun here, " +
-		"or was cut")
+	errStateForm = errors.New("the state does not have the form of one of this package: a link that was not " +
+		"begun here, or was cut")
 	errNoAttempt = errors.New("this browser sent no cookie for the state: it is another browser or host, the " +
 		"cookie has expired, or cookies are blocked")
 	errTwoAttempts = errors.New("this browser sent two cookies for the state, of which one may be planted")

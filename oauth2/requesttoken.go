@@ -8,16 +8,16 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// presented is a token as it came.
-type presented struct {
+// requestToken is the token of a request.
+type requestToken struct {
 	token string
 	// header is the request with the token in its Authorization header, if the characters of
 	// the token were not checked, and otherwise nil.
 	header *http.Request
 }
 
-// check reports characters that no token has.
-func (p *presented) check() error {
+// checkSyntax returns an error if the token has characters that no token can have.
+func (p *requestToken) checkSyntax() error {
 	if p.header == nil {
 		return nil
 	}
@@ -26,42 +26,41 @@ func (p *presented) check() error {
 	return err
 }
 
-// tokenOf returns the token of a request. It leaves the characters unchecked where the header
-// alone can have one.
-func (a *Resource) tokenOf(r *http.Request) (presented, error) {
+// readToken returns the token of a request. If only the header can have a token, its characters are not checked.
+func (a *Resource) readToken(r *http.Request) (requestToken, error) {
 	if a.config.AllowFormToken {
-		token, err := a.oneToken(r)
-		return presented{token: token}, err
+		token, err := a.singleToken(r)
+		return requestToken{token: token}, err
 	}
 	scheme, token, err := auth.Authorization(r)
 	if err != nil {
-		return presented{}, err
+		return requestToken{}, err
 	}
 	if len(scheme) != len("Bearer") || !strings.EqualFold(scheme, "Bearer") {
 		_, token, err := auth.TokenFrom(r, "Bearer") // which knows misspelled ones
-		return presented{token: token}, err
+		return requestToken{token: token}, err
 	}
-	if mayHaveToken(r.URL) {
-		token, err := a.oneToken(r)
-		return presented{token: token}, err
+	if queryMayHaveToken(r.URL) {
+		token, err := a.singleToken(r)
+		return requestToken{token: token}, err
 	}
-	return presented{token, r}, nil
+	return requestToken{token, r}, nil
 }
 
-// mayHaveToken reports a URL with a query that has to be parsed for a token. The name of a parameter may
+// queryMayHaveToken reports whether a query must be parsed, because it may have a token. The name of a parameter may
 // be percent-encoded. A request that no server has read may have no URL.
-func mayHaveToken(u *url.URL) bool {
+func queryMayHaveToken(u *url.URL) bool {
 	return u != nil && (strings.Contains(u.RawQuery, "access_token") || strings.Contains(u.RawQuery, "%"))
 }
 
-// oneToken returns the token of a request that may have one in the header, one in the query
-// and one in a form.
-func (a *Resource) oneToken(r *http.Request) (string, error) {
+// singleToken returns the token of the header or of the form. Two tokens are an error (RFC 6750 §2). A token in the
+// query is not used, and is an error beside one in the header.
+func (a *Resource) singleToken(r *http.Request) (string, error) {
 	_, token, err := auth.TokenFrom(r, "Bearer")
 	if err != nil && auth.KindOf(err) != auth.ErrNoCredentials {
 		return "", err
 	}
-	if token != "" && mayHaveToken(r.URL) && r.URL.Query().Has("access_token") {
+	if token != "" && queryMayHaveToken(r.URL) && r.URL.Query().Has("access_token") {
 		return "", errTwoTokens
 	}
 	if !a.config.AllowFormToken || !isForm(r) {

@@ -12,24 +12,24 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// flights are the checks of passwords that are under way. Requests that wait for the same
-// check share it. The zero value is empty.
-type flights struct {
+// sharedChecks are the checks of passwords that are under way. Requests with the same password share one check. The
+// zero value is empty.
+type sharedChecks struct {
 	mu  sync.Mutex
-	all map[flightKey]*flight
+	all map[sharedCheckKey]*sharedCheck
 }
 
-// flightKey is what requests must have in common to share a check. The address and the host
+// sharedCheckKey is what requests must have in common to share a check. The address and the host
 // are part of it, because Check may count failures by the one and tell tenants
 // apart by the other.
-type flightKey struct {
+type sharedCheckKey struct {
 	digest [sha256.Size]byte // of username and password, under a key of this process
 	addr   netip.Addr
 	host   string
 }
 
-// flight is one check. Its outcome is set before done is closed.
-type flight struct {
+// sharedCheck is one check. Its outcome is set before done is closed.
+type sharedCheck struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 	waiting int
@@ -43,10 +43,10 @@ type flight struct {
 var errCheckExited = errors.New("header: BasicConfig.Check ended its goroutine")
 
 // join waits for the check of key, and starts it if it is not under way. joined reports a check that
-// another request started. The check goes on for as long as anybody waits for it.
-func (f *flights) join(
-	r *http.Request, key flightKey, check func(r *http.Request, c *flight),
-) (c *flight, joined bool, err error) {
+// another request started. The check goes on for as long as a request waits for it.
+func (f *sharedChecks) join(
+	r *http.Request, key sharedCheckKey, check func(r *http.Request, c *sharedCheck),
+) (c *sharedCheck, joined bool, err error) {
 	f.mu.Lock()
 	c, joined = f.all[key]
 	if !joined {
@@ -72,13 +72,14 @@ func (f *flights) join(
 }
 
 // start runs a check with a request of its own, which outlives r.
-func (f *flights) start(r *http.Request, key flightKey, check func(r *http.Request, c *flight)) *flight {
+func (f *sharedChecks) start(r *http.Request, key sharedCheckKey,
+	check func(r *http.Request, c *sharedCheck)) *sharedCheck {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	asked := r.Clone(ctx)
 	asked.Body = http.NoBody
-	c := &flight{done: make(chan struct{}), cancel: cancel, at: time.Now(), err: errCheckExited}
+	c := &sharedCheck{done: make(chan struct{}), cancel: cancel, at: time.Now(), err: errCheckExited}
 	if f.all == nil {
-		f.all = make(map[flightKey]*flight)
+		f.all = make(map[sharedCheckKey]*sharedCheck)
 	}
 	f.all[key] = c
 	go func() {
@@ -95,14 +96,14 @@ func (f *flights) start(r *http.Request, key flightKey, check func(r *http.Reque
 	return c
 }
 
-func (f *flights) remove(key flightKey, c *flight) {
+func (f *sharedChecks) remove(key sharedCheckKey, c *sharedCheck) {
 	if f.all[key] == c {
 		delete(f.all, key)
 	}
 }
 
-// shared checks a username and password, together with the requests that wait for the same.
-func (b *Basic) shared(
+// checkShared checks a username and password. Requests with the same ones at the same time share the check.
+func (b *Basic) checkShared(
 	r *http.Request, digest [sha256.Size]byte, username, password string,
 ) (auth.User, time.Time, error) {
 	if b.config.Remember < 0 {
@@ -110,10 +111,10 @@ func (b *Basic) shared(
 		user, err := b.check(r, username, password)
 		return user, now, err
 	}
-	key := flightKey{digest, auth.ClientIP(r), hostOf(r)}
-	c, joined, err := b.flights.join(r, key, func(r *http.Request, c *flight) {
+	key := sharedCheckKey{digest, auth.ClientIP(r), hostOf(r)}
+	c, joined, err := b.checks.join(r, key, func(r *http.Request, c *sharedCheck) {
 		if c.user, c.err = b.check(r, username, password); c.err == nil {
-			b.remember(digest, c.user, c.at)
+			b.cachePassword(digest, c.user, c.at)
 		}
 	})
 	switch {
@@ -122,12 +123,13 @@ func (b *Basic) shared(
 	case c.err != nil || !joined:
 		return c.user, c.at, c.err
 	}
-	return b.confirm(r, c, username, password)
+	return b.checkStillValid(r, c, username, password)
 }
 
-// confirm judges a user that another request proved: this one may have come after the
-// password was changed or the user disabled. A user without a stamp is taken as proved.
-func (b *Basic) confirm(r *http.Request, c *flight, username, password string) (auth.User, time.Time, error) {
+// checkStillValid checks a user that another request proved: this request may have come after the password was changed
+// or the user disabled. If the user has no stamp, the check of the other request counts.
+func (b *Basic) checkStillValid(r *http.Request, c *sharedCheck, username, password string) (auth.User, time.Time,
+	error) {
 	stamp, ok := stampOf(c.user)
 	if !ok {
 		return c.user, c.at, nil

@@ -9,16 +9,16 @@ import (
 	"github.com/gatewarden/auth/internal/once"
 )
 
-// detailInvalid is the one sentence for whatever is wrong with a token. What it is, the
-// cause says to the log.
+// detailInvalid is the sentence that clients get for every token that is refused. The cause is for the log.
 const detailInvalid = "Invalid token."
 
-func invalid(why error) error {
+// errInvalid returns the error for a token that a source knows, and that is not valid.
+func errInvalid(why error) error {
 	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid, Cause: why}
 }
 
-// failed is invalid for a check that failed. It copies c, so that it allocates only once.
-func failed(c *cause.Check) error {
+// errFailedCheck is invalid for a check that failed. It copies c, so that it allocates only once.
+func errFailedCheck(c *cause.Check) error {
 	r := &struct {
 		auth.Error
 		check cause.Check
@@ -27,7 +27,8 @@ func failed(c *cause.Check) error {
 	return &r.Error
 }
 
-func unrecognized(why error) error {
+// errUnrecognized returns the error for a token that a source does not know.
+func errUnrecognized(why error) error {
 	return &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: detailInvalid, Cause: why}
 }
 
@@ -39,11 +40,11 @@ var (
 	errFormToken error = &auth.Error{Kind: auth.ErrMalformed, Code: auth.CodeInvalidRequest,
 		Cause: errors.New("access_token of the form is not a token (RFC 6750 §2.1)")}
 
-	errInactive = invalid(errors.New("introspection says that the token is not active: unknown, expired or revoked"))
-	errNoToken  = unrecognized(errors.New("the token is empty, or longer than IntrospectionConfig.Limits.MaxLength"))
-	errNotOwned = unrecognized(errors.New("IntrospectionConfig.Owns says that the token is of another server"))
-	errNoHolder = invalid(errors.New("the token has neither a subject nor a client_id"))
-	errStamp    = invalid(errors.New("the user's stamp is another one than when the token was issued"))
+	errInactive = errInvalid(errors.New("introspection says that the token is not active: unknown, expired or revoked"))
+	errNoToken  = errUnrecognized(errors.New("the token is empty, or longer than IntrospectionConfig.Limits.MaxLength"))
+	errNotOwned = errUnrecognized(errors.New("IntrospectionConfig.Owns says that the token is of another server"))
+	errNoHolder = errInvalid(errors.New("the token has no subject and no client_id"))
+	errStamp    = errInvalid(errors.New("the user's stamp is another one than when the token was issued"))
 )
 
 // causeOf returns why err refuses a token.
@@ -54,23 +55,27 @@ func causeOf(err error) error {
 	return err
 }
 
-// restated returns err with what clients read of a token of this kind, ErrInvalid or
-// ErrUnrecognized. An err that says that already is returned as it is.
-func restated(err, kind error) error {
-	stated, ok := err.(*auth.Error)
-	if ok && stated.Kind == kind && stated.Code == auth.CodeInvalidToken && stated.Detail == detailInvalid &&
-		stated.Status == 0 && stated.RetryAfter == 0 && stated.Params == nil && stated.Extensions == nil &&
-		stated.Cause != nil {
+// uniformError returns the error that clients get for a token that cannot be used: the same code and detail each time,
+// with the cause of err. kind is ErrInvalid or ErrUnrecognized. If err is such an error already, it is returned as it
+// is, so that no memory is allocated.
+func uniformError(err, kind error) error {
+	if stated, ok := err.(*auth.Error); ok && isUniform(stated, kind) {
 		return err
 	}
 	if kind == auth.ErrInvalid {
-		return invalid(causeOf(err))
+		return errInvalid(causeOf(err))
 	}
-	return unrecognized(causeOf(err))
+	return errUnrecognized(causeOf(err))
 }
 
-// unrecognizedBy are the refusals of a token that sources do not recognize, in their order.
-type unrecognizedBy struct {
+// isUniform reports whether an error has the kind, and what errInvalid or errUnrecognized would tell clients.
+func isUniform(e *auth.Error, kind error) bool {
+	return e.Kind == kind && e.Code == auth.CodeInvalidToken && e.Detail == detailInvalid &&
+		e.Status == 0 && e.RetryAfter == 0 && e.Params == nil && e.Extensions == nil && e.Cause != nil
+}
+
+// unrecognizedErrors are the refusals of a token that sources do not recognize, in their order.
+type unrecognizedErrors struct {
 	first unrecognizedKey
 	n     int     // how many there are in first
 	rest  []error // after those
@@ -80,7 +85,7 @@ type unrecognizedBy struct {
 type unrecognizedKey [3]*auth.Error
 
 // add adds the refusal of the next source.
-func (u *unrecognizedBy) add(err error) {
+func (u *unrecognizedErrors) add(err error) {
 	if stated, ok := err.(*auth.Error); ok && stated != nil && u.n < len(u.first) && u.rest == nil {
 		u.first[u.n] = stated
 		u.n++
@@ -89,21 +94,21 @@ func (u *unrecognizedBy) add(err error) {
 	u.rest = append(u.rest, err)
 }
 
-// refusal returns the refusal of the Resource. It is the same one, kept in made, each time
-// that the sources return the same ones, as they do for garbage.
-func (u *unrecognizedBy) refusal(made *once.Memo[unrecognizedKey, error]) error {
+// joined returns the error of the Resource for a token that no source recognizes. If the sources return the same errors
+// again, as they do for garbage, it is the same error, from memo.
+func (u *unrecognizedErrors) joined(memo *once.Memo[unrecognizedKey, error]) error {
 	switch {
 	case u.rest != nil:
-		return unrecognized(causesOf(u.first[:u.n], u.rest))
+		return errUnrecognized(causesOf(u.first[:u.n], u.rest))
 	case u.n == 1:
-		return restated(u.first[0], auth.KindOf(u.first[0]))
+		return uniformError(u.first[0], auth.KindOf(u.first[0]))
 	}
-	return made.Get(u.first, func(key unrecognizedKey) error {
+	return memo.Get(u.first, func(key unrecognizedKey) error {
 		n := slices.Index(key[:], nil)
 		if n < 0 {
 			n = len(key)
 		}
-		return unrecognized(causesOf(key[:n], nil))
+		return errUnrecognized(causesOf(key[:n], nil))
 	})
 }
 
@@ -132,8 +137,9 @@ func (c causes) Error() string {
 	return text
 }
 
-// setting makes a cause with the name of a setting of [Config].
-func setting(check, problem, name string) *cause.Check {
+// failedClaim returns the cause of a token with a claim that failed a check. name is the setting of [Config] to look
+// at, or "".
+func failedClaim(check, problem, name string) *cause.Check {
 	return &cause.Check{Name: check, Problem: problem, Owner: "Config", Setting: name}
 }
 

@@ -51,8 +51,8 @@ type Config struct {
 	Name string
 }
 
-// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
-// finds behind a pointer by a verb that does not fit.
+// Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
+// without their methods. That would show the [auth.Secret].
 func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Config") }
 
 // Header is the backend for a header that a trusted sender sets. It is
@@ -69,7 +69,7 @@ func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Config") }
 // of that issuer, and has no groups.
 type Header struct {
 	config Config // without Trust
-	sender *sender
+	trust  *trustCheck
 	key    string // canonical
 	groups string // canonical, or ""
 
@@ -99,13 +99,14 @@ func New(config Config) (*Header, error) {
 	s := backend.Settings{Package: "header"}
 	s.Need("Config.Header", config.Header)
 	s.Need("Config.LoadUser", config.LoadUser)
-	h.sender = newSender(&s, config.Trust, h.headers()...)
+	h.trust = newTrustCheck(&s, config.Trust, h.headers()...)
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	h.repeatedValue = twice(h.key)
-	h.invalidValue = broken(h.key, "is longer than 256 bytes, is not UTF-8 or has control characters")
-	h.invalidGroups = broken(h.groups, "has more than 256 groups or 8 KiB, is not UTF-8 or has control characters")
+	h.repeatedValue = repeatedHeader(h.key)
+	h.invalidValue = invalidHeader(h.key, "is longer than 256 bytes, is not UTF-8 or has control characters")
+	h.invalidGroups = invalidHeader(h.groups,
+		"has more than 256 groups or 8 KiB, is not UTF-8 or has control characters")
 	return h, nil
 }
 
@@ -136,7 +137,7 @@ func (h *Header) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	if len(lines) == 0 {
 		return nil, nil, auth.ErrNoCredentials
 	}
-	if err := h.sender.refusal(r); err != nil {
+	if err := h.trust.refusal(r); err != nil {
 		return nil, nil, err
 	}
 	if len(lines) > 1 {
@@ -177,7 +178,7 @@ func (h *Header) user(ctx context.Context, id, groups string) (auth.User, error)
 		user, err = create.Find(ctx, id)
 	}
 	if err != nil {
-		return nil, noSuchUser(id, err)
+		return nil, withIdentifier(id, err)
 	}
 	return user, nil
 }
@@ -189,9 +190,9 @@ func isUnknown(err error) bool {
 		!errors.Is(err, auth.ErrUserInactive)
 }
 
-// noSuchUser adds the identifier to what a loader says of it, for the log. That there is
+// withIdentifier adds the identifier to what a loader says of it, for the log. That there is
 // no such user is said in the words of Django REST framework.
-func noSuchUser(id string, err error) error {
+func withIdentifier(id string, err error) error {
 	var stated *auth.Error
 	if auth.KindOf(err) != auth.ErrInvalid || !errors.As(err, &stated) {
 		return err
@@ -208,7 +209,7 @@ func noSuchUser(id string, err error) error {
 func (h *Header) Backend() string { return h.config.Name }
 
 // StripHeaders returns the headers that no handler may see.
-func (h *Header) StripHeaders() []string { return h.sender.strip(h.headers()...) }
+func (h *Header) StripHeaders() []string { return h.trust.strip(h.headers()...) }
 
 // Vary returns the headers that are read, but for that of the secret, because
 // clients need not know its name.

@@ -95,7 +95,7 @@ func (o OAuth2) Define() (Definition, error) { return o, nil }
 
 // ready implements [Definition].
 func (o OAuth2) ready(env environment, kind string) (*provider, error) {
-	p, err := base(env, kind, o.Name, o.Label, o.ClientID, o.Domains)
+	p, err := newProvider(env, kind, o.Name, o.Label, o.ClientID, o.Domains)
 	if err != nil {
 		return nil, err
 	}
@@ -126,12 +126,12 @@ func (o OAuth2) ready(env environment, kind string) (*provider, error) {
 	if err := checkScopes(kind, o.Scopes); err != nil {
 		return nil, err
 	}
-	p.issuer, p.scopes, p.params, p.lenient = o.Issuer, slices.Clone(o.Scopes), maps.Clone(o.Params), true
+	p.issuer, p.scopes, p.params, p.formResponses = o.Issuer, slices.Clone(o.Scopes), maps.Clone(o.Params), true
 	if o.ResponseIssuer != "" {
 		p.iss, p.isIssuer = o.ResponseIssuer, func(iss string) bool { return iss == o.ResponseIssuer }
 	}
-	p.endpoints = fixed(endpoints{authorize: o.AuthorizeURL, token: o.TokenURL, revoke: o.RevokeURL})
-	p.authenticate = p.bySecret(always(o.ClientSecret), o.Method)
+	p.endpoints = fixedEndpoints(endpoints{authorize: o.AuthorizeURL, token: o.TokenURL, revoke: o.RevokeURL})
+	p.authenticate = p.bySecret(fixedSecret(o.ClientSecret), o.Method)
 	p.codes, p.fragment, p.withoutPKCE = o.Quirks.Errors, o.Quirks.Fragment, o.Quirks.AllowWithoutPKCE
 	p.extend, p.checkToken = o.Quirks.Extend, o.Quirks.CheckToken
 	p.profile = profileBy(p, o.Profile, kind)
@@ -140,8 +140,8 @@ func (o OAuth2) ready(env environment, kind string) (*provider, error) {
 
 // profileBy makes a profile by OAuth2.Profile.
 func profileBy(p *provider, ask func(context.Context, *API) (*Profile, error), kind string) func(context.Context,
-	*answer) (*Profile, error) {
-	return func(ctx context.Context, a *answer) (*Profile, error) {
+	*loginResult) (*Profile, error) {
+	return func(ctx context.Context, a *loginResult) (*Profile, error) {
 		ctx, cancel := context.WithTimeout(ctx, p.timeout)
 		defer cancel()
 		profile, err := ask(ctx, newAPI(p, a))

@@ -68,7 +68,7 @@ const (
 // Authenticate links nothing itself: hooks and limits of an issuer may still refuse. An
 // account that Config.Accounts.ByEmail found is linked by [Credential.Finish], which the endpoints
 // of knox, jwt and session call once they have issued. With Config.Apps.SecondFactor it is
-// linked by [Logins.Complete].
+// linked by [Logins.CompleteLink].
 func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	fields := backend.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
 	if err := fields.FromLogin(r); err != nil {
@@ -106,21 +106,21 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 		return nil, nil, backend.Outage(fmt.Errorf("oauth2/external: a code in the store: %w", err))
 	}
 	if data.Unlinked == nil {
-		if err := l.stillLinked(ctx, &data.Profile, kept.UserID); err != nil {
+		if err := l.checkLinked(ctx, &data.Profile, kept.UserID); err != nil {
 			return nil, nil, err
 		}
 	}
-	who := &found{user, data.Unlinked}
+	resolved := &resolvedUser{user, data.Unlinked}
 	if l.config.Apps.SecondFactor {
-		return user, l.credential(&data.Profile, who, data.At), nil
+		return user, l.credential(&data.Profile, resolved, data.At), nil
 	}
-	credential := l.credential(&data.Profile, &found{user: user}, data.At)
-	credential.finish = func(ctx context.Context) *failure { return l.linkFound(ctx, who) }
+	credential := l.credential(&data.Profile, &resolvedUser{user: user}, data.At)
+	credential.finish = func(ctx context.Context) *failure { return l.linkFound(ctx, resolved) }
 	return user, credential, nil
 }
 
-// stillLinked refuses a code if its identity was unlinked since, or is linked to another user.
-func (l *Logins) stillLinked(ctx context.Context, p *Profile, userID string) error {
+// checkLinked refuses a code if its identity was unlinked since, or is linked to another user.
+func (l *Logins) checkLinked(ctx context.Context, p *Profile, userID string) error {
 	has, err := l.config.Store.Identity(ctx, p.Issuer, p.Subject)
 	switch {
 	case err != nil:
@@ -156,15 +156,16 @@ type codeData struct {
 }
 
 // issueCode makes a code for an app.
-func (l *Logins) issueCode(ctx context.Context, who *found, login *Credential, challenge string) (string, error) {
-	data := codeData{*login.Profile, login.at, who.unlinked}
+func (l *Logins) issueCode(ctx context.Context, resolved *resolvedUser, login *Credential,
+	challenge string) (string, error) {
+	data := codeData{*login.Profile, login.at, resolved.unlinked}
 	data.Profile.Claims = nil
 	text, err := json.Marshal(data)
 	if err != nil {
 		return "", errors.New("oauth2/external: a profile that is no JSON")
 	}
 	code := newSecret()
-	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: who.user.UserID(),
-		Stamp: backend.Stamp(backendName, who.user), Challenge: challenge, Data: text,
+	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: resolved.user.UserID(),
+		Stamp: backend.Stamp(backendName, resolved.user), Challenge: challenge, Data: text,
 		ExpiresAt: backend.StoreTime(login.at.Add(l.config.Apps.CodeTTL))})
 }

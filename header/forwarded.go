@@ -30,8 +30,8 @@ type Forwarded struct {
 	Header string
 }
 
-// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
-// finds behind a pointer by a verb that does not fit.
+// Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
+// without their methods. That would show the [auth.Secret].
 func (Forwarded) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Forwarded") }
 
 const (
@@ -50,7 +50,7 @@ func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) 
 	if len(lines) == 0 {
 		return nil, auth.ErrNoCredentials
 	}
-	if err := c.sender.refusal(r); err != nil {
+	if err := c.trust.refusal(r); err != nil {
 		return nil, err
 	}
 	if len(lines) > 1 {
@@ -98,7 +98,7 @@ func (c *Certificate) verify(leaf *x509.Certificate, intermediates *x509.CertPoo
 	if refusal != nil {
 		return nil, &auth.Error{Kind: auth.ErrInvalid, Detail: "Client certificate is not valid here.", Cause: refusal}
 	}
-	return nil, errStranger
+	return nil, errUnknownIssuer
 }
 
 // parseClientCert reads the value of Client-Cert: a Byte Sequence that is a

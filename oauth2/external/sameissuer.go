@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// checkBeside refuses a provider that could name an identity of another one.
+// checkSameIssuer refuses a provider that could name an identity of another one.
 //
 // An identity is an issuer and a subject. Only ID tokens are bound to their issuer, by its
 // signature. What an OAuth2 says is bound to nothing but its client: it could name each
 // subject of an issuer that another provider has, and many have other subjects for each
 // client.
-func (p *provider) checkBeside(other *provider) error {
-	if p.issuer != other.issuer && !p.covers(other.issuer) && !other.covers(p.issuer) {
+func (p *provider) checkSameIssuer(other *provider) error {
+	if p.issuer != other.issuer && !p.mayIssue(other.issuer) && !other.mayIssue(p.issuer) {
 		return nil
 	}
 	if p.clients == nil || other.clients == nil {
@@ -28,6 +28,6 @@ func (p *provider) checkBeside(other *provider) error {
 	return nil
 }
 
-// covers reports whether a provider may make identities of an issuer. That of an OAuth2 is
-// a name, which is compared as a whole.
-func (p *provider) covers(issuer string) bool { return p.clients != nil && p.isIssuer(issuer) }
+// mayIssue reports whether identities of a provider may have this issuer. The Issuer of an [OAuth2] is a name, which is
+// compared as a whole.
+func (p *provider) mayIssue(issuer string) bool { return p.clients != nil && p.isIssuer(issuer) }

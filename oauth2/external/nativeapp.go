@@ -18,7 +18,7 @@ import (
 // other app that a person signed in to has tokens of theirs. [OAuth2Quirks].CheckToken
 // asks, and of the presets [Facebook] has it. Apps of others go by [Logins.Authenticate].
 // Once the login is complete, and the second factor passed if there is one, call
-// [Logins.Complete].
+// [Logins.CompleteLink].
 //
 // Errors are answered by Guard.Refuse:
 //
@@ -31,7 +31,7 @@ func (l *Logins) FromToken(ctx context.Context, providerName string,
 	p := l.providers[providerName]
 	switch {
 	case p == nil || p.checkToken == nil:
-		return nil, nil, fmt.Errorf("oauth2/external: provider %q is not there, or cannot tell whose a token is",
+		return nil, nil, fmt.Errorf("oauth2/external: there is no provider %q, or it cannot tell of whom a token is",
 			providerName)
 	case !validToken(token.Reveal()) || len(token) > maxToken:
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
@@ -42,33 +42,32 @@ func (l *Logins) FromToken(ctx context.Context, providerName string,
 	if err := p.checkToken(asking, &API{provider: p, tokens: tokens}); err != nil {
 		return nil, nil, failureOf(err).err()
 	}
-	return l.native(ctx, p, &answer{tokens: tokens, now: time.Now()})
+	return l.fromNativeApp(ctx, p, &loginResult{tokens: tokens, now: time.Now()})
 }
 
-// FromIDToken signs in by an ID token that the SDK of a provider gave to a native app or
-// a page of this service, such as Google's One Tap and Apple's on iOS, and that was sent
-// here. It must be for ClientID or one of AppClientIDs of the provider of this name (two
-// providers of one issuer are told apart by that), and have this nonce, which this
-// service made for this one login and the app passed on (as it is in the token: some
-// hash it first). A nonce is good once. Errors are as those of [Logins.FromToken], and
-// [Logins.Complete] follows as there.
+// FromIDToken signs a person in by an ID token. The SDK of a provider gave the token to a native app or to a page of
+// this service, such as Google One Tap, and the app sent it here. The audience must be ClientID or one of AppClientIDs
+// of the provider, which tells two providers of one issuer apart. The nonce must be the one that this service made for
+// this login. Give it as it is in the token, because some SDKs hash it. A nonce can be used once. Errors are those of
+// [Logins.FromToken]. Call [Logins.CompleteLink] as after FromToken.
 func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret,
 	nonce string) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
 	case p == nil || p.clients == nil:
-		return nil, nil, fmt.Errorf("oauth2/external: provider %q is not there, or has no ID tokens", providerName)
+		return nil, nil, fmt.Errorf("oauth2/external: there is no provider %q, or it issues no ID tokens", providerName)
 	case nonce == "":
 		return nil, nil, errors.New("oauth2/external: FromIDToken without a nonce")
 	case !validToken(idToken.Reveal()) || len(idToken) > maxToken:
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
 	}
-	return l.native(ctx, p, &answer{tokens: &Tokens{id: hidden.Of(idToken.Reveal())}, attempt: &attempt{Nonce: nonce},
+	return l.fromNativeApp(ctx, p, &loginResult{tokens: &Tokens{id: hidden.Of(idToken.Reveal())},
+		attempt: &attempt{Nonce: nonce},
 		clients: p.clients, now: time.Now()})
 }
 
-// native signs in the person of a token that came from an app.
-func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User, *Credential, error) {
+// fromNativeApp signs in the person of a token that came from an app.
+func (l *Logins) fromNativeApp(ctx context.Context, p *provider, a *loginResult) (auth.User, *Credential, error) {
 	profile, err := p.profile(ctx, a)
 	if err != nil {
 		return nil, nil, failureOf(err).err()
@@ -78,11 +77,11 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNoSubject}
 	}
 	if a.tokens.ID() != "" {
-		until := a.now.Add(onceAtLeast)
+		until := a.now.Add(minReplayTTL)
 		if a.expires.After(until) {
 			until = a.expires
 		}
-		fresh, err := l.config.Store.PutOnce(ctx, "id token "+a.once, until, a.now)
+		fresh, err := l.config.Store.PutOnce(ctx, "id token "+a.replayKey, until, a.now)
 		switch {
 		case err != nil:
 			return nil, nil, backend.Outage(err)
@@ -90,28 +89,28 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 			return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errIDTokenUsed}
 		}
 	}
-	who, f := l.who(ctx, profile, a.now)
+	resolved, f := l.resolveUser(ctx, profile, a.now)
 	if f != nil {
 		return nil, nil, f.err()
 	}
-	return who.user, l.credential(profile, who, a.now), nil
+	return resolved.user, l.credential(profile, resolved, a.now), nil
 }
 
-// onceAtLeast is how long a nonce stays used up, if its ID token does not live longer. Another
+// minReplayTTL is how long a nonce cannot be used again, if its ID token does not live longer. Another
 // token with that nonce may live longer than the one that came first.
-const onceAtLeast = 24 * time.Hour
+const minReplayTTL = 24 * time.Hour
 
-// onceKey is what an ID token is known by when it is used up. Its signature is not part of
-// it: of one by ECDSA everybody can make another one that is good, too.
+// nonceReplayKey returns the key of an ID token in the [ReplayStore]. Its signature is not part of
+// it: of one by ECDSA any person can make another one that is valid.
 // Its audience is not either: no two providers of one issuer share a client, so the provider's own
 // stands for all that it accepts.
-func onceKey(issuer, clientID, nonce string) string {
+func nonceReplayKey(issuer, clientID, nonce string) string {
 	// Texts alone are always JSON, and no two lists are one text.
 	text, _ := json.Marshal([]string{issuer, clientID, nonce})
 	return digest(string(text))
 }
 
-// expiryOf is until when an ID token that was verified can be presented.
+// expiryOf returns until when a verified ID token can be used.
 func expiryOf(claims map[string]any) time.Time {
 	number, _ := claims["exp"].(json.Number)
 	seconds, _ := number.Float64()
