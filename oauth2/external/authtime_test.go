@@ -131,3 +131,14 @@ func TestUnitWhenALoginWas(t *testing.T) {
 }
 
 func isNow(at time.Time) bool { return time.Since(at) < time.Minute && !at.After(time.Now()) }
+
+func TestAProviderThatIsAskedForAnAgeMustTellIt(t *testing.T) {
+	a := newApp(t, nil)
+	a.idp.SetQuirks(authtest.Quirks{IDToken: func(c map[string]any) { c["auth_time"] = nil }})
+	b := a.browser()
+	b.wants("no auth_time", b.visit("/login/acme/?max_age=60"), 400, "untrusted")
+	g := preset(t, "google", nil)
+	if p := g.browser().visit("/login/google/?max_age=60"); p.status != 200 {
+		t.Errorf("Google does not know it: %d", p.status)
+	}
+}

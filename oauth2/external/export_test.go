@@ -52,3 +52,6 @@ func (l *Logins) AnswerAt(provider string, form url.Values, from time.Duration) 
 	}
 	return sealed
 }
+
+// Looked returns how many records purges of m looked at.
+func (m *MemoryStore) Looked() int { return m.keyQueue.Looked() + m.codeQueue.Looked() }

@@ -246,3 +246,30 @@ func TestUnitUnlinkReadsAForm(t *testing.T) {
 		t.Errorf("a form: want 303 and no identity, got %d %v", p.status, a.identities("alice"))
 	}
 }
+
+func TestBehindAGuardThatClosesEveryRoute(t *testing.T) {
+	a := newApp(t, nil)
+	guard,
+		err := auth.New(auth.Config{Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (
+		auth.User, auth.Credential, error) {
+		return nil, nil, auth.ErrNoCredentials
+	})}, Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	a.handlers().Register(mux)
+	closed := guard.Protect(mux)
+	open := guard.Protect(mux, a.handlers().Open())
+	for request, want := range map[string]int{"GET /login/acme/": 303, "GET /login/acme/callback/": 400,
+		"POST /login/acme/link/": 403, "POST /login/acme/unlink/": 403} {
+		method, path, _ := strings.Cut(request, " ")
+		for status, handler := range map[int]http.Handler{want: open, 401: closed} {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+			if w.Code != status {
+				t.Errorf("%s: %d, want %d", request, w.Code, status)
+			}
+		}
+	}
+}

@@ -262,3 +262,20 @@ func TestUnitARefreshThatCannotBeChecked(t *testing.T) {
 		t.Errorf("later, with the refresh token that was returned: %v", err)
 	}
 }
+
+func TestARefreshTokenThatIsNotReplacedStays(t *testing.T) {
+	var kept *external.Tokens
+	a := newApp(t, func(_ *app, c *external.Config) {
+		c.Accounts.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile,
+			tokens *external.Tokens) error {
+			kept = tokens
+			return nil
+		}
+	})
+	a.browser().visit("/login/acme/")
+	a.idp.SetQuirks(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "refresh_token") }})
+	fresh, err := a.logins.Refresh(t.Context(), a.last().Identity("alice", time.Now()), kept.Refresh())
+	if err != nil || fresh.Refresh() != kept.Refresh() {
+		t.Errorf("%v", err)
+	}
+}
