@@ -273,7 +273,7 @@ func notFresh(credential Credential, maxAge time.Duration, acr []string, now tim
 	switch {
 	case maxAge > 0 && info.AuthTime.IsZero():
 		return "the credential does not know when its user logged in: the login, or the provider of an external " +
-			"login, does not tell. See Config.AllowAssumedAuthTime of package external"
+			"login, does not tell. See Config.Accounts.AllowAssumedAuthTime of package external"
 	case maxAge > 0 && age > maxAge:
 		return fmt.Sprintf("the user logged in %v ago, and auth.Fresh asks for %v", age.Round(time.Second), maxAge)
 	case maxAge > 0 && age < -clockSkew:

@@ -186,16 +186,17 @@ func (s *externalSuite) browser(quirks Quirks) *testBrowser {
 	logins, err := external.New(external.Config{
 		Providers: []external.Provider{s.cases.Provider}, URL: b.server.URL, Store: external.NewMemoryStore(),
 		Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, LoadUser: load,
-		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
+		Accounts: external.AccountConfig{NewUser: func(_ context.Context, p *external.Profile,
+			_ string) (auth.User, error) {
 			return User(p.Subject), nil
-		},
+		}},
 		SignIn: func(_ http.ResponseWriter, _ *http.Request, _ auth.User, login *external.Credential) error {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.profile = login.Profile
 			return nil
 		},
-		NoLinking: true, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
+		Linking: external.LinkingConfig{Disabled: true}, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	if err != nil {
 		b.err = err

@@ -86,7 +86,7 @@ func introspectionClient(w *world) (*client, []string, error) {
 	}))
 	w.atEnd(login.Close)
 	introspection, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: login.URL, ClientID: "api",
-		ClientSecret: "secret", TTL: time.Hour, CacheSize: 4 * len(w.ids), Logger: quiet})
+		ClientSecret: "secret", Cache: oauth2.IntrospectionCache{TTL: time.Hour, Size: 4 * len(w.ids)}, Logger: quiet})
 	if err != nil {
 		return nil, nil, err
 	}

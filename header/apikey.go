@@ -22,9 +22,11 @@ type APIKeyConfig struct {
 	// not call a key absent: that is answered with 503. It must be safe for
 	// concurrent use.
 	Verifier auth.TokenVerifier
-	// Scheme and Realm are the challenge, "ApiKey" and "api" if empty. The
-	// scheme must not be one that clients answer in Authorization.
-	Scheme, Realm string
+	// Scheme is the scheme of the challenge. Empty is "ApiKey". It must not be one that clients answer in
+	// Authorization.
+	Scheme string
+	// Realm is named in the challenge. Empty is "api".
+	Realm string
 	// Name is the name of the backend, for events and logs, "apikey" if empty.
 	// Credentials return the name of the verifier.
 	Name string
@@ -55,7 +57,9 @@ type APIKey struct {
 	config APIKeyConfig
 	key    string // canonical
 
-	twice, long, bad error
+	repeatedKey error // the header came more than once
+	longKey     error
+	invalidKey  error
 }
 
 var (
@@ -87,9 +91,9 @@ func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	a.twice = twice(a.key)
-	a.long = malformed(a.key+" header is too long.", a.key+" is longer than auth.MaxAuthorization")
-	a.bad = broken(a.key, "has characters that no key has (RFC 6750 §2.1, b64token)")
+	a.repeatedKey = repeatedHeader(a.key)
+	a.longKey = malformed(a.key+" header is too long.", a.key+" is longer than auth.MaxAuthorization")
+	a.invalidKey = invalidHeader(a.key, "has characters that no key has (RFC 6750 §2.1, b64token)")
 	return a, nil
 }
 
@@ -111,17 +115,17 @@ func (a *APIKey) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 		return nil, nil, auth.ErrNoCredentials
 	}
 	if len(lines) > 1 {
-		return nil, nil, a.twice
+		return nil, nil, a.repeatedKey
 	}
 	if len(lines[0]) > auth.MaxAuthorization {
-		return nil, nil, a.long
+		return nil, nil, a.longKey
 	}
 	key := strings.Trim(lines[0], " \t")
 	if key == "" {
 		return nil, nil, auth.ErrNoCredentials
 	}
 	if !isB64token(key) {
-		return nil, nil, a.bad
+		return nil, nil, a.invalidKey
 	}
 	user, credential, err := a.config.Verifier.VerifyToken(r.Context(), key)
 	if err != nil {

@@ -9,8 +9,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
-	"reflect"
-	"strings"
 	"sync"
 	"time"
 
@@ -69,21 +67,11 @@ type Basic struct {
 	// holds a secret of this process, which package fmt cannot print there.
 	digest func(r *http.Request, username, password string) [sha256.Size]byte
 
-	flights flights
+	checks sharedChecks
 
-	mu       sync.Mutex
-	verified map[[sha256.Size]byte]remembered
+	mu        sync.Mutex
+	passwords map[[sha256.Size]byte]cachedPassword
 }
-
-// remembered is a password that was right.
-type remembered struct {
-	userID string
-	stamp  [sha256.Size]byte
-	at     time.Time // of the check
-}
-
-// maxRemembered bounds what is remembered.
-const maxRemembered = 10_000
 
 var (
 	_ auth.Authenticator = (*Basic)(nil)
@@ -109,7 +97,7 @@ func NewBasic(config BasicConfig) (*Basic, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	return &Basic{config: config, digest: newDigest(), verified: make(map[[sha256.Size]byte]remembered)}, nil
+	return &Basic{config: config, digest: newDigest(), passwords: make(map[[sha256.Size]byte]cachedPassword)}, nil
 }
 
 // Authenticate proves a request by HTTP Basic. It returns ErrNoCredentials if
@@ -127,13 +115,13 @@ func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 		return nil, nil, err
 	}
 	digest := b.digest(r, username, password)
-	if user, at, err := b.recall(r, digest); user != nil || err != nil {
+	if user, at, err := b.cachedUser(r, digest); user != nil || err != nil {
 		if err != nil {
 			return nil, nil, err
 		}
 		return user, &BasicCredential{b.config.Name, at}, nil
 	}
-	user, at, err := b.shared(r, digest, username, password)
+	user, at, err := b.checkShared(r, digest, username, password)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -180,35 +168,6 @@ func hostOf(r *http.Request) string {
 	return r.Host + " " + auth.ProxiesFrom(r.Context()).Host(r) // no request has a Host with a space
 }
 
-// recall returns the user of a remembered password and when it was checked, no
-// user if it is not remembered or the user has changed, and an error if the
-// user cannot be loaded.
-func (b *Basic) recall(r *http.Request, digest [sha256.Size]byte) (auth.User, time.Time, error) {
-	if b.config.Remember < 0 || !auth.ClientIP(r).IsValid() { // without an address all clients are one
-		return nil, time.Time{}, nil
-	}
-	b.mu.Lock()
-	entry, ok := b.verified[digest]
-	b.mu.Unlock()
-	if !ok || time.Since(entry.at) >= b.config.Remember {
-		return nil, time.Time{}, nil
-	}
-	user, err := b.load(r.Context(), entry.userID)
-	gone := auth.KindOf(err) == auth.ErrInvalid
-	if err != nil && !gone {
-		return nil, time.Time{}, err
-	}
-	if !gone {
-		if stamp, ok := stampOf(user); ok && hmac.Equal(stamp[:], entry.stamp[:]) {
-			return user, entry.at, nil
-		}
-	}
-	b.mu.Lock()
-	delete(b.verified, digest)
-	b.mu.Unlock()
-	return nil, time.Time{}, err // nil is a new password: Check decides
-}
-
 // load loads a user with a right password. A user that is gone or inactive is refused as a
 // wrong password is.
 func (b *Basic) load(ctx context.Context, id string) (auth.User, error) {
@@ -217,39 +176,6 @@ func (b *Basic) load(ctx context.Context, id string) (auth.User, error) {
 		return nil, &auth.Error{Kind: auth.ErrInvalid, Detail: "Invalid username/password.", Cause: err}
 	}
 	return user, err
-}
-
-func (b *Basic) remember(digest [sha256.Size]byte, user auth.User, now time.Time) {
-	stamp, ok := stampOf(user)
-	if b.config.Remember < 0 || !ok {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.verified) >= maxRemembered {
-		for other, entry := range b.verified {
-			if now.Sub(entry.at) >= b.config.Remember || len(b.verified) >= maxRemembered {
-				delete(b.verified, other)
-			}
-		}
-	}
-	b.verified[digest] = remembered{user.UserID(), stamp, now}
-}
-
-// stampOf returns the hash of a user's stamp, or false for a user that cannot be
-// remembered. The Guard judges a user that is nil or has no identifier.
-func stampOf(user auth.User) (stamp [sha256.Size]byte, ok bool) {
-	if v := reflect.ValueOf(user); v.Kind() == reflect.Pointer && v.IsNil() {
-		return stamp, false
-	}
-	stamper, ok := auth.As[auth.Stamper](user)
-	if !ok {
-		return stamp, false
-	}
-	if id := user.UserID(); id == "" || strings.HasPrefix(id, "client:") {
-		return stamp, false
-	}
-	return sha256.Sum256([]byte(stamper.AuthStamp())), true
 }
 
 // Backend returns BasicConfig.Name.

@@ -142,12 +142,34 @@ func parseEscapedPEM(value string, size, most int) ([]*x509.Certificate, error) 
 	return all, nil
 }
 
-// parseBase64Chain reads certificates in DER and base64, separated by commas. An
-// element may hold several. Quotes around all of it, and percent-encoding, as some
-// versions of the proxies have it, do no harm.
+// parseBase64Chain reads certificates in DER and base64, separated by commas. An element may hold several. HAProxy
+// writes an empty element if there is no chain.
 func parseBase64Chain(value string) ([]*x509.Certificate, error) {
-	if len(value) > 3*maxChainBytes {
-		return nil, errTooLong
+	value, err := unwrapBase64(value)
+	if err != nil {
+		return nil, err
+	}
+	var all []*x509.Certificate
+	for item := range strings.SplitSeq(value, ",") {
+		item = strings.Trim(item, " \t")
+		if item == "" && len(all) > 0 {
+			continue
+		}
+		certificates, err := parseBase64Certificates(item)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, certificates...); len(all) > 1+maxChain {
+			return nil, errTooMany
+		}
+	}
+	return all, nil
+}
+
+// unwrapBase64 removes quotes around all of a value, and percent-encoding, as some versions of the proxies have them.
+func unwrapBase64(value string) (string, error) {
+	if len(value) > 3*maxChainBytes { // every byte may be escaped
+		return "", errTooLong
 	}
 	if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
 		value = value[1 : len(value)-1]
@@ -155,31 +177,26 @@ func parseBase64Chain(value string) ([]*x509.Certificate, error) {
 	if strings.Contains(value, "%") {
 		text, err := url.PathUnescape(value)
 		if err != nil {
-			return nil, errNoBase64
+			return "", errNoBase64
 		}
 		value = text
 	}
 	if len(value) > maxChainBytes {
-		return nil, errTooLong
+		return "", errTooLong
 	}
-	var all []*x509.Certificate
-	for item := range strings.SplitSeq(value, ",") {
-		item = strings.Trim(item, " \t")
-		if item == "" && len(all) > 0 {
-			continue // HAProxy has no chain to write
-		}
-		// Package base64 skips line breaks, so they are refused here.
-		der, err := base64.StdEncoding.DecodeString(item)
-		if err != nil || strings.ContainsAny(item, "\r\n") {
-			return nil, errNoBase64
-		}
-		certificates, err := x509.ParseCertificates(der)
-		if err != nil || len(certificates) == 0 {
-			return nil, errNoCertificate
-		}
-		if all = append(all, certificates...); len(all) > 1+maxChain {
-			return nil, errTooMany
-		}
+	return value, nil
+}
+
+// parseBase64Certificates reads one or more certificates in DER that follow each other, in base64.
+func parseBase64Certificates(text string) ([]*x509.Certificate, error) {
+	// Package base64 skips line breaks, so they are refused here.
+	der, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || strings.ContainsAny(text, "\r\n") {
+		return nil, errNoBase64
 	}
-	return all, nil
+	certificates, err := x509.ParseCertificates(der)
+	if err != nil || len(certificates) == 0 {
+		return nil, errNoCertificate
+	}
+	return certificates, nil
 }

@@ -51,8 +51,8 @@ type CertificateConfig struct {
 	Name string
 }
 
-// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
-// finds behind a pointer by a verb that does not fit.
+// Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
+// without their methods. That would show the [auth.Secret].
 func (CertificateConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "header.CertificateConfig") }
 
 // Certificate is the backend for client certificates (mutual TLS). It is
@@ -71,14 +71,15 @@ func (CertificateConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "header.C
 // [auth.Config].Challenges.
 type Certificate struct {
 	config  CertificateConfig // without Forwarded
-	sender  *sender           // of forwarded certificates, nil without Forwarded
+	trust   *trustCheck       // of forwarded certificates, nil without Forwarded
 	roots   *x509.CertPool    // the Issuers, for forwarded certificates
 	headers []string          // that are read, canonical
 	parse   func(value string) ([]*x509.Certificate, error)
 	absent  string // a value that stands for no certificate
 
-	bad             string // the detail for a value that is malformed
-	twice, badChain error
+	invalidDetail string // for a value that is malformed
+	repeatedValue error  // the header came more than once
+	invalidChain  error
 }
 
 var (
@@ -122,11 +123,12 @@ func NewCertificate(config CertificateConfig) (*Certificate, error) {
 func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
 	format, headers := forwarded.format(s)
 	c.headers, c.parse, c.absent = headers, format.parse, format.absent
-	c.sender = newSender(s, forwarded.Trust, c.headers...)
-	c.twice = twice(c.headers[0])
-	c.bad = "Malformed " + c.headers[0] + " header."
-	c.badChain = broken(clientCertChain, "has more than 8 certificates or 64 KiB, or is no list of certificates (RFC "+
-		"9440 §2.3)")
+	c.trust = newTrustCheck(s, forwarded.Trust, c.headers...)
+	c.repeatedValue = repeatedHeader(c.headers[0])
+	c.invalidDetail = "Malformed " + c.headers[0] + " header."
+	c.invalidChain = invalidHeader(clientCertChain,
+		"has more than 8 certificates or 64 KiB, or is no list of certificates (RFC "+
+			"9440 §2.3)")
 }
 
 // maxIdentity is the longest identifier of a certificate, in bytes: that of a
@@ -149,7 +151,7 @@ const maxIdentity = 2048
 // Other errors of LoadUser or LoadMachine are returned as they are.
 func (c *Certificate) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	var chains [][]*x509.Certificate
-	if c.sender != nil {
+	if c.trust != nil {
 		var err error
 		if chains, err = c.forwarded(r); err != nil {
 			return nil, nil, err
@@ -170,7 +172,7 @@ func (c *Certificate) Authenticate(r *http.Request) (auth.User, auth.Credential,
 	}
 	user, err := c.load(r.Context(), id)
 	if err != nil {
-		return nil, nil, noSuchUser(id, err)
+		return nil, nil, withIdentifier(id, err)
 	}
 	return user, &CertificateCredential{c.config.Name, leaf, c.config.LoadMachine != nil}, nil
 }
@@ -181,7 +183,7 @@ func (c *Certificate) Authenticate(r *http.Request) (auth.User, auth.Credential,
 func (c *Certificate) leaf(chains [][]*x509.Certificate, now time.Time) (*x509.Certificate, error) {
 	err := auth.ErrNoCredentials
 	if len(chains) > 0 {
-		err = errStranger
+		err = errUnknownIssuer
 	}
 	for _, chain := range chains {
 		for i, certificate := range chain {
@@ -193,19 +195,20 @@ func (c *Certificate) leaf(chains [][]*x509.Certificate, now time.Time) (*x509.C
 			}) {
 				return chain[0], nil
 			}
-			err = errNotNow
+			err = errOutsideValidity
 		}
 	}
 	return nil, err
 }
 
-// errStranger is what a certificate of another authority is answered with: it may be for
+// errUnknownIssuer is what a certificate of another authority is answered with: it may be for
 // another backend.
-var errStranger error = &auth.Error{Kind: auth.ErrNoCredentials,
+var errUnknownIssuer error = &auth.Error{Kind: auth.ErrNoCredentials,
 	Cause: errors.New("header: no issuer of the client certificate is among CertificateConfig.Issuers")}
 
-var errNotNow error = &auth.Error{Kind: auth.ErrInvalid, Detail: "Client certificate has expired or is not yet valid.",
-	Cause: errors.New("header: the certificate, or one of its chain up to the issuer, is not valid at this time")}
+var errOutsideValidity error = &auth.Error{Kind: auth.ErrInvalid,
+	Detail: "Client certificate has expired or is not yet valid.",
+	Cause:  errors.New("header: the certificate, or one of its chain up to the issuer, is not valid at this time")}
 
 func (c *Certificate) load(ctx context.Context, id string) (auth.User, error) {
 	if c.config.LoadUser != nil {
@@ -223,7 +226,7 @@ func (c *Certificate) load(ctx context.Context, id string) (auth.User, error) {
 		return nil, fmt.Errorf("header: CertificateConfig.LoadMachine: %v", err)
 	}
 	if machine.ID == "" {
-		return nil, errors.New("header: CertificateConfig.LoadMachine returned neither machine nor error")
+		return nil, errors.New("header: CertificateConfig.LoadMachine returned no machine and no error")
 	}
 	return machine, nil
 }
@@ -234,10 +237,10 @@ func (c *Certificate) Backend() string { return c.config.Name }
 // StripHeaders returns the headers that no handler may see, which are those of
 // Forwarded.
 func (c *Certificate) StripHeaders() []string {
-	if c.sender == nil {
+	if c.trust == nil {
 		return nil
 	}
-	return c.sender.strip(c.headers...)
+	return c.trust.strip(c.headers...)
 }
 
 // Vary returns the headers that are read (RFC 9440 §2.4). The certificate of a
@@ -268,7 +271,7 @@ var (
 // Backend returns CertificateConfig.Name.
 func (c *CertificateCredential) Backend() string { return c.backend }
 
-// Leaf returns the client's certificate. It must not be changed.
+// Leaf returns the client's certificate. Do not change it.
 func (c *CertificateCredential) Leaf() *x509.Certificate { return c.leaf }
 
 // Thumbprint returns the base64url SHA-256 of the certificate in DER, the

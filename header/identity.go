@@ -15,7 +15,7 @@ func URIIdentity(leaf *x509.Certificate) (id string, err error) {
 	for i, uri := range leaf.URIs {
 		uris[i] = uri.String()
 	}
-	return only("URI", uris)
+	return onlyName("URI", uris)
 }
 
 // EmailIdentity is a CertificateConfig.Identity: the only email address among
@@ -23,23 +23,24 @@ func URIIdentity(leaf *x509.Certificate) (id string, err error) {
 // certificate without one, or with several, has no identity. The authority must
 // have checked that the address is the holder's.
 func EmailIdentity(leaf *x509.Certificate) (id string, err error) {
-	return only("email address", leaf.EmailAddresses)
+	return onlyName("email address", leaf.EmailAddresses)
 }
 
 // DNSIdentity is a CertificateConfig.Identity: the only DNS name among the
 // subject alternative names, in lower case. A certificate without one, with
 // several, or for all names of a domain ("*.") has no identity.
 func DNSIdentity(leaf *x509.Certificate) (id string, err error) {
-	name, err := only("DNS name", leaf.DNSNames)
+	name, err := onlyName("DNS name", leaf.DNSNames)
 	if strings.Contains(name, "*") {
 		return "", fmt.Errorf("header: certificate is for every host of %s", name)
 	}
 	return strings.ToLower(name), err
 }
 
-func only(kind string, names []string) (string, error) {
+// onlyName returns the name in names. It returns an error if there is not exactly one.
+func onlyName(kind string, names []string) (string, error) {
 	if len(names) != 1 {
-		return "", fmt.Errorf("header: certificate names %d of kind %s, not 1", len(names), kind)
+		return "", fmt.Errorf("header: the certificate has %d names of type %s, want 1", len(names), kind)
 	}
 	return names[0], nil
 }

@@ -39,8 +39,8 @@ type Trust struct {
 	Secret       auth.Secret
 }
 
-// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
-// finds behind a pointer by a verb that does not fit.
+// Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
+// without their methods. That would show the [auth.Secret].
 func (Trust) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Trust") }
 
 func (t Trust) check(s *backend.Settings) {
@@ -63,8 +63,8 @@ func (t Trust) check(s *backend.Settings) {
 
 const maxSecret = 1 << 10
 
-// sender is a Trust as a backend keeps it: a copy without the secret.
-type sender struct {
+// trustCheck checks the rules of a Trust. It has no copy of the secret.
+type trustCheck struct {
 	proxies      []netip.Prefix // as they compare with auth.Peer
 	certificate  func(leaf *x509.Certificate) bool
 	secretHeader string // canonical, or ""
@@ -72,9 +72,9 @@ type sender struct {
 	isSecret func(line string) bool
 }
 
-// newSender checks the names that are read if trust holds, and trust itself.
-func newSender(s *backend.Settings, trust Trust, names ...string) *sender {
-	t := &sender{proxies: unmapped(trust.Proxies), certificate: trust.ClientCertificate,
+// newTrustCheck checks the names that are read if trust holds, and trust itself.
+func newTrustCheck(s *backend.Settings, trust Trust, names ...string) *trustCheck {
+	t := &trustCheck{proxies: unmapped(trust.Proxies), certificate: trust.ClientCertificate,
 		secretHeader: http.CanonicalHeaderKey(trust.SecretHeader)}
 	checkNames(s, t.strip(names...)...)
 	trust.check(s)
@@ -89,7 +89,7 @@ func newSender(s *backend.Settings, trust Trust, names ...string) *sender {
 
 // strip returns a copy of the names with that of the secret, which no handler
 // may see.
-func (t *sender) strip(names ...string) []string {
+func (t *trustCheck) strip(names ...string) []string {
 	names = slices.Clone(names)
 	if t.secretHeader == "" {
 		return names
@@ -107,17 +107,18 @@ func unmapped(prefixes []netip.Prefix) []netip.Prefix {
 	return copied
 }
 
-// unmap is not valid for a prefix of both IPv4 and IPv6 addresses.
+// unmap returns an IPv4-mapped prefix, such as ::ffff:10.0.0.0/104, as a prefix of IPv4. If it is shorter than /96, it
+// has other addresses too, and the result is not valid.
 func unmap(prefix netip.Prefix) netip.Prefix {
 	if prefix.Addr().Is4In6() {
-		return netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+		return netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96) // ::ffff:0:0/96 is all of IPv4
 	}
 	return prefix
 }
 
 // refusal returns nil if the sender of r may speak for a user. Otherwise the header
 // counts as absent, and the error says which rule does not hold.
-func (t *sender) refusal(r *http.Request) error {
+func (t *trustCheck) refusal(r *http.Request) error {
 	if len(t.proxies) > 0 && !(auth.Proxies{Trusted: t.proxies}).Trusts(auth.Peer(r)) {
 		return errProxy
 	}

@@ -10,28 +10,35 @@ import (
 )
 
 var (
-	errNoXFCC = errors.New("header: the value is no list of Envoy's elements, as Forwarded.Encoding says")
-	errHops   = errors.New("header: X-Forwarded-Client-Cert has several elements. If Envoy appends to it " +
+	errNoXFCC          = errors.New("header: the value is no list of Envoy's elements, as Forwarded.Encoding says")
+	errSeveralElements = errors.New("header: X-Forwarded-Client-Cert has several elements. If Envoy appends to it " +
 		"(APPEND_FORWARD), see FormatEnvoyAppended. Otherwise its forward_client_cert_details must be SANITIZE_SET")
 	errNoCert = errors.New("header: X-Forwarded-Client-Cert has no certificate. Set cert or chain in Envoy's " +
 		"set_current_client_cert_details")
 	errHash = errors.New("header: the Hash in X-Forwarded-Client-Cert is missing, or not that of the certificate")
 )
 
-// element is what an element of X-Forwarded-Client-Cert says. Other keys, such as By,
-// Subject and URI, are in the certificate too.
+// element is an element of X-Forwarded-Client-Cert. Other keys, such as By, Subject and URI, are in the certificate
+// too.
 type element struct {
-	hash, cert, chain string
-	seen              map[*string]bool // which of these it has, with a value or an empty one
+	hash  string
+	cert  string
+	chain string
+	seen  map[*string]bool // which of these fields the element has, with a value or an empty one
 }
 
-func parseOneXFCC(value string) ([]*x509.Certificate, error)  { return parseXFCC(value, false) }
+func newElement() *element { return &element{seen: make(map[*string]bool)} }
+
+// parseOneXFCC reads X-Forwarded-Client-Cert (XFCC) of Envoy with exactly one element.
+func parseOneXFCC(value string) ([]*x509.Certificate, error) { return parseXFCC(value, false) }
+
+// parseLastXFCC reads the last element of X-Forwarded-Client-Cert, which the nearest Envoy added.
 func parseLastXFCC(value string) ([]*x509.Certificate, error) { return parseXFCC(value, true) }
 
 // parseXFCC reads X-Forwarded-Client-Cert: elements that are separated by commas, of keys and
 // values that are separated by semicolons. Only the last element counts, and if several
 // are not allowed, there must be no other.
-func parseXFCC(value string, several bool) ([]*x509.Certificate, error) {
+func parseXFCC(value string, allowSeveral bool) ([]*x509.Certificate, error) {
 	if len(value) > 4*maxChainBytes { // escaped, and with the client's certificate twice
 		return nil, errTooLong
 	}
@@ -39,8 +46,8 @@ func parseXFCC(value string, several bool) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(elements) > 1 && !several {
-		return nil, errHops
+	if len(elements) > 1 && !allowSeveral {
+		return nil, errSeveralElements
 	}
 	last := elements[len(elements)-1]
 	var leaf, chain []*x509.Certificate
@@ -71,35 +78,13 @@ func parseXFCC(value string, several bool) ([]*x509.Certificate, error) {
 // maxElements is how many proxies may have added theirs.
 const maxElements = 16
 
-// splitXFCC takes the value apart. A key may come once in an element, except for those of
-// which a certificate has several, which are not read.
+// splitXFCC returns the elements of the value. There is at least one.
 func splitXFCC(value string) ([]*element, error) {
-	elements := []*element{{seen: make(map[*string]bool)}}
+	elements := []*element{newElement()}
 	for {
-		key, rest, ok := strings.Cut(value, "=")
-		if !ok {
+		pair, rest, ok := cutPair(value)
+		if !ok || !elements[len(elements)-1].set(pair) {
 			return nil, errNoXFCC
-		}
-		key, rest = strings.Trim(key, " \t"), strings.TrimLeft(rest, " \t")
-		text, rest, quoted, ok := cutValue(rest)
-		if !ok {
-			return nil, errNoXFCC
-		}
-		last := elements[len(elements)-1]
-		var into *string
-		switch strings.ToLower(key) {
-		case "hash":
-			into = &last.hash
-		case "cert":
-			into = &last.cert
-		case "chain":
-			into = &last.chain
-		}
-		if into != nil && (last.seen[into] || !quoted && into != &last.hash) { // Envoy quotes certificates
-			return nil, errNoXFCC
-		}
-		if into != nil {
-			*into, last.seen[into] = text, true
 		}
 		if rest == "" {
 			return elements, nil
@@ -108,10 +93,48 @@ func splitXFCC(value string) ([]*element, error) {
 			if len(elements) == maxElements {
 				return nil, errTooMany
 			}
-			elements = append(elements, &element{seen: make(map[*string]bool)})
+			elements = append(elements, newElement())
 		}
 		value = rest[1:]
 	}
+}
+
+// set sets the field of a key. It returns false if the element has this key already, or if a certificate is not in
+// quotes, since Envoy quotes certificates. Other keys are not read: a certificate may have several of them.
+func (e *element) set(p elementPair) bool {
+	var field *string
+	switch strings.ToLower(p.key) {
+	case "hash":
+		field = &e.hash
+	case "cert":
+		field = &e.cert
+	case "chain":
+		field = &e.chain
+	default:
+		return true
+	}
+	if e.seen[field] || !p.quoted && field != &e.hash {
+		return false
+	}
+	*field, e.seen[field] = p.value, true
+	return true
+}
+
+// elementPair is a key of an element with its value.
+type elementPair struct {
+	key, value string
+	quoted     bool // the value was in quotes
+}
+
+// cutPair returns the pair at the start of s, and what is behind it: nothing, or a comma or semicolon and more.
+func cutPair(s string) (pair elementPair, rest string, ok bool) {
+	key, value, ok := strings.Cut(s, "=")
+	if !ok {
+		return pair, "", false
+	}
+	pair.key = strings.Trim(key, " \t")
+	pair.value, rest, pair.quoted, ok = cutValue(strings.TrimLeft(value, " \t"))
+	return pair, rest, ok
 }
 
 // cutValue returns the value at the start of s, and what is behind it: nothing, or a

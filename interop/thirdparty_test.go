@@ -48,20 +48,20 @@ func newService(t *testing.T) (s *service, ready func(issuer string)) {
 				ClientSecret: clientSecret, Scopes: []string{"profile", "email", "offline_access"},
 				Params: map[string]string{"prompt": "consent"}}},
 			LoadUser: func(_ context.Context, id string) (auth.User, error) { return authtest.User(id), nil },
-			NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
+			Accounts: external.AccountConfig{NewUser: func(_ context.Context, p *external.Profile,
+				_ string) (auth.User, error) {
 				return authtest.User("node-" + p.Subject), nil
-			},
+			}, KeepTokens: func(_ context.Context, _ auth.User, _ *external.Profile, tokens *external.Tokens) error {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.tokens = tokens
+				return nil
+			}},
 			SignIn: func(w http.ResponseWriter, _ *http.Request, u auth.User, proof *external.Credential) error {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.profile = proof.Profile
 				w.Header().Set("X-User", u.UserID())
-				return nil
-			},
-			KeepTokens: func(_ context.Context, _ auth.User, _ *external.Profile, tokens *external.Tokens) error {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				s.tokens = tokens
 				return nil
 			},
 		})

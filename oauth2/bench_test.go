@@ -33,7 +33,7 @@ func BenchmarkCached(b *testing.B) {
 	login := httptest.NewServer(mux)
 	defer login.Close()
 	introspection, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: login.URL + "/introspect",
-		ClientID: "api", ClientSecret: "x", TTL: time.Hour})
+		ClientID: "api", ClientSecret: "x", Cache: oauth2.IntrospectionCache{TTL: time.Hour}})
 	if err != nil {
 		b.Fatal(err)
 	}

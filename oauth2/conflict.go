@@ -20,7 +20,7 @@ func (a *Resource) Conflict(other auth.Authenticator) error {
 	if !slices.ContainsFunc(a.config.Sources, func(source Source) bool {
 		return slices.ContainsFunc(b.config.Sources, func(its Source) bool { return sameTokens(source, its) })
 	}) {
-		if err := sharedMachines(a.config.Sources, b.config.Sources); err != nil {
+		if err := checkMachineNames(a.config.Sources, b.config.Sources); err != nil {
 			return fmt.Errorf("oauth2: backends %q and %q: %w", a.Backend(), b.Backend(), err)
 		}
 		return nil

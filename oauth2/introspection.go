@@ -63,39 +63,57 @@ type IntrospectionConfig struct {
 	// this API.
 	AllowNoAudience bool
 
-	// TTL is how long the server's yes is remembered, from the question on, at most until the token
-	// expires. A token that was revoked stays good for so long. 0 is 30 seconds. Less than 0 is not
-	// at all: each request then asks by itself, so see Concurrent.
-	TTL time.Duration
-	// NegativeTTL is how long its no is remembered. 0 is 10 seconds, and less than 0 is not at all.
-	NegativeTTL time.Duration
-	// CacheSize is how many answers of either kind are remembered. 0 is 10,000.
-	CacheSize int
-	// MaxLength is the longest token that is asked about, in bytes, at most 64 KiB. 0 is
-	// [auth.MaxAuthorization]. A header is read so far only if auth.Config.MaxAuthorization
-	// allows it.
-	MaxLength int
-
 	// Owns tells the tokens of this server by their look, such as a prefix, so that
 	// those of others are not sent to it. Nil is every token.
 	Owns func(token string) bool
 
-	// Concurrent is how many questions may be under way at once. 0 is 100. While there are so many, a
-	// token that is not remembered is answered with 503 at once. So strangers with made-up tokens
-	// cannot make this API flood the server. A question goes on until its answer or Timeout, also if all
-	// askers have left: the server works on it still, and strangers could otherwise ask and leave.
-	Concurrent int
-
-	// Client does the requests, as in jwt.RemoteKeysConfig. Timeout is how long one may take. 0 is
-	// 5 seconds.
-	Client  *http.Client
-	Timeout time.Duration
+	// Cache says how long responses are remembered.
+	Cache IntrospectionCache
+	// Limits says what is sent to the server, at most.
+	Limits IntrospectionLimits
+	// HTTP is about the requests to the server.
+	HTTP IntrospectionHTTP
 	// Logger is told of requests that fail. Nil is slog.Default.
 	Logger *slog.Logger
 }
 
-// Format shows nothing of it, since a verb that does not fit makes package fmt print
-// an [auth.Secret] that it finds by a pointer.
+// IntrospectionCache says how long the responses of a server are remembered.
+type IntrospectionCache struct {
+	// TTL is how long the response for an active token is remembered, from the request on, at most until the token
+	// expires. A token that was revoked stays valid for so long. 0 is 30 seconds. Less than 0 is not
+	// at all: each request of a client then makes a request to the server, so see IntrospectionLimits.Concurrent.
+	TTL time.Duration
+	// NegativeTTL is how long the response for a token that is not active is remembered. 0 is 10 seconds, and less than
+	// 0 is not at all.
+	NegativeTTL time.Duration
+	// Size is how many responses of either kind are remembered. 0 is 10,000.
+	Size int
+}
+
+// IntrospectionLimits says what is sent to a server, at most.
+type IntrospectionLimits struct {
+	// MaxLength is the longest token that is sent, in bytes, at most 64 KiB. 0 is
+	// [auth.MaxAuthorization]. A header is read so far only if auth.Config.MaxAuthorization
+	// allows it.
+	MaxLength int
+	// Concurrent is how many requests may be under way at once. 0 is 100. While there are so many, a
+	// token that is not remembered is answered with 503 at once. So strangers with made-up tokens
+	// cannot make this API flood the server. A request goes on until its response or IntrospectionHTTP.Timeout, also
+	// if all clients that wait for it have left: the server works on it still, and strangers could otherwise ask and
+	// leave.
+	Concurrent int
+}
+
+// IntrospectionHTTP is about the requests to a server.
+type IntrospectionHTTP struct {
+	// Client sends the requests, as in jwt.RemoteKeysConfig.
+	Client *http.Client
+	// Timeout is how long one request may take. 0 is 5 seconds.
+	Timeout time.Duration
+}
+
+// Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
+// without their methods. That would show the [auth.Secret].
 func (IntrospectionConfig) Format(f fmt.State, _ rune) {
 	hidden.Write(f, "oauth2.IntrospectionConfig")
 }
@@ -103,27 +121,27 @@ func (IntrospectionConfig) Format(f fmt.State, _ rune) {
 // Introspection is a [Source] that asks the server which issued a token (RFC 7662).
 // While the server is down, tokens that are not remembered are answered with 503. It
 // is safe for concurrent use. Requests with the same token wait for one answer, unless
-// IntrospectionConfig.TTL is less than 0.
+// IntrospectionConfig.Cache.TTL is less than 0.
 type Introspection struct {
 	config   IntrospectionConfig // without ClientSecret and Key
 	secret   hidden.String
 	assert   func(claims any) (string, error) // signs with Key, nil with a secret
 	client   *http.Client
-	good     *remember.Tokens[answered]
+	good     *remember.Tokens[activeToken]
 	bad      *remember.Tokens[error] // why, apart: strangers must not push out good ones
 	endpoint endpoint
 	mu       sync.Mutex
-	flights  map[remember.Key]*flight // the last one of each token
-	asking   int                      // flights that are under way
-	lines    loglimit.Limit           // of outages: each made-up token would write one
+	requests map[remember.Key]*introspectionRequest // the last one of each token
+	running  int                                    // how many requests are under way
+	lines    loglimit.Limit                         // of outages: each made-up token would write one
 	rules    answerRules
-	odd      once.Set // members of another type that the log was told of
+	ignored  once.Set // members of another type that the log was told of
 }
 
-// answered is a token that the server said is active.
-type answered struct {
+// activeToken is a token for which the server said that it is active.
+type activeToken struct {
 	*Token
-	plain bool // all characters are those of a token, so that a header may have had it
+	validSyntax bool // all characters are those of a token, so that a header may have had it
 }
 
 var (
@@ -135,19 +153,20 @@ var (
 // that is missing, out of range or contradicts another. It sends no request.
 func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	c := config
-	c.TTL, c.NegativeTTL = cmp.Or(c.TTL, 30*time.Second), cmp.Or(c.NegativeTTL, 10*time.Second)
-	c.MaxLength = cmp.Or(c.MaxLength, auth.MaxAuthorization)
-	c.CacheSize, c.Timeout = cmp.Or(c.CacheSize, 10_000), cmp.Or(c.Timeout, 5*time.Second)
-	c.Concurrent = cmp.Or(c.Concurrent, 100)
+	c.Cache.TTL, c.Cache.NegativeTTL = cmp.Or(c.Cache.TTL, 30*time.Second), cmp.Or(c.Cache.NegativeTTL, 10*time.Second)
+	c.Limits.MaxLength = cmp.Or(c.Limits.MaxLength, auth.MaxAuthorization)
+	c.Cache.Size, c.HTTP.Timeout = cmp.Or(c.Cache.Size, 10_000), cmp.Or(c.HTTP.Timeout, 5*time.Second)
+	c.Limits.Concurrent = cmp.Or(c.Limits.Concurrent, 100)
 	s := backend.Settings{Package: "oauth2"}
 	s.Refuse(c.Issuer == "" && c.Endpoint == "", "IntrospectionConfig.Issuer or Endpoint is missing")
 	s.Need("IntrospectionConfig.ClientID", c.ClientID)
 	s.Refuse((c.ClientSecret == "") == (c.Key == nil), "either IntrospectionConfig.ClientSecret or Key must be set")
 	s.Refuse(c.Key != nil && (!c.Key.CanSign() || c.Key.Public() == nil),
 		"IntrospectionConfig.Key must be asymmetric and have its private part")
-	s.Refuse(c.MaxLength < 0 || c.MaxLength > 64<<10, "IntrospectionConfig.MaxLength is not within 0 and 64 KiB")
-	s.Refuse(c.Timeout < 0 || c.CacheSize < 0 || c.Concurrent < 0,
-		"IntrospectionConfig.Timeout, CacheSize or Concurrent is negative")
+	s.Refuse(c.Limits.MaxLength < 0 || c.Limits.MaxLength > 64<<10,
+		"IntrospectionConfig.Limits.MaxLength is not within 0 and 64 KiB")
+	s.Refuse(c.HTTP.Timeout < 0 || c.Cache.Size < 0 || c.Limits.Concurrent < 0,
+		"IntrospectionConfig.HTTP.Timeout, Cache.Size or Limits.Concurrent is negative")
 	for _, setting := range [][2]string{{"Issuer", c.Issuer}, {"Endpoint", c.Endpoint}} {
 		if err := fetch.CheckURL(setting[1]); err != nil && setting[1] != "" {
 			s.Refuse(true, "IntrospectionConfig.%s %w", setting[0], err)
@@ -162,9 +181,9 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[answered](c.CacheSize),
-		bad:     remember.New[error](c.CacheSize),
-		flights: make(map[remember.Key]*flight), rules: rules}
+	i := &Introspection{client: fetch.Client(c.HTTP.Client), good: remember.New[activeToken](c.Cache.Size),
+		bad:      remember.New[error](c.Cache.Size),
+		requests: make(map[remember.Key]*introspectionRequest), rules: rules}
 	i.endpoint = endpoint{fixed: c.Endpoint, issuer: c.Issuer, client: i.client}
 	if key := c.Key; key != nil {
 		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }

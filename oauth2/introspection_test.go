@@ -170,7 +170,7 @@ func TestAnAnswerOfYesIsRememberedUntilTheTokenExpires(t *testing.T) {
 	if _, _, err := a.VerifyToken(t.Context(), "x"); auth.KindOf(err) != auth.ErrInvalid {
 		t.Error(err)
 	}
-	never := l.source(func(c *oauth2.IntrospectionConfig) { c.TTL = -1 })
+	never := l.source(func(c *oauth2.IntrospectionConfig) { c.Cache.TTL = -1 })
 	for range 2 {
 		if _, err := never.Inspect(t.Context(), "x"); err != nil {
 			t.Error(err)
@@ -202,7 +202,7 @@ func TestAnAnswerOfNoIsRememberedToo(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	never := l.source(func(c *oauth2.IntrospectionConfig) { c.NegativeTTL = -1 })
+	never := l.source(func(c *oauth2.IntrospectionConfig) { c.Cache.NegativeTTL = -1 })
 	for range 2 {
 		_, _ = never.Inspect(t.Context(), "x")
 	}
@@ -376,8 +376,10 @@ func TestAnIntrospectionThatCannotBeRightIsAnError(t *testing.T) {
 			Profile: jwt.Google()},
 		"an empty claim": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x",
 			Profile: jwt.Profile{ScopeClaims: []string{""}}},
-		"Concurrent": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", Concurrent: -1},
-		"negative":   {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", Timeout: -1},
+		"Concurrent": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x",
+			Limits: oauth2.IntrospectionLimits{Concurrent: -1}},
+		"negative": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x",
+			HTTP: oauth2.IntrospectionHTTP{Timeout: -1}},
 	} {
 		if _, err := oauth2.NewIntrospection(c); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)

@@ -35,9 +35,9 @@ func newAnswerRules(c IntrospectionConfig) (answerRules, error) {
 }
 
 // read reads an answer (RFC 7662 §2.2). It returns ErrInvalid for a token that is not good, and any other error for
-// an answer that decides nothing, which is one without active. odd are optional members of another type, which are
+// an answer that decides nothing, which is one without active. ignored are optional members of another type, which are
 // read as absent.
-func (a *answerRules) read(text []byte, now time.Time) (token *Token, odd []string, err error) {
+func (a *answerRules) read(text []byte, now time.Time) (token *Token, ignored []string, err error) {
 	m, err := membersOf(text)
 	if err != nil {
 		return nil, nil, err
@@ -49,14 +49,14 @@ func (a *answerRules) read(text []byte, now time.Time) (token *Token, odd []stri
 		return nil, nil, errInactive
 	}
 	token = a.token(m, text)
-	notBefore := m.bound("nbf")
+	notBefore := m.requiredInstant("nbf")
 	if m.fault == nil {
 		m.fault = a.check(token, notBefore, now)
 	}
 	if m.fault != nil {
-		return nil, m.odd, invalid(m.fault)
+		return nil, m.ignored, errInvalid(m.fault)
 	}
-	return token, m.odd, nil
+	return token, m.ignored, nil
 }
 
 // token returns the token that an answer describes. What refuses it is in m.fault.
@@ -65,8 +65,8 @@ func (a *answerRules) token(m *members, text []byte) *Token {
 	rights := a.rights(m, text)
 	issuer, _ := m.identifier("iss")
 	t := SharedToken(Token{Issuer: cmp.Or(issuer, a.issuer), ClientID: rights.ClientID, Scope: rights.Scopes,
-		Username: m.text("username"), ID: m.text("jti"), Type: bearerOr(m.text("token_type")),
-		Expiry: m.bound("exp"), IssuedAt: m.instant("iat"), Claims: claimsIn(text),
+		Username: m.text("username"), ID: m.text("jti"), Type: tokenType(m.text("token_type")),
+		Expiry: m.requiredInstant("exp"), IssuedAt: m.instant("iat"), Claims: claimsIn(text),
 		Auth: auth.AuthInfo{ACR: m.text("acr"), AMR: m.list("amr"), AuthTime: m.instant("auth_time")}})
 	m.list("scope") // the profile has read it, and this tells of another type
 	a.setAudience(t, m)
@@ -82,8 +82,9 @@ func (a *answerRules) token(m *members, text []byte) *Token {
 	return t
 }
 
-// bearerOr returns "token_type" (RFC 6749 §7.1). Some servers write the kind of the token there, which is no type.
-func bearerOr(typ string) string {
+// tokenType returns the type of a token by "token_type" (RFC 6749 §7.1). Some servers write "access_token" there, which
+// is not a type: the token is then a bearer token.
+func tokenType(typ string) string {
 	if strings.EqualFold(typ, "access_token") {
 		return "Bearer"
 	}
@@ -105,7 +106,7 @@ func (a *answerRules) setAudience(t *Token, m *members) {
 	}
 }
 
-// check returns why a token that is active is not good here, or nil.
+// check returns why a token that is active must not be used here, or nil.
 func (a *answerRules) check(t *Token, notBefore, now time.Time) *cause.Check {
 	switch {
 	case a.issuer != "" && t.Issuer != a.issuer:
@@ -113,17 +114,17 @@ func (a *answerRules) check(t *Token, notBefore, now time.Time) *cause.Check {
 			Owner: "IntrospectionConfig", Setting: "Issuer"}
 	// What a server says is active it should know. But its clock is not ours.
 	case !t.Expiry.IsZero() && !now.Before(t.Expiry):
-		return offBy("exp", "of an active token is past, so a clock may be wrong,", now.Sub(t.Expiry))
-	case notBefore.After(now.Add(maxEarly)):
-		return offBy("nbf", "of an active token is ahead of our clock", notBefore.Sub(now))
+		return failedInstant("exp", "of an active token is past, so a clock may be wrong,", now.Sub(t.Expiry))
+	case notBefore.After(now.Add(introspectionLeeway)):
+		return failedInstant("nbf", "of an active token is ahead of our clock", notBefore.Sub(now))
 	}
 	return nil
 }
 
-// offBy refuses a token by an instant in the answer.
-func offBy(name, problem string, d time.Duration) *cause.Check {
+// failedInstant returns the cause of a token with an instant that is too early or too late by d.
+func failedInstant(name, problem string, d time.Duration) *cause.Check {
 	return &cause.Check{Name: name, Problem: problem, By: max(d.Truncate(time.Second), time.Second)}
 }
 
-// maxEarly is how far the server's clock may be ahead.
-const maxEarly = 5 * time.Second
+// introspectionLeeway is how far the clock of the server may be ahead of ours.
+const introspectionLeeway = 5 * time.Second

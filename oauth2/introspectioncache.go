@@ -19,32 +19,32 @@ func (i *Introspection) Recaller(source Source) Recall {
 	if source != Source(i) {
 		return nil
 	}
-	return i.recallOrAsk
+	return i.lookUp
 }
 
-// recallOrAsk is a [Recall]. It asks the server about a token that is not remembered, so that
+// lookUp is a [Recall]. It sends a request to the server for a token that is not remembered, so that
 // the token is hashed once. Only a token with the characters of one reaches Owns and the server.
-func (i *Introspection) recallOrAsk(ctx context.Context, token string, now time.Time) (*Token, error) {
+func (i *Introspection) lookUp(ctx context.Context, token string, now time.Time) (*Token, error) {
 	checked := i.config.Owns != nil
 	if checked && !isToken(token) {
 		return nil, nil
 	}
-	key, found, err := i.recall(token, now)
+	key, found, err := i.cached(token, now)
 	switch {
 	case err != nil:
 		return nil, err
-	case found.Token != nil && found.plain:
+	case found.Token != nil && found.validSyntax:
 		return found.Token, nil
 	case found.Token != nil || !checked && !isToken(token):
 		return nil, nil
 	}
-	return i.wait(ctx, key, token)
+	return i.inspect(ctx, key, token)
 }
 
-// recall returns the key of a token, and what is remembered of it.
-func (i *Introspection) recall(token string, now time.Time) (key remember.Key, found answered, err error) {
+// cached returns the key of a token in the cache, and the response that is remembered for it.
+func (i *Introspection) cached(token string, now time.Time) (key remember.Key, found activeToken, err error) {
 	switch {
-	case token == "" || len(token) > i.config.MaxLength:
+	case token == "" || len(token) > i.config.Limits.MaxLength:
 		return key, found, errNoToken
 	case i.config.Owns != nil && !i.config.Owns(token):
 		return key, found, errNotOwned
@@ -59,24 +59,24 @@ func (i *Introspection) recall(token string, now time.Time) (key remember.Key, f
 
 // Inspect implements [Source].
 func (i *Introspection) Inspect(ctx context.Context, token string) (*Token, error) {
-	key, found, err := i.recall(token, time.Now())
+	key, found, err := i.cached(token, time.Now())
 	if found.Token != nil || err != nil {
 		return found.Token, err
 	}
-	return i.wait(ctx, key, token)
+	return i.inspect(ctx, key, token)
 }
 
-// flight is a question that several wait for.
-type flight struct {
+// introspectionRequest is a request to the server. Several requests of clients may wait for it.
+type introspectionRequest struct {
 	began time.Time
 	done  chan struct{}
 	token *Token
 	err   error
 }
 
-// wait asks about a token, and waits for the answer.
-func (i *Introspection) wait(ctx context.Context, key remember.Key, token string) (*Token, error) {
-	f, err := i.ask(ctx, key, token)
+// inspect sends a request for a token, or joins the one that is under way, and waits for the response.
+func (i *Introspection) inspect(ctx context.Context, key remember.Key, token string) (*Token, error) {
+	f, err := i.startRequest(ctx, key, token)
 	if err != nil {
 		return nil, i.outage(ctx, err, time.Now())
 	}
@@ -88,33 +88,35 @@ func (i *Introspection) wait(ctx context.Context, key remember.Key, token string
 	}
 }
 
-// ask starts a question, or joins the one that is under way, if that began less than TTL ago: the token may have been
-// revoked since then (RFC 7662 §4). It goes on if the request that asked first goes away, because others may wait.
-func (i *Introspection) ask(ctx context.Context, key remember.Key, token string) (*flight, error) {
+// startRequest starts a request, or joins the one that is under way, if that began less than Cache.TTL ago: after that
+// the token may have been revoked (RFC 7662 §4). It goes on if the client that came first goes away, because others may
+// wait.
+func (i *Introspection) startRequest(ctx context.Context, key remember.Key, token string) (*introspectionRequest,
+	error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := time.Now()
-	if f := i.flights[key]; f != nil && now.Sub(f.began) < i.config.TTL {
+	if f := i.requests[key]; f != nil && now.Sub(f.began) < i.config.Cache.TTL {
 		return f, nil
 	}
-	if f := i.landed(key, now); f != nil {
+	if f := i.cachedRequest(key, now); f != nil {
 		return f, nil
 	}
-	if i.asking >= i.config.Concurrent {
-		return nil, fmt.Errorf("%d questions are under way already, which is IntrospectionConfig.Concurrent",
-			i.config.Concurrent)
+	if i.running >= i.config.Limits.Concurrent {
+		return nil, fmt.Errorf("%d questions are under way already, which is IntrospectionConfig.Limits.Concurrent",
+			i.config.Limits.Concurrent)
 	}
-	f := &flight{began: now, done: make(chan struct{})}
-	i.flights[key] = f
-	i.asking++
+	f := &introspectionRequest{began: now, done: make(chan struct{})}
+	i.requests[key] = f
+	i.running++
 	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.config.Timeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.config.HTTP.Timeout)
 		defer cancel()
-		f.token, f.err = i.answer(ctx, key, token, f.began)
+		f.token, f.err = i.request(ctx, key, token, f.began)
 		i.mu.Lock()
-		i.asking--
-		if i.flights[key] == f {
-			delete(i.flights, key)
+		i.running--
+		if i.requests[key] == f {
+			delete(i.requests, key)
 		}
 		i.mu.Unlock()
 		close(f.done)
@@ -122,9 +124,9 @@ func (i *Introspection) ask(ctx context.Context, key remember.Key, token string)
 	return f, nil
 }
 
-// landed returns a question that was answered between the look at what is remembered and now, or nil.
-func (i *Introspection) landed(key remember.Key, now time.Time) *flight {
-	f := &flight{done: make(chan struct{})}
+// cachedRequest returns a request that ended between the look at the cache and now, or nil.
+func (i *Introspection) cachedRequest(key remember.Key, now time.Time) *introspectionRequest {
+	f := &introspectionRequest{done: make(chan struct{})}
 	if found, ok := i.good.Get(key, now); ok {
 		f.token = found.Token
 	} else if why, ok := i.bad.Get(key, now); ok {
@@ -136,30 +138,30 @@ func (i *Introspection) landed(key remember.Key, now time.Time) *flight {
 	return f
 }
 
-// answer asks, and remembers what the server said. What it could not say is not
-// remembered. It is remembered from began on, because a token that was revoked while the
-// server answered is good for no longer than any other.
-func (i *Introspection) answer(ctx context.Context, key remember.Key, token string, began time.Time) (*Token, error) {
-	text, err := i.request(ctx, token)
+// request sends a request, and remembers what the server said. An outage is not remembered. The time counts from began,
+// because a token that was revoked while the server answered must not stay valid for longer than any other token.
+func (i *Introspection) request(ctx context.Context, key remember.Key, token string, began time.Time) (*Token, error) {
+	text, err := i.post(ctx, token)
 	asked := time.Now()
 	var found *Token
 	if err == nil {
-		var odd []string
-		found, odd, err = i.rules.read(text, asked)
-		i.logOdd(ctx, odd)
+		var ignored []string
+		found, ignored, err = i.rules.read(text, asked)
+		i.logIgnored(ctx, ignored)
 		if auth.KindOf(err) == auth.ErrInvalid {
-			i.bad.Put(key, err, began.Add(i.config.NegativeTTL), asked)
+			i.bad.Put(key, err, began.Add(i.config.Cache.NegativeTTL), asked)
 			return nil, err
 		}
 	}
 	if err != nil {
 		return nil, i.outage(ctx, err, asked)
 	}
-	i.good.Put(key, answered{found, isToken(token)}, backend.Earlier(found.Expiry, began.Add(i.config.TTL)), asked)
+	until := backend.Earlier(found.Expiry, began.Add(i.config.Cache.TTL))
+	i.good.Put(key, activeToken{found, isToken(token)}, until, asked)
 	return found, nil
 }
 
-// outage returns the answer to a question that the server did not decide. It also logs why, within the bound of such
+// outage returns the error for a request that the server did not decide. It also logs why, within the limit of such
 // lines.
 func (i *Introspection) outage(ctx context.Context, err error, now time.Time) error {
 	err = fmt.Errorf("oauth2: introspection: %w", err)
@@ -177,11 +179,11 @@ func (i *Introspection) outage(ctx context.Context, err error, now time.Time) er
 
 func (i *Introspection) logger() *slog.Logger { return cmp.Or(i.config.Logger, slog.Default()) }
 
-// logOdd writes which members of an answer were read as absent because they are of another type,
+// logIgnored writes which members of an answer were read as absent because they are of another type,
 // once for each member: the server will write the next answer in the same way.
-func (i *Introspection) logOdd(ctx context.Context, names []string) {
+func (i *Introspection) logIgnored(ctx context.Context, names []string) {
 	for _, name := range names {
-		if i.odd.First(name) {
+		if i.ignored.First(name) {
 			i.logger().WarnContext(ctx, "oauth2: the server writes a member of introspection answers in another type "+
 				"than RFC 7662 §2.2 has, so it is read as absent", "member", name)
 		}

@@ -16,8 +16,8 @@ const (
 	locateCoolDown = 5 * time.Second
 )
 
-// endpoint is the address at which tokens are asked about. It reads the metadata of the issuer (RFC 8414 §2) once for
-// all questions that need it at the same time. An address that is known is used until the metadata names another
+// endpoint is the address of the introspection endpoint. It reads the metadata of the issuer (RFC 8414 §2) once for
+// all requests that need it at the same time. An address that is known is used until the metadata names another
 // one, also while the metadata cannot be read.
 type endpoint struct {
 	fixed  string // of the configuration, or ""
@@ -32,8 +32,8 @@ type endpoint struct {
 	running chan struct{} // closed at the end of the reading that is under way, if there is one
 }
 
-// where returns the address.
-func (e *endpoint) where(ctx context.Context) (string, error) {
+// resolve returns the address.
+func (e *endpoint) resolve(ctx context.Context) (string, error) {
 	if e.fixed != "" {
 		return e.fixed, nil
 	}
@@ -81,8 +81,8 @@ func (e *endpoint) read(ctx context.Context) {
 	e.running = nil
 }
 
-// doubt notes that an address did not answer. The server may have moved, so the metadata is read again soon.
-func (e *endpoint) doubt(url string) {
+// markStale notes that an address did not answer. The server may have moved, so the metadata is read again soon.
+func (e *endpoint) markStale(url string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.url == url {

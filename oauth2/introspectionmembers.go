@@ -16,14 +16,14 @@ import (
 // members are the members of an answer (RFC 7662 §2.2), without those that are null. They are read
 // one by one, so that one of another type costs as little as it can:
 //
-//   - an optional member is then absent, and goes into odd
+//   - an optional member is then absent, and goes into ignored
 //   - a member that restricts the token or names its holder refuses the token, by fault
 //
 // It is no outage, because the server said that the token is active, and it will say the same again.
 type members struct {
-	all   map[string]json.RawMessage
-	odd   []string
-	fault *cause.Check // the first one
+	all     map[string]json.RawMessage
+	ignored []string
+	fault   *cause.Check // the first one
 }
 
 var errNoObject = errors.New("the answer is not a JSON object")
@@ -81,7 +81,7 @@ func (m *members) text(name string) string {
 	}
 	text, ok := unquote(value)
 	if !ok {
-		m.odd = append(m.odd, name)
+		m.ignored = append(m.ignored, name)
 	}
 	return text
 }
@@ -115,7 +115,7 @@ func (m *members) list(name string) []string {
 	}
 	list, ok := stringsOf(value)
 	if !ok {
-		m.odd = append(m.odd, name)
+		m.ignored = append(m.ignored, name)
 	}
 	return list
 }
@@ -141,13 +141,13 @@ func (m *members) instant(name string) time.Time {
 	}
 	at, ok := instantOf(value)
 	if !ok {
-		m.odd = append(m.odd, name)
+		m.ignored = append(m.ignored, name)
 	}
 	return at
 }
 
-// bound is instant for a member that restricts the token.
-func (m *members) bound(name string) time.Time {
+// requiredInstant is instant for a member that restricts the token: if it cannot be read, the token is refused.
+func (m *members) requiredInstant(name string) time.Time {
 	value, there := m.all[name]
 	if !there {
 		return time.Time{}

@@ -12,9 +12,9 @@ import (
 	"github.com/gatewarden/auth/internal/fetch"
 )
 
-// request sends the request of RFC 7662 §2.1.
-func (i *Introspection) request(ctx context.Context, token string) ([]byte, error) {
-	endpoint, err := i.endpoint.where(ctx)
+// post sends the request of RFC 7662 §2.1, and returns the body of the response.
+func (i *Introspection) post(ctx context.Context, token string) ([]byte, error) {
+	endpoint, err := i.endpoint.resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (i *Introspection) request(ctx context.Context, token string) ([]byte, erro
 	}
 	text, _, err := fetch.JSON(i.client, r)
 	if err != nil {
-		i.endpoint.doubt(endpoint)
+		i.endpoint.markStale(endpoint)
 	}
 	return text, err
 }

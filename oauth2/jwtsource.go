@@ -208,7 +208,7 @@ func (j *JWT) recall(ctx context.Context, token string, _ time.Time) (*Token, er
 		return nil, err
 	}
 	if now := time.Now(); found.expired(now) { // keys and revocations may have taken a while
-		return nil, expired(found, now)
+		return nil, errExpired(found, now)
 	}
 	return found, nil
 }
@@ -218,7 +218,7 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 	user, credential, err := j.verifier.VerifyToken(ctx, token)
 	switch auth.KindOf(err) {
 	case auth.ErrInvalid, auth.ErrMalformed:
-		return nil, invalid(j.cause(err))
+		return nil, errInvalid(j.cause(err))
 	case auth.ErrUnrecognized:
 		return nil, j.unrecognized(err)
 	}
@@ -237,9 +237,9 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 // because package jwt returns one of a few for what anybody can send.
 func (j *JWT) unrecognized(err error) error {
 	if stated, ok := err.(*auth.Error); ok {
-		return j.foreign.Get(stated, func(stated *auth.Error) error { return unrecognized(j.cause(stated)) })
+		return j.foreign.Get(stated, func(stated *auth.Error) error { return errUnrecognized(j.cause(stated)) })
 	}
-	return unrecognized(j.cause(err))
+	return errUnrecognized(j.cause(err))
 }
 
 // claims are what is read of a token besides what package jwt does. They are

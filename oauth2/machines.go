@@ -17,12 +17,13 @@ func (i *Introspection) machines() (server, prefix string) {
 
 func (j *JWT) machines() (server, prefix string) { return j.issuer, j.prefix }
 
-// sharedMachines returns an error if a machine of one source could get the identifier of a machine of another server.
-// Client identifiers are unique at their server only (RFC 6749 §2.2), and routes may tell machines apart by them.
-func sharedMachines(a, b []Source) error {
+// checkMachineNames returns an error if a machine of one source could get the identifier of a machine of another
+// server. Client identifiers are unique at their server only (RFC 6749 §2.2), and routes may tell machines apart by
+// them.
+func checkMachineNames(a, b []Source) error {
 	for _, one := range a {
 		for _, other := range b {
-			if err := sameMachines(one, other); err != nil {
+			if err := checkMachinePair(one, other); err != nil {
 				return err
 			}
 		}
@@ -30,20 +31,22 @@ func sharedMachines(a, b []Source) error {
 	return nil
 }
 
-func sameMachines(a, b Source) error {
+// checkMachinePair is checkMachineNames for two sources.
+func checkMachinePair(a, b Source) error {
 	one, ok := a.(machineNamer)
 	other, also := b.(machineNamer)
 	if !ok || !also {
 		return nil
 	}
 	server, prefix := one.machines()
-	its, itsPrefix := other.machines()
-	same := prefix == itsPrefix && prefix != "" // which says that their machines are the same ones
-	if server == its || same || !strings.HasPrefix(prefix, itsPrefix) && !strings.HasPrefix(itsPrefix, prefix) {
+	otherServer, otherPrefix := other.machines()
+	same := prefix == otherPrefix && prefix != "" // which says that their machines are the same ones
+	if server == otherServer || same || !strings.HasPrefix(prefix, otherPrefix) &&
+		!strings.HasPrefix(otherPrefix, prefix) {
 		return nil
 	}
 	return fmt.Errorf("machines of %s and of %s can have the same identifier. Set MachinePrefix of both sources, "+
 		"such as %q and %q, so that no prefix starts with the other one. If it is one server, give both the same "+
 		"prefix",
-		server, its, "a/", "b/")
+		server, otherServer, "a/", "b/")
 }

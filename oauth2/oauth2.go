@@ -87,8 +87,10 @@ type Config struct {
 	// ScopesSupported are the scopes that this API asks for, for the metadata.
 	// "offline_access" is not one of them: it is between a client and its server.
 	ScopesSupported []string
-	// ResourceName and Documentation, a URL, are for people that read the metadata.
-	ResourceName, Documentation string
+	// ResourceName is for people that read the metadata.
+	ResourceName string
+	// Documentation is a URL, for people that read the metadata.
+	Documentation string
 }
 
 // Resource is the backend that takes access tokens. It is immutable and safe for
@@ -131,7 +133,7 @@ func New(config Config) (*Resource, error) {
 		return nil, err
 	}
 	for i, source := range c.Sources { // which are not nil now
-		if err := sharedMachines([]Source{source}, c.Sources[:i]); err != nil {
+		if err := checkMachineNames([]Source{source}, c.Sources[:i]); err != nil {
 			return nil, fmt.Errorf("oauth2: Config.Sources: %w", err)
 		}
 	}
@@ -148,6 +150,8 @@ func New(config Config) (*Resource, error) {
 	return a, nil
 }
 
+// checkResource returns the URL of Config.Resource, or nil if it is missing or wrong. s gets the error. A URL in a
+// quoted string of WWW-Authenticate must not have a quote or a backslash.
 func (c Config) checkResource(s *backend.Settings) *url.URL {
 	s.Need("Config.Resource", c.Resource)
 	if c.Resource == "" {
@@ -159,7 +163,7 @@ func (c Config) checkResource(s *backend.Settings) *url.URL {
 		return nil
 	}
 	plain := u.Scheme == "http" && (c.InsecureHTTP || backend.IsLoopback(u.Hostname()))
-	s.Refuse(u.Scheme != "https" && !plain, "resource %q is neither https nor http of a loopback host", c.Resource)
+	s.Refuse(u.Scheme != "https" && !plain, "resource %q must be https, or http of a loopback host", c.Resource)
 	return u
 }
 
@@ -215,7 +219,7 @@ func (a *Resource) Vary() []string { return []string{"Authorization"} }
 // is ignored (RFC 9700 §4.3.2). One besides that of the header is ErrMalformed (RFC
 // 6750 §2).
 func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	p, err := a.tokenOf(r)
+	p, err := a.readToken(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -233,12 +237,13 @@ func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 //
 // The credential is a [*Token].
 func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
-	return a.verify(ctx, presented{token: token})
+	return a.verify(ctx, requestToken{token: token})
 }
 
-// verify asks the sources.
-func (a *Resource) verify(ctx context.Context, p presented) (auth.User, auth.Credential, error) {
-	var unknown unrecognizedBy
+// verify asks the sources in their order. The first source that knows the token decides. The characters of the token
+// are checked before Inspect is called, because a Recall may take any characters.
+func (a *Resource) verify(ctx context.Context, p requestToken) (auth.User, auth.Credential, error) {
+	var unrecognized unrecognizedErrors
 	for i, source := range a.config.Sources {
 		now := time.Now() // the source before may have taken a while
 		var found *Token
@@ -247,8 +252,8 @@ func (a *Resource) verify(ctx context.Context, p presented) (auth.User, auth.Cre
 			found, err = recall(ctx, p.token, now)
 		}
 		if found == nil || err != nil {
-			if fault := p.check(); fault != nil {
-				return nil, nil, fault // whatever else is wrong with the token
+			if fault := p.checkSyntax(); fault != nil {
+				return nil, nil, fault // the syntax counts before any other fault
 			}
 		}
 		if found == nil && err == nil {
@@ -257,13 +262,13 @@ func (a *Resource) verify(ctx context.Context, p presented) (auth.User, auth.Cre
 		}
 		switch kind := auth.KindOf(err); {
 		case err == nil && found != nil:
-			return a.accept(ctx, found, now)
+			return a.acceptToken(ctx, found, now)
 		case err == nil:
-			return nil, nil, backend.Outage(errors.New("oauth2: a source returned neither token nor error"))
+			return nil, nil, backend.Outage(errors.New("oauth2: a source returned no token and no error"))
 		case kind == auth.ErrUnrecognized:
-			unknown.add(err)
+			unrecognized.add(err)
 		case kind == auth.ErrInvalid:
-			return nil, nil, restated(err, kind)
+			return nil, nil, uniformError(err, kind)
 		case kind == auth.ErrMalformed, kind == auth.ErrThrottled:
 			return nil, nil, err
 		default:
@@ -271,15 +276,15 @@ func (a *Resource) verify(ctx context.Context, p presented) (auth.User, auth.Cre
 			return nil, nil, backend.Outage(err)
 		}
 	}
-	return nil, nil, unknown.refusal(a.unrecognized)
+	return nil, nil, unrecognized.joined(a.unrecognized)
 }
 
-// accept decides about a token that a source knows.
-func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (auth.User, auth.Credential, error) {
+// acceptToken decides about a token that a source knows: it checks the expiry, the claims and the user.
+func (a *Resource) acceptToken(ctx context.Context, found *Token, now time.Time) (auth.User, auth.Credential, error) {
 	if found.expired(now) {
-		return nil, nil, expired(found, now)
+		return nil, nil, errExpired(found, now)
 	}
-	token, err := a.accepted(found)
+	token, err := a.checkedToken(found)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -292,7 +297,7 @@ func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (aut
 	}
 	if token.GrantID != "" {
 		var memo *backend.StampMemo
-		if s := found.own(); s != nil {
+		if s := found.sharedState(); s != nil {
 			memo = &s.stamp
 		}
 		if !backend.MatchesStamp(found.Stamp, "oauth2", user, memo) {
@@ -302,15 +307,16 @@ func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (aut
 	return user, token, nil
 }
 
-// accepted returns a token under the name of a, or why it is refused.
-func (a *Resource) accepted(found *Token) (*Token, error) {
-	s := found.own()
+// checkedToken returns a token with the name of a as its backend, or the error of checkClaims. Both are kept with a
+// [SharedToken].
+func (a *Resource) checkedToken(found *Token) (*Token, error) {
+	s := found.sharedState()
 	if s != nil {
 		if token := s.acceptedBy(a); token != nil {
 			return token, nil
 		}
 	}
-	if why := a.refused(found); why != nil {
+	if why := a.checkClaims(found); why != nil {
 		return nil, why
 	}
 	token := found
@@ -330,41 +336,42 @@ func (t *Token) expired(now time.Time) bool {
 	return !t.Expiry.IsZero() && !now.Before(t.Expiry.Add(t.leeway))
 }
 
-// expired is the refusal of a token that has expired.
-func expired(found *Token, now time.Time) error {
-	c := setting("exp", "is past", "")
+// errExpired returns the error for a token that has expired. It says by how much.
+func errExpired(found *Token, now time.Time) error {
+	c := failedClaim("exp", "is past", "")
 	c.By = max(now.Sub(found.Expiry).Truncate(time.Second), time.Second)
-	return failed(c)
+	return errFailedCheck(c)
 }
 
-// refused says why a token that a source knows is no good here, whatever the time, or nil.
-func (a *Resource) refused(found *Token) error {
+// checkClaims returns an error if this API must not accept the token. It does not look at the expiry, so the result
+// can be kept.
+func (a *Resource) checkClaims(found *Token) error {
 	switch {
-	case !a.isFor(found):
-		c := setting("aud", "", anotherAudience)
+	case !a.hasAudience(found):
+		c := failedClaim("aud", "", anotherAudience)
 		c.Came, c.Want = append([]string{}, found.Audience...), a.audience
-		return failed(c)
+		return errFailedCheck(c)
 	case len(found.Confirmation) > 0:
 		// Only a holder of its key may use it, and no proof is asked for here.
-		c := setting("cnf", "binds the token to a key or a certificate, and no proof of it can be checked here", "")
+		c := failedClaim("cnf", "binds the token to a key or a certificate, and no proof of it can be checked here", "")
 		c.Came = slices.Sorted(maps.Keys(found.Confirmation))
-		return failed(c)
+		return errFailedCheck(c)
 	case found.Type != "" && !strings.EqualFold(found.Type, "Bearer"):
-		c := setting("token_type", "", "")
+		c := failedClaim("token_type", "", "")
 		c.Came, c.Want = []string{found.Type}, []string{"Bearer"}
-		return failed(c)
-	case looksLikeMachine(found.Subject):
-		c := setting("sub", "starts as the identifier of a client (auth.Machine)", "")
+		return errFailedCheck(c)
+	case hasMachinePrefix(found.Subject):
+		c := failedClaim("sub", "starts as the identifier of a client (auth.Machine)", "")
 		c.Came = []string{found.Subject}
-		return failed(c)
+		return errFailedCheck(c)
 	case found.Machine() && found.machineID() == "":
 		return errNoHolder
 	}
 	return nil
 }
 
-// isFor reports whether a token is for this API.
-func (a *Resource) isFor(found *Token) bool {
+// hasAudience reports whether a token is for this API.
+func (a *Resource) hasAudience(found *Token) bool {
 	if len(found.Audience) == 0 {
 		return found.anyAudience
 	}
@@ -383,24 +390,24 @@ func (a *Resource) user(ctx context.Context, token *Token) (auth.User, error) {
 	}
 	switch {
 	case err == nil && user == nil:
-		return nil, backend.Outage(errors.New("oauth2: Config.User returned neither user nor error"))
+		return nil, backend.Outage(errors.New("oauth2: Config.User returned no user and no error"))
 	case err == nil:
 		return user, nil
 	case auth.KindOf(err) == auth.ErrInvalid:
-		c := setting("sub", "is refused as a user", "LoadUser")
+		c := failedClaim("sub", "is refused as a user", "LoadUser")
 		if a.config.User != nil {
 			c.Setting = "User"
 		}
 		c.Came, c.Err = []string{token.Subject}, err
-		return nil, failed(c)
+		return nil, errFailedCheck(c)
 	case auth.KindOf(err) == auth.ErrInternal: // a bug of the loader
 		return nil, err
 	}
 	return nil, backend.Outage(err)
 }
 
-// looksLikeMachine reports a subject that could be taken for a client.
-func looksLikeMachine(subject string) bool { return strings.HasPrefix(subject, machinePrefix) }
+// hasMachinePrefix reports whether a subject could be taken for the identifier of a client.
+func hasMachinePrefix(subject string) bool { return strings.HasPrefix(subject, machinePrefix) }
 
 var machinePrefix = auth.Machine{}.UserID()
 

@@ -55,9 +55,9 @@ func (s *sharedToken) accept(a *Resource, token *Token) {
 	}
 }
 
-// own returns what is kept with t, or nil. A copy of a token copies the pointer too, and
+// sharedState returns what is kept with t, or nil. A copy of a token copies the pointer too, and
 // may have been changed.
-func (t *Token) own() *sharedToken {
+func (t *Token) sharedState() *sharedToken {
 	if s := t.shared; s != nil && &s.Token == t {
 		return s
 	}

@@ -28,7 +28,7 @@ type Source interface {
 type Token struct {
 	// What each request reads of a token comes first: it is close together in memory.
 	shared *sharedToken  // see SharedToken
-	leeway time.Duration // how long after Expires it is good yet, where clocks differ
+	leeway time.Duration // how long after Expiry it is still valid, since clocks differ
 
 	Expiry time.Time // zero if not known
 	// Subject is "sub", or the member that IntrospectionConfig.SubjectMember names. A token that
@@ -79,7 +79,7 @@ func (t *Token) Backend() string { return cmp.Or(t.backend, defaultName) }
 // Scopes implements [auth.Scoped]: an access token is always limited.
 func (t *Token) Scopes() (scopes []string, limited bool) { return t.Scope, true }
 
-// Ambient returns false: no browser adds a token by itself.
+// Ambient implements [auth.Ambient]. It returns false, because a browser does not add a token by itself.
 func (t *Token) Ambient() bool { return false }
 
 // AuthInfo implements [auth.AuthInformer].

@@ -77,7 +77,7 @@ func TestUnitALoginThatCannotHelpIsAskedForOnce(t *testing.T) {
 		v.wantDanger(303)
 		v.login("unknown")
 		v.wantDanger(401, 303)
-		if log := v.s.log.String(); !strings.Contains(log, "Config.AllowAssumedAuthTime") {
+		if log := v.s.log.String(); !strings.Contains(log, "Config.Accounts.AllowAssumedAuthTime") {
 			t.Errorf("the log does not name the setting: %s", log)
 		}
 		v.login("")

@@ -21,24 +21,26 @@ func (a *app) openLogins(context.Context) (err error) {
 		return nil
 	}
 	a.logins, err = external.New(external.Config{
-		Providers: s.providers, URL: s.origin, Name: name, Keys: keys, Store: a.loginStore,
-		LoadUser: a.users.load, Pages: external.Pages{Site: site},
-		NewUser: func(ctx context.Context, p *external.Profile, id string) (auth.User, error) {
+		Providers: s.providers, URL: s.origin, Keys: keys, Store: a.loginStore,
+		LoadUser: a.users.load,
+		Pages:    external.Pages{Site: site, Name: name, SignInURL: "/session/login", AccountURL: "/account"},
+		Accounts: external.AccountConfig{NewUser: func(ctx context.Context, p *external.Profile,
+			id string) (auth.User, error) {
 			if exists, err := a.users.claims(ctx, p.Email); err != nil || exists {
 				return nil, cmp.Or(err, external.ErrAccountExists)
 			}
 			return a.users.signUp(ctx, id, p.Provider+"-"+p.Subject)
-		},
+		}},
 		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *external.Credential) error {
 			_, err := a.sessions.SignIn(w, r, u, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
-		AppRedirects: []string{s.origin + "/callback"},
-		HasOtherWay: func(_ context.Context, u auth.User) (bool, error) {
+		Apps: external.AppConfig{Redirects: []string{s.origin + "/callback"}},
+		Linking: external.LinkingConfig{HasOtherWay: func(_ context.Context, u auth.User) (bool, error) {
 			member, ok := auth.As[*user](u)
 			return ok && member.encoded != "", nil
-		},
-		SignInURL: "/session/login", AccountURL: "/account", Cookie: "login-" + s.port,
+		}},
+		Cookie:   external.CookieConfig{Name: "login-" + s.port},
 		Observer: observer, Logger: a.logger,
 	})
 	return err

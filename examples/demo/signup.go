@@ -11,7 +11,8 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// openSignUps makes the table of the users that came from elsewhere, by the id that external.Config.NewUser is given.
+// openSignUps makes the table of the users that came from elsewhere, by the id that external.Config.Accounts.NewUser is
+// given.
 func (us *sqlUsers) openSignUps(ctx context.Context) error {
 	text := us.engine.Text()
 	return us.createTable(ctx, "demo_signups", "id "+text+" PRIMARY KEY, name "+text+" NOT NULL")

@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	case "introspection":
 		*addr, *resource = cmp.Or(*addr, "127.0.0.1:8002"), cmp.Or(*resource, "http://127.0.0.1:8002/")
 		source, err = oauth2.NewIntrospection(oauth2.IntrospectionConfig{Issuer: *issuer, ClientID: "demo-api",
-			ClientSecret: "demo-api-secret-of-32-characters", TTL: 5 * time.Second})
+			ClientSecret: "demo-api-secret-of-32-characters", Cache: oauth2.IntrospectionCache{TTL: 5 * time.Second}})
 	default:
 		return fmt.Errorf("-by %s: want jwt or introspection", *by)
 	}

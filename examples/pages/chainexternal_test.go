@@ -45,12 +45,15 @@ func (p *loginProgram) mountExternal(t *testing.T, idp *authtest.Provider) {
 		LoadUser: loadPerson,
 		Providers: []external.Provider{external.OIDC{Name: "acme", Issuer: idp.URL(), ClientID: idp.ClientID,
 			ClientSecret: idp.ClientSecret}},
-		NewUser: func(_ context.Context, _ *external.Profile, id string) (auth.User, error) { return person(id), nil },
+		Accounts: external.AccountConfig{NewUser: func(_ context.Context, _ *external.Profile, id string) (auth.User,
+			error) {
+			return person(id), nil
+		}},
 		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *external.Credential) error {
 			_, err := p.sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
-		SignInURL: "/own/login", AccountURL: "/account", Logger: slog.New(slog.DiscardHandler),
+		Pages: external.Pages{SignInURL: "/own/login", AccountURL: "/account"}, Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	handlers, err := logins.Handlers(p.guard)

@@ -62,7 +62,7 @@ func (p *loginProgram) mountLinking(t *testing.T, idp *authtest.Provider) *exter
 			_, err := p.sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
-		AccountURL: "/account", Logger: slog.New(slog.DiscardHandler),
+		Pages: external.Pages{AccountURL: "/account"}, Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	handlers, err := logins.Handlers(p.guard)

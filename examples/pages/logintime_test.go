@@ -23,10 +23,13 @@ func signsInElsewhere(t *testing.T, idp *authtest.Provider, assumed ...string) (
 	p := newLoginProgram(t)
 	logins, err := external.New(external.Config{
 		URL: p.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: external.NewMemoryStore(),
-		LoadUser: loadPerson, AllowAssumedAuthTime: assumed,
+		LoadUser: loadPerson,
 		Providers: []external.Provider{external.OIDC{Name: "acme", Issuer: idp.URL(), ClientID: idp.ClientID,
 			ClientSecret: idp.ClientSecret, Quirks: external.OIDCQuirks{NoMaxAge: true}}},
-		NewUser: func(_ context.Context, _ *external.Profile, id string) (auth.User, error) { return person(id), nil },
+		Accounts: external.AccountConfig{AllowAssumedAuthTime: assumed,
+			NewUser: func(_ context.Context, _ *external.Profile, id string) (auth.User, error) {
+				return person(id), nil
+			}},
 		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *external.Credential) error {
 			_, err := p.sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 			return err

@@ -190,7 +190,8 @@ func (p *program) mountLogins(mux *http.ServeMux) error {
 			_, err := p.sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
-		SignInURL: "/session/login", AccountURL: "/account", Logger: slog.New(slog.DiscardHandler),
+		Pages:  external.Pages{SignInURL: "/session/login", AccountURL: "/account"},
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return err

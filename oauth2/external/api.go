@@ -20,18 +20,18 @@ type API struct {
 }
 
 // newAPI returns an API for the person that has just come back.
-func newAPI(p *provider, a *answer) *API {
+func newAPI(p *provider, a *loginResult) *API {
 	shown := maps.Clone(a.form)
 	delete(shown, "code")
 	delete(shown, "state")
-	for _, name := range secretAnswers {
+	for _, name := range secretParameters {
 		delete(shown, name)
 	}
 	return &API{p, a.tokens, shown}
 }
 
-// secretAnswers are parameters of an answer that this package has no use for, and that are worth a login or more.
-var secretAnswers = []string{"id_token", "access_token"}
+// secretParameters are parameters of an answer that this package has no use for, and that are worth a login or more.
+var secretParameters = []string{"id_token", "access_token"}
 
 // Answer returns a parameter that the browser came back with, such as the "user" of
 // Apple, or "". It is not signed, and the person can write what they like there.
@@ -73,7 +73,7 @@ func (a *API) Get(ctx context.Context, from string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decode(text)
+	return decodeObject(text)
 }
 
 // List is Get for an array of objects.
@@ -82,15 +82,15 @@ func (a *API) List(ctx context.Context, from string) ([]map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, err := decode([]byte(`{"list":` + string(text) + `}`))
-	if err != nil {
-		return nil, err
-	}
-	list, ok := members["list"].([]any)
-	if !ok {
+	return objectsOf(text)
+}
+
+// objectsOf returns the objects of a JSON array. Other elements are left out.
+func objectsOf(text []byte) (all []map[string]any, err error) {
+	var list []any
+	if err := decodeOne(text, &list); err != nil || list == nil {
 		return nil, errNoArray
 	}
-	var all []map[string]any
 	for _, each := range list {
 		if object, ok := each.(map[string]any); ok {
 			all = append(all, object)
@@ -112,5 +112,6 @@ func (a *API) text(ctx context.Context, from string) ([]byte, error) {
 var (
 	errNoObject      = errors.New("oauth2/external: the answer is no JSON object")
 	errNoArray       = errors.New("oauth2/external: the answer is no JSON array")
+	errTextBehind    = errors.New("oauth2/external: there is text behind the JSON value")
 	errNoAccessToken = errors.New("oauth2/external: there is no access token to ask the API with")
 )

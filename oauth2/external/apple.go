@@ -21,10 +21,12 @@ import (
 type Apple struct {
 	Name     string // empty is "apple"
 	ClientID string // the Services ID
-	// TeamID and KeyID are what Apple calls the team and the key. PrivateKey is the text
-	// of the file AuthKey_….p8. With them a client secret is made for each use.
-	TeamID, KeyID string
-	PrivateKey    auth.Secret
+	// TeamID is what Apple calls the team.
+	TeamID string
+	// KeyID is what Apple calls the key.
+	KeyID string
+	// PrivateKey is the text of the file AuthKey_….p8. With the key a client secret is made for each use.
+	PrivateKey auth.Secret
 	// Scopes are asked for. Nil is "name" and "email".
 	Scopes []string
 	// Domains are as in [OIDC]. Apple gives out the addresses at icloud.com, me.com, mac.com
@@ -67,7 +69,7 @@ func (a Apple) Define() (Definition, error) {
 				now := time.Now()
 				secret, err := jwt.Sign(key, "", map[string]any{"iss": a.TeamID, "sub": a.ClientID, "aud": issuer,
 					"iat": now.Unix(), "exp": now.Add(appleSecretTTL).Unix()})
-				return auth.Secret(secret), by("Apple.PrivateKey", err)
+				return auth.Secret(secret), hookError("Apple.PrivateKey", err)
 			},
 			Complete: func(_ context.Context, api *API, p *Profile) error {
 				p.Name = cmp.Or(p.Name, appleName(api.Answer("user")))
@@ -81,7 +83,7 @@ func (a Apple) Define() (Definition, error) {
 // appleName reads the name of "user", the one thing in there that does no harm if it is
 // a lie.
 func appleName(user string) string {
-	members, err := decode([]byte(user))
+	members, err := decodeObject([]byte(user))
 	if err != nil {
 		return ""
 	}

@@ -46,8 +46,8 @@ type attempt struct {
 	Stamp  string `json:"x,omitempty"`
 }
 
-// once is what the attempt is noted by when it is used up.
-func (a *attempt) once() string { return "login " + digest(a.State) }
+// replayKey returns the key of the attempt in the [ReplayStore].
+func (a *attempt) replayKey() string { return "login " + digest(a.State) }
 
 // challenge is that of the verifier (RFC 7636 §4.2).
 func challenge(verifier string) string { return digest(verifier) }
@@ -66,21 +66,21 @@ const idLength = 8
 // cookie is that of an attempt: each has its own, so that a login in another tab
 // does not end it. The answer of some providers is a POST of their own page.
 func (l *Logins) cookie(p *provider, id string) backend.Cookie {
-	c := backend.Cookie{Name: l.config.Cookie + "-" + id, Insecure: l.config.InsecureCookie}
+	c := backend.Cookie{Name: l.config.Cookie.Name + "-" + id, Insecure: l.config.Cookie.Insecure}
 	if p.formPost {
 		c.SameSite = http.SameSiteNoneMode
 	}
 	return c
 }
 
-// begin fills in what is random and gives the attempt to the browser.
-func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, now time.Time) error {
+// saveAttempt makes the random values of an attempt, and gives the attempt to the browser in a cookie.
+func (l *Logins) saveAttempt(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, now time.Time) error {
 	a.Provider, a.State, a.Verifier = p.name, newSecret(), newSecret()+newSecret()
 	if p.nonce {
 		a.Nonce = newSecret()
 	}
-	a.Expires = now.Add(l.config.AttemptTTL).Unix()
-	return l.keep(w, r, p, a)
+	a.Expires = now.Add(l.config.Cookie.TTL).Unix()
+	return l.setAttemptCookie(w, r, p, a)
 }
 
 // encode writes "<" and "&" as they are: escaped they take six bytes.
@@ -92,8 +92,8 @@ func (a *attempt) encode() []byte {
 	return text.Bytes()
 }
 
-// find returns the attempt that this browser keeps under a state. Otherwise the error says why.
-func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time) (*attempt, error) {
+// openAttempt returns the attempt with a state from the cookie of the browser. Otherwise the error says why.
+func (l *Logins) openAttempt(r *http.Request, p *provider, state string, now time.Time) (*attempt, error) {
 	if len(state) != stateLength {
 		return nil, errStateForm
 	}
@@ -105,7 +105,7 @@ func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time)
 	case count > 1:
 		return nil, errTwoAttempts
 	}
-	text, err := seal.Open(l.seals, value, l.bound(c.FullName()))
+	text, err := seal.Open(l.seals, value, l.sealContext(c.FullName()))
 	if err == nil {
 		text, err = unpack(text)
 	}
@@ -124,7 +124,7 @@ func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time)
 	return a, nil
 }
 
-// drop makes the browser forget an attempt.
-func (l *Logins) drop(w http.ResponseWriter, p *provider, a *attempt) {
+// clearAttempt clears the cookie of an attempt.
+func (l *Logins) clearAttempt(w http.ResponseWriter, p *provider, a *attempt) {
 	l.cookie(p, a.State[:idLength]).Clear(w.Header())
 }

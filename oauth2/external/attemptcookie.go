@@ -17,7 +17,7 @@ import (
 const maxAttempts = 5
 
 // maxCookies is the most that the cookies of all attempts take of a request, in bytes, with their names. Any page can
-// make a browser begin attempts, and many servers refuse a request with 8 KiB of headers. Without the bound, a stranger
+// make a browser begin attempts, and many servers refuse a request with 8 KiB of headers. Without the limit, a stranger
 // could lock a visitor out of the whole site until the cookies expire. One cookie may take all of it, since browsers
 // keep cookies of 4096 bytes.
 const maxCookies = 4000
@@ -49,14 +49,14 @@ func unpack(text []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(text[1:])), most))
 }
 
-// keep gives the attempt to the browser, and makes it forget the oldest ones that do not fit beside it. The error says
+// setAttemptCookie sets the cookie of an attempt, and clears the oldest ones that do not fit beside it. The error says
 // that the attempt alone is too long.
-func (l *Logins) keep(w http.ResponseWriter, r *http.Request, p *provider, a *attempt) error {
+func (l *Logins) setAttemptCookie(w http.ResponseWriter, r *http.Request, p *provider, a *attempt) error {
 	c := l.cookie(p, a.State[:idLength])
-	value := seal.Seal(l.seals, pack(a.encode()), l.bound(c.FullName()))
+	value := seal.Seal(l.seals, pack(a.encode()), l.sealContext(c.FullName()))
 	left := maxCookies - cookieSize(c.FullName(), value)
 	if left < 0 {
-		return because("the address to come back to does not fit into the cookie of the attempt",
+		return failedValue("the address to come back to does not fit into the cookie of the attempt",
 			strconv.Itoa(len(a.Next))+" bytes", "about 3500")
 	}
 	others := l.attempts(r)
@@ -65,16 +65,16 @@ func (l *Logins) keep(w http.ResponseWriter, r *http.Request, p *provider, a *at
 			l.cookie(p, others[i].Name[len(others[i].Name)-idLength:]).Clear(w.Header())
 		}
 	}
-	c.Set(w.Header(), value, l.config.AttemptTTL)
+	c.Set(w.Header(), value, l.config.Cookie.TTL)
 	return nil
 }
 
-// cookieSize is what a cookie takes of a request, in bytes.
+// cookieSize returns how many bytes a cookie has in the Cookie header of a request.
 func cookieSize(name, value string) int { return len(name) + len("=") + len(value) + len("; ") }
 
 // attempts returns the cookies of attempts.
 func (l *Logins) attempts(r *http.Request) (all []*http.Cookie) {
-	prefix := backend.Cookie{Name: l.config.Cookie + "-", Insecure: l.config.InsecureCookie}.FullName()
+	prefix := backend.Cookie{Name: l.config.Cookie.Name + "-", Insecure: l.config.Cookie.Insecure}.FullName()
 	for _, c := range r.Cookies() {
 		if id, ok := strings.CutPrefix(c.Name, prefix); ok && len(id) == idLength {
 			all = append(all, c)

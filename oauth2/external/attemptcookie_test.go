@@ -70,3 +70,25 @@ func TestUnitTheCookiesOfAttemptsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAttemptFitsIntoACookie(t *testing.T) {
+	a := newApp(t, withApp)
+	for next, want := range map[string]bool{"/?" + strings.Repeat("&", 1000): true,
+		"/?" + strings.Repeat(`"`, 1000): true, "/?" + strings.Repeat("<", 1000): true} {
+		b := a.browser()
+		start := b.do("GET", "/login/acme/?next="+url.QueryEscape(next), nil)
+		if n := len(start.header.Get("Set-Cookie")); n > 4096 {
+			t.Errorf("%.5s: a cookie of %d bytes", next, n)
+		}
+		p := b.next(b.next(start))
+		if p.status != 303 || want != (p.header.Get("Location") == next) {
+			t.Errorf("%.5s: %d %s", next, p.status, p.header.Get("Location"))
+		}
+	}
+	b := a.browser()
+	start := b.do("GET", appStart+strings.Repeat(`"`, 253)+"&next=/"+strings.Repeat(`"`, 1000), nil)
+	if n := len(start.header.Get("Set-Cookie")); start.status != 303 || n > 4096 {
+		t.Errorf("%d, %d bytes", start.status, n)
+	}
+	b.wants("a state of control characters", b.do("GET", appStart+"%00", nil), 400, "invalid_request")
+}

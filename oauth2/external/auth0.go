@@ -19,7 +19,8 @@ import (
 // enterprise may be set to trust what it says. List the domains that the tenant is
 // responsible for in Domains.
 type Auth0 struct {
-	Name, Label string // empty is "auth0" and "Auth0"
+	Name  string // empty is "auth0"
+	Label string // empty is "Auth0"
 	// Domain is that of the tenant, "acme.eu.auth0.com", or its custom domain. The issuer
 	// has a slash at its end.
 	Domain string
@@ -51,21 +52,21 @@ func (a Auth0) Define() (Definition, error) {
 	maps.Copy(o.Params, a.Params)
 	if a.Organization != "" {
 		o.Params["organization"] = a.Organization
-		o.Quirks.Complete = a.complete
+		o.Quirks.Complete = a.completeProfile
 	}
 	return o, nil
 }
 
-// complete holds the person to Organization. The parameter alone is no check, since the
+// completeProfile holds the person to Organization. The parameter alone is no check, since the
 // browser can leave it out.
-func (a Auth0) complete(_ context.Context, _ *API, p *Profile) error {
+func (a Auth0) completeProfile(_ context.Context, _ *API, p *Profile) error {
 	came := p.Tenant
 	if !strings.HasPrefix(a.Organization, "org_") {
 		came = Exact(p.Claims, "org_name")
 	}
 	if came != a.Organization {
-		return by("Auth0.Organization", fmt.Errorf("%w: %w", ErrNotAllowed,
-			because("the organization of the ID token is missing or another one", came, a.Organization)))
+		return hookError("Auth0.Organization", fmt.Errorf("%w: %w", ErrNotAllowed,
+			failedValue("the organization of the ID token is missing or another one", came, a.Organization)))
 	}
 	return nil
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// checkAssumed refuses a name in Config.AllowAssumedAuthTime that is not the name of a provider.
+// checkAssumed refuses a name in Config.Accounts.AllowAssumedAuthTime that is not the name of a provider.
 func (l *Logins) checkAssumed() error {
-	for _, name := range l.config.AllowAssumedAuthTime {
+	for _, name := range l.config.Accounts.AllowAssumedAuthTime {
 		if l.providers[name] == nil {
-			return fmt.Errorf("oauth2/external: Config.AllowAssumedAuthTime has %q, which is no provider", name)
+			return fmt.Errorf("oauth2/external: Config.Accounts.AllowAssumedAuthTime has %q, which is no provider",
+				name)
 		}
 	}
 	return nil
@@ -21,16 +22,16 @@ func (l *Logins) checkAssumed() error {
 
 // authInfo returns when and how a person logged in, if the person came back at an instant.
 func (l *Logins) authInfo(p *Profile, back time.Time) auth.AuthInfo {
-	info := toldAuthInfo(p.AuthInfo, back)
-	if info.AuthTime.IsZero() && slices.Contains(l.config.AllowAssumedAuthTime, p.Provider) {
+	info := checkedAuthInfo(p.AuthInfo, back)
+	if info.AuthTime.IsZero() && slices.Contains(l.config.Accounts.AllowAssumedAuthTime, p.Provider) {
 		info.AuthTime = back
 	}
 	return info
 }
 
-// toldAuthInfo returns what an ID token tells of a login at the provider. A time that is ahead of our clock by no more
-// than clocks differ is now, and a later one tells nothing.
-func toldAuthInfo(info auth.AuthInfo, now time.Time) auth.AuthInfo {
+// checkedAuthInfo returns when and how a person logged in at the provider, as the ID token tells. If the time is ahead
+// of our clock by at most leeway, it is now. If it is later, it is left out.
+func checkedAuthInfo(info auth.AuthInfo, now time.Time) auth.AuthInfo {
 	switch at := info.AuthTime; {
 	case at.After(now.Add(leeway)):
 		info.AuthTime = time.Time{}
@@ -42,7 +43,7 @@ func toldAuthInfo(info auth.AuthInfo, now time.Time) auth.AuthInfo {
 
 // checkFresh refuses a user that wants to change how to sign in, and has not signed in just now.
 func (l *Logins) checkFresh(credential auth.Credential) *failure {
-	err := auth.Fresh(l.config.LinkAge)(nil, nil, credential)
+	err := auth.Fresh(l.config.Linking.MaxAge)(nil, nil, credential)
 	if err == nil {
 		return nil
 	}
@@ -54,4 +55,4 @@ func (l *Logins) checkFresh(credential auth.Credential) *failure {
 }
 
 var errUnknownAge = errors.New("if the user signed in by a provider that does not tell when, see " +
-	"Config.AllowAssumedAuthTime")
+	"Config.Accounts.AllowAssumedAuthTime")

@@ -21,8 +21,8 @@ func timed(t *testing.T, assumed ...string) (*app, *[]auth.AuthInfo) {
 		github := plain(a, nil)
 		github.Name = "github"
 		c.Providers = []external.Provider{a.acme(), github}
-		c.AllowAssumedAuthTime = assumed
-		c.AppRedirects = []string{"https://spa.example/"}
+		c.Accounts.AllowAssumedAuthTime = assumed
+		c.Apps.Redirects = []string{"https://spa.example/"}
 		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, proof *external.Credential) error {
 			*infos = append(*infos, proof.AuthInfo())
 			_, err := a.sessions.SignIn(w, r, u, session.Options{AuthInfo: proof.AuthInfo()})
@@ -73,7 +73,7 @@ func TestUnitWhenALoginWas(t *testing.T) {
 				t.Errorf("a link: got %d %s, want %d %s", p.status, p.reason(), row.status, row.reason)
 			}
 			if unknown := row.reason == "age_unknown"; unknown != strings.Contains(a.log.String(),
-				"Config.AllowAssumedAuthTime") {
+				"Config.Accounts.AllowAssumedAuthTime") {
 				t.Errorf("the log must name the setting if it helps, and not otherwise: %s", a.log)
 			}
 		})
@@ -122,7 +122,8 @@ func TestUnitWhenALoginWas(t *testing.T) {
 		}
 	})
 	t.Run("a name that is none of a provider is a mistake", func(t *testing.T) {
-		_, err := external.New(external.Config{AllowAssumedAuthTime: []string{"gihub"}})
+		_, err := external.New(external.Config{
+			Accounts: external.AccountConfig{AllowAssumedAuthTime: []string{"gihub"}}})
 		if err == nil || !strings.Contains(err.Error(), `AllowAssumedAuthTime has "gihub"`) {
 			t.Errorf("got %v", err)
 		}
@@ -130,3 +131,14 @@ func TestUnitWhenALoginWas(t *testing.T) {
 }
 
 func isNow(at time.Time) bool { return time.Since(at) < time.Minute && !at.After(time.Now()) }
+
+func TestAProviderThatIsAskedForAnAgeMustTellIt(t *testing.T) {
+	a := newApp(t, nil)
+	a.idp.SetQuirks(authtest.Quirks{IDToken: func(c map[string]any) { c["auth_time"] = nil }})
+	b := a.browser()
+	b.wants("no auth_time", b.visit("/login/acme/?max_age=60"), 400, "untrusted")
+	g := preset(t, "google", nil)
+	if p := g.browser().visit("/login/google/?max_age=60"); p.status != 200 {
+		t.Errorf("Google does not know it: %d", p.status)
+	}
+}

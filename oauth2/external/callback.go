@@ -20,7 +20,7 @@ const (
 	maxCode = 4 << 10  // the longest code
 )
 
-// callback is [Handlers].Callback.
+// callback implements [Handlers].Callback.
 func (h *handler) callback(w http.ResponseWriter, r *http.Request, p *provider) {
 	var a *attempt
 	var f *failure
@@ -45,7 +45,7 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request, p *provider) 
 // finish ends an attempt. A failure has not been answered yet.
 func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*attempt, *failure) {
 	ctx, now := r.Context(), time.Now()
-	form, f := h.readAnswer(r, p, now)
+	form, f := h.readCallback(r, p, now)
 	if f != nil {
 		return nil, f
 	}
@@ -54,11 +54,11 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*
 		return nil, f
 	}
 	// Whatever comes of it, it comes once.
-	fresh, err := h.config.Store.PutOnce(ctx, a.once(), time.Unix(a.Expires, 0), now)
+	fresh, err := h.config.Store.PutOnce(ctx, a.replayKey(), time.Unix(a.Expires, 0), now)
 	if err != nil {
 		return a, &failure{Reason: reasonUnavailable, cause: err}
 	}
-	h.drop(w, p, a)
+	h.clearAttempt(w, p, a)
 	if !fresh {
 		return a, &failure{Reason: reasonUsed, cause: errAttemptUsed}
 	}
@@ -66,7 +66,7 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*
 	if err != nil {
 		return a, &failure{Reason: reasonUnavailable, cause: err}
 	}
-	if f := checkAnswer(p, e, a, form); f != nil {
+	if f := checkCallback(p, e, a, form); f != nil {
 		return a, f
 	}
 	tokens, err := h.redeem(ctx, p, e, a, form.Get("code"), now)
@@ -74,7 +74,7 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*
 		return a, failureOf(err)
 	}
 	profile, err := p.profile(ctx,
-		&answer{endpoints: e, tokens: tokens, attempt: a, clients: []string{p.clientID}, form: form, now: now})
+		&loginResult{endpoints: e, tokens: tokens, attempt: a, clients: []string{p.clientID}, form: form, now: now})
 	if err != nil {
 		return a, failureOf(err)
 	}
@@ -88,7 +88,8 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*
 	return a, h.signIn(w, r, p, a, profile, tokens, now)
 }
 
-// redeem exchanges a code for tokens (RFC 6749 §4.1.3), and those for ones that live longer if the provider has them.
+// redeem exchanges a code for tokens (RFC 6749 §4.1.3). If OAuth2Quirks.Extend is set, a second request exchanges these
+// tokens for others that live longer.
 func (l *Logins) redeem(ctx context.Context, p *provider, e *endpoints, a *attempt, code string,
 	now time.Time) (*Tokens, error) {
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {l.RedirectURI(p.name)}}
@@ -99,17 +100,17 @@ func (l *Logins) redeem(ctx context.Context, p *provider, e *endpoints, a *attem
 	if err != nil || p.extend == nil {
 		return tokens, err
 	}
-	more := p.extend(tokens)
-	if len(more) == 0 {
+	extension := p.extend(tokens)
+	if len(extension) == 0 {
 		return tokens, nil
 	}
-	return p.exchange(ctx, e, maps.Clone(more), now)
+	return p.exchange(ctx, e, maps.Clone(extension), now)
 }
 
-// readAnswer returns the parameters that a browser came back with.
-func (l *Logins) readAnswer(r *http.Request, p *provider, now time.Time) (url.Values, *failure) {
+// readCallback returns the parameters that a browser came back with.
+func (l *Logins) readCallback(r *http.Request, p *provider, now time.Time) (url.Values, *failure) {
 	if p.formPost {
-		return l.openAnswer(r, p, now)
+		return l.openCallback(r, p, now)
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -123,9 +124,9 @@ func (l *Logins) attemptOf(r *http.Request, p *provider, form url.Values, now ti
 	if len(form["state"]) != 1 {
 		return nil, &failure{Reason: reasonInvalid, cause: stateFault(form)}
 	}
-	a, err := l.find(r, p, form.Get("state"), now)
+	a, err := l.openAttempt(r, p, form.Get("state"), now)
 	if err != nil {
-		return nil, &failure{Reason: reasonExpired, cause: withAnswer(err, form)}
+		return nil, &failure{Reason: reasonExpired, cause: withProviderError(err, form)}
 	}
 	return a, nil
 }
@@ -142,30 +143,30 @@ func formOf(r *http.Request) (url.Values, error) {
 	return body.Form()
 }
 
-// checkAnswer checks what came back before anything is sent anywhere.
-func checkAnswer(p *provider, e *endpoints, a *attempt, form url.Values) *failure {
+// checkCallback checks the parameters of a callback, before a request is sent to the provider.
+func checkCallback(p *provider, e *endpoints, a *attempt, form url.Values) *failure {
 	if a.Provider != p.name { // each has its own redirect URI (RFC 9700 §4.4.2)
 		return &failure{Reason: reasonUntrusted, cause: errOtherProvider}
 	}
 	for _, name := range []string{"code", "error", "iss", "user"} {
 		if len(form[name]) > 1 { // RFC 6749 §3.1
-			return &failure{Reason: reasonInvalid, cause: because("a parameter is repeated (RFC 6749 §3.1)", name)}
+			return &failure{Reason: reasonInvalid, cause: failedValue("a parameter is repeated (RFC 6749 §3.1)", name)}
 		}
 	}
 	// An answer of somebody else says nothing, not even what went wrong (RFC 9207 §2.4).
 	iss, has := form.Get("iss"), form.Has("iss")
 	switch {
 	case has && p.isIssuer == nil:
-		return &failure{Reason: reasonUntrusted, cause: setting("OAuth2.ResponseIssuer",
+		return &failure{Reason: reasonUntrusted, cause: failedSetting("OAuth2.ResponseIssuer",
 			"the answer has an iss, and the provider is not known to send one", iss)}
 	case has && !p.isIssuer(iss):
-		return &failure{Reason: reasonUntrusted, cause: setting("Issuer of the provider",
+		return &failure{Reason: reasonUntrusted, cause: failedSetting("Issuer of the provider",
 			"the iss of the answer is another issuer (RFC 9207 §2.4)", iss, p.iss)}
 	case !has && e.issuerInAnswers:
-		return &failure{Reason: reasonUntrusted, cause: because(
+		return &failure{Reason: reasonUntrusted, cause: failedValue(
 			"the answer has no iss, and the metadata says that there is one (RFC 9207 §2.4)", "", p.iss)}
 	}
-	if says := answerError(form); says != nil {
+	if says := callbackError(form); says != nil {
 		f := &failure{Reason: reasonRefused, cause: says}
 		switch says.code {
 		case "access_denied", "consent_required", "interaction_required", "login_required":
@@ -187,16 +188,16 @@ func checkAnswer(p *provider, e *endpoints, a *attempt, form url.Values) *failur
 // stateFault says what is wrong where an answer has not one state.
 func stateFault(form url.Values) error {
 	if len(form["state"]) > 1 {
-		return because("a parameter is repeated (RFC 6749 §3.1)", "state")
+		return failedValue("a parameter is repeated (RFC 6749 §3.1)", "state")
 	}
-	return withAnswer(errNoState, form)
+	return withProviderError(errNoState, form)
 }
 
 var errNoState = errors.New("the state is missing")
 
-// withAnswer adds what an answer says that belongs to no attempt. It may be a stranger's.
-func withAnswer(err error, form url.Values) error {
-	if says := answerError(form); says != nil {
+// withProviderError adds the error of a callback that belongs to no attempt. It may be of another person.
+func withProviderError(err error, form url.Values) error {
+	if says := callbackError(form); says != nil {
 		return fmt.Errorf("%w; %w", err, says)
 	}
 	return err
@@ -218,8 +219,9 @@ func failureOf(err error) *failure {
 	return f
 }
 
-// landing is where a browser goes. One that came with a fragment would keep it.
-func landing(p *provider, to string) string {
+// withoutFragment returns the address to redirect to. If the browser came with a fragment, it would keep that, so an
+// empty one is added.
+func withoutFragment(p *provider, to string) string {
 	if p.fragment && !strings.Contains(to, "#") {
 		return to + "#"
 	}
@@ -247,18 +249,18 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	refuse := func(reason reason, cause error) *failure {
 		return &failure{Reason: reason, cause: cause, account: true}
 	}
-	if h.config.NoLinking {
+	if h.config.Linking.Disabled {
 		return refuse(reasonNoProvider, errNoLinking)
 	}
 	if !backend.SameStamp(a.Stamp, backend.Stamp(backendName, user)) {
 		return refuse(reasonSignIn, errStampChanged)
 	}
-	if f := h.checkStillSignedIn(r, a); f != nil {
+	if f := h.checkSameUser(r, a); f != nil {
 		return f
 	}
-	if h.config.Allow != nil {
-		if err := h.config.Allow(ctx, profile); err != nil {
-			return failureOf(by("Config.Allow", err))
+	if h.config.Accounts.Allow != nil {
+		if err := h.config.Accounts.Allow(ctx, profile); err != nil {
+			return failureOf(hookError("Config.Accounts.Allow", err))
 		}
 	}
 	if f := h.linkTo(ctx, user, profile, now); f != nil {
@@ -268,19 +270,19 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	if f := h.keepTokens(ctx, user, profile, tokens); f != nil {
 		return f
 	}
-	redirect(w, landing(p, a.Next))
+	redirect(w, withoutFragment(p, a.Next))
 	return nil
 }
 
-// checkStillSignedIn refuses a link unless the user that began it is the one that is signed in now.
-func (h *handler) checkStillSignedIn(r *http.Request, a *attempt) *failure {
+// checkSameUser refuses a link if the user that began it is not signed in any more.
+func (h *handler) checkSameUser(r *http.Request, a *attempt) *failure {
 	user, credential, err := h.guard.Authenticate(r)
 	switch {
 	case err != nil:
 		return &failure{Reason: reasonOf(err), cause: err, account: true}
 	case user.UserID() != a.UserID:
-		return &failure{Reason: reasonSignIn, account: true, cause: because(
-			"another user than the one who began is signed in by now", user.UserID(), a.UserID)}
+		return &failure{Reason: reasonSignIn, account: true, cause: failedValue(
+			"another user than the one that began is signed in by now", user.UserID(), a.UserID)}
 	}
 	if err := mayLink(r, user, credential); err != nil {
 		return &failure{Reason: reasonNotAllowed, cause: err, account: true}

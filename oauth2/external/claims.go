@@ -7,14 +7,14 @@ import (
 )
 
 // verifyIdentity checks the ID token and makes a profile of it.
-func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile, error) {
+func (rp *relyingParty) verifyIdentity(ctx context.Context, a *loginResult) (*Profile, error) {
 	token, claims, err := rp.verify(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	a.expires = expiryOf(claims)
 	profile := &Profile{Issuer: rp.issuerOf(token), Subject: token.Subject(), Claims: claims,
-		AuthInfo: toldAuthInfo(token.AuthInfo(), a.now)}
+		AuthInfo: checkedAuthInfo(token.AuthInfo(), a.now)}
 	if err := rp.addUserInfo(ctx, a, claims, profile.Subject); err != nil {
 		return nil, err
 	}
@@ -27,12 +27,12 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 	if err := rp.checkTenant(token, profile); err != nil {
 		return nil, err
 	}
-	a.once = onceKey(profile.Issuer, rp.clientID, a.attempt.Nonce)
+	a.replayKey = nonceReplayKey(profile.Issuer, rp.clientID, a.attempt.Nonce)
 	// If it is verified, and its domain is listed. Where everybody can have an account with
 	// any address, only Complete knows.
 	profile.Email.Authoritative = !rp.Quirks.AnyDomain
 	if rp.Quirks.Complete != nil {
-		if profile, err = rp.complete(ctx, a, profile); err != nil {
+		if profile, err = rp.callComplete(ctx, a, profile); err != nil {
 			return nil, err
 		}
 	}
@@ -58,19 +58,19 @@ func (rp *relyingParty) checkTenant(token *jwt.Token, profile *Profile) error {
 	return nil
 }
 
-// complete lets Quirks.Complete refuse or complete a profile. What the checks found stays,
-// and what the function does with its own one later changes nothing.
-func (rp *relyingParty) complete(ctx context.Context, a *answer, profile *Profile) (*Profile, error) {
+// callComplete calls Quirks.Complete, which may refuse or complete the profile. It cannot change Issuer, Subject,
+// AuthInfo and, with IssuerTemplate, Tenant. The function works on a copy, and the result is another copy.
+func (rp *relyingParty) callComplete(ctx context.Context, a *loginResult, profile *Profile) (*Profile, error) {
 	ctx, cancel := context.WithTimeout(ctx, rp.timeout)
 	defer cancel()
-	given := profile.copied()
-	if err := rp.Quirks.Complete(ctx, newAPI(rp.provider, a), given); err != nil {
+	argument := profile.copied()
+	if err := rp.Quirks.Complete(ctx, newAPI(rp.provider, a), argument); err != nil {
 		return nil, err
 	}
-	own := given.copied()
-	own.Issuer, own.Subject, own.AuthInfo = profile.Issuer, profile.Subject, profile.AuthInfo
+	result := argument.copied()
+	result.Issuer, result.Subject, result.AuthInfo = profile.Issuer, profile.Subject, profile.AuthInfo
 	if rp.Quirks.IssuerTemplate != "" {
-		own.Tenant = profile.Tenant
+		result.Tenant = profile.Tenant
 	}
-	return own, nil
+	return result, nil
 }

@@ -78,7 +78,7 @@ func TestUnitProfilesOfFunctions(t *testing.T) {
 			},
 		} {
 			a := newApp(t, func(a *app, c *external.Config) {
-				c.Providers, c.Allow = []external.Provider{make(a)}, spoil
+				c.Providers, c.Accounts.Allow = []external.Provider{make(a)}, spoil
 			})
 			a.idp.SignIn(authtest.Person{Subject: "42", Claims: claims})
 			p := a.browser().visit("/login/" + a.logins.Choices("")[0].Name + "/")

@@ -31,7 +31,7 @@ const (
 	metadataPause = 5 * time.Second
 )
 
-func (d *discovery) known(now time.Time) (*endpoints, error, bool) {
+func (d *discovery) cached(now time.Time) (*endpoints, error, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -48,7 +48,7 @@ func (d *discovery) known(now time.Time) (*endpoints, error, bool) {
 // endpoints returns them. The only errors are that the provider is down or says what it
 // should not, and that ctx ended.
 func (d *discovery) endpoints(ctx context.Context, now time.Time) (*endpoints, error) {
-	if e, err, ok := d.known(now); ok {
+	if e, err, ok := d.cached(now); ok {
 		return e, err
 	}
 	select {
@@ -62,7 +62,7 @@ func (d *discovery) endpoints(ctx context.Context, now time.Time) (*endpoints, e
 	done := make(chan struct{})
 	go func() {
 		defer func() { close(done); <-d.turn }()
-		e, err = d.renewed(context.WithoutCancel(ctx), now)
+		e, err = d.refetch(context.WithoutCancel(ctx), now)
 	}()
 	select {
 	case <-done:
@@ -72,14 +72,14 @@ func (d *discovery) endpoints(ctx context.Context, now time.Time) (*endpoints, e
 	}
 }
 
-// renewed asks for the endpoints, unless another request has just done so.
-func (d *discovery) renewed(ctx context.Context, now time.Time) (*endpoints, error) {
-	if e, err, ok := d.known(now); ok {
+// refetch asks for the endpoints, unless another request has just done so.
+func (d *discovery) refetch(ctx context.Context, now time.Time) (*endpoints, error) {
+	if e, err, ok := d.cached(now); ok {
 		return e, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	e, err := d.ask(ctx)
+	e, err := d.fetchEndpoints(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.err = err
@@ -95,7 +95,7 @@ func (d *discovery) renewed(ctx context.Context, now time.Time) (*endpoints, err
 	return nil, err
 }
 
-func (d *discovery) ask(ctx context.Context) (*endpoints, error) {
+func (d *discovery) fetchEndpoints(ctx context.Context) (*endpoints, error) {
 	m, err := d.metadata(ctx)
 	if err != nil {
 		return nil, err

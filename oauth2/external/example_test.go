@@ -29,14 +29,15 @@ func Example() {
 			external.OIDC{Name: "acme", Label: "Acme staff", Issuer: "https://login.acme.example", ClientID: "…",
 				ClientSecret: "…", Domains: []string{"acme.example"}},
 		},
-		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) { // your table of users
+		Accounts: external.AccountConfig{NewUser: func(_ context.Context, p *external.Profile,
+			_ string) (auth.User, error) { // your table of users
 			return authtest.User("a new user"), nil
-		},
+		}},
 		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *external.Credential) error {
 			_, err := sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
-		SignInURL: "/sign-in", AccountURL: "/account",
+		Pages: external.Pages{SignInURL: "/sign-in", AccountURL: "/account"},
 	})
 	if err != nil {
 		panic(err)
@@ -105,8 +106,8 @@ func ExampleProvider() {
 	logins, err := external.New(external.Config{
 		URL: "https://app.example", Keys: []auth.Secret{"32 random bytes from your secrets"},
 		Store: external.NewMemoryStore(), LoadUser: load,
-		Providers:    []external.Provider{Forge{ClientID: "…", ClientSecret: "…"}},
-		AppRedirects: []string{"com.example.app:/signed-in"},
+		Providers: []external.Provider{Forge{ClientID: "…", ClientSecret: "…"}},
+		Apps:      external.AppConfig{Redirects: []string{"com.example.app:/signed-in"}},
 	})
 	if err != nil {
 		panic(err)
@@ -142,10 +143,11 @@ func ExampleLogins_Authenticate() {
 		URL: "https://app.example", Keys: []auth.Secret{"32 random bytes from your secrets"},
 		Store: external.NewMemoryStore(), LoadUser: load,
 		Providers: []external.Provider{external.GitHub{ClientID: "…", ClientSecret: "…"}},
-		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
+		Accounts: external.AccountConfig{NewUser: func(_ context.Context, p *external.Profile,
+			_ string) (auth.User, error) {
 			return authtest.User("github-" + p.Subject), nil
-		},
-		AppRedirects: []string{"com.example.app:/signed-in"},
+		}},
+		Apps: external.AppConfig{Redirects: []string{"com.example.app:/signed-in"}},
 	})
 	if err != nil {
 		panic(err)

@@ -25,7 +25,9 @@ type Tokens struct {
 	Scopes    []string
 	ExpiresAt time.Time // of the access token, zero if not told
 
-	access, refresh, id hidden.String
+	access  hidden.String
+	refresh hidden.String
+	id      hidden.String
 }
 
 // Access returns the access token.
@@ -63,7 +65,7 @@ func (l *Logins) RevokeToken(ctx context.Context, providerName string, token aut
 		return err
 	}
 	if answer.Status != http.StatusOK {
-		return fmt.Errorf("oauth2/external: revocation: %s: status %d", placeOf(e.revoke), answer.Status)
+		return fmt.Errorf("oauth2/external: revocation: %s: status %d", endpointName(e.revoke), answer.Status)
 	}
 	return nil
 }
@@ -159,7 +161,7 @@ func (p *provider) exchange(ctx context.Context, e *endpoints, form url.Values, 
 	if err != nil {
 		return nil, err
 	}
-	members, err := p.tokenAnswer(answer, placeOf(e.token), secrets)
+	members, err := p.tokenAnswer(answer, endpointName(e.token), secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +194,8 @@ func validToken(token string) bool {
 	return token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// placeOf returns a URL for a log.
-func placeOf(at string) string {
+// endpointName returns what a line of the log calls an endpoint: its URL without a query.
+func endpointName(at string) string {
 	u, err := url.Parse(at)
 	if err != nil {
 		return "the endpoint"
@@ -226,12 +228,12 @@ func (p *provider) tokenAnswer(answer *fetch.Answer, from string, secrets []stri
 func (p *provider) tokenMembers(answer *fetch.Answer, from string) (map[string]any, error) {
 	switch {
 	case answer.IsJSON():
-		members, err := decode(answer.Body)
+		members, err := decodeObject(answer.Body)
 		if err != nil {
 			return nil, fmt.Errorf("%s answered status %d and no JSON object", from, answer.Status)
 		}
 		return members, nil
-	case p.lenient && answer.MediaType == "application/x-www-form-urlencoded":
+	case p.formResponses && answer.MediaType == "application/x-www-form-urlencoded":
 		values, err := url.ParseQuery(string(answer.Body))
 		if err != nil {
 			return nil, fmt.Errorf("%s answered status %d and no form", from, answer.Status)

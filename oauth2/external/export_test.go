@@ -33,11 +33,12 @@ var (
 	AppleName        = appleName
 	UnverifiedIssuer = unverifiedIssuer
 	DomainOf         = domainOf
+	ObjectsOf        = objectsOf
 )
 
-// PendingAt returns what Credential.Pending would be for a login at an instant.
+// PendingAt returns what Credential.PendingLink would be for a login at an instant.
 func (l *Logins) PendingAt(identity *Identity, stamp string, at time.Time) string {
-	return l.sealPending(identity, stamp, at)
+	return l.sealPendingLink(identity, stamp, at)
 }
 
 // RelayTTL is how long an answer that came by POST is good.
@@ -45,9 +46,12 @@ const RelayTTL = relayTTL
 
 // AnswerAt returns an answer of a provider as it would be sealed so long from now.
 func (l *Logins) AnswerAt(provider string, form url.Values, from time.Duration) string {
-	sealed, err := l.sealAnswer(l.providers[provider], form, time.Now().Add(from))
+	sealed, err := l.sealCallback(l.providers[provider], form, time.Now().Add(from))
 	if err != nil {
 		panic(err)
 	}
 	return sealed
 }
+
+// Looked returns how many records purges of m looked at.
+func (m *MemoryStore) Looked() int { return m.keyQueue.Looked() + m.codeQueue.Looked() }

@@ -9,8 +9,10 @@
 //			external.Google{ClientID: "…", ClientSecret: "…"},
 //			external.OIDC{Name: "acme", Issuer: "https://login.acme.example", ClientID: "…", ClientSecret: "…"},
 //		},
-//		NewUser: func(ctx context.Context, p *external.Profile, id string) (auth.User, error) {
-//			return users.Add(ctx, id, p.Name) // or the one that was added with this id
+//		Accounts: external.AccountConfig{
+//			NewUser: func(ctx context.Context, p *external.Profile, id string) (auth.User, error) {
+//				return users.Add(ctx, id, p.Name) // or the one that was added with this id
+//			},
 //		},
 //		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *external.Credential) error {
 //			_, err := sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
@@ -27,7 +29,7 @@
 // how such an identity becomes a user, and docs/external-login.md for why.
 //
 // A login is a primary credential ([auth.Primary]): SignIn makes a session of it, and
-// with Config.AppRedirects single-page and native apps get a code for a token.
+// with Config.Apps.Redirects single-page and native apps get a code for a token.
 package external
 
 import (
@@ -50,15 +52,15 @@ import (
 )
 
 // Config is the configuration of [Logins]. Providers, URL, Keys, Store, LoadUser, and
-// SignIn or AppRedirects are required.
+// SignIn or Apps.Redirects are required.
 //
 // A person that comes back from a provider becomes a user in these steps:
 //
-//  1. Allow may refuse them.
+//  1. Accounts.Allow may refuse them.
 //  2. If the identity is linked to a user in the Store, that is the user.
-//  3. ByEmail finds them, if their address is [Email.Authoritative], which it is not
+//  3. Accounts.ByEmail finds them, if their address is [Email.Authoritative], which it is not
 //     unless the operator listed its domain.
-//  4. NewUser makes them.
+//  4. Accounts.NewUser makes them.
 //
 // The identity is linked to the user of step 3 when the login is complete, and to that of
 // step 4 at once. It is found by step 2 from then on. A user that exists is linked to an
@@ -75,13 +77,11 @@ type Config struct {
 	URL string
 	// Path is below which the handlers are. Empty is "/login".
 	Path string
-	// Name is what pages call this service. Empty is the host of URL.
-	Name string
 
 	// Keys are application keys of at least 32 bytes each, the same at every instance.
 	// The first seals what a browser keeps while it is away at a provider. All open it.
 	Keys []auth.Secret
-	// Store keeps which identity is of which user, and what was used up.
+	// Store keeps which identity is of which user, and what was used.
 	Store Store
 	// LoadUser finds the user of an identity, at every login.
 	LoadUser auth.UserLoader
@@ -91,20 +91,34 @@ type Config struct {
 	// any other as an outage.
 	//
 	// Return [ErrAnswered] if SignIn has already written the response, for example to ask for a second factor. Keep
-	// login.Pending() with what is kept of the login until then, and call [Logins.Complete] with it after the second
-	// factor. If ByEmail found the user, the identity is linked only then. Otherwise it is linked after SignIn
+	// login.PendingLink() with what is kept of the login until then, and call [Logins.CompleteLink] with it after the
+	// second factor. If ByEmail found the user, the identity is linked only then. Otherwise it is linked after SignIn
 	// returned nil.
 	SignIn func(w http.ResponseWriter, r *http.Request, user auth.User, login *Credential) error
-	// AppRedirects are where a single-page or native app may have its logins end: see
-	// [Logins.Authenticate]. They are compared as a whole: https, http of a loopback
-	// host, or a scheme with a dot in it (RFC 8252 §7.1).
-	AppRedirects []string
-	// AppSecondFactor is set if you ask for a second factor when an app exchanges its code, such as by a backend of
-	// Guard's Config.Login that calls Authenticate. SignIn is not called for apps. If ByEmail found the user, the
-	// endpoint that issues then links nothing: call [Logins.Complete] with [Credential.Pending] after the second
-	// factor.
-	AppSecondFactor bool
 
+	// Accounts says how a login at a provider becomes the login of a user.
+	Accounts AccountConfig
+	// Apps is about the logins of single-page and native apps.
+	Apps AppConfig
+	// Linking is about users that link and unlink accounts while they are signed in.
+	Linking LinkingConfig
+	// Cookie is about the cookies that keep logins under way.
+	Cookie CookieConfig
+	// HTTP is about the requests to providers.
+	HTTP HTTPConfig
+	// Pages are the pages that people see, and the pages of the service that they lead to.
+	Pages Pages
+
+	// Observer is told of logins and of those that fail.
+	Observer auth.Observer
+	// Logger gets one line for each login that failed, with the provider and the cause: the error of the provider, the
+	// check that failed, or the function of this Config that refused. Refusals are at level Info, outages at Error. No
+	// line has a code, a token or a secret. If nil, slog.Default is used.
+	Logger *slog.Logger
+}
+
+// AccountConfig says how a login at a provider becomes the login of a user: see the steps of [Config].
+type AccountConfig struct {
 	// Allow may refuse a person, known or not, by an error such as [ErrNotAllowed]. It is called before anything is
 	// kept of the person, so it is where strangers are refused.
 	Allow func(ctx context.Context, p *Profile) error
@@ -121,7 +135,7 @@ type Config struct {
 	// and its owner can reach it. An identity that was linked and is unlinked gets another id.
 	//
 	// If the users are in the database of Store, NewUser can make the user and link the identity in one transaction:
-	// see ConfirmIn of package sqlstore. Changed is not called then.
+	// see ConfirmIn of package sqlstore. Config.Linking.Changed is not called then.
 	NewUser func(ctx context.Context, p *Profile, id string) (auth.User, error)
 	// ByEmail finds the account with an address, for automatic linking. It is asked
 	// for [Email.Authoritative] addresses only. [auth.ErrUserNotFound] is that there
@@ -139,64 +153,71 @@ type Config struct {
 	// user, SignIn and the link come first, and it is not called if SignIn returns ErrAnswered, or
 	// for an app: the next login follows, of an identity that is linked.
 	KeepTokens func(ctx context.Context, user auth.User, p *Profile, tokens *Tokens) error
-
-	// NoLinking leaves out the handlers by which signed-in users link and unlink
-	// accounts. Set it where the steps above alone decide about identities, such as
-	// in a service for the people of an enterprise.
-	NoLinking bool
-	// LinkAge is how long ago a user that links or unlinks may have logged in. 0 is 5 minutes. A login at an unknown
-	// time is refused: see AllowAssumedAuthTime.
-	LinkAge time.Duration
 	// AllowAssumedAuthTime are the names of providers that do not tell when a person logged in there ("auth_time"),
 	// such as "github" and "google". Their logins count as of the moment at which the browser comes back. What is
 	// lost: the provider may send a browser back without a question, days after its owner signed in there and left it
-	// open. For LinkAge, for auth.Fresh, and for max_age and prompt=login of package server the owner was then there
-	// just now, and ID tokens of that server say so (OpenID Connect Core §2). If nil, the time of such a login is not
-	// known. These refuse it, and everything else works.
+	// open. For Config.Linking.MaxAge, for auth.Fresh, and for max_age and prompt=login of package server the owner
+	// was then there just now, and ID tokens of that server say so (OpenID Connect Core §2). If nil, the time of such a
+	// login is not known. These refuse it, and everything else works.
 	AllowAssumedAuthTime []string
+}
+
+// AppConfig is about the logins of single-page and native apps: see [Logins.Authenticate]. The zero value has no such
+// logins.
+type AppConfig struct {
+	// Redirects are where a single-page or native app may have its logins end. They are compared as a whole: https,
+	// http of a loopback host, or a scheme with a dot in it (RFC 8252 §7.1).
+	Redirects []string
+	// SecondFactor is set if you ask for a second factor when an app exchanges its code, such as by a backend of
+	// Guard's Config.Login that calls Authenticate. Config.SignIn is not called for apps. If ByEmail found the user,
+	// the endpoint that issues then links nothing: call [Logins.CompleteLink] with [Credential.PendingLink] after the
+	// second factor.
+	SecondFactor bool
+	// CodeTTL is how long the code of an app is valid. 0 is a minute.
+	CodeTTL time.Duration
+}
+
+// LinkingConfig is about signed-in users that link and unlink accounts.
+type LinkingConfig struct {
+	// Disabled leaves out the handlers by which signed-in users link and unlink
+	// accounts. Set it where the steps of [Config] alone decide about identities, such as
+	// in a service for the people of an enterprise.
+	Disabled bool
+	// MaxAge is how long ago a user that links or unlinks may have logged in. 0 is 5 minutes. A login at an unknown
+	// time is refused: see Config.Accounts.AllowAssumedAuthTime.
+	MaxAge time.Duration
 	// HasOtherWay reports whether a user can get in without any identity, such as by a
 	// password. If nil, no user can. The last way in is never unlinked.
 	HasOtherWay func(ctx context.Context, user auth.User) (bool, error)
 	// Changed is told what was linked and unlinked, to tell the user by mail. An error
 	// is logged.
 	Changed func(ctx context.Context, user auth.User, change Change, identity *Identity) error
-
-	// SignInURL is the path of the page where people sign in, to which pages of failures
-	// lead. Empty is "/".
-	SignInURL string
-	// AccountURL is the path where linking and unlinking lead to. Empty is "/".
-	AccountURL string
-
-	// Cookie starts the names of the cookies, after "__Host-". Empty is "login".
-	// Services that share a host need different names.
-	Cookie string
-	// InsecureCookie leaves "__Host-" and Secure out, for a service without HTTPS whose
-	// browsers do not take it for local. An attacker on the way can then sign the browser in
-	// as somebody else.
-	InsecureCookie bool
-	// AttemptTTL is how long a browser may be away at a provider, at most 10 minutes. 0
-	// is 10 minutes.
-	AttemptTTL time.Duration
-	// CodeTTL is how long the code of an app is good. 0 is a minute.
-	CodeTTL time.Duration
-
-	// Client sends what is sent to providers. It is copied, without its cookies, and
-	// follows redirects within a host only. Nil is one of its own.
-	Client *http.Client
-	// Timeout is how long a provider may take for one answer. 0 is 10 seconds.
-	Timeout time.Duration
-	// Pages are those that people see.
-	Pages Pages
-
-	// Observer is told of logins and of those that fail.
-	Observer auth.Observer
-	// Logger gets one line for each login that failed, with the provider and the cause: what the provider said, which
-	// check failed, or which function of this Config refused. Refusals are at level Info, outages at Error. No line
-	// has a code, a token or a secret. If nil, slog.Default is used.
-	Logger *slog.Logger
 }
 
-// Account is a user that Config.ByEmail found.
+// CookieConfig is about the cookies that keep logins under way.
+type CookieConfig struct {
+	// Name starts the names of the cookies, after "__Host-". Empty is "login".
+	// Services that share a host need different names.
+	Name string
+	// Insecure leaves "__Host-" and Secure out, for a service without HTTPS whose
+	// browsers do not take it for local. An attacker on the way can then sign the browser in
+	// as another person.
+	Insecure bool
+	// TTL is how long a browser may be away at a provider, at most 10 minutes. 0
+	// is 10 minutes.
+	TTL time.Duration
+}
+
+// HTTPConfig is about the requests to providers.
+type HTTPConfig struct {
+	// Client sends the requests. It is copied, without its cookies, and
+	// follows redirects within a host only. If nil, a client of this package is used.
+	Client *http.Client
+	// Timeout is how long a provider may take for one response. 0 is 10 seconds.
+	Timeout time.Duration
+}
+
+// Account is a user that Config.Accounts.ByEmail found.
 type Account struct {
 	User auth.User
 	// Verified is that the user once proved to have the address.
@@ -206,7 +227,7 @@ type Account struct {
 // Change is what became of an identity.
 type Change string
 
-// What Config.Changed is told.
+// What Config.Linking.Changed is told.
 const (
 	Linked   Change = "linked"
 	Unlinked Change = "unlinked"
@@ -216,7 +237,7 @@ const (
 // login is reported to the Observer then.
 var ErrAnswered = errors.New("oauth2/external: answered already")
 
-// Errors for Config.Allow and Config.NewUser, and for the functions of providers.
+// Errors for Config.Accounts.Allow and Config.Accounts.NewUser, and for the functions of providers.
 var (
 	// ErrNotAllowed refuses a person.
 	ErrNotAllowed = errors.New("oauth2/external: not allowed")
@@ -250,20 +271,22 @@ func New(config Config) (*Logins, error) {
 	settings.Refuse(len(c.Providers) == 0, "Config.Providers is missing")
 	settings.Need("Config.Store", c.Store)
 	settings.Need("Config.LoadUser", c.LoadUser)
-	settings.Refuse(c.SignIn == nil && len(c.AppRedirects) == 0,
-		"Config.SignIn is missing, and there are no AppRedirects")
-	settings.Refuse(c.DropUnverified != nil && c.ByEmail == nil, "Config.DropUnverified without ByEmail")
-	settings.Refuse(c.LinkAge < 0 || c.CodeTTL < 0 || c.Timeout < 0 || c.AttemptTTL < 0 || c.AttemptTTL > maxAttempt,
-		"Config.LinkAge, CodeTTL or Timeout is negative, or AttemptTTL out of range")
+	settings.Refuse(c.SignIn == nil && len(c.Apps.Redirects) == 0,
+		"Config.SignIn is missing, and there are no Apps.Redirects")
+	settings.Refuse(c.Accounts.DropUnverified != nil && c.Accounts.ByEmail == nil,
+		"Config.Accounts.DropUnverified without ByEmail")
+	settings.Refuse(c.Linking.MaxAge < 0 || c.Apps.CodeTTL < 0 || c.HTTP.Timeout < 0 || c.Cookie.TTL < 0 ||
+		c.Cookie.TTL > maxAttempt,
+		"Config.Linking.MaxAge, Apps.CodeTTL or HTTP.Timeout is negative, or Cookie.TTL out of range")
 	l.checkURL(&settings)
-	c.LinkAge, c.AttemptTTL = cmp.Or(c.LinkAge, 5*time.Minute), cmp.Or(c.AttemptTTL, maxAttempt)
-	c.CodeTTL, c.Timeout = cmp.Or(c.CodeTTL, time.Minute), cmp.Or(c.Timeout, 10*time.Second)
-	c.Cookie = cmp.Or(c.Cookie, "login")
-	settings.Add("Config.Cookie", backend.Cookie{Name: c.Cookie}.Check())
-	c.AppRedirects = slices.Clone(c.AppRedirects)
-	for _, uri := range c.AppRedirects {
+	c.Linking.MaxAge, c.Cookie.TTL = cmp.Or(c.Linking.MaxAge, 5*time.Minute), cmp.Or(c.Cookie.TTL, maxAttempt)
+	c.Apps.CodeTTL, c.HTTP.Timeout = cmp.Or(c.Apps.CodeTTL, time.Minute), cmp.Or(c.HTTP.Timeout, 10*time.Second)
+	c.Cookie.Name = cmp.Or(c.Cookie.Name, "login")
+	settings.Add("Config.Cookie.Name", backend.Cookie{Name: c.Cookie.Name}.Check())
+	c.Apps.Redirects = slices.Clone(c.Apps.Redirects)
+	for _, uri := range c.Apps.Redirects {
 		if err := checkAppRedirect(uri); err != nil {
-			settings.Refuse(true, "Config.AppRedirects %q %w", uri, err)
+			settings.Refuse(true, "Config.Apps.Redirects %q %w", uri, err)
 		}
 	}
 	var err error
@@ -274,11 +297,11 @@ func New(config Config) (*Logins, error) {
 		return nil, err
 	}
 	faults := []error{settings.Err()}
-	env := environment{client: fetch.Client(c.Client), timeout: c.Timeout, logger: l.logger()}
+	env := environment{client: fetch.Client(c.HTTP.Client), timeout: c.HTTP.Timeout, logger: l.logger()}
 	for _, given := range c.Providers {
 		faults = append(faults, l.add(given, env))
 	}
-	c.Keys, c.Providers, c.AllowAssumedAuthTime = nil, nil, slices.Clone(c.AllowAssumedAuthTime)
+	c.Keys, c.Providers, c.Accounts.AllowAssumedAuthTime = nil, nil, slices.Clone(c.Accounts.AllowAssumedAuthTime)
 	faults = append(faults, l.checkAssumed())
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -298,14 +321,14 @@ func (l *Logins) checkURL(settings *backend.Settings) {
 	case c.URL != "" && (fetch.CheckURL(c.URL) != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != ""):
 		settings.Refuse(true, "Config.URL %q is no https URL without a path, nor one by http of a loopback host", c.URL)
 	}
-	l.origin, c.Name = u.Scheme+"://"+u.Host, cmp.Or(c.Name, u.Host)
+	l.origin, c.Pages.Name = u.Scheme+"://"+u.Host, cmp.Or(c.Pages.Name, u.Host)
 	given := cmp.Or(c.Path, "/login")
 	c.Path = strings.TrimSuffix(given, "/")
 	_, ok := backend.LocalPath(c.Path)
 	settings.Refuse(!ok || strings.ContainsAny(c.Path, "{}?#%") || backend.CheckPrefix(c.Path) != nil,
 		"Config.Path %q is no path below the root", given)
-	c.SignInURL, c.AccountURL = cmp.Or(c.SignInURL, "/"), cmp.Or(c.AccountURL, "/")
-	for _, page := range [][2]string{{"SignInURL", c.SignInURL}, {"AccountURL", c.AccountURL}} {
+	c.Pages.SignInURL, c.Pages.AccountURL = cmp.Or(c.Pages.SignInURL, "/"), cmp.Or(c.Pages.AccountURL, "/")
+	for _, page := range [][2]string{{"Pages.SignInURL", c.Pages.SignInURL}, {"Pages.AccountURL", c.Pages.AccountURL}} {
 		_, ok := backend.LocalPath(page[1])
 		settings.Refuse(!ok, "Config.%s %q is no path of this service", page[0], page[1])
 	}
@@ -327,15 +350,15 @@ func (l *Logins) add(given Provider, env environment) error {
 	if err != nil {
 		return err
 	}
-	if p.formPost && l.config.InsecureCookie {
+	if p.formPost && l.config.Cookie.Insecure {
 		return fmt.Errorf("oauth2/external: provider %q answers by POST, and browsers send no insecure cookie with "+
-			"one of another site: Config.InsecureCookie", p.name)
+			"one of another site: Config.Cookie.Insecure", p.name)
 	}
 	if l.providers[p.name] != nil {
 		return fmt.Errorf("oauth2/external: two providers %q: give one another Name", p.name)
 	}
 	for _, name := range l.order {
-		if err := p.checkBeside(l.providers[name]); err != nil {
+		if err := p.checkSameIssuer(l.providers[name]); err != nil {
 			return err
 		}
 	}
@@ -397,5 +420,5 @@ func checkAppRedirect(uri string) error {
 	case strings.Contains(u.Scheme, "."):
 		return nil
 	}
-	return errors.New("is neither https, nor http of a loopback host, nor of a scheme with a dot (RFC 8252 §7.1)")
+	return errors.New("must be https, http of a loopback host, or have a scheme with a dot (RFC 8252 §7.1)")
 }

@@ -407,7 +407,7 @@ func TestAFailedAttemptIsUsedUp(t *testing.T) {
 }
 
 func TestAnAttemptEndsInTime(t *testing.T) {
-	a := newApp(t, func(_ *app, c *external.Config) { c.AttemptTTL = time.Nanosecond })
+	a := newApp(t, func(_ *app, c *external.Config) { c.Cookie.TTL = time.Nanosecond })
 	b := a.browser()
 	start := b.do("GET", "/login/acme/", nil)
 	back := b.next(start)
@@ -556,7 +556,7 @@ func TestAProviderThatIsDownIsAPageWithAWayBack(t *testing.T) {
 		}, "callback"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			a := newApp(t, func(_ *app, c *external.Config) { c.Timeout = 200 * time.Millisecond })
+			a := newApp(t, func(_ *app, c *external.Config) { c.HTTP.Timeout = 200 * time.Millisecond })
 			b := a.browser()
 			var p page
 			if row.when == "start" {
@@ -601,13 +601,15 @@ func TestAStoreThatIsDownSignsNobodyInAndForgetsNobody(t *testing.T) {
 				return signIn(w, r, u, l)
 			}
 			if method == "NewUser" {
-				c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return nil, errDown }
+				c.Accounts.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+					return nil, errDown
+				}
 			}
 			if method == "Allow" {
-				c.Allow = func(context.Context, *external.Profile) error { return errDown }
+				c.Accounts.Allow = func(context.Context, *external.Profile) error { return errDown }
 			}
 			if method == "KeepTokens" {
-				c.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error {
+				c.Accounts.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error {
 					return errDown
 				}
 			}
@@ -776,7 +778,7 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 			c.Providers = []external.Provider{
 				external.Microsoft{ClientID: b.idp.ClientID, ClientSecret: b.idp.ClientSecret, BaseURL: b.idp.URL(),
 					Tenant: "organizations", AllowAnyTenant: true}}
-			c.NewUser = func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
+			c.Accounts.NewUser = func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
 				return b.add(p.Tenant), nil
 			}
 		})
@@ -1039,7 +1041,8 @@ func TestAClientMayProveItselfByAKey(t *testing.T) {
 func TestTokensAreHandedOverOrDropped(t *testing.T) {
 	var kept []*external.Tokens
 	a := newApp(t, func(_ *app, c *external.Config) {
-		c.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile, tokens *external.Tokens) error {
+		c.Accounts.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile,
+			tokens *external.Tokens) error {
 			kept = append(kept, tokens)
 			return nil
 		}
@@ -1111,17 +1114,17 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 		"no store":               func(c *external.Config) { c.Store = nil },
 		"no loader":              func(c *external.Config) { c.LoadUser = nil },
 		"no end":                 func(c *external.Config) { c.SignIn = nil },
-		"a long attempt":         func(c *external.Config) { c.AttemptTTL = time.Hour },
-		"a negative age":         func(c *external.Config) { c.LinkAge = -1 },
+		"a long attempt":         func(c *external.Config) { c.Cookie.TTL = time.Hour },
+		"a negative age":         func(c *external.Config) { c.Linking.MaxAge = -1 },
 		"a bad path":             func(c *external.Config) { c.Path = "login" },
 		"a path with a wildcard": func(c *external.Config) { c.Path = "/{x}" },
-		"a foreign page":         func(c *external.Config) { c.SignInURL = "https://evil.example" },
-		"a bad cookie":           func(c *external.Config) { c.Cookie = "a;b" },
-		"an app by http":         func(c *external.Config) { c.AppRedirects = []string{"http://app.example/"} },
-		"an app with a fragment": func(c *external.Config) { c.AppRedirects = []string{"https://app.example/#x"} },
-		"an app of javascript":   func(c *external.Config) { c.AppRedirects = []string{"javascript:alert(1)"} },
+		"a foreign page":         func(c *external.Config) { c.Pages.SignInURL = "https://evil.example" },
+		"a bad cookie":           func(c *external.Config) { c.Cookie.Name = "a;b" },
+		"an app by http":         func(c *external.Config) { c.Apps.Redirects = []string{"http://app.example/"} },
+		"an app with a fragment": func(c *external.Config) { c.Apps.Redirects = []string{"https://app.example/#x"} },
+		"an app of javascript":   func(c *external.Config) { c.Apps.Redirects = []string{"javascript:alert(1)"} },
 		"a drop without ByEmail": func(c *external.Config) {
-			c.DropUnverified = func(context.Context, auth.User, *external.Profile) error { return nil }
+			c.Accounts.DropUnverified = func(context.Context, auth.User, *external.Profile) error { return nil }
 		},
 		"two of one name": func(c *external.Config) {
 			c.Providers = append(c.Providers, external.Google{ClientID: "z"})
@@ -1217,7 +1220,7 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 			c.Providers = []external.Provider{external.Facebook{ClientID: "x"}}
 		},
 		"an insecure cookie and a form": func(c *external.Config) {
-			c.InsecureCookie, c.Providers = true, []external.Provider{
+			c.Cookie.Insecure, c.Providers = true, []external.Provider{
 				external.Apple{ClientID: "x", TeamID: "t", KeyID: "k", PrivateKey: applePEM(t)}}
 		},
 	} {
@@ -1230,7 +1233,7 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 	for _, at := range []string{"com.example.app:/signed-in", "http://127.0.0.1/x", "http://localhost:8/",
 		"https://spa.example/"} {
 		c := good()
-		c.SignIn, c.AppRedirects = nil, []string{at}
+		c.SignIn, c.Apps.Redirects = nil, []string{at}
 		if _, err := external.New(c); err != nil {
 			t.Errorf("%s: %v", at, err)
 		}
@@ -1272,7 +1275,7 @@ func TestWhereTheRealProvidersAre(t *testing.T) {
 			Name: "p", ClientID: "x", BaseURL: "https://gitlab.acme.example/sub/"},
 	} {
 		a := newApp(t, func(_ *app, c *external.Config) {
-			c.Providers, c.Client = []external.Provider{provider}, client
+			c.Providers, c.HTTP.Client = []external.Provider{provider}, client
 		})
 		a.browser().do("GET", "/login/p/", nil)
 		if got := <-asked; got != want {
@@ -1288,7 +1291,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestMetadataIsRememberedAndOneThatIsDownIsNotAskedEachTime(t *testing.T) {
 	n := 0
 	a := newApp(t, func(a *app, c *external.Config) {
-		c.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		c.HTTP.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			n++
 			return http.DefaultTransport.RoundTrip(r)
 		})}

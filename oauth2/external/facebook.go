@@ -22,7 +22,7 @@ type Facebook struct {
 	ClientSecret auth.Secret
 	Version      string            // of the Graph API, empty is "v24.0"
 	Scopes       []string          // nil is "public_profile" and "email"
-	LongLived    bool              // for Config.KeepTokens: a token of about 60 days, rather than of hours
+	LongLived    bool              // for Config.Accounts.KeepTokens: a token of about 60 days, rather than of hours
 	Params       map[string]string // of the authorization request, such as "auth_type"
 	BaseURL      string            // of a double, in tests. Empty is Facebook's two hosts
 }

@@ -29,9 +29,9 @@ const (
 	maxSealedRelay = (maxRelayed + 28 + 2) / 3 * 4
 )
 
-// keptIfLong are the parameters of a long answer that are sealed: those that a login cannot do without, and of the rest
-// "user", in which Apple tells a name, if it is not what makes the answer long.
-var keptIfLong = [][]string{
+// sealedIfLong are the parameters of a long answer that are sealed: those that a login cannot do without, and of the
+// rest "user", in which Apple tells a name, if it is not what makes the answer long.
+var sealedIfLong = [][]string{
 	{"state", "code", "iss", "error", "error_description", "user"},
 	{"state", "code", "iss", "error"},
 }
@@ -64,7 +64,7 @@ func (h *handler) relay(w http.ResponseWriter, r *http.Request, p *provider) (*a
 	if f != nil {
 		return nil, f
 	}
-	sealed, err := h.sealAnswer(p, form, now)
+	sealed, err := h.sealCallback(p, form, now)
 	if err != nil {
 		return a, &failure{Reason: reasonInvalid, cause: err}
 	}
@@ -72,18 +72,18 @@ func (h *handler) relay(w http.ResponseWriter, r *http.Request, p *provider) (*a
 	return a, nil
 }
 
-// relayBound is what an answer is sealed for. Only the browser that began the attempt can use it, because its state is
-// that of the attempt in the cookie.
-func (l *Logins) relayBound(p *provider) string { return l.bound("answer of " + p.name) }
+// relaySealContext returns the context of a sealed callback of p. Text that was sealed with another context cannot be
+// opened. The state in it ties the callback to one attempt, and so to one browser.
+func (l *Logins) relaySealContext(p *provider) string { return l.sealContext("answer of " + p.name) }
 
-// sealAnswer seals an answer. Of a long one it seals what is needed.
-func (l *Logins) sealAnswer(p *provider, form url.Values, now time.Time) (string, error) {
+// sealCallback seals the parameters of a callback. If they are long, it seals those that are needed.
+func (l *Logins) sealCallback(p *provider, form url.Values, now time.Time) (string, error) {
 	kept := maps.Clone(form)
-	for _, name := range secretAnswers {
+	for _, name := range secretParameters {
 		delete(kept, name)
 	}
 	text := encodeRelayed(kept, now)
-	for _, names := range keptIfLong {
+	for _, names := range sealedIfLong {
 		if len(text) > maxRelayed {
 			maps.DeleteFunc(kept, func(name string, _ []string) bool { return !slices.Contains(names, name) })
 			text = encodeRelayed(kept, now)
@@ -92,7 +92,7 @@ func (l *Logins) sealAnswer(p *provider, form url.Values, now time.Time) (string
 	if len(text) > maxRelayed {
 		return "", errRelayLong
 	}
-	return seal.Seal(l.seals, text, l.relayBound(p)), nil
+	return seal.Seal(l.seals, text, l.relaySealContext(p)), nil
 }
 
 func encodeRelayed(form url.Values, now time.Time) []byte {
@@ -103,19 +103,19 @@ func encodeRelayed(form url.Values, now time.Time) []byte {
 	return text.Bytes()
 }
 
-// openAnswer returns the answer that a GET brings. Otherwise the failure says why.
-func (l *Logins) openAnswer(r *http.Request, p *provider, now time.Time) (url.Values, *failure) {
+// openCallback returns the parameters of a callback that a GET brings. Otherwise the failure says why.
+func (l *Logins) openCallback(r *http.Request, p *provider, now time.Time) (url.Values, *failure) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	switch {
 	case err != nil:
 		return nil, &failure{Reason: reasonInvalid, cause: errQuery}
 	case len(query[relayParameter]) == 0:
-		return nil, &failure{Reason: reasonInvalid, cause: withAnswer(errRelayMissing, query)}
+		return nil, &failure{Reason: reasonInvalid, cause: withProviderError(errRelayMissing, query)}
 	case len(query[relayParameter]) > 1:
-		return nil, &failure{Reason: reasonInvalid, cause: because("a parameter is repeated", relayParameter)}
+		return nil, &failure{Reason: reasonInvalid, cause: failedValue("a parameter is repeated", relayParameter)}
 	}
 	var answer relayed
-	text, err := seal.OpenLong(l.seals, query.Get(relayParameter), l.relayBound(p), maxSealedRelay)
+	text, err := seal.OpenLong(l.seals, query.Get(relayParameter), l.relaySealContext(p), maxSealedRelay)
 	switch {
 	case err != nil || json.Unmarshal(text, &answer) != nil:
 		return nil, &failure{Reason: reasonInvalid, cause: errRelaySealed}

@@ -42,7 +42,7 @@ func (g Google) Define() (Definition, error) {
 	o := OIDC{Name: cmp.Or(g.Name, "google"), Label: "Google", Issuer: issuer, ClientID: g.ClientID,
 		ClientSecret: g.ClientSecret, Scopes: g.Scopes, Domains: g.Domains, AppClientIDs: g.AppClientIDs, Tenant: "hd",
 		Params: map[string]string{},
-		Quirks: OIDCQuirks{IssuerAliases: []string{bare}, AnyDomain: true, NoMaxAge: true, Complete: g.complete}}
+		Quirks: OIDCQuirks{IssuerAliases: []string{bare}, AnyDomain: true, NoMaxAge: true, Complete: g.completeProfile}}
 	maps.Copy(o.Params, g.Params)
 	if g.HostedDomain != "" {
 		o.Params["hd"] = g.HostedDomain
@@ -53,11 +53,11 @@ func (g Google) Define() (Definition, error) {
 	return o, nil
 }
 
-// complete holds the person to HostedDomain, and says what Google has a say about.
-func (g Google) complete(_ context.Context, _ *API, p *Profile) error {
+// completeProfile holds the person to HostedDomain, and says what Google has a say about.
+func (g Google) completeProfile(_ context.Context, _ *API, p *Profile) error {
 	if g.HostedDomain != "" && lower(p.Tenant) != lower(g.HostedDomain) {
-		return by("Google.HostedDomain", fmt.Errorf("%w: %w", ErrNotAllowed,
-			because("the hd of the ID token is missing or another domain", p.Tenant, g.HostedDomain)))
+		return hookError("Google.HostedDomain", fmt.Errorf("%w: %w", ErrNotAllowed,
+			failedValue("the hd of the ID token is missing or another domain", p.Tenant, g.HostedDomain)))
 	}
 	p.Email.Authoritative = p.Tenant != "" || domainOf(p.Email.Address) == "gmail.com"
 	return nil

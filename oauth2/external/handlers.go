@@ -21,7 +21,7 @@ type Handlers struct {
 	// Connect Core §3.1.2.1: with 0 they prove it again. Presets of providers that
 	// do not know it ignore it.
 	//
-	// An app has "return_to", one of Config.AppRedirects, "code_challenge" and
+	// An app has "return_to", one of Config.Apps.Redirects, "code_challenge" and
 	// "code_challenge_method" S256 (RFC 7636), and "state", which it gets back: see
 	// [Logins.Authenticate].
 	Start http.Handler
@@ -32,13 +32,13 @@ type Handlers struct {
 	Callback http.Handler
 	// Link sends the browser of a signed-in user to the provider, to link the
 	// account there: POST of a form of this service. The user must have signed in
-	// within Config.LinkAge, by a credential that is not limited to scopes. It leads
-	// to Config.AccountURL. An account that is linked to another user stays with
+	// within Config.Linking.MaxAge, by a credential that is not limited to scopes. It leads
+	// to Config.Pages.AccountURL. An account that is linked to another user stays with
 	// that one.
 	Link http.Handler
 	// Unlink takes an identity from the signed-in user, as for Link: POST of
-	// a form with its ID as "id". It leads to Config.AccountURL. The last way in is
-	// not unlinked: see Config.HasOtherWay.
+	// a form with its ID as "id". It leads to Config.Pages.AccountURL. The last way in is
+	// not unlinked: see Config.Linking.HasOtherWay.
 	Unlink http.Handler
 
 	path    string
@@ -55,12 +55,12 @@ func (l *Logins) Handlers(guard *auth.Guard) (*Handlers, error) {
 	h := &handler{Logins: l, guard: guard}
 	return &Handlers{
 		Start: h.serve(h.start), Callback: h.serve(h.callback), Link: h.serve(h.link), Unlink: h.serve(h.unlink),
-		path: l.config.Path, linking: !l.config.NoLinking,
+		path: l.config.Path, linking: !l.config.Linking.Disabled,
 	}, nil
 }
 
 // Register mounts the handlers below Config.Path: {provider}/,
-// {provider}/callback/ and, unless Config.NoLinking is set, {provider}/link/ and
+// {provider}/callback/ and, unless Config.Linking.Disabled is set, {provider}/link/ and
 // {provider}/unlink/.
 func (h *Handlers) Register(mux auth.Mux) { h.routes().Register(mux, h.path) }
 
@@ -93,7 +93,7 @@ func (h *handler) serve(next func(w http.ResponseWriter, r *http.Request, p *pro
 		r = page.WithGuard(h.guard.WithProxies(r), h.guard)
 		p := h.providers[r.PathValue("provider")]
 		if p == nil {
-			h.fail(w, r, failure{Reason: reasonNoProvider, cause: setting("Config.Providers",
+			h.fail(w, r, failure{Reason: reasonNoProvider, cause: failedSetting("Config.Providers",
 				"there is no provider of this name", r.PathValue("provider"), h.order...)})
 			return
 		}
@@ -105,5 +105,5 @@ func (h *handler) serve(next func(w http.ResponseWriter, r *http.Request, p *pro
 func (h *handler) wrongMethod(w http.ResponseWriter, r *http.Request, p *provider, allow string) {
 	w.Header().Set("Allow", allow)
 	h.fail(w, r, failure{Reason: reasonMethod, provider: p,
-		cause: because("the method is not one of the endpoint", r.Method, allow)})
+		cause: failedValue("the method is not one of the endpoint", r.Method, allow)})
 }

@@ -46,7 +46,7 @@ func (m exactMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestUnitEveryRouterServesTheSame(t *testing.T) {
 	for sentence, configure := range map[string]func(*app, *external.Config){
 		"with linking":    nil,
-		"without linking": func(_ *app, c *external.Config) { c.NoLinking = true },
+		"without linking": func(_ *app, c *external.Config) { c.Linking.Disabled = true },
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			a := newApp(t, configure)
@@ -102,13 +102,13 @@ func TestUnitHandlersNeedTheGuard(t *testing.T) {
 
 func TestUnitNoLinkingLeavesWhoseAnIdentityIsToTheConfiguration(t *testing.T) {
 	no := false
-	a := newApp(t, func(_ *app, c *external.Config) { c.NoLinking = no })
+	a := newApp(t, func(_ *app, c *external.Config) { c.Linking.Disabled = no })
 	b := a.browser().signedInAs("alice")
 	back := b.next(b.do("POST", "/login/acme/link/", nil)) // to the provider, and not back yet
 	no = true
 	// The same service after a restart with the other setting: the same keys and host.
 	config := newApp(t, func(_ *app, c *external.Config) {
-		c.NoLinking, c.URL, c.Store = true, a.url, a.store
+		c.Linking.Disabled, c.URL, c.Store = true, a.url, a.store
 		c.Providers = []external.Provider{a.acme()}
 		c.LoadUser = a.load
 	})
@@ -230,7 +230,7 @@ func TestUnitAMachineLinksNothingHoweverItIsWrapped(t *testing.T) {
 
 func TestUnitUnlinkReadsAForm(t *testing.T) {
 	a := newApp(t, func(_ *app, c *external.Config) {
-		c.HasOtherWay = func(context.Context, auth.User) (bool, error) { return true, nil }
+		c.Linking.HasOtherWay = func(context.Context, auth.User) (bool, error) { return true, nil }
 	})
 	b := a.browser().signedInAs("alice")
 	b.follow(b.do("POST", "/login/acme/link/", nil))
@@ -244,5 +244,32 @@ func TestUnitUnlinkReadsAForm(t *testing.T) {
 		"invalid_request")
 	if p := b.do("POST", "/login/acme/unlink/", form); p.status != 303 || len(a.identities("alice")) != 0 {
 		t.Errorf("a form: want 303 and no identity, got %d %v", p.status, a.identities("alice"))
+	}
+}
+
+func TestBehindAGuardThatClosesEveryRoute(t *testing.T) {
+	a := newApp(t, nil)
+	guard,
+		err := auth.New(auth.Config{Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (
+		auth.User, auth.Credential, error) {
+		return nil, nil, auth.ErrNoCredentials
+	})}, Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	a.handlers().Register(mux)
+	closed := guard.Protect(mux)
+	open := guard.Protect(mux, a.handlers().Open())
+	for request, want := range map[string]int{"GET /login/acme/": 303, "GET /login/acme/callback/": 400,
+		"POST /login/acme/link/": 403, "POST /login/acme/unlink/": 403} {
+		method, path, _ := strings.Cut(request, " ")
+		for status, handler := range map[int]http.Handler{want: open, 401: closed} {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+			if w.Code != status {
+				t.Errorf("%s: %d, want %d", request, w.Code, status)
+			}
+		}
 	}
 }

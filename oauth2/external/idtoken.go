@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func newVerifier(clients []string, keys jwt.KeySource, issuers []string, change 
 			// What else a provider puts there is not ours to forbid. No machine of it is looked at.
 			AllowBoundTokens: true, MachinePrefix: "idp:",
 			Profile: jwt.Profile{ClientClaims: []string{}, Machines: []jwt.Mark{}}, // a login is a user's
-			User:    jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
+			User:    jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decodeObject(payload) },
 		}
 		for _, each := range change {
 			each(&issuer)
@@ -51,7 +52,7 @@ func (rp *relyingParty) bindKeys(issuer *jwt.Issuer) {
 }
 
 // verify checks the ID token of a login (OpenID Connect Core §3.1.3.7).
-func (rp *relyingParty) verify(ctx context.Context, a *answer) (*jwt.Token, map[string]any, error) {
+func (rp *relyingParty) verify(ctx context.Context, a *loginResult) (*jwt.Token, map[string]any, error) {
 	token, claims, err := rp.verifySigned(ctx, a)
 	if err != nil {
 		return nil, nil, err
@@ -60,7 +61,7 @@ func (rp *relyingParty) verify(ctx context.Context, a *answer) (*jwt.Token, map[
 }
 
 // verifySigned checks what holds for every ID token that comes from the token endpoint, and no more.
-func (rp *relyingParty) verifySigned(ctx context.Context, a *answer) (*jwt.Token, map[string]any, error) {
+func (rp *relyingParty) verifySigned(ctx context.Context, a *loginResult) (*jwt.Token, map[string]any, error) {
 	idToken := a.tokens.id.Reveal()
 	if idToken == "" {
 		return nil, nil, untrusted("there is no ID token")
@@ -82,7 +83,7 @@ func (rp *relyingParty) verifySigned(ctx context.Context, a *answer) (*jwt.Token
 	_, credential, err := verifier.VerifyToken(ctx, idToken)
 	switch auth.KindOf(err) {
 	case auth.ErrInvalid, auth.ErrMalformed:
-		return nil, nil, untrustedBy("the ID token is refused", rp.inOwnTerms(err))
+		return nil, nil, untrustedBy("the ID token is refused", rp.withConfigNames(err))
 	case auth.ErrUnrecognized:
 		return nil, nil, rp.otherIssuer(ctx, idToken, err)
 	}
@@ -97,8 +98,9 @@ func (rp *relyingParty) verifySigned(ctx context.Context, a *answer) (*jwt.Token
 	return token, withoutNull(maps.Clone(claims)), nil
 }
 
-// inOwnTerms returns why a verifier refused an ID token, with the setting of the provider in place of the verifier's.
-func (rp *relyingParty) inOwnTerms(err error) error {
+// withConfigNames returns the error of a verifier with the name of the setting of the provider, in place of that of the
+// verifier.
+func (rp *relyingParty) withConfigNames(err error) error {
 	var check *cause.Check
 	switch {
 	case !errors.As(err, &check):
@@ -120,12 +122,13 @@ func (rp *relyingParty) otherIssuer(ctx context.Context, idToken string, why err
 	if _, _, err := jwt.Open(set, idToken); err != nil {
 		return untrustedBy("the ID token is refused, and the provider did not sign it", why)
 	}
-	return &errAnswer{cause.Reason{Check: "the iss of the ID token is another issuer", Came: unverifiedIssuer(idToken),
+	return &untrustedError{cause.Reason{Check: "the iss of the ID token is another issuer",
+		Came: unverifiedIssuer(idToken),
 		Want: []string{rp.iss}, See: "Issuer of the provider"}}
 }
 
 // checkIDToken checks what a Verifier does not know.
-func checkIDToken(token *jwt.Token, claims map[string]any, a *answer) error {
+func checkIDToken(token *jwt.Token, claims map[string]any, a *loginResult) error {
 	nonce, _ := claims["nonce"].(string)
 	if a.attempt.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(a.attempt.Nonce)) != 1 {
 		return untrusted("the ID token has another nonce, or none")
@@ -134,17 +137,17 @@ func checkIDToken(token *jwt.Token, claims map[string]any, a *answer) error {
 		return err
 	}
 	if maxAge := a.attempt.MaxAge; maxAge != nil {
-		at := toldAuthInfo(token.AuthInfo(), a.now).AuthTime
+		at := checkedAuthInfo(token.AuthInfo(), a.now).AuthTime
 		if at.IsZero() || a.now.Sub(at) > time.Duration(*maxAge)*time.Second+leeway {
 			return untrustedBy("the login at the provider is older than the max_age, or has no auth_time",
-				&oldLogin{at, *maxAge})
+				&oldLoginError{at, *maxAge})
 		}
 	}
 	return nil
 }
 
 // checkParties checks for which client and with which access token an ID token was made.
-func checkParties(token *jwt.Token, claims map[string]any, a *answer) error {
+func checkParties(token *jwt.Token, claims map[string]any, a *loginResult) error {
 	party := ID(claims, "azp")
 	_, text := claims["azp"].(string)
 	named := text || party != "" // a value of another type does not count
@@ -158,14 +161,14 @@ func checkParties(token *jwt.Token, claims map[string]any, a *answer) error {
 	return nil
 }
 
-// oldLogin is how old a login at a provider is.
-type oldLogin struct {
+// oldLoginError says that a login at a provider is older than max_age.
+type oldLoginError struct {
 	at     time.Time
 	maxAge int
 }
 
 // Error returns both.
-func (e *oldLogin) Error() string {
+func (e *oldLoginError) Error() string {
 	if e.at.IsZero() {
 		return fmt.Sprintf("auth_time is missing, max_age is %d s", e.maxAge)
 	}
@@ -211,7 +214,7 @@ func unverifiedIssuer(token string) string {
 	if err != nil {
 		return ""
 	}
-	members, err := decode(payload)
+	members, err := decodeObject(payload)
 	if err != nil {
 		return ""
 	}
@@ -219,13 +222,24 @@ func unverifiedIssuer(token string) string {
 	return iss
 }
 
-// decode reads an object, with numbers as they are written.
-func decode(text []byte) (map[string]any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
+// decodeObject decodes one JSON object. Numbers are [json.Number], as they were written.
+func decodeObject(text []byte) (map[string]any, error) {
 	var members map[string]any
-	if err := decoder.Decode(&members); err != nil || members == nil || decoder.More() {
+	if err := decodeOne(text, &members); err != nil || members == nil {
 		return nil, errNoObject
 	}
 	return members, nil
+}
+
+// decodeOne decodes one JSON value, with nothing but white space behind it. Numbers are [json.Number].
+func decodeOne(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF { // More would not see a closing bracket
+		return errTextBehind
+	}
+	return nil
 }

@@ -16,7 +16,8 @@ import (
 // addresses and mark them as verified, and so can identity providers behind it, if it is
 // told to trust their addresses. List the domains of the realm's people in Domains.
 type Keycloak struct {
-	Name, Label string // empty is "keycloak" and "Keycloak"
+	Name  string // empty is "keycloak"
+	Label string // empty is "Keycloak"
 	// BaseURL is where Keycloak is, without "/realms": "https://sso.acme.example". Before
 	// Keycloak 17 it ends in "/auth". It must be the address that browsers see, because it
 	// is part of the issuer.

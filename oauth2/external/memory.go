@@ -15,10 +15,11 @@ type MemoryStore struct {
 	keys       map[string]time.Time
 	codes      map[string]*Code
 
-	keyQueue, codeQueue *expiry.Queue[string] // what of keys and codes expires first
+	keyQueue  *expiry.Queue[string] // which of keys expires first
+	codeQueue *expiry.Queue[string] // which of codes expires first
 
-	reservations     map[[2]string]kept   // by the key of the identity
-	reservationKeys  map[string][2]string // by ID
+	reservations     map[[2]string]memoryReservation // by the key of the identity
+	reservationKeys  map[string][2]string            // by ID
 	reservationQueue *expiry.Queue[[2]string]
 }
 
@@ -27,11 +28,11 @@ var _ Store = (*MemoryStore)(nil)
 // NewMemoryStore returns an empty MemoryStore.
 func NewMemoryStore() *MemoryStore {
 	m := &MemoryStore{identities: make(map[[2]string]*Identity), keys: make(map[string]time.Time),
-		codes: make(map[string]*Code), reservations: make(map[[2]string]kept),
+		codes: make(map[string]*Code), reservations: make(map[[2]string]memoryReservation),
 		reservationKeys: make(map[string][2]string)}
 	m.keyQueue = expiry.Of(m.keys, func(expires time.Time) time.Time { return expires })
 	m.codeQueue = expiry.Of(m.codes, func(c *Code) time.Time { return c.ExpiresAt })
-	m.reservationQueue = expiry.Of(m.reservations, func(r kept) time.Time { return r.expires })
+	m.reservationQueue = expiry.Of(m.reservations, func(r memoryReservation) time.Time { return r.expires })
 	return m
 }
 
@@ -50,7 +51,7 @@ func (m *MemoryStore) RemoveUser(ctx context.Context, userID string) (int, error
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := m.of(userID)
+	all := m.identitiesOf(userID)
 	for _, identity := range all {
 		m.remove(identity)
 	}

@@ -25,7 +25,7 @@ func (m *MemoryStore) Identities(ctx context.Context, userID string) ([]*Identit
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []*Identity
-	for _, identity := range m.of(userID) {
+	for _, identity := range m.identitiesOf(userID) {
 		all = append(all, copied(identity))
 	}
 	slices.SortFunc(all, func(a, b *Identity) int {
@@ -34,7 +34,7 @@ func (m *MemoryStore) Identities(ctx context.Context, userID string) ([]*Identit
 	return all, nil
 }
 
-func (m *MemoryStore) of(userID string) (all []*Identity) {
+func (m *MemoryStore) identitiesOf(userID string) (all []*Identity) {
 	for _, identity := range m.identities {
 		if identity.UserID == userID {
 			all = append(all, identity)
@@ -53,19 +53,21 @@ func (m *MemoryStore) LinkFirst(ctx context.Context, identity *Identity) (owner 
 	return m.link(ctx, identity, true)
 }
 
-// link is Link, or LinkFirst if first is set.
-func (m *MemoryStore) link(ctx context.Context, identity *Identity, first bool) (owner string, linked bool, err error) {
+// link implements Link and, if onlyFirst is set, LinkFirst. It returns the user that has the identity now, and whether
+// this call linked it. Owner "" says that LinkFirst refused, because the user has another identity of the issuer.
+func (m *MemoryStore) link(ctx context.Context, identity *Identity,
+	onlyFirst bool) (owner string, linked bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	key := [2]string{identity.Issuer, identity.Subject}
-	if has := m.identities[key]; has != nil {
-		return has.UserID, false, nil
+	if existing := m.identities[key]; existing != nil {
+		return existing.UserID, false, nil
 	}
-	if first && slices.ContainsFunc(m.of(identity.UserID),
-		func(has *Identity) bool { return has.Issuer == identity.Issuer }) {
+	if onlyFirst && slices.ContainsFunc(m.identitiesOf(identity.UserID),
+		func(existing *Identity) bool { return existing.Issuer == identity.Issuer }) {
 		return "", false, nil
 	}
 	if err := m.add(identity); err != nil {
@@ -116,7 +118,7 @@ func (m *MemoryStore) Unlink(ctx context.Context, userID, id string, keepLast bo
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := m.of(userID)
+	all := m.identitiesOf(userID)
 	i := slices.IndexFunc(all, func(identity *Identity) bool { return identity.ID == id })
 	switch {
 	case i < 0:

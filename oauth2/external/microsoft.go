@@ -58,19 +58,19 @@ func (m Microsoft) Define() (Definition, error) {
 		Scopes: m.Scopes, Params: m.Params, Domains: m.Domains, Tenant: "tid",
 		Quirks: OIDCQuirks{
 			MetadataURL: host + "/" + m.Tenant + "/v2.0/.well-known/openid-configuration",
-			NoUserInfo:  true, NoMaxAge: true, Complete: m.complete,
+			NoUserInfo:  true, NoMaxAge: true, Complete: m.completeProfile,
 			// The keys of one tenant come from a place of its own, so there it is enough that no key names another one.
-			KeyIssuers: true, AllowKeysWithoutIssuer: m.AllowKeysWithoutIssuer || m.single() != "",
+			KeyIssuers: true, AllowKeysWithoutIssuer: m.AllowKeysWithoutIssuer || m.singleTenant() != "",
 		}}
-	o.Issuer = host + "/" + cmp.Or(m.single(), m.Tenant) + "/v2.0"
-	if m.single() == "" {
+	o.Issuer = host + "/" + cmp.Or(m.singleTenant(), m.Tenant) + "/v2.0"
+	if m.singleTenant() == "" {
 		o.Quirks.IssuerTemplate, o.Quirks.IsTenant = host+"/{tenantid}/v2.0", isTenant
 	}
 	return o, nil
 }
 
-// single returns the one tenant of the people that may sign in, or "".
-func (m Microsoft) single() string {
+// singleTenant returns the tenant of the people that may sign in, or "" if Tenant stands for many.
+func (m Microsoft) singleTenant() string {
 	switch m.Tenant {
 	case "common", "organizations":
 		return ""
@@ -80,23 +80,33 @@ func (m Microsoft) single() string {
 	return m.Tenant
 }
 
+// check returns an error if Tenant, or a setting that depends on it, is missing or wrong.
 func (m Microsoft) check() error {
-	if m.Tenant == "" {
+	switch {
+	case m.Tenant == "":
 		return errors.New("oauth2/external: Microsoft.Tenant is missing")
+	case m.singleTenant() != "":
+		return m.checkSingleTenant()
 	}
-	if single := m.single(); single != "" {
-		if !isTenant(single) {
-			return errors.New("oauth2/external: Microsoft.Tenant is no UUID in lower case, nor common, organizations " +
-				"or consumers")
-		}
-		if len(m.AllowTenants) > 0 || m.AllowAnyTenant {
-			return errors.New("oauth2/external: Microsoft.AllowTenants or AllowAnyTenant beside one Tenant")
-		}
-		if m.AllowKeysWithoutIssuer {
-			return errors.New("oauth2/external: Microsoft.AllowKeysWithoutIssuer beside one Tenant, which needs it not")
-		}
-		return nil
+	return m.checkManyTenants()
+}
+
+// checkSingleTenant checks the settings if Tenant is one tenant.
+func (m Microsoft) checkSingleTenant() error {
+	switch {
+	case !isTenant(m.singleTenant()):
+		return errors.New("oauth2/external: Microsoft.Tenant is not a UUID in lower case, and not common, " +
+			"organizations or consumers")
+	case len(m.AllowTenants) > 0 || m.AllowAnyTenant:
+		return errors.New("oauth2/external: Microsoft.AllowTenants or AllowAnyTenant beside one Tenant")
+	case m.AllowKeysWithoutIssuer:
+		return errors.New("oauth2/external: Microsoft.AllowKeysWithoutIssuer beside one Tenant, which needs it not")
 	}
+	return nil
+}
+
+// checkManyTenants checks the settings if Tenant is "common" or "organizations".
+func (m Microsoft) checkManyTenants() error {
 	if (len(m.AllowTenants) > 0) == m.AllowAnyTenant {
 		return errors.New("oauth2/external: Microsoft.Tenant " + m.Tenant +
 			" needs either AllowTenants or AllowAnyTenant")
@@ -114,19 +124,19 @@ func (m Microsoft) check() error {
 	return nil
 }
 
-// complete holds the person to the tenants that may sign in, and says what an address is.
-func (m Microsoft) complete(_ context.Context, _ *API, p *Profile) error {
-	single := m.single()
+// completeProfile holds the person to the tenants that may sign in, and says what an address is.
+func (m Microsoft) completeProfile(_ context.Context, _ *API, p *Profile) error {
+	single := m.singleTenant()
 	switch {
 	case single != "" && p.Tenant != single:
 		return fmt.Errorf("%w: %w", ErrUntrusted,
-			because("the tid of the ID token is not that of its issuer", p.Tenant, single))
+			failedValue("the tid of the ID token is not that of its issuer", p.Tenant, single))
 	case m.Tenant == "organizations" && p.Tenant == MicrosoftConsumers:
-		return by("Microsoft.Tenant", fmt.Errorf("%w: %w", ErrNotAllowed,
-			because("the account is a person's own, and Tenant is organizations", p.Tenant)))
+		return hookError("Microsoft.Tenant", fmt.Errorf("%w: %w", ErrNotAllowed,
+			failedValue("the account is a person's own, and Tenant is organizations", p.Tenant)))
 	case len(m.AllowTenants) > 0 && !slices.Contains(m.AllowTenants, p.Tenant):
-		return by("Microsoft.AllowTenants", fmt.Errorf("%w: %w", ErrNotAllowed,
-			because("the tenant of the account is not among them", p.Tenant, m.AllowTenants...)))
+		return hookError("Microsoft.AllowTenants", fmt.Errorf("%w: %w", ErrNotAllowed,
+			failedValue("the tenant of the account is not among them", p.Tenant, m.AllowTenants...)))
 	}
 	domain := domainOf(p.Email.Address)
 	listed := slices.ContainsFunc(m.Domains, func(d string) bool { return lower(d) == domain })

@@ -33,7 +33,7 @@ func newSignups(t *testing.T) *signups {
 	s.app = newApp(t, func(a *app, c *external.Config) {
 		s.fails = &failing{Store: a.store}
 		c.Store = s.fails
-		c.NewUser = func(_ context.Context, _ *external.Profile, id string) (auth.User, error) {
+		c.Accounts.NewUser = func(_ context.Context, _ *external.Profile, id string) (auth.User, error) {
 			s.mu.Lock()
 			s.ids = append(s.ids, id)
 			s.mu.Unlock()

@@ -15,8 +15,10 @@ import (
 // (RFC 9207), and the signature, issuer, audience, times and "at_hash" of the ID token
 // (OpenID Connect Core §3.1.3.7). No field turns that off.
 type OIDC struct {
-	// Name is in the paths, of a-z, 0-9, - and _. Label is for people, Name by default.
-	Name, Label string
+	// Name is in the paths, of a-z, 0-9, - and _.
+	Name string
+	// Label is for people. Empty is Name.
+	Label string
 	// Issuer is the issuer's identifier, as the provider writes it: https, or http of a
 	// loopback host.
 	Issuer string

@@ -18,7 +18,8 @@ import (
 // own authorization server does not tell whether an address is verified, so the userinfo
 // endpoint is asked at each login.
 type Okta struct {
-	Name, Label string // empty is "okta" and "Okta"
+	Name  string // empty is "okta"
+	Label string // empty is "Okta"
 	// Domain is that of the organization, "acme.okta.com", or its own one. The domain of the
 	// admin console ("acme-admin.okta.com") is another one.
 	Domain string

@@ -46,7 +46,7 @@ type Email struct {
 	Verified bool
 	// Authoritative is that the provider decides to which person the address belongs: it is verified,
 	// the operator listed its domain in the provider's Domains, and the provider vouches
-	// for it. It is what automatic linking needs. See Config.ByEmail. An address with other
+	// for it. It is what automatic linking needs. See Config.Accounts.ByEmail. An address with other
 	// characters than ASCII never is.
 	Authoritative bool
 	Source        string // the provider's name
@@ -55,11 +55,11 @@ type Email struct {
 // Credential is that of a person that signed in by a provider. It is primary: other
 // credentials may be issued for it. It has full access.
 type Credential struct {
-	Profile *Profile
-	info    auth.AuthInfo
-	at      time.Time
-	pending string // see Pending
-	finish  func(ctx context.Context) *failure
+	Profile     *Profile
+	info        auth.AuthInfo
+	at          time.Time
+	pendingLink string // see PendingLink
+	finish      func(ctx context.Context) *failure
 }
 
 var (
@@ -72,21 +72,21 @@ var (
 )
 
 // Backend returns "login".
-func (l *Credential) Backend() string { return backendName }
+func (c *Credential) Backend() string { return backendName }
 
 // Scopes implements [auth.Scoped]: a login is not limited to scopes.
-func (l *Credential) Scopes() (scopes []string, limited bool) { return nil, false }
+func (c *Credential) Scopes() (scopes []string, limited bool) { return nil, false }
 
 // Ambient returns false: an app sends its code on purpose.
-func (l *Credential) Ambient() bool { return false }
+func (c *Credential) Ambient() bool { return false }
 
 // Primary returns true.
-func (l *Credential) Primary() bool { return true }
+func (c *Credential) Primary() bool { return true }
 
 // AuthInfo returns when and how the person logged in at the provider, if the provider says. That can be long
 // ago. If the provider does not say when, AuthTime is zero, and so [auth.Fresh] refuses what is issued for the login:
-// see Config.AllowAssumedAuthTime.
-func (l *Credential) AuthInfo() auth.AuthInfo { return l.info }
+// see Config.Accounts.AllowAssumedAuthTime.
+func (c *Credential) AuthInfo() auth.AuthInfo { return c.info }
 
 // The longest texts of a profile, in bytes.
 const (

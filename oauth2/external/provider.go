@@ -73,21 +73,22 @@ type environment struct {
 // provider is a Provider made ready.
 type provider struct {
 	environment
-	name, label string
-	issuer      string // of its identities, or the template of theirs
-	clientID    string
-	clients     []string // those that native apps have ID tokens of, may be nil
-	scopes      []string
-	params      map[string]string // of the authorization request, besides
-	domains     []string          // in lower case
-	anyDomain   bool              // OIDCQuirks.AnyDomain
-	formPost    bool              // the answer comes by POST
-	nonce       bool              // there is an ID token, which must have ours
-	maxAge      bool              // it knows max_age
-	fragment    bool              // the browser comes back with a fragment of the provider's
-	lenient     bool              // token answers may be forms
-	withoutPKCE bool              // OAuth2Quirks.AllowWithoutPKCE
-	codes       ErrorCodes
+	name          string
+	label         string
+	issuer        string // of its identities, or the template of theirs
+	clientID      string
+	clients       []string // those that native apps have ID tokens of, may be nil
+	scopes        []string
+	params        map[string]string // of the authorization request, besides
+	domains       []string          // in lower case
+	anyDomain     bool              // OIDCQuirks.AnyDomain
+	formPost      bool              // the answer comes by POST
+	nonce         bool              // there is an ID token, which must have ours
+	maxAge        bool              // it knows max_age
+	fragment      bool              // the browser comes back with a fragment of the provider's
+	formResponses bool              // token answers may be forms
+	withoutPKCE   bool              // OAuth2Quirks.AllowWithoutPKCE
+	codes         ErrorCodes
 
 	endpoints func(ctx context.Context, now time.Time) (*endpoints, error)
 	// isIssuer reports what may be "iss" in an answer (RFC 9207). Nil is that it may
@@ -102,36 +103,39 @@ type provider struct {
 	// checkToken is OAuth2Quirks.CheckToken, or nil.
 	checkToken func(ctx context.Context, api *API) error
 	// profile returns the person.
-	profile func(ctx context.Context, a *answer) (*Profile, error)
+	profile func(ctx context.Context, a *loginResult) (*Profile, error)
 	// checkRefreshed holds an answer to a refresh token to an identity. It is nil if answers have no ID token.
-	checkRefreshed func(ctx context.Context, a *answer, identity *Identity) error
+	checkRefreshed func(ctx context.Context, a *loginResult, identity *Identity) error
 	// ready returns an error if checkRefreshed could not tell now.
 	ready func(ctx context.Context, now time.Time) error
 }
 
-// answer is what a login has come to when the tokens are there.
-type answer struct {
+// loginResult is what a login has when the provider has issued the tokens.
+type loginResult struct {
 	endpoints *endpoints
 	tokens    *Tokens
 	attempt   *attempt
 	clients   []string   // which clients the ID token may be for
 	form      url.Values // of the callback
 	now       time.Time
-	expires   time.Time // until when the ID token can be presented. profile sets it
-	once      string    // by what it is known when it is used up. profile sets it
+	expires   time.Time // until when the ID token can be used. profile sets it
+	replayKey string    // of the ID token in the ReplayStore. profile sets it
 }
 
 // endpoints are where a provider is asked.
 type endpoints struct {
-	authorize, token      string
-	userInfo, revoke, end string // may be ""
-	issuerInAnswers       bool   // RFC 9207 §3
-	post                  bool   // the secret goes into the body
-	keys                  string
+	authorize       string
+	token           string
+	userInfo        string // may be ""
+	revoke          string // may be ""
+	end             string // may be ""
+	issuerInAnswers bool   // RFC 9207 §3
+	post            bool   // the secret goes into the body
+	keys            string
 }
 
-// base is what the kinds of provider have in common.
-func base(env environment, kind, name, label, clientID string, domains []string) (*provider, error) {
+// newProvider returns a provider with what OIDC and OAuth2 have in common.
+func newProvider(env environment, kind, name, label, clientID string, domains []string) (*provider, error) {
 	p := &provider{environment: env, name: name, label: cmp.Or(label, name), clientID: clientID}
 	switch {
 	case name == "" || strings.ContainsFunc(name, func(r rune) bool {
@@ -184,13 +188,13 @@ func (p *provider) bySecret(secretFor func(context.Context) (auth.Secret, error)
 	}
 }
 
-// always returns a function that returns one secret.
-func always(secret auth.Secret) func(context.Context) (auth.Secret, error) {
+// fixedSecret returns a function that always returns this secret.
+func fixedSecret(secret auth.Secret) func(context.Context) (auth.Secret, error) {
 	kept := hidden.Of(secret.Reveal())
 	return func(context.Context) (auth.Secret, error) { return auth.Secret(kept.Reveal()), nil }
 }
 
-// fixed returns endpoints that are known beforehand.
-func fixed(e endpoints) func(context.Context, time.Time) (*endpoints, error) {
+// fixedEndpoints returns a function that always returns these endpoints.
+func fixedEndpoints(e endpoints) func(context.Context, time.Time) (*endpoints, error) {
 	return func(context.Context, time.Time) (*endpoints, error) { return &e, nil }
 }

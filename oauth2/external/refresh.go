@@ -19,7 +19,7 @@ var ErrUnchecked = errors.New("oauth2/external: the new ID token cannot be check
 
 // Refresh asks a provider for new tokens (RFC 6749 §6). The identity says which provider that is, and of which person
 // the tokens are: it is one of [Logins.Identities], or was made by [Profile.Identity] when
-// Config.KeepTokens got the tokens.
+// Config.Accounts.KeepTokens got the tokens.
 // Of its fields Provider, Issuer and Subject are read.
 //
 // If the answer has an ID token, it must be of this identity, for this client, and be good otherwise, as at a login but
@@ -53,7 +53,7 @@ func (l *Logins) Refresh(ctx context.Context, identity *Identity, refresh auth.S
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}}
 	tokens, err := p.exchange(ctx, e, form, now)
 	if err == nil && p.checkRefreshed != nil {
-		answer := &answer{endpoints: e, tokens: tokens, clients: []string{p.clientID}, now: now}
+		answer := &loginResult{endpoints: e, tokens: tokens, clients: []string{p.clientID}, now: now}
 		err = p.checkRefreshed(ctx, answer, identity)
 		if err != nil && !isRefusal(err) && !isUntrusted(err) {
 			return tokens.unchecked(refresh), fmt.Errorf("%w: %w", ErrUnchecked, err)
@@ -91,7 +91,7 @@ func (l *Logins) providerOf(identity *Identity) (*provider, error) {
 	if p == nil {
 		return nil, fmt.Errorf("oauth2/external: there is no provider %q", identity.Provider)
 	}
-	if identity.Issuer != p.issuer && !p.covers(identity.Issuer) {
+	if identity.Issuer != p.issuer && !p.mayIssue(identity.Issuer) {
 		return nil, fmt.Errorf("oauth2/external: provider %q has no identities of the issuer %q", p.name,
 			identity.Issuer)
 	}
@@ -99,7 +99,7 @@ func (l *Logins) providerOf(identity *Identity) (*provider, error) {
 }
 
 // checkRefreshed checks the ID token of an answer to a refresh token, if there is one.
-func (rp *relyingParty) checkRefreshed(ctx context.Context, a *answer, identity *Identity) error {
+func (rp *relyingParty) checkRefreshed(ctx context.Context, a *loginResult, identity *Identity) error {
 	if a.tokens.ID() == "" {
 		return nil
 	}

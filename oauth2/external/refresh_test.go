@@ -24,7 +24,8 @@ func keeping(t *testing.T, name string, providers func(*app) []external.Provider
 		if providers != nil {
 			c.Providers = providers(a)
 		}
-		c.KeepTokens = func(_ context.Context, u auth.User, p *external.Profile, tokens *external.Tokens) error {
+		c.Accounts.KeepTokens = func(_ context.Context, u auth.User, p *external.Profile,
+			tokens *external.Tokens) error {
 			of, kept = p.Identity(u.UserID(), time.Now()), tokens
 			return nil
 		}
@@ -196,14 +197,16 @@ func TestUnitRefreshOfWhom(t *testing.T) {
 		a, of, kept := keeping(t, "acme", nil)
 		logins, err := external.New(external.Config{
 			URL: a.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: a.store, LoadUser: a.load,
-			Providers: []external.Provider{a.acme()}, AppRedirects: []string{"https://app.example/"},
-			Logger: slog.New(slog.NewTextHandler(a.log, nil)),
-			Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			Providers: []external.Provider{a.acme()},
+			Apps:      external.AppConfig{Redirects: []string{"https://app.example/"}},
+			Logger:    slog.New(slog.NewTextHandler(a.log, nil)),
+			HTTP: external.HTTPConfig{Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response,
+				error) {
 				if r.URL.Path == "/jwks.json" {
 					return nil, errDown
 				}
 				return http.DefaultTransport.RoundTrip(r)
-			})},
+			})}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -223,14 +226,16 @@ func TestUnitARefreshThatCannotBeChecked(t *testing.T) {
 	var down atomic.Bool
 	logins, err := external.New(external.Config{
 		URL: a.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: a.store, LoadUser: a.load,
-		Providers: []external.Provider{a.acme()}, AppRedirects: []string{"https://app.example/"},
-		Logger: slog.New(slog.NewTextHandler(a.log, nil)),
-		Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		Providers: []external.Provider{a.acme()},
+		Apps:      external.AppConfig{Redirects: []string{"https://app.example/"}},
+		Logger:    slog.New(slog.NewTextHandler(a.log, nil)),
+		HTTP: external.HTTPConfig{Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response,
+			error) {
 			if r.URL.Path == "/jwks.json" && down.Load() {
 				return nil, errDown
 			}
 			return http.DefaultTransport.RoundTrip(r)
-		})},
+		})}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -255,5 +260,22 @@ func TestUnitARefreshThatCannotBeChecked(t *testing.T) {
 	}
 	if err != nil || unchecked.ID() == "" {
 		t.Errorf("later, with the refresh token that was returned: %v", err)
+	}
+}
+
+func TestARefreshTokenThatIsNotReplacedStays(t *testing.T) {
+	var kept *external.Tokens
+	a := newApp(t, func(_ *app, c *external.Config) {
+		c.Accounts.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile,
+			tokens *external.Tokens) error {
+			kept = tokens
+			return nil
+		}
+	})
+	a.browser().visit("/login/acme/")
+	a.idp.SetQuirks(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "refresh_token") }})
+	fresh, err := a.logins.Refresh(t.Context(), a.last().Identity("alice", time.Now()), kept.Refresh())
+	if err != nil || fresh.Refresh() != kept.Refresh() {
+		t.Errorf("%v", err)
 	}
 }

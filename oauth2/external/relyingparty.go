@@ -22,10 +22,10 @@ import (
 type relyingParty struct {
 	OIDC
 	*provider
-	kind string
-	keys *metadataKeys
-	// before and after are what IssuerTemplate has around its braces.
-	before, after string
+	kind         string
+	keys         *metadataKeys
+	issuerPrefix string // of IssuerTemplate, before its braces
+	issuerSuffix string // of IssuerTemplate, behind its braces
 }
 
 // reserved are the parameters that only this package sets.
@@ -93,7 +93,7 @@ func (o OIDC) check(kind string) error {
 
 // ready implements [Definition].
 func (o OIDC) ready(env environment, kind string) (*provider, error) {
-	p, err := base(env, kind, o.Name, o.Label, o.ClientID, o.Domains)
+	p, err := newProvider(env, kind, o.Name, o.Label, o.ClientID, o.Domains)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (rp *relyingParty) authentication() func(context.Context, *endpoints, url.V
 			return secret, err
 		}, rp.Method)
 	case key == nil:
-		return p.bySecret(always(rp.ClientSecret), rp.Method)
+		return p.bySecret(fixedSecret(rp.ClientSecret), rp.Method)
 	}
 	return func(_ context.Context, e *endpoints, form url.Values, _ http.Header) error {
 		assertion, err := assert(key, p.clientID, e.token, time.Now())
@@ -182,17 +182,17 @@ func (rp *relyingParty) splitTemplate() error {
 	if !ok || !closed || strings.ContainsAny(after, "{}") || fetch.CheckURL(before+"tenant"+after) != nil {
 		return fmt.Errorf("oauth2/external: %s.Quirks.IssuerTemplate is no URL with one name in braces", rp.kind)
 	}
-	rp.before, rp.after = before, after
+	rp.issuerPrefix, rp.issuerSuffix = before, after
 	return nil
 }
 
 // tenantOf returns the tenant of an issuer by IssuerTemplate, or "".
 func (rp *relyingParty) tenantOf(iss string) string {
-	tenant, ok := strings.CutPrefix(iss, rp.before)
+	tenant, ok := strings.CutPrefix(iss, rp.issuerPrefix)
 	if !ok {
 		return ""
 	}
-	tenant, ok = strings.CutSuffix(tenant, rp.after)
+	tenant, ok = strings.CutSuffix(tenant, rp.issuerSuffix)
 	if !ok || tenant == "" || strings.ContainsAny(tenant, "/?#{}") || !rp.Quirks.IsTenant(tenant) {
 		return ""
 	}

@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// Reservation is an account that is being made for an identity. Its ID is what Config.NewUser is given.
+// Reservation is an account that is being made for an identity. Its ID is what Config.Accounts.NewUser is given.
 type Reservation struct {
 	ID string // a version 7 UUID. It is no secret
 
-	// Issuer and Subject are the key of the identity. See [Profile].
-	Issuer, Subject string
+	// The key of the identity. See [Profile].
+	Issuer  string
+	Subject string
 
 	ExpiresAt time.Time
 }
@@ -37,8 +38,8 @@ type ReservationStore interface {
 
 var errSameReservation = errors.New("oauth2/external: there is a reservation of that ID")
 
-// kept is a reservation in memory.
-type kept struct {
+// memoryReservation is a reservation in memory.
+type memoryReservation struct {
 	id      string
 	expires time.Time
 }
@@ -64,7 +65,7 @@ func (m *MemoryStore) Reserve(ctx context.Context, r *Reservation, now time.Time
 		return "", "", errSameReservation
 	default:
 		delete(m.reservationKeys, has.id)
-		has = kept{r.ID, r.ExpiresAt}
+		has = memoryReservation{r.ID, r.ExpiresAt}
 	}
 	m.reservations[key], m.reservationKeys[has.id] = has, key
 	m.reservationQueue.Add(key)

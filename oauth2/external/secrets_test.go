@@ -45,7 +45,8 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 				ClientSecret: clientSecret},
 			external.Bitbucket{ClientID: "x", ClientSecret: clientSecret},
 		}
-		c.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile, given *external.Tokens) error {
+		c.Accounts.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile,
+			given *external.Tokens) error {
 			tokens = given
 			return nil
 		}

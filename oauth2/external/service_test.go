@@ -95,11 +95,13 @@ func newApp(t testing.TB, configure func(*app, *external.Config)) *app {
 		t.Fatal(err)
 	}
 	config := external.Config{
-		URL: a.url, Name: "Test & Co", Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: a.store,
+		URL: a.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: a.store,
+		Pages:    external.Pages{Name: "Test & Co", SignInURL: "/sign-in", AccountURL: "/account"},
 		LoadUser: a.load,
-		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
+		Accounts: external.AccountConfig{NewUser: func(_ context.Context, p *external.Profile,
+			_ string) (auth.User, error) {
 			return a.add(p.Provider + "-" + p.Subject), nil
-		},
+		}},
 		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *external.Credential) error {
 			a.mu.Lock()
 			a.profiles = append(a.profiles, proof.Profile)
@@ -107,13 +109,13 @@ func newApp(t testing.TB, configure func(*app, *external.Config)) *app {
 			_, err := sessions.SignIn(w, r, u, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
-		SignInURL: "/sign-in", AccountURL: "/account",
-		Changed: func(_ context.Context, u auth.User, change external.Change, i *external.Identity) error {
+		Linking: external.LinkingConfig{Changed: func(_ context.Context, u auth.User, change external.Change,
+			i *external.Identity) error {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.changes = append(a.changes, u.UserID()+" "+string(change)+" "+i.Subject)
 			return nil
-		},
+		}},
 		Observer: auth.ObserverFunc(func(_ context.Context, e auth.Event) {
 			a.mu.Lock()
 			defer a.mu.Unlock()

@@ -35,7 +35,7 @@ func (s Slack) Define() (Definition, error) {
 		Name: cmp.Or(s.Name, "slack"), Label: "Slack", Issuer: trimmed(s.BaseURL, "https://slack.com"),
 		ClientID: s.ClientID, ClientSecret: s.ClientSecret, Method: ClientSecretPost, Scopes: s.Scopes,
 		Params: map[string]string{}, Domains: s.Domains, Tenant: "https://slack.com/team_id",
-		Quirks: OIDCQuirks{NoMaxAge: true, Complete: s.complete,
+		Quirks: OIDCQuirks{NoMaxAge: true, Complete: s.completeProfile,
 			// Errors come with status 200.
 			Errors: ErrorCodes{InvalidGrant: []string{"invalid_code", "code_already_used", "invalid_refresh_token"}}},
 	}
@@ -46,11 +46,11 @@ func (s Slack) Define() (Definition, error) {
 	return o, nil
 }
 
-// complete holds the person to Team.
-func (s Slack) complete(_ context.Context, _ *API, p *Profile) error {
+// completeProfile holds the person to Team.
+func (s Slack) completeProfile(_ context.Context, _ *API, p *Profile) error {
 	if s.Team != "" && p.Tenant != s.Team {
-		return by("Slack.Team", fmt.Errorf("%w: %w", ErrNotAllowed,
-			because("the team_id of the ID token is missing or another one", p.Tenant, s.Team)))
+		return hookError("Slack.Team", fmt.Errorf("%w: %w", ErrNotAllowed,
+			failedValue("the team_id of the ID token is missing or another one", p.Tenant, s.Team)))
 	}
 	p.Email.Authoritative = s.Team != ""
 	return nil

@@ -18,7 +18,7 @@ import (
 // same compares in constant time.
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// start is [Handlers].Start.
+// start implements [Handlers].Start.
 func (h *handler) start(w http.ResponseWriter, r *http.Request, p *provider) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		h.wrongMethod(w, r, p, "GET, HEAD")
@@ -50,7 +50,7 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	}
 	for name, values := range query {
 		if len(values) > 1 {
-			return because("a parameter is repeated", name)
+			return failedValue("a parameter is repeated", name)
 		}
 	}
 	a.Next = "/"
@@ -63,7 +63,7 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	if text := query.Get("max_age"); text != "" && p.maxAge {
 		seconds, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			return because("max_age is no number of seconds", text)
+			return failedValue("max_age is no number of seconds", text)
 		}
 		age := int(seconds)
 		a.MaxAge = &age
@@ -74,10 +74,10 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 		return errNoReturnTo
 	case a.ReturnTo == "":
 		return nil
-	case !slices.Contains(l.config.AppRedirects, a.ReturnTo):
+	case !slices.Contains(l.config.Apps.Redirects, a.ReturnTo):
 		to := a.ReturnTo
 		a.ReturnTo = ""
-		return setting("Config.AppRedirects", "return_to is not registered", to, l.config.AppRedirects...)
+		return failedSetting("Config.Apps.Redirects", "return_to is not registered", to, l.config.Apps.Redirects...)
 	}
 	a.Challenge, a.AppState = query.Get("code_challenge"), query.Get("state")
 	switch {
@@ -99,7 +99,7 @@ func (l *Logins) send(w http.ResponseWriter, r *http.Request, p *provider, a *at
 		l.fail(w, r, failure{Reason: reasonUnavailable, provider: p, attempt: a, cause: err})
 		return
 	}
-	if err := l.begin(w, r, p, a, now); err != nil {
+	if err := l.saveAttempt(w, r, p, a, now); err != nil {
 		l.fail(w, r, failure{Reason: reasonInvalid, provider: p, cause: err})
 		return
 	}
@@ -127,8 +127,7 @@ func (l *Logins) send(w http.ResponseWriter, r *http.Request, p *provider, a *at
 	redirect(w, withQuery(e.authorize, query))
 }
 
-// redirect sends a browser on with a GET (RFC 9110 §15.4.4), and does not tell where it
-// came from.
+// redirect answers 303 (RFC 9110 §15.4.4). The next site gets no Referer.
 func redirect(w http.ResponseWriter, to string) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -137,19 +136,19 @@ func redirect(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// link is [Handlers].Link.
+// link implements [Handlers].Link: it starts an attempt that links an identity to the signed-in user.
 func (h *handler) link(w http.ResponseWriter, r *http.Request, p *provider) {
-	user, ok := h.member(w, r, p)
+	user, ok := h.requireRecentLogin(w, r, p)
 	if !ok {
 		return
 	}
 	stamp := backend.Stamp(backendName, user)
-	h.send(w, r, p, &attempt{Purpose: toLink, Next: h.config.AccountURL, UserID: user.UserID(), Stamp: stamp})
+	h.send(w, r, p, &attempt{Purpose: toLink, Next: h.config.Pages.AccountURL, UserID: user.UserID(), Stamp: stamp})
 }
 
-// unlink is [Handlers].Unlink.
+// unlink implements [Handlers].Unlink.
 func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
-	user, ok := h.member(w, r, p)
+	user, ok := h.requireRecentLogin(w, r, p)
 	if !ok {
 		return
 	}
@@ -163,13 +162,13 @@ func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
 	}
 	id := form.Get("id")
 	if !backend.ValidID(id) { // one that is not there is not linked
-		redirect(w, h.config.AccountURL)
+		redirect(w, h.config.Pages.AccountURL)
 		return
 	}
 	other := false
-	if h.config.HasOtherWay != nil {
-		if other, err = h.config.HasOtherWay(r.Context(), user); err != nil {
-			refuse(reasonUnavailable, by("Config.HasOtherWay", err))
+	if h.config.Linking.HasOtherWay != nil {
+		if other, err = h.config.Linking.HasOtherWay(r.Context(), user); err != nil {
+			refuse(reasonUnavailable, hookError("Config.Linking.HasOtherWay", err))
 			return
 		}
 	}
@@ -183,23 +182,23 @@ func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
 		if verdict == UnlinkRemoved {
 			h.changed(r.Context(), user, Unlinked, identity)
 		}
-		redirect(w, h.config.AccountURL)
+		redirect(w, h.config.Pages.AccountURL)
 	}
 }
 
-// member returns the user if they may change how they sign in. Otherwise it
-// answers.
-func (h *handler) member(w http.ResponseWriter, r *http.Request, p *provider) (auth.User, bool) {
+// requireRecentLogin returns the signed-in user, if the user may link and unlink: linking is not disabled, the request
+// is a POST of this site, and the user has just signed in. Otherwise it answers the request.
+func (h *handler) requireRecentLogin(w http.ResponseWriter, r *http.Request, p *provider) (auth.User, bool) {
 	refuse := func(reason reason, cause error) (auth.User, bool) {
 		h.fail(w, r, failure{Reason: reason, provider: p, cause: cause, account: true})
 		return nil, false
 	}
-	if h.config.NoLinking {
+	if h.config.Linking.Disabled {
 		return refuse(reasonNoProvider, errNoLinking)
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return refuse(reasonMethod, because("the method is not one of the endpoint", r.Method, http.MethodPost))
+		return refuse(reasonMethod, failedValue("the method is not one of the endpoint", r.Method, http.MethodPost))
 	}
 	if err := h.guard.CheckOrigin(r); err != nil {
 		return refuse(reasonOrigin, err)
@@ -227,11 +226,11 @@ func isMachine(user auth.User) bool {
 
 // errNotSignedIn refuses a credential that is no sign-in: a token that could link an
 // account would be worth a login for ever.
-var errNotSignedIn = errors.New("oauth2/external: only a user who signed in with a browser may link an account: " +
+var errNotSignedIn = errors.New("oauth2/external: only a user that signed in with a browser may link an account: " +
 	"the credential must be auth.Primary and have an ID, as a session does")
 
 // mayLink refuses machines, limited credentials, tokens, and what a browser or proxy
-// proves anew with every request, which does not tell when somebody was last there.
+// proves anew with every request, which does not tell when the user was last there.
 func mayLink(r *http.Request, user auth.User, credential auth.Credential) error {
 	if isMachine(user) {
 		return errNotSignedIn
@@ -244,7 +243,7 @@ func mayLink(r *http.Request, user auth.User, credential auth.Credential) error 
 	return auth.FullAccess(r, user, credential)
 }
 
-// reasonOf says why the person is not signed in.
+// reasonOf returns the reason for an error of Guard.Authenticate.
 func reasonOf(err error) reason {
 	switch auth.KindOf(err) {
 	case nil:
@@ -257,10 +256,10 @@ func reasonOf(err error) reason {
 
 // changed tells the application.
 func (l *Logins) changed(ctx context.Context, user auth.User, change Change, identity *Identity) {
-	if l.config.Changed == nil {
+	if l.config.Linking.Changed == nil {
 		return
 	}
-	if err := l.config.Changed(ctx, user, change, identity); err != nil {
-		l.logger().ErrorContext(ctx, "oauth2/external: Config.Changed", "change", change, "error", err)
+	if err := l.config.Linking.Changed(ctx, user, change, identity); err != nil {
+		l.logger().ErrorContext(ctx, "oauth2/external: Config.Linking.Changed", "change", change, "error", err)
 	}
 }

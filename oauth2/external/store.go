@@ -12,8 +12,9 @@ type Identity struct {
 	ID     string // for forms, it is no secret
 	UserID string
 
-	// Issuer and Subject are the key. See [Profile].
-	Issuer, Subject string
+	// The key. See [Profile].
+	Issuer  string
+	Subject string
 
 	// What was told at the last login, for people.
 	Provider      string

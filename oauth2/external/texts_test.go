@@ -179,8 +179,8 @@ func TestUnitOddTextsOfProviders(t *testing.T) {
 		for _, provider := range []external.Provider{oidc, plain} {
 			config := external.Config{URL: a.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))},
 				Store:    a.store,
-				LoadUser: a.load, Providers: []external.Provider{provider}, SignInURL: "/sign-in",
-				AccountURL: "/account"}
+				LoadUser: a.load, Providers: []external.Provider{provider}, Pages: external.Pages{SignInURL: "/sign-in",
+					AccountURL: "/account"}}
 			if _, err := external.New(config); err == nil || !strings.Contains(err.Error(), "Issuer is longer") {
 				t.Errorf("got %v for %T, want an error about its Issuer", err, provider)
 			}
@@ -192,7 +192,7 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 	oddtext.Each(t, oddtext.Refused, "as a UserID is an error of the application, and has no accounts",
 		func(t *testing.T, id string) {
 			a := strictApp(t, func(a *app, c *external.Config) {
-				c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+				c.Accounts.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
 					return a.add(id),
 						nil
 				}

@@ -12,13 +12,13 @@ import (
 )
 
 // addUserInfo adds what the userinfo endpoint tells of what was asked for, and the ID token lacks. If the endpoint
-// cannot be asked, the login is an outage: without the address, Config.ByEmail would not be asked, and Config.NewUser
-// could make a second account.
-func (rp *relyingParty) addUserInfo(ctx context.Context, a *answer, claims map[string]any, subject string) error {
+// cannot be asked, the login is an outage: without the address, Config.Accounts.ByEmail would not be asked, and
+// Config.Accounts.NewUser could make a second account.
+func (rp *relyingParty) addUserInfo(ctx context.Context, a *loginResult, claims map[string]any, subject string) error {
 	if claims["email"] == nil {
 		delete(claims, "email_verified") // of no address
 	}
-	lacks := rp.lacking(claims)
+	lacks := rp.missingClaim(claims)
 	if rp.Quirks.NoUserInfo || a.tokens.Access() == "" || a.endpoints.userInfo == "" || lacks == "" {
 		return nil
 	}
@@ -43,8 +43,8 @@ func (rp *relyingParty) addUserInfo(ctx context.Context, a *answer, claims map[s
 	return nil
 }
 
-// lacking returns a claim that was asked for and is not there, or "".
-func (rp *relyingParty) lacking(claims map[string]any) string {
+// missingClaim returns a claim that was asked for and is not there, or "".
+func (rp *relyingParty) missingClaim(claims map[string]any) string {
 	for _, each := range [][2]string{{"email", "email"}, {"email", "email_verified"}, {"profile", "name"}} {
 		if scope, name := each[0], each[1]; slices.Contains(rp.scopes, scope) && claims[name] == nil {
 			return name
@@ -72,7 +72,7 @@ const typeJWT = "application/jwt"
 
 // userInfo asks about the owner of the access token (OpenID Connect Core §5.3). Aggregated and distributed claims
 // (§5.6.2) are not read.
-func (rp *relyingParty) userInfo(ctx context.Context, a *answer) (map[string]any, error) {
+func (rp *relyingParty) userInfo(ctx context.Context, a *loginResult) (map[string]any, error) {
 	ctx, cancel := context.WithTimeout(ctx, rp.timeout)
 	defer cancel()
 	answer, err := rp.ask(ctx, a.endpoints.userInfo, a.tokens, typeJWT)
@@ -83,19 +83,19 @@ func (rp *relyingParty) userInfo(ctx context.Context, a *answer) (map[string]any
 		claims, err := rp.signedUserInfo(ctx, a, string(answer.Body))
 		return withoutNull(claims), err
 	}
-	claims, err := decode(answer.Body)
+	claims, err := decodeObject(answer.Body)
 	if err != nil {
 		return nil, untrusted("userinfo is no JSON object")
 	}
 	return withoutNull(claims), nil
 }
 
-var errEncrypted = errors.New("userinfo is encrypted or no JWT: register the client with neither " +
-	"userinfo_encrypted_response_alg nor userinfo_signed_response_alg")
+var errEncrypted = errors.New("userinfo is encrypted or no JWT: register the client without " +
+	"userinfo_encrypted_response_alg and userinfo_signed_response_alg")
 
 // signedUserInfo verifies userinfo that the provider signed: it is of the same issuer as the ID token, and for this
 // client (OpenID Connect Core §5.3.2).
-func (rp *relyingParty) signedUserInfo(ctx context.Context, a *answer, text string) (map[string]any, error) {
+func (rp *relyingParty) signedUserInfo(ctx context.Context, a *loginResult, text string) (map[string]any, error) {
 	issuers := rp.issuers()
 	if rp.Quirks.IssuerTemplate != "" {
 		issuers = []string{unverifiedIssuer(a.tokens.id.Reveal())} // which was verified before
@@ -109,7 +109,7 @@ func (rp *relyingParty) signedUserInfo(ctx context.Context, a *answer, text stri
 	_, credential, err := verifier.VerifyToken(ctx, text)
 	switch auth.KindOf(err) {
 	case auth.ErrInvalid, auth.ErrMalformed:
-		return nil, untrustedBy("userinfo is refused", rp.inOwnTerms(err))
+		return nil, untrustedBy("userinfo is refused", rp.withConfigNames(err))
 	case auth.ErrUnrecognized:
 		return nil, untrustedBy("userinfo is refused", errors.Join(errEncrypted, err))
 	}
