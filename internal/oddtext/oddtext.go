@@ -60,31 +60,49 @@ func fault(v reflect.Value) error {
 	case reflect.Pointer, reflect.Interface:
 		return fault(v.Elem())
 	case reflect.Slice, reflect.Array:
-		if v.Type().Elem().Kind() == reflect.Uint8 { // bytes are kept as they are
-			return nil
-		}
-		for i := range v.Len() {
-			if err := fault(v.Index(i)); err != nil {
-				return err
-			}
-		}
+		return faultOfElements(v)
 	case reflect.Map:
-		for _, key := range v.MapKeys() {
-			if err := Fault(key.String(), v.MapIndex(key).String()); err != nil {
-				return err
-			}
-		}
+		return faultOfEntries(v)
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			return nil
+		return faultOfFields(v)
+	}
+	return nil
+}
+
+// faultOfElements takes bytes for good: a database keeps them as they are.
+func faultOfElements(v reflect.Value) error {
+	if v.Type().Elem().Kind() == reflect.Uint8 {
+		return nil
+	}
+	for i := range v.Len() {
+		if err := fault(v.Index(i)); err != nil {
+			return err
 		}
-		for i := range v.NumField() {
-			if !v.Type().Field(i).IsExported() {
-				continue
-			}
-			if err := fault(v.Field(i)); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// faultOfEntries is for a map of texts by text.
+func faultOfEntries(v reflect.Value) error {
+	for _, key := range v.MapKeys() {
+		if err := Fault(key.String(), v.MapIndex(key).String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// faultOfFields looks into exported fields only.
+func faultOfFields(v reflect.Value) error {
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		return nil
+	}
+	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
+		if err := fault(v.Field(i)); err != nil {
+			return err
 		}
 	}
 	return nil
