@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/gatewarden/auth/internal/planted"
+	"github.com/gatewarden/auth/internal/testidentity"
 )
 
 func (g *Guard) middleware(policies []Policy, optional bool) func(http.Handler) http.Handler {
@@ -40,11 +40,11 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 	case *identity: // this guard, further out
 		g.serveKnown(w, r, next, known, l)
 		return
-	case *planted.Context: // authtest
+	case *testidentity.Context: // authtest
 		user, _ := known.User.(User)
 		credential, _ := known.Credential.(Credential)
 		if isNil(user) {
-			break // as if nothing was planted
+			break // as if there was no identity
 		}
 		r = g.withoutStripped(r)
 		if err := admit(r, user, credential, l.policies); err != nil {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // CertificateConfig is the configuration of a [Certificate]. Issuers, Identity
@@ -53,7 +53,7 @@ type CertificateConfig struct {
 
 // Format shows nothing of it, since package fmt prints an [auth.Secret] that it
 // finds behind a pointer by a verb that does not fit.
-func (CertificateConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "header.CertificateConfig") }
+func (CertificateConfig) Format(f fmt.State, _ rune) { redact.WriteType(f, "header.CertificateConfig") }
 
 // Certificate is the backend for client certificates (mutual TLS). It is
 // immutable and safe for concurrent use.

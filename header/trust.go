@@ -12,7 +12,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // Trust says which sender's headers are believed. Set at least one rule. If
@@ -41,7 +41,7 @@ type Trust struct {
 
 // Format shows nothing of it, since package fmt prints an [auth.Secret] that it
 // finds behind a pointer by a verb that does not fit.
-func (Trust) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Trust") }
+func (Trust) Format(f fmt.State, _ rune) { redact.WriteType(f, "header.Trust") }
 
 func (t Trust) check(s *backend.Settings) {
 	s.Refuse(len(t.Proxies) == 0 && t.ClientCertificate == nil && t.SecretHeader == "",

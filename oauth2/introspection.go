@@ -12,10 +12,9 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/internal/loglimit"
-	"github.com/gatewarden/auth/internal/once"
-	"github.com/gatewarden/auth/internal/remember"
+	"github.com/gatewarden/auth/internal/redact"
+	"github.com/gatewarden/auth/internal/tokencache"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -97,7 +96,7 @@ type IntrospectionConfig struct {
 // Format shows nothing of it, since a verb that does not fit makes package fmt print
 // an [auth.Secret] that it finds by a pointer.
 func (IntrospectionConfig) Format(f fmt.State, _ rune) {
-	hidden.Write(f, "oauth2.IntrospectionConfig")
+	redact.WriteType(f, "oauth2.IntrospectionConfig")
 }
 
 // Introspection is a [Source] that asks the server which issued a token (RFC 7662).
@@ -106,18 +105,18 @@ func (IntrospectionConfig) Format(f fmt.State, _ rune) {
 // IntrospectionConfig.TTL is less than 0.
 type Introspection struct {
 	config   IntrospectionConfig // without ClientSecret and Key
-	secret   hidden.String
+	secret   redact.Secret
 	assert   func(claims any) (string, error) // signs with Key, nil with a secret
 	client   *http.Client
-	good     *remember.Tokens[answered]
-	bad      *remember.Tokens[error] // why, apart: strangers must not push out good ones
+	good     *tokencache.Cache[answered]
+	bad      *tokencache.Cache[error] // why, apart: strangers must not push out good ones
 	endpoint endpoint
 	mu       sync.Mutex
-	flights  map[remember.Key]*flight // the last one of each token
-	asking   int                      // flights that are under way
-	lines    loglimit.Limit           // of outages: each made-up token would write one
+	flights  map[tokencache.Key]*flight // the last one of each token
+	asking   int                        // flights that are under way
+	lines    loglimit.Limit             // of outages: each made-up token would write one
 	rules    answerRules
-	odd      once.Set // members of another type that the log was told of
+	odd      loglimit.Once // members of another type that the log was told of
 }
 
 // answered is a token that the server said is active.
@@ -162,14 +161,14 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[answered](c.CacheSize),
-		bad:     remember.New[error](c.CacheSize),
-		flights: make(map[remember.Key]*flight), rules: rules}
+	i := &Introspection{client: fetch.Client(c.Client), good: tokencache.New[answered](c.CacheSize),
+		bad:     tokencache.New[error](c.CacheSize),
+		flights: make(map[tokencache.Key]*flight), rules: rules}
 	i.endpoint = endpoint{fixed: c.Endpoint, issuer: c.Issuer, client: i.client}
 	if key := c.Key; key != nil {
 		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }
 	} else {
-		i.secret = hidden.Of(c.ClientSecret.Reveal())
+		i.secret = redact.New(c.ClientSecret.Reveal())
 	}
 	c.ClientSecret, c.Key = "", nil
 	i.config = c

@@ -11,7 +11,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/loglimit"
-	"github.com/gatewarden/auth/internal/remember"
+	"github.com/gatewarden/auth/internal/tokencache"
 )
 
 // Recaller implements [Recaller].
@@ -42,7 +42,7 @@ func (i *Introspection) recallOrAsk(ctx context.Context, token string, now time.
 }
 
 // recall returns the key of a token, and what is remembered of it.
-func (i *Introspection) recall(token string, now time.Time) (key remember.Key, found answered, err error) {
+func (i *Introspection) recall(token string, now time.Time) (key tokencache.Key, found answered, err error) {
 	switch {
 	case token == "" || len(token) > i.config.MaxLength:
 		return key, found, errNoToken
@@ -75,7 +75,7 @@ type flight struct {
 }
 
 // wait asks about a token, and waits for the answer.
-func (i *Introspection) wait(ctx context.Context, key remember.Key, token string) (*Token, error) {
+func (i *Introspection) wait(ctx context.Context, key tokencache.Key, token string) (*Token, error) {
 	f, err := i.ask(ctx, key, token)
 	if err != nil {
 		return nil, i.outage(ctx, err, time.Now())
@@ -90,7 +90,7 @@ func (i *Introspection) wait(ctx context.Context, key remember.Key, token string
 
 // ask starts a question, or joins the one that is under way, if that began less than TTL ago: the token may have been
 // revoked since then (RFC 7662 §4). It goes on if the request that asked first goes away, because others may wait.
-func (i *Introspection) ask(ctx context.Context, key remember.Key, token string) (*flight, error) {
+func (i *Introspection) ask(ctx context.Context, key tokencache.Key, token string) (*flight, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := time.Now()
@@ -123,7 +123,7 @@ func (i *Introspection) ask(ctx context.Context, key remember.Key, token string)
 }
 
 // landed returns a question that was answered between the look at what is remembered and now, or nil.
-func (i *Introspection) landed(key remember.Key, now time.Time) *flight {
+func (i *Introspection) landed(key tokencache.Key, now time.Time) *flight {
 	f := &flight{done: make(chan struct{})}
 	if found, ok := i.good.Get(key, now); ok {
 		f.token = found.Token
@@ -139,7 +139,7 @@ func (i *Introspection) landed(key remember.Key, now time.Time) *flight {
 // answer asks, and remembers what the server said. What it could not say is not
 // remembered. It is remembered from began on, because a token that was revoked while the
 // server answered is good for no longer than any other.
-func (i *Introspection) answer(ctx context.Context, key remember.Key, token string, began time.Time) (*Token, error) {
+func (i *Introspection) answer(ctx context.Context, key tokencache.Key, token string, began time.Time) (*Token, error) {
 	text, err := i.request(ctx, token)
 	asked := time.Now()
 	var found *Token

@@ -6,7 +6,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/cause"
-	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/memo"
 )
 
 // detailInvalid is the one sentence for whatever is wrong with a token. What it is, the
@@ -91,7 +91,7 @@ func (u *unrecognizedBy) add(err error) {
 
 // refusal returns the refusal of the Resource. It is the same one, kept in made, each time
 // that the sources return the same ones, as they do for garbage.
-func (u *unrecognizedBy) refusal(made *once.Memo[unrecognizedKey, error]) error {
+func (u *unrecognizedBy) refusal(made *memo.Memo[unrecognizedKey, error]) error {
 	switch {
 	case u.rest != nil:
 		return unrecognized(causesOf(u.first[:u.n], u.rest))

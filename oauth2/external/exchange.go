@@ -16,7 +16,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // Tokens are what a provider issued to this service. The application may keep them,
@@ -25,7 +25,7 @@ type Tokens struct {
 	Scopes    []string
 	ExpiresAt time.Time // of the access token, zero if not told
 
-	access, refresh, id hidden.String
+	access, refresh, id redact.Secret
 }
 
 // Access returns the access token.
@@ -168,7 +168,7 @@ func (p *provider) exchange(ctx context.Context, e *endpoints, form url.Values, 
 		return value
 	}
 	access, refresh, id := text("access_token"), text("refresh_token"), text("id_token")
-	tokens := &Tokens{access: hidden.Of(access), refresh: hidden.Of(refresh), id: hidden.Of(id),
+	tokens := &Tokens{access: redact.New(access), refresh: redact.New(refresh), id: redact.New(id),
 		// GitHub has commas.
 		Scopes: strings.FieldsFunc(text("scope"), func(r rune) bool { return r == ' ' || r == ',' })}
 	if max(len(access), len(refresh), len(id)) > maxToken || !validToken(access) {

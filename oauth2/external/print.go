@@ -3,7 +3,7 @@ package external
 import (
 	"fmt"
 
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // The types that are filled in with secrets do not show themselves when they are
@@ -11,52 +11,52 @@ import (
 // package fmt print one that it finds by a pointer. New keeps no secret in a string.
 
 // Format shows nothing of it.
-func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Config") }
+func (Config) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Config") }
 
 // Format shows nothing of it.
-func (OIDC) Format(f fmt.State, _ rune) { hidden.Write(f, "external.OIDC") }
+func (OIDC) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.OIDC") }
 
 // Format shows nothing of it.
-func (OAuth2) Format(f fmt.State, _ rune) { hidden.Write(f, "external.OAuth2") }
+func (OAuth2) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.OAuth2") }
 
 // Format shows nothing of it.
-func (Google) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Google") }
+func (Google) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Google") }
 
 // Format shows nothing of it.
-func (GitHub) Format(f fmt.State, _ rune) { hidden.Write(f, "external.GitHub") }
+func (GitHub) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.GitHub") }
 
 // Format shows nothing of it.
-func (GitLab) Format(f fmt.State, _ rune) { hidden.Write(f, "external.GitLab") }
+func (GitLab) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.GitLab") }
 
 // Format shows nothing of it.
-func (Microsoft) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Microsoft") }
+func (Microsoft) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Microsoft") }
 
 // Format shows nothing of it.
-func (Apple) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Apple") }
+func (Apple) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Apple") }
 
 // Format shows nothing of it.
-func (Facebook) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Facebook") }
+func (Facebook) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Facebook") }
 
 // Format shows nothing of it.
-func (Keycloak) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Keycloak") }
+func (Keycloak) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Keycloak") }
 
 // Format shows nothing of it.
-func (Okta) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Okta") }
+func (Okta) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Okta") }
 
 // Format shows nothing of it.
-func (Auth0) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Auth0") }
+func (Auth0) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Auth0") }
 
 // Format shows nothing of it.
-func (Slack) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Slack") }
+func (Slack) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Slack") }
 
 // Format shows nothing of it.
-func (Discord) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Discord") }
+func (Discord) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Discord") }
 
 // Format shows nothing of it.
-func (LinkedIn) Format(f fmt.State, _ rune) { hidden.Write(f, "external.LinkedIn") }
+func (LinkedIn) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.LinkedIn") }
 
 // Format shows nothing of it.
-func (X) Format(f fmt.State, _ rune) { hidden.Write(f, "external.X") }
+func (X) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.X") }
 
 // Format shows nothing of it.
-func (Bitbucket) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Bitbucket") }
+func (Bitbucket) Format(f fmt.State, _ rune) { redact.WriteType(f, "external.Bitbucket") }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // Provider is where people can have their accounts.
@@ -186,7 +186,7 @@ func (p *provider) bySecret(secretFor func(context.Context) (auth.Secret, error)
 
 // always returns a function that returns one secret.
 func always(secret auth.Secret) func(context.Context) (auth.Secret, error) {
-	kept := hidden.Of(secret.Reveal())
+	kept := redact.New(secret.Reveal())
 	return func(context.Context) (auth.Secret, error) { return auth.Secret(kept.Reveal()), nil }
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/cause"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -61,11 +61,11 @@ type Registration struct {
 const NoScope = " "
 
 // Format shows nothing of a Config, because a grant of the application may hold a secret, and package fmt prints it.
-func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Config") }
+func (Config) Format(f fmt.State, _ rune) { redact.WriteType(f, "server.Config") }
 
 // Format shows nothing of a Registration, since a verb that does not fit makes
 // package fmt print an [auth.Secret] that it finds by a pointer.
-func (r Registration) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Registration") }
+func (r Registration) Format(f fmt.State, _ rune) { redact.WriteType(f, "server.Registration") }
 
 // ParseRegistrations reads a JSON array of clients, of which each may have a
 // "client_secret" or "client_secret_hash". Members that have no field are in Registration.Members. No member may be

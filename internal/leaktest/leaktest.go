@@ -1,7 +1,7 @@
-// Package leak is for tests: it looks for secrets in what packages fmt and log/slog
-// print of a value. Both read the unexported fields of a struct without calling
-// methods, so a type that hides its secrets by methods alone shows them there.
-package leak
+// Package leaktest is for tests of types that have secrets. It looks for the secrets in what
+// packages fmt and log/slog print of a value. Both read the unexported fields of a struct without
+// calling methods, so a type that hides its secrets by methods alone shows them there.
+package leaktest
 
 import (
 	"bytes"
@@ -13,19 +13,20 @@ import (
 	"testing"
 )
 
-// Exported checks a value that is printed itself, or in exported fields.
-func Exported[T any](t testing.TB, secrets []string, value T) {
+// CheckExported fails the test if a secret is in the output of fmt or log/slog for value, for a
+// pointer to it, or for a struct, slice or map with value where others can reach it.
+func CheckExported[T any](t testing.TB, secrets []string, value T) {
 	t.Helper()
 	check(t, secrets, value, &value, []T{value}, []*T{&value}, struct{ X T }{value}, struct{ X *T }{&value},
 		map[string]any{"x": value, "y": &value})
 }
 
-// Anywhere is Exported for a type that shows nothing in unexported fields either,
-// by value and by pointer. A verb that does not fit, such as %s, makes package fmt
-// follow a pointer in an unexported field, and a pointer in there again.
-func Anywhere[T any](t testing.TB, secrets []string, value T) {
+// CheckAllFields is CheckExported, and also checks a struct with value in an unexported field. A
+// verb that does not fit, such as %s, makes package fmt follow a pointer in such a field, and a
+// pointer in there again.
+func CheckAllFields[T any](t testing.TB, secrets []string, value T) {
 	t.Helper()
-	Exported(t, secrets, value)
+	CheckExported(t, secrets, value)
 	check(t, secrets, struct{ x T }{value}, struct{ x *T }{&value}, struct{ x any }{value}, struct{ x any }{&value},
 		&struct{ x any }{&value}, struct{ x []T }{[]T{value}}, struct{ x []any }{[]any{&value}})
 }

@@ -1,6 +1,6 @@
-// Package oddtext is for tests: it has texts that not every database keeps, and says of the arguments of a store what
-// the strictest one would say.
-package oddtext
+// Package texttest is for tests of what stores do with unusual texts. It has texts that not every
+// database stores, and finds in the arguments of a store what the strictest database would refuse.
+package texttest
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Refused are texts that some engine refuses, by what they are.
-var Refused = map[string]string{
+// Unstorable are texts that some engine refuses. The key says what is special about a text.
+var Unstorable = map[string]string{
 	"a NUL":                    "al\x00ice",
 	"a NUL alone":              "\x00",
 	"a byte that is not UTF-8": "al\xffice",
@@ -20,8 +20,8 @@ var Refused = map[string]string{
 	"10,000 characters":        strings.Repeat("é", 10_000),
 }
 
-// Kept are texts that every engine keeps as they are, each another one for every engine.
-var Kept = map[string]string{
+// Storable are texts that every engine stores as they are. For every engine, all of them differ.
+var Storable = map[string]string{
 	"an emoji":                "\U0001f512",
 	"an accent in one":        "Zo\u00eb",
 	"an accent in two":        "Zoe\u0308",
@@ -39,61 +39,62 @@ var Kept = map[string]string{
 	"two s":                   "strasse",
 }
 
-// maxKey is the longest text that a store may be asked for, in bytes. The tests of this module need no longer one.
+// maxKey is the longest text that a store may be asked for, in bytes. It is less than the 2704 bytes
+// of PostgreSQL, because a row of an index has other columns too.
 const maxKey = 2_600
 
-// Fault returns an error if PostgreSQL or MySQL would refuse a text in one of values, which may be structs that hold
-// it.
-func Fault(values ...any) error {
+// CheckStorable returns an error if PostgreSQL or MySQL would refuse a text in one of values. It
+// looks into structs, slices, and maps of texts.
+func CheckStorable(values ...any) error {
 	for _, value := range values {
-		if err := fault(reflect.ValueOf(value)); err != nil {
+		if err := checkValue(reflect.ValueOf(value)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func fault(v reflect.Value) error {
+func checkValue(v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.String:
-		return faultOf(v.String())
+		return checkText(v.String())
 	case reflect.Pointer, reflect.Interface:
-		return fault(v.Elem())
+		return checkValue(v.Elem())
 	case reflect.Slice, reflect.Array:
-		return faultOfElements(v)
+		return checkElements(v)
 	case reflect.Map:
-		return faultOfEntries(v)
+		return checkEntries(v)
 	case reflect.Struct:
-		return faultOfFields(v)
+		return checkFields(v)
 	}
 	return nil
 }
 
-// faultOfElements takes bytes for good: a database keeps them as they are.
-func faultOfElements(v reflect.Value) error {
+// checkElements checks no bytes: a database stores them as they are.
+func checkElements(v reflect.Value) error {
 	if v.Type().Elem().Kind() == reflect.Uint8 {
 		return nil
 	}
 	for i := range v.Len() {
-		if err := fault(v.Index(i)); err != nil {
+		if err := checkValue(v.Index(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// faultOfEntries is for a map of texts by text.
-func faultOfEntries(v reflect.Value) error {
+// checkEntries is for a map[string]string.
+func checkEntries(v reflect.Value) error {
 	for _, key := range v.MapKeys() {
-		if err := Fault(key.String(), v.MapIndex(key).String()); err != nil {
+		if err := CheckStorable(key.String(), v.MapIndex(key).String()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// faultOfFields looks into exported fields only.
-func faultOfFields(v reflect.Value) error {
+// checkFields checks exported fields only.
+func checkFields(v reflect.Value) error {
 	if v.Type() == reflect.TypeFor[time.Time]() {
 		return nil
 	}
@@ -101,14 +102,15 @@ func faultOfFields(v reflect.Value) error {
 		if !v.Type().Field(i).IsExported() {
 			continue
 		}
-		if err := fault(v.Field(i)); err != nil {
+		if err := checkValue(v.Field(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func faultOf(text string) error {
+// checkText returns the error of PostgreSQL for a text that it does not store.
+func checkText(text string) error {
 	switch {
 	case strings.Contains(text, "\x00"), !utf8.ValidString(text):
 		return fmt.Errorf("ERROR: invalid byte sequence for encoding \"UTF8\" (SQLSTATE 22021): %.40q", text)
@@ -118,8 +120,8 @@ func faultOf(text string) error {
 	return nil
 }
 
-// Each runs a subtest for each text of a map, with a sentence that begins with what it is.
-func Each(t *testing.T, texts map[string]string, sentence string, f func(t *testing.T, text string)) {
+// Run runs a subtest for each text of a map. The name of the subtest is the key, and then sentence.
+func Run(t *testing.T, texts map[string]string, sentence string, f func(t *testing.T, text string)) {
 	t.Helper()
 	for name, text := range texts {
 		t.Run(name+" "+sentence, func(t *testing.T) { f(t, text) })
