@@ -3,7 +3,7 @@ package auth
 import (
 	"context"
 
-	"github.com/gatewarden/auth/internal/planted"
+	"github.com/gatewarden/auth/internal/testidentity"
 )
 
 // identity is the one context a Guard adds to a request. It has 64 bytes, and each
@@ -19,9 +19,9 @@ type identityKey struct{}
 // guardKey asks for the identity that a certain guard proved.
 type guardKey struct{ guard *Guard }
 
-func (guardKey) AsksForIdentity(planted.Seal) {}
+func (guardKey) AsksForIdentity(testidentity.Internal) {}
 
-var _ planted.Key = guardKey{}
+var _ testidentity.GuardKey = guardKey{}
 
 func (id *identity) Value(key any) any {
 	switch key := key.(type) {

@@ -291,14 +291,7 @@ func decorated(
 	wanted, asked, known []Authenticator, matches func(each, backend Authenticator) bool,
 ) (all, listed []Authenticator, err error) {
 	for _, backend := range wanted {
-		var found []Authenticator
-		for _, by := range []func(each, backend Authenticator) bool{wraps, matches} {
-			for _, list := range [][]Authenticator{asked, known} { // With may have left it out
-				if err == nil && len(found) == 0 {
-					found, err = entriesOf(list, backend, by)
-				}
-			}
-		}
+		found, err := findDecorated(backend, asked, known, matches)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -312,6 +305,21 @@ func decorated(
 		}
 	}
 	return all, listed, nil
+}
+
+// findDecorated returns what asked asks a backend through, or else known, which may have
+// what With left out. Decorators come before matches.
+func findDecorated(
+	backend Authenticator, asked, known []Authenticator, matches func(each, backend Authenticator) bool,
+) ([]Authenticator, error) {
+	for _, by := range []func(each, backend Authenticator) bool{wraps, matches} {
+		for _, list := range [][]Authenticator{asked, known} {
+			if found, err := entriesOf(list, backend, by); err != nil || len(found) > 0 {
+				return found, err
+			}
+		}
+	}
+	return nil, nil
 }
 
 // entriesOf returns those of backends through which backend is asked.

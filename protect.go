@@ -141,39 +141,66 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.guard.Refuse(w, p.guard.withoutStripped(r), errEscapedDots)
 		return
 	}
-	open, seen := true, r
-	var policies []Policy
-	route, named := "", false // the pattern that the router serves, and that Route or Open names it
-	for i, read := range p.readings(r) {
-		if i == 0 && read.route.text == "" {
-			open = false // 404 or 405 for a user that is signed in
-			continue
-		}
-		if i == 0 {
-			route = read.route.text
-		}
-		found, opened := p.rules.find(read)
-		open, named = open && opened, named || len(found) > 0 || opened
-		for _, each := range found {
-			for _, policy := range each.policies {
-				if i == 0 && each.route.text == read.route.text {
-					seen, _ = asRouted(r, read.route)
-				} else {
-					policy = read.asks(policy, each.route)
-				}
-				policies = append(policies, policy)
-			}
-		}
-	}
-	if open {
+	found := p.access(r)
+	if found.open {
 		p.router.ServeHTTP(w, p.guard.withoutStripped(p.guard.WithProxies(r)))
 		return
 	}
-	l := layer{policies: policies, route: route}
-	if !named {
+	l := layer{policies: found.policies, route: found.route}
+	if !found.named {
 		l.closed = p
 	}
-	p.guard.serve(w, seen, p.router, l)
+	p.guard.serve(w, found.request, p.router, l)
+}
+
+// access is what the rules say of a request.
+type access struct {
+	request  *http.Request // with the pattern and the path values that policies see
+	route    string        // the pattern that the router serves, or ""
+	open     bool
+	named    bool // Route or Open names the route
+	policies []Policy
+}
+
+// access finds the rules for r, and for its path without escapes: see [Route].
+func (p *Protected) access(r *http.Request) access {
+	found := access{request: r, open: true}
+	for i, read := range p.readings(r) {
+		asSent := i == 0
+		if asSent {
+			found.route = read.route.text
+		}
+		if asSent && found.route == "" {
+			found.open = false // 404 or 405 for a user that is signed in
+			continue
+		}
+		matched, open := p.rules.find(read)
+		found.open, found.named = found.open && open, found.named || len(matched) > 0 || open
+		for _, each := range matched {
+			if asSent && each.route.text == read.route.text {
+				found.addOwn(each)
+			} else {
+				found.addRead(each, read)
+			}
+		}
+	}
+	return found
+}
+
+// addOwn adds the policies of a rule that see the route which the router serves.
+func (a *access) addOwn(matched ruled) {
+	if len(matched.policies) > 0 {
+		a.request, _ = asRouted(a.request, matched.route)
+		a.policies = append(a.policies, matched.policies...)
+	}
+}
+
+// addRead adds the policies of a rule that see the request as another reading of its path, or
+// with another route.
+func (a *access) addRead(matched ruled, read reading) {
+	for _, policy := range matched.policies {
+		a.policies = append(a.policies, read.asks(policy, matched.route))
+	}
 }
 
 // tellClosed logs once for each route that a request without credentials was refused, and
@@ -244,38 +271,55 @@ func (ru *rule) opens(route pattern, method string) bool {
 
 // check returns an error if no route of the router is one that the rule is about.
 func (ru *rule) check(router Router) error {
-	p := ru.pattern
-	var same, exact bool // there is a route of this pattern, of this path with {$}
-	method := p.method == "" || slices.Contains(exampleMethods[:], p.method)
-	var covered, elsewhere string // one below it, one that serves its requests instead
-	for _, r := range p.examples() {
-		_, matched := router.Handler(r)
-		route, ok := splitPattern(matched)
-		method = method || route.method == p.method
-		switch {
-		case matched == "" || !ok:
-		case p.host == route.host && p.samePath(route) && p.end == route.end:
-			same = true
-		case p.host == route.host && p.samePath(route) && p.end == endsTree:
-			exact = true
-		case p.covers(route):
-			covered = matched
-		default:
-			elsewhere = matched
-		}
-	}
-	ru.below.Store(p.end == endsTree && same || covered != "")
-	if !method {
+	p, found := ru.pattern, ru.search(router)
+	ru.below.Store(p.end == endsTree && found.pattern || found.below != "")
+	if !found.method {
 		return fmt.Errorf("auth: Protect: %q is no method that is in common use, and no route of %q names it. "+
 			"Is it misspelled?", p.method, p.text)
 	}
-	if ru.policies != nil && (exact || covered != "" || p.end == endsTree && p.host == "" && len(p.segments) == 0) {
+	// Policies are good for a tree, and for routes below it.
+	isRoot := p.end == endsTree && p.host == "" && len(p.segments) == 0
+	if ru.policies != nil && (found.exact || found.below != "" || isRoot) {
 		return nil
 	}
-	if same || exact && covered == "" {
+	// Open needs a route of the pattern itself.
+	if found.pattern || found.exact && found.below == "" {
 		return nil
 	}
-	return ru.fault(covered, elsewhere)
+	return ru.fault(found.below, found.other)
+}
+
+// registered is what a router has for the pattern of a rule.
+type registered struct {
+	method  bool   // the method is in common use, or a route has it
+	pattern bool   // a route of this very pattern
+	exact   bool   // the pattern is a tree "/x/", and there is a route "/x/{$}"
+	below   string // a route that the pattern covers, or ""
+	other   string // a route that serves the requests in place of the pattern, or ""
+}
+
+// search asks the router about the examples of the rule's pattern.
+func (ru *rule) search(router Router) registered {
+	p := ru.pattern
+	found := registered{method: p.method == "" || slices.Contains(exampleMethods[:], p.method)}
+	for _, r := range p.examples() {
+		_, matched := router.Handler(r)
+		route, ok := splitPattern(matched)
+		found.method = found.method || route.method == p.method
+		samePath := p.host == route.host && p.samePath(route)
+		switch {
+		case matched == "" || !ok:
+		case samePath && p.end == route.end:
+			found.pattern = true
+		case samePath && p.end == endsTree:
+			found.exact = true
+		case p.covers(route):
+			found.below = matched
+		default:
+			found.other = matched
+		}
+	}
+	return found
 }
 
 // fault says what is wrong with a rule that is about no route.

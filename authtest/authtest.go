@@ -36,7 +36,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/planted"
+	"github.com/gatewarden/auth/internal/testidentity"
 )
 
 // WithIdentity returns a copy of r that every [auth.Guard] treats as proved. The
@@ -48,7 +48,7 @@ import (
 // WithIdentity, so that guards ask their backends again. No event is reported,
 // and the origin of the request is not checked.
 func WithIdentity(r *http.Request, user auth.User, credential auth.Credential) *http.Request {
-	return r.WithContext(&planted.Context{Context: r.Context(), User: user, Credential: credential})
+	return r.WithContext(&testidentity.Context{Context: r.Context(), User: user, Credential: credential})
 }
 
 // TestUser is a user that has an identifier and nothing else.

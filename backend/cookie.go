@@ -80,35 +80,46 @@ func (c Cookie) Value(r *http.Request) (value string, count int) {
 func CookieValue(r *http.Request, fullName string) (value string, count int) {
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
-			pair := line
-			if end := strings.IndexByte(line, ';'); end >= 0 {
-				pair, line = line[:end], line[end+1:]
-			} else {
-				line = ""
-			}
-			for pair != "" && (pair[0] == ' ' || pair[0] == '\t') {
-				pair = pair[1:]
-			}
+			var pair string
+			pair, line = cutPair(line)
 			if !strings.HasPrefix(pair, fullName) {
-				continue
+				continue // without a look at the rest of it
 			}
-			key, v := pair, ""
+			name, text := pair, ""
 			if end := strings.IndexByte(pair, '='); end >= 0 {
-				key, v = pair[:end], pair[end+1:]
+				name, text = pair[:end], pair[end+1:]
 			}
-			if trimBlanks(key) != fullName {
+			if trimBlanks(name) != fullName {
 				continue
 			}
 			if count == 0 {
-				value = trimBlanks(v)
-				if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
-					value = value[1 : n-1]
-				}
+				value = unquote(trimBlanks(text))
 			}
 			count++
 		}
 	}
 	return value, count
+}
+
+// cutPair returns the first pair of a Cookie line, without the blanks before it, and what
+// follows its semicolon.
+func cutPair(line string) (pair, rest string) {
+	pair = line
+	if end := strings.IndexByte(line, ';'); end >= 0 {
+		pair, rest = line[:end], line[end+1:]
+	}
+	for pair != "" && (pair[0] == ' ' || pair[0] == '\t') {
+		pair = pair[1:]
+	}
+	return pair, rest
+}
+
+// unquote returns the value of a cookie without the quotes around it.
+func unquote(value string) string {
+	if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
+		return value[1 : n-1]
+	}
+	return value
 }
 
 // trimBlanks is strings.Trim(text, " \t"), which makes a set of the two first.

@@ -112,7 +112,7 @@ func sessionMemory(w *world) (comparison, error) {
 	if err != nil {
 		return comparison{}, err
 	}
-	least := floor.Cookie(cookieName, floor.In(w.table(values), w.users), w.innerFloor())
+	least := floor.Cookie(cookieName, floor.FinderOf(w.table(values), w.users), w.innerFloor())
 	return pair(ours, w.client(least, "Cookie", cookies(values), http.StatusOK))
 }
 

@@ -114,7 +114,7 @@ func (w *world) guard(backends ...auth.Authenticator) (http.Handler, error) {
 
 // floorHeader returns the floor of tokens in the Authorization header: token i is of user i.
 func (w *world) floorHeader(scheme string, tokens []string) http.Handler {
-	return floor.Header(scheme, floor.In(w.table(tokens), w.users), w.innerFloor())
+	return floor.Header(scheme, floor.FinderOf(w.table(tokens), w.users), w.innerFloor())
 }
 
 func (w *world) table(tokens []string) *floor.Table {

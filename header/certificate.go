@@ -14,7 +14,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // CertificateConfig is the configuration of a [Certificate]. Issuers, Identity
@@ -53,7 +53,7 @@ type CertificateConfig struct {
 
 // Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
 // without their methods. That would show the [auth.Secret].
-func (CertificateConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "header.CertificateConfig") }
+func (CertificateConfig) Format(f fmt.State, _ rune) { redact.WriteType(f, "header.CertificateConfig") }
 
 // Certificate is the backend for client certificates (mutual TLS). It is
 // immutable and safe for concurrent use.

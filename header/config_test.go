@@ -10,7 +10,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/header"
-	"github.com/gatewarden/auth/internal/leak"
+	"github.com/gatewarden/auth/internal/leaktest"
 )
 
 func TestUnitSecretsAreNotPrinted(t *testing.T) {
@@ -36,15 +36,15 @@ func TestUnitSecretsAreNotPrinted(t *testing.T) {
 		t.Fatalf("the password is refused: %d", a.status)
 	}
 	secrets := []string{hidden}
-	t.Run("a Header", func(t *testing.T) { leak.Anywhere(t, secrets, *custom) })
-	t.Run("a Certificate", func(t *testing.T) { leak.Anywhere(t, secrets, *certificates) })
-	t.Run("a Basic that remembers a password", func(t *testing.T) { leak.Anywhere(t, secrets, passwords) })
-	t.Run("a Guard", func(t *testing.T) { leak.Anywhere(t, secrets, guard) })
-	t.Run("a Trust", func(t *testing.T) { leak.Exported(t, secrets, trust) })
-	t.Run("a Config", func(t *testing.T) { leak.Exported(t, secrets, config) })
-	t.Run("a Forwarded", func(t *testing.T) { leak.Exported(t, secrets, header.Forwarded{Trust: trust}) })
+	t.Run("a Header", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *custom) })
+	t.Run("a Certificate", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *certificates) })
+	t.Run("a Basic that remembers a password", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, passwords) })
+	t.Run("a Guard", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, guard) })
+	t.Run("a Trust", func(t *testing.T) { leaktest.CheckExported(t, secrets, trust) })
+	t.Run("a Config", func(t *testing.T) { leaktest.CheckExported(t, secrets, config) })
+	t.Run("a Forwarded", func(t *testing.T) { leaktest.CheckExported(t, secrets, header.Forwarded{Trust: trust}) })
 	t.Run("a CertificateConfig", func(t *testing.T) {
-		leak.Exported(t, secrets, header.CertificateConfig{Forwarded: &header.Forwarded{Trust: trust}})
+		leaktest.CheckExported(t, secrets, header.CertificateConfig{Forwarded: &header.Forwarded{Trust: trust}})
 	})
 	t.Run("a Basic keeps the key of its hashes in no field", func(t *testing.T) {
 		for i, of := 0, reflect.TypeFor[header.Basic](); i < of.NumField(); i++ {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // Forwarded says how a proxy that terminates TLS hands on the certificate that
@@ -32,7 +32,7 @@ type Forwarded struct {
 
 // Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
 // without their methods. That would show the [auth.Secret].
-func (Forwarded) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Forwarded") }
+func (Forwarded) Format(f fmt.State, _ rune) { redact.WriteType(f, "header.Forwarded") }
 
 const (
 	clientCert      = "Client-Cert"

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // Config is the configuration of a [Header]. Header, LoadUser and Trust are
@@ -53,7 +53,7 @@ type Config struct {
 
 // Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
 // without their methods. That would show the [auth.Secret].
-func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Config") }
+func (Config) Format(f fmt.State, _ rune) { redact.WriteType(f, "header.Config") }
 
 // Header is the backend for a header that a trusted sender sets. It is
 // immutable and safe for concurrent use.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // Trust says which sender's headers are believed. Set at least one rule. If
@@ -41,7 +41,7 @@ type Trust struct {
 
 // Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
 // without their methods. That would show the [auth.Secret].
-func (Trust) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Trust") }
+func (Trust) Format(f fmt.State, _ rune) { redact.WriteType(f, "header.Trust") }
 
 func (t Trust) check(s *backend.Settings) {
 	s.Refuse(len(t.Proxies) == 0 && t.ClientCertificate == nil && t.SecretHeader == "",

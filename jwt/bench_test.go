@@ -131,7 +131,7 @@ func BenchmarkFloor(b *testing.B) {
 		b.Run(string(k.algorithm), func(b *testing.B) {
 			token := k.token(b)
 			next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-			serveBench(b, floor.Header("Bearer", floor.One(token, auth.User(benchUser{})), next), token, 200)
+			serveBench(b, floor.Header("Bearer", floor.TenThousand(token, auth.User(benchUser{})), next), token, 200)
 		})
 	}
 }

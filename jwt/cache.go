@@ -4,13 +4,13 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/remember"
+	"github.com/gatewarden/auth/internal/tokencache"
 )
 
 // cache remembers tokens that were verified. Only tokens that an issuer signed get
 // in, so strangers cannot flush it.
 type cache struct {
-	*remember.Tokens[entry]
+	*tokencache.Cache[entry]
 	ttl time.Duration
 }
 
@@ -21,12 +21,12 @@ type entry struct {
 }
 
 func newCache(max int, ttl time.Duration) *cache {
-	return &cache{remember.New[entry](max), ttl}
+	return &cache{tokencache.New[entry](max), ttl}
 }
 
 // put remembers a token until it expires, and at most ttl. Keys that have
 // changed make an entry worthless, but it stays until it is replaced. One that
 // only leeway lets through is not remembered.
-func (c *cache) put(key remember.Key, v *verified, keys *KeySet, now time.Time) {
+func (c *cache) put(key tokencache.Key, v *verified, keys *KeySet, now time.Time) {
 	c.Put(key, entry{v, keys}, backend.Earlier(v.token.expires, now.Add(c.ttl)), now)
 }

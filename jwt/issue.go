@@ -16,7 +16,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // Options are the particulars of one login. The zero value takes everything
@@ -68,11 +68,11 @@ type Sliding struct {
 
 // Format shows nothing of it, since package fmt prints an [auth.Secret] that it
 // finds behind a pointer by a verb that does not fit.
-func (Pair) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Pair") }
+func (Pair) Format(f fmt.State, _ rune) { redact.WriteType(f, "jwt.Pair") }
 
 // Format shows nothing of it, since package fmt prints an [auth.Secret] that it
 // finds behind a pointer by a verb that does not fit.
-func (Sliding) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Sliding") }
+func (Sliding) Format(f fmt.State, _ rune) { redact.WriteType(f, "jwt.Sliding") }
 
 // errUserChanged refuses a login of a user that changed after the proof: the password
 // that proved the user may be an old one.

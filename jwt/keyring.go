@@ -13,7 +13,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // KeyringConfig is the configuration of a [Keyring]. Store and Keys are
@@ -69,7 +69,7 @@ type KeyringConfig struct {
 
 // Format shows nothing of it, since package fmt prints an [auth.Secret] that it
 // finds behind a pointer by a verb that does not fit.
-func (KeyringConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.KeyringConfig") }
+func (KeyringConfig) Format(f fmt.State, _ rune) { redact.WriteType(f, "jwt.KeyringConfig") }
 
 // Keyring is a [KeySource] of keys that are replaced in time: each is published
 // before it signs, and verifies until the last token that it signed has expired.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // RemoteKeysConfig is the configuration of [RemoteKeys]. Either URL or Issuer is
@@ -74,13 +74,13 @@ type RemoteKeysConfig struct {
 // MaxStale.
 type RemoteKeys struct {
 	config  RemoteKeysConfig // without URL
-	url     hidden.String    // RemoteKeysConfig.URL, which may have a secret in its query
+	url     redact.Secret    // RemoteKeysConfig.URL, which may have a secret in its query
 	name    string           // URL or Issuer, without a query
 	client  *http.Client
 	current atomic.Pointer[fetched]
 
 	mu      sync.Mutex
-	jwksURL hidden.String // where the keys are, or "" until it was discovered
+	jwksURL redact.Secret // where the keys are, or "" until it was discovered
 	located time.Time     // when it was
 	tried   time.Time     // when the last fetch began
 	failure error         // of the last fetch
@@ -133,7 +133,7 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	url := hidden.Of(c.URL)
+	url := redact.New(c.URL)
 	c.URL = ""
 	return &RemoteKeys{config: c, url: url, name: name, client: fetch.Client(c.Client), jwksURL: url,
 		missing: make(map[string]miss)}, nil

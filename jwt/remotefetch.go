@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // flight is a fetch that several wait for.
@@ -95,7 +95,7 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.flight, k.failure, k.jwksURL = nil, nil, hidden.Of(where)
+	k.flight, k.failure, k.jwksURL = nil, nil, redact.New(where)
 	if from == "" {
 		k.located = now
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/leak"
+	"github.com/gatewarden/auth/internal/leaktest"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -62,22 +62,22 @@ func TestUnitSecretsAreNotPrinted(t *testing.T) {
 	token, _ := auth.As[*jwt.Token](credential)
 
 	secrets := []string{hidden, pair.Access.Reveal(), pair.Refresh.Reveal()}
-	t.Run("a Key", func(t *testing.T) { leak.Anywhere(t, secrets, *key) })
-	t.Run("a KeySet", func(t *testing.T) { leak.Anywhere(t, secrets, *keys) })
-	t.Run("Tokens", func(t *testing.T) { leak.Anywhere(t, secrets, *tokens) })
-	t.Run("a Verifier", func(t *testing.T) { leak.Anywhere(t, secrets, verifier) })
-	t.Run("Handlers", func(t *testing.T) { leak.Anywhere(t, secrets, *handlers) })
-	t.Run("a Guard", func(t *testing.T) { leak.Anywhere(t, secrets, guard) })
-	t.Run("a Keyring", func(t *testing.T) { leak.Anywhere(t, secrets, ring) })
-	t.Run("a MemoryKeyStore", func(t *testing.T) { leak.Anywhere(t, secrets, store) })
-	t.Run("a Token", func(t *testing.T) { leak.Anywhere(t, secrets, *token) })
+	t.Run("a Key", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *key) })
+	t.Run("a KeySet", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *keys) })
+	t.Run("Tokens", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *tokens) })
+	t.Run("a Verifier", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, verifier) })
+	t.Run("Handlers", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *handlers) })
+	t.Run("a Guard", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, guard) })
+	t.Run("a Keyring", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, ring) })
+	t.Run("a MemoryKeyStore", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, store) })
+	t.Run("a Token", func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *token) })
 	t.Run("RemoteKeys, whose URL may have a secret", func(t *testing.T) {
-		leak.Anywhere(t, []string{strings.ReplaceAll(hidden, " ", "+")}, remote)
+		leaktest.CheckAllFields(t, []string{strings.ReplaceAll(hidden, " ", "+")}, remote)
 	})
-	t.Run("a Pair", func(t *testing.T) { leak.Exported(t, secrets, *pair) })
-	t.Run("a Sliding", func(t *testing.T) { leak.Exported(t, secrets, jwt.Sliding{Token: pair.Access}) })
+	t.Run("a Pair", func(t *testing.T) { leaktest.CheckExported(t, secrets, *pair) })
+	t.Run("a Sliding", func(t *testing.T) { leaktest.CheckExported(t, secrets, jwt.Sliding{Token: pair.Access}) })
 	t.Run("a KeyringConfig", func(t *testing.T) {
-		leak.Exported(t, secrets, jwt.KeyringConfig{Keys: []auth.Secret{hidden}})
+		leaktest.CheckExported(t, secrets, jwt.KeyringConfig{Keys: []auth.Secret{hidden}})
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/oddtext"
+	"github.com/gatewarden/auth/internal/texttest"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -17,35 +17,35 @@ type strict struct{ jwt.Store }
 
 func (s strict) Start(ctx context.Context, f *jwt.Session, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
-	if err := oddtext.Fault(f, first, adopted); err != nil {
+	if err := texttest.CheckStorable(f, first, adopted); err != nil {
 		return jwt.Started{}, err
 	}
 	return s.Store.Start(ctx, f, first, adopted, limit, evict)
 }
 
 func (s strict) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Session, error) {
-	if err := oddtext.Fault(digest); err != nil {
+	if err := texttest.CheckStorable(digest); err != nil {
 		return nil, nil, err
 	}
 	return s.Store.Find(ctx, digest)
 }
 
 func (s strict) Revoke(ctx context.Context, userID, id string, now time.Time) (bool, error) {
-	if err := oddtext.Fault(userID, id); err != nil {
+	if err := texttest.CheckStorable(userID, id); err != nil {
 		return false, err
 	}
 	return s.Store.Revoke(ctx, userID, id, now)
 }
 
 func (s strict) RevokeAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
-	if err := oddtext.Fault(userID, kept, stamp); err != nil {
+	if err := texttest.CheckStorable(userID, kept, stamp); err != nil {
 		return nil, err
 	}
 	return s.Store.RevokeAll(ctx, userID, kept, stamp, now)
 }
 
 func (s strict) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (bool, error) {
-	if err := oddtext.Fault(c); err != nil {
+	if err := texttest.CheckStorable(c); err != nil {
 		return false, err
 	}
 	return s.Store.Revoked(ctx, c, now)
@@ -55,7 +55,7 @@ func anybody(_ context.Context, id string) (auth.User, error) { return person{id
 
 func TestUnitOddTextsOfApplications(t *testing.T) {
 	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Store, c.LoadUser = strict{c.Store}, anybody })
-	oddtext.Each(t, oddtext.Refused, "as a UserID is an error of the application, and has no logins",
+	texttest.Run(t, texttest.Unstorable, "as a UserID is an error of the application, and has no logins",
 		func(t *testing.T, id string) {
 			if _, err := tokens.Issue(t.Context(), id, jwt.Options{}); auth.KindOf(err) != auth.ErrInternal {
 				t.Errorf("got %v from Issue, want auth.ErrInternal", err)
@@ -67,24 +67,24 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 				t.Errorf("got %v, %v from Revoke for the user, want none", found, err)
 			}
 		})
-	oddtext.Each(t, oddtext.Refused, "as the identifier of a login is unknown", func(t *testing.T, id string) {
+	texttest.Run(t, texttest.Unstorable, "as the identifier of a login is unknown", func(t *testing.T, id string) {
 		if found, err := tokens.Revoke(t.Context(), "alice", id); found || err != nil {
 			t.Errorf("got %v, %v, want none", found, err)
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "as an ACR is an error of the backend of the login", func(t *testing.T,
+	texttest.Run(t, texttest.Unstorable, "as an ACR is an error of the backend of the login", func(t *testing.T,
 		acr string) {
 		_, err := tokens.Issue(t.Context(), "alice", jwt.Options{AuthInfo: auth.AuthInfo{ACR: acr}})
 		if auth.KindOf(err) != auth.ErrInternal {
 			t.Errorf("got %v, want auth.ErrInternal", err)
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "as the name of a client fails no login", func(t *testing.T, name string) {
+	texttest.Run(t, texttest.Unstorable, "as the name of a client fails no login", func(t *testing.T, name string) {
 		if _, err := tokens.Issue(t.Context(), "alice", jwt.Options{UserAgent: name, IP: name}); err != nil {
 			t.Errorf("got %v, want no error", err)
 		}
 	})
-	oddtext.Each(t, oddtext.Kept, "as a UserID is a user", func(t *testing.T, id string) {
+	texttest.Run(t, texttest.Storable, "as a UserID is a user", func(t *testing.T, id string) {
 		pair, err := tokens.Issue(t.Context(), id, jwt.Options{})
 		if err != nil {
 			t.Fatal(err)

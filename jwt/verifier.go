@@ -11,8 +11,8 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/once"
-	"github.com/gatewarden/auth/internal/remember"
+	"github.com/gatewarden/auth/internal/memo"
+	"github.com/gatewarden/auth/internal/tokencache"
 )
 
 // VerifierConfig is the configuration of a [Verifier]. Issuers is required.
@@ -62,7 +62,7 @@ type Verifier struct {
 	without   *refusal // of a token without "iss"
 	tooLong   *refusal
 	// malformed are the errors of package auth for a malformed header, in our words.
-	malformed once.Memo[*auth.Error, error]
+	malformed memo.Memo[*auth.Error, error]
 }
 
 var (
@@ -256,7 +256,7 @@ const longToken = 1000
 
 // recall returns what is remembered of a token, or nil, and the key it has in
 // the cache, which is zero if it was not needed.
-func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (known *verified, key remember.Key) {
+func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (known *verified, key tokencache.Key) {
 	// No JWT, and not hashed.
 	if v.cache == nil || len(token) > v.config.MaxLength || strings.IndexByte(token, '.') < 0 {
 		return nil, key
@@ -276,10 +276,10 @@ func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (kno
 }
 
 // learn verifies a token and remembers it.
-func (v *Verifier) learn(ctx context.Context, token string, key remember.Key, now time.Time) (*verified, error) {
+func (v *Verifier) learn(ctx context.Context, token string, key tokencache.Key, now time.Time) (*verified, error) {
 	known, keys, err := v.check(ctx, token, v.want, now)
 	if err == nil && v.cache != nil {
-		if key == (remember.Key{}) {
+		if key == (tokencache.Key{}) {
 			key = v.cache.Key(token)
 		}
 		v.cache.put(key, known, keys, now)

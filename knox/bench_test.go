@@ -69,7 +69,7 @@ func benchGuard(b *testing.B, backends ...auth.Authenticator) http.Handler {
 func BenchmarkFloor(b *testing.B) {
 	_, authorization := benchTokens(b, "", "")
 	token := strings.TrimPrefix(authorization, "Token ")
-	serve(b, floor.Header("Token", floor.One(token, auth.User(benchUser{})), nothing), authorization)
+	serve(b, floor.Header("Token", floor.TenThousand(token, auth.User(benchUser{})), nothing), authorization)
 }
 
 func BenchmarkKnoxMemory(b *testing.B) {

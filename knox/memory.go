@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth/internal/expiry"
-	"github.com/gatewarden/auth/internal/index"
+	"github.com/gatewarden/auth/internal/recordindex"
 )
 
 // MemoryStore is a [Store] in memory, for tests and programs that may forget
 // all tokens when they end.
 type MemoryStore struct {
 	mu      sync.RWMutex
-	records *index.Index[Record] // by digest and by user
+	records *recordindex.Index[Record] // by digest and by user
 	ended   endedTokens
 }
 
@@ -24,8 +24,9 @@ var _ Store = (*MemoryStore)(nil)
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
 	return &MemoryStore{
-		records: index.New(func(r *Record) index.Entry {
-			return index.Entry{Digest: r.Digest, UserID: r.UserID, ID: r.ID, Created: r.Created, ExpiresAt: r.ExpiresAt}
+		records: recordindex.New(func(r *Record) recordindex.Fields {
+			return recordindex.Fields{Digest: r.Digest, UserID: r.UserID, ID: r.ID,
+				Created: r.Created, ExpiresAt: r.ExpiresAt}
 		}),
 		ended: newEndedTokens(),
 	}
@@ -107,7 +108,7 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
-	for _, record := range s.records.Of(userID) {
+	for _, record := range s.records.ByUser(userID) {
 		if record.Digest == kept {
 			restamped := *record
 			restamped.Stamp = stamp

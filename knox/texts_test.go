@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/oddtext"
+	"github.com/gatewarden/auth/internal/texttest"
 	"github.com/gatewarden/auth/knox"
 )
 
@@ -17,35 +17,35 @@ type strict struct{ knox.Store }
 
 func (s strict) Add(ctx context.Context, r *knox.Record, limit int, evict bool, ending knox.Ending) (knox.Added,
 	error) {
-	if err := oddtext.Fault(r, ending); err != nil {
+	if err := texttest.CheckStorable(r, ending); err != nil {
 		return knox.Added{}, err
 	}
 	return s.Store.Add(ctx, r, limit, evict, ending)
 }
 
 func (s strict) Find(ctx context.Context, digest string) (*knox.Record, error) {
-	if err := oddtext.Fault(digest); err != nil {
+	if err := texttest.CheckStorable(digest); err != nil {
 		return nil, err
 	}
 	return s.Store.Find(ctx, digest)
 }
 
 func (s strict) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {
-	if err := oddtext.Fault(userID, id, ending); err != nil {
+	if err := texttest.CheckStorable(userID, id, ending); err != nil {
 		return false, err
 	}
 	return s.Store.Revoke(ctx, userID, id, ending)
 }
 
 func (s strict) RevokeAll(ctx context.Context, userID, kept, stamp string, ending knox.Ending) ([]string, error) {
-	if err := oddtext.Fault(userID, kept, stamp, ending); err != nil {
+	if err := texttest.CheckStorable(userID, kept, stamp, ending); err != nil {
 		return nil, err
 	}
 	return s.Store.RevokeAll(ctx, userID, kept, stamp, ending)
 }
 
 func (s strict) Ended(ctx context.Context, userID string, since time.Time, limit int) ([]*knox.EndedToken, error) {
-	if err := oddtext.Fault(userID); err != nil {
+	if err := texttest.CheckStorable(userID); err != nil {
 		return nil, err
 	}
 	return s.Store.Ended(ctx, userID, since, limit)
@@ -66,18 +66,19 @@ func startStrict(t *testing.T, change func(*knox.Config)) *service {
 
 func TestUnitOddTextsInRequests(t *testing.T) {
 	s := startStrict(t, nil)
-	oddtext.Each(t, oddtext.Refused, "as the identifier of a token is unknown", func(t *testing.T, id string) {
+	texttest.Run(t, texttest.Unstorable, "as the identifier of a token is unknown", func(t *testing.T, id string) {
 		got := s.do("DELETE", "/auth/tokens/"+url.PathEscape(id)+"/", basicOf("alice"), "")
 		if got.status != 404 {
 			t.Errorf("got %d %s, want 404", got.status, got.text)
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "in the name of a client does not fail a login", func(t *testing.T, name string) {
-		got := s.do("POST", "/auth/login/", basicOf("alice"), "", "User-Agent", name)
-		if got.status != 200 {
-			t.Errorf("got %d %s, want 200", got.status, got.text)
-		}
-	})
+	texttest.Run(t, texttest.Unstorable, "in the name of a client does not fail a login",
+		func(t *testing.T, name string) {
+			got := s.do("POST", "/auth/login/", basicOf("alice"), "", "User-Agent", name)
+			if got.status != 200 {
+				t.Errorf("got %d %s, want 200", got.status, got.text)
+			}
+		})
 	t.Run("a name of a device is cut and cleaned, and its emoji stay", func(t *testing.T) {
 		for name, want := range map[string]string{
 			`phone \u0000\ud83d\udd12 `:         "phone \U0001f512 ",
@@ -94,7 +95,7 @@ func TestUnitOddTextsInRequests(t *testing.T) {
 
 func TestUnitOddTextsOfApplications(t *testing.T) {
 	s := startStrict(t, nil)
-	oddtext.Each(t, oddtext.Refused, "as a UserID is an error of the application at issue, and has no tokens",
+	texttest.Run(t, texttest.Unstorable, "as a UserID is an error of the application at issue, and has no tokens",
 		func(t *testing.T, id string) {
 			if _, err := s.tokens.Issue(t.Context(), id, knox.Options{}); auth.KindOf(err) != auth.ErrInternal {
 				t.Errorf("got %v from Issue, want auth.ErrInternal", err)
@@ -109,14 +110,14 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 				t.Errorf("got %v, %v from Revoke, want none", found, err)
 			}
 		})
-	oddtext.Each(t, oddtext.Refused, "as an ACR is an error of the backend of the login", func(t *testing.T,
+	texttest.Run(t, texttest.Unstorable, "as an ACR is an error of the backend of the login", func(t *testing.T,
 		acr string) {
 		_, err := s.tokens.Issue(t.Context(), "alice", knox.Options{AuthInfo: auth.AuthInfo{ACR: acr}})
 		if auth.KindOf(err) != auth.ErrInternal {
 			t.Errorf("got %v, want auth.ErrInternal", err)
 		}
 	})
-	oddtext.Each(t, oddtext.Kept, "as a UserID is a user", func(t *testing.T, id string) {
+	texttest.Run(t, texttest.Storable, "as a UserID is a user", func(t *testing.T, id string) {
 		issued, err := s.tokens.Issue(t.Context(), id, knox.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -130,7 +131,7 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 		s := startStrict(t, func(c *knox.Config) {
 			c.Token.Foreign = []knox.ForeignToken{func(token string) (string, bool) { return token, true }}
 		})
-		for name, token := range oddtext.Refused {
+		for name, token := range texttest.Unstorable {
 			if _, _, err := s.tokens.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid {
 				t.Errorf("%s: got %v, want auth.ErrInvalid", name, err)
 			}

@@ -60,7 +60,7 @@ func BenchmarkCached(b *testing.B) {
 		}
 		nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 		b.Run(row.name+" floor", func(b *testing.B) {
-			serve(b, floor.Header("Bearer", floor.One(row.token, auth.User(person("alice"))), nothing))
+			serve(b, floor.Header("Bearer", floor.TenThousand(row.token, auth.User(person("alice"))), nothing))
 		})
 		b.Run(row.name, func(b *testing.B) {
 			alice := auth.User(person("alice"))

@@ -6,7 +6,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/cause"
-	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/memo"
 )
 
 // detailInvalid is the sentence that clients get for every token that is refused. The cause is for the log.
@@ -96,7 +96,7 @@ func (u *unrecognizedErrors) add(err error) {
 
 // joined returns the error of the Resource for a token that no source recognizes. If the sources return the same errors
 // again, as they do for garbage, it is the same error, from memo.
-func (u *unrecognizedErrors) joined(memo *once.Memo[unrecognizedKey, error]) error {
+func (u *unrecognizedErrors) joined(memo *memo.Memo[unrecognizedKey, error]) error {
 	switch {
 	case u.rest != nil:
 		return errUnrecognized(causesOf(u.first[:u.n], u.rest))

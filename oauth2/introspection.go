@@ -12,10 +12,9 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/internal/loglimit"
-	"github.com/gatewarden/auth/internal/once"
-	"github.com/gatewarden/auth/internal/remember"
+	"github.com/gatewarden/auth/internal/redact"
+	"github.com/gatewarden/auth/internal/tokencache"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -115,7 +114,7 @@ type IntrospectionHTTP struct {
 // Format prints the name of the type only. If a verb does not fit a pointer, as with %s, package fmt prints the fields
 // without their methods. That would show the [auth.Secret].
 func (IntrospectionConfig) Format(f fmt.State, _ rune) {
-	hidden.Write(f, "oauth2.IntrospectionConfig")
+	redact.WriteType(f, "oauth2.IntrospectionConfig")
 }
 
 // Introspection is a [Source] that asks the server which issued a token (RFC 7662).
@@ -124,18 +123,18 @@ func (IntrospectionConfig) Format(f fmt.State, _ rune) {
 // IntrospectionConfig.Cache.TTL is less than 0.
 type Introspection struct {
 	config   IntrospectionConfig // without ClientSecret and Key
-	secret   hidden.String
+	secret   redact.Secret
 	assert   func(claims any) (string, error) // signs with Key, nil with a secret
 	client   *http.Client
-	good     *remember.Tokens[activeToken]
-	bad      *remember.Tokens[error] // why, apart: strangers must not push out good ones
+	good     *tokencache.Cache[activeToken]
+	bad      *tokencache.Cache[error] // why, apart: strangers must not push out good ones
 	endpoint endpoint
 	mu       sync.Mutex
-	requests map[remember.Key]*introspectionRequest // the last one of each token
-	running  int                                    // how many requests are under way
-	lines    loglimit.Limit                         // of outages: each made-up token would write one
+	requests map[tokencache.Key]*introspectionRequest // the last one of each token
+	running  int                                      // how many requests are under way
+	lines    loglimit.Limit                           // of outages: each made-up token would write one
 	rules    answerRules
-	ignored  once.Set // members of another type that the log was told of
+	ignored  loglimit.Once // members of another type that the log was told of
 }
 
 // activeToken is a token for which the server said that it is active.
@@ -181,14 +180,14 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	i := &Introspection{client: fetch.Client(c.HTTP.Client), good: remember.New[activeToken](c.Cache.Size),
-		bad:      remember.New[error](c.Cache.Size),
-		requests: make(map[remember.Key]*introspectionRequest), rules: rules}
+	i := &Introspection{client: fetch.Client(c.HTTP.Client), good: tokencache.New[activeToken](c.Cache.Size),
+		bad:      tokencache.New[error](c.Cache.Size),
+		requests: make(map[tokencache.Key]*introspectionRequest), rules: rules}
 	i.endpoint = endpoint{fixed: c.Endpoint, issuer: c.Issuer, client: i.client}
 	if key := c.Key; key != nil {
 		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }
 	} else {
-		i.secret = hidden.Of(c.ClientSecret.Reveal())
+		i.secret = redact.New(c.ClientSecret.Reveal())
 	}
 	c.ClientSecret, c.Key = "", nil
 	i.config = c

@@ -11,7 +11,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/loglimit"
-	"github.com/gatewarden/auth/internal/remember"
+	"github.com/gatewarden/auth/internal/tokencache"
 )
 
 // Recaller implements [Recaller].
@@ -42,7 +42,7 @@ func (i *Introspection) lookUp(ctx context.Context, token string, now time.Time)
 }
 
 // cached returns the key of a token in the cache, and the response that is remembered for it.
-func (i *Introspection) cached(token string, now time.Time) (key remember.Key, found activeToken, err error) {
+func (i *Introspection) cached(token string, now time.Time) (key tokencache.Key, found activeToken, err error) {
 	switch {
 	case token == "" || len(token) > i.config.Limits.MaxLength:
 		return key, found, errNoToken
@@ -75,7 +75,7 @@ type introspectionRequest struct {
 }
 
 // inspect sends a request for a token, or joins the one that is under way, and waits for the response.
-func (i *Introspection) inspect(ctx context.Context, key remember.Key, token string) (*Token, error) {
+func (i *Introspection) inspect(ctx context.Context, key tokencache.Key, token string) (*Token, error) {
 	f, err := i.startRequest(ctx, key, token)
 	if err != nil {
 		return nil, i.outage(ctx, err, time.Now())
@@ -91,7 +91,7 @@ func (i *Introspection) inspect(ctx context.Context, key remember.Key, token str
 // startRequest starts a request, or joins the one that is under way, if that began less than Cache.TTL ago: after that
 // the token may have been revoked (RFC 7662 §4). It goes on if the client that came first goes away, because others may
 // wait.
-func (i *Introspection) startRequest(ctx context.Context, key remember.Key, token string) (*introspectionRequest,
+func (i *Introspection) startRequest(ctx context.Context, key tokencache.Key, token string) (*introspectionRequest,
 	error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -125,7 +125,7 @@ func (i *Introspection) startRequest(ctx context.Context, key remember.Key, toke
 }
 
 // cachedRequest returns a request that ended between the look at the cache and now, or nil.
-func (i *Introspection) cachedRequest(key remember.Key, now time.Time) *introspectionRequest {
+func (i *Introspection) cachedRequest(key tokencache.Key, now time.Time) *introspectionRequest {
 	f := &introspectionRequest{done: make(chan struct{})}
 	if found, ok := i.good.Get(key, now); ok {
 		f.token = found.Token
@@ -140,7 +140,7 @@ func (i *Introspection) cachedRequest(key remember.Key, now time.Time) *introspe
 
 // request sends a request, and remembers what the server said. An outage is not remembered. The time counts from began,
 // because a token that was revoked while the server answered must not stay valid for longer than any other token.
-func (i *Introspection) request(ctx context.Context, key remember.Key, token string, began time.Time) (*Token, error) {
+func (i *Introspection) request(ctx context.Context, key tokencache.Key, token string, began time.Time) (*Token, error) {
 	text, err := i.post(ctx, token)
 	asked := time.Now()
 	var found *Token

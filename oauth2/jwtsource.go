@@ -16,7 +16,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/memo"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -90,7 +90,7 @@ type JWT struct {
 	// arguments are what RequireBearerToken calls its settings, by their names here.
 	arguments map[string]string
 	// foreign are the refusals of tokens of other issuers, by those of package jwt.
-	foreign once.Memo[*auth.Error, error]
+	foreign memo.Memo[*auth.Error, error]
 }
 
 var (

@@ -42,7 +42,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/memo"
 )
 
 // Config is the configuration of a [Resource]. Resource and Sources are required,
@@ -104,7 +104,7 @@ type Resource struct {
 	document []byte
 	recalls  []Recall // of Config.Sources, each may be nil
 	// unrecognized are the refusals of tokens that several sources do not recognize.
-	unrecognized *once.Memo[unrecognizedKey, error]
+	unrecognized *memo.Memo[unrecognizedKey, error]
 }
 
 var (
@@ -138,7 +138,7 @@ func New(config Config) (*Resource, error) {
 		}
 	}
 	a := &Resource{config: c, audience: append([]string{c.Resource}, c.Audience...),
-		unrecognized: new(once.Memo[unrecognizedKey, error])}
+		unrecognized: new(memo.Memo[unrecognizedKey, error])}
 	for _, source := range c.Sources {
 		a.recalls = append(a.recalls, recallOf(source))
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/leak"
+	"github.com/gatewarden/auth/internal/leaktest"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/oauth2"
 )
@@ -24,9 +24,9 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("an Introspection", func(t *testing.T) { leak.Anywhere(t, []string{secret}, asking) })
-	t.Run("a Resource", func(t *testing.T) { leak.Anywhere(t, []string{secret}, *api) })
-	t.Run("a configuration", func(t *testing.T) { leak.Exported(t, []string{secret}, config) })
+	t.Run("an Introspection", func(t *testing.T) { leaktest.CheckAllFields(t, []string{secret}, asking) })
+	t.Run("a Resource", func(t *testing.T) { leaktest.CheckAllFields(t, []string{secret}, *api) })
+	t.Run("a configuration", func(t *testing.T) { leaktest.CheckExported(t, []string{secret}, config) })
 }
 
 func loadNobody(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound }

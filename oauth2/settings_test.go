@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/leak"
+	"github.com/gatewarden/auth/internal/leaktest"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2"
 )
@@ -47,10 +47,10 @@ func TestUnitSecretsAreNotPrinted(t *testing.T) {
 			if config.Key != nil {
 				secrets = append(secrets, privateOf(t, config.Key))
 			}
-			leak.Anywhere(t, secrets, asked)
-			leak.Anywhere(t, secrets, *api)
-			leak.Anywhere(t, secrets, guard)
-			leak.Exported(t, secrets, config)
+			leaktest.CheckAllFields(t, secrets, asked)
+			leaktest.CheckAllFields(t, secrets, *api)
+			leaktest.CheckAllFields(t, secrets, guard)
+			leaktest.CheckExported(t, secrets, config)
 		})
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/basic"
-	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/loglimit"
 )
 
 // Config is the configuration of [Authenticator]. Hasher and Account are required.
@@ -90,7 +90,7 @@ type Authenticator struct {
 	throttle  *throttle // nil if unthrottled
 	challenge []auth.Challenge
 
-	unreadable once.Set // users with a stored string of no known format
+	unreadable loglimit.Once // users with a stored string of no known format
 }
 
 var (

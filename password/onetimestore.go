@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth/internal/expiry"
-	"github.com/gatewarden/auth/internal/index"
+	"github.com/gatewarden/auth/internal/recordindex"
 )
 
 // OneTimeRecord is a one-time token as a [OneTimeStore] keeps it. It holds
@@ -75,15 +75,16 @@ const (
 // one instance that may forget all tokens when they end.
 type MemoryOneTimeStore struct {
 	mu      sync.Mutex
-	records *index.Index[OneTimeRecord] // by digest and by user
+	records *recordindex.Index[OneTimeRecord] // by digest and by user
 }
 
 var _ OneTimeStore = (*MemoryOneTimeStore)(nil)
 
 // NewMemoryOneTimeStore returns an empty store.
 func NewMemoryOneTimeStore() *MemoryOneTimeStore {
-	return &MemoryOneTimeStore{records: index.New(func(r *OneTimeRecord) index.Entry {
-		return index.Entry{Digest: r.Digest, UserID: r.UserID, ID: r.Digest, Created: r.Created, ExpiresAt: r.ExpiresAt}
+	return &MemoryOneTimeStore{records: recordindex.New(func(r *OneTimeRecord) recordindex.Fields {
+		return recordindex.Fields{Digest: r.Digest, UserID: r.UserID, ID: r.Digest,
+			Created: r.Created, ExpiresAt: r.ExpiresAt}
 	})}
 }
 
@@ -128,7 +129,7 @@ func (s *MemoryOneTimeStore) Redeem(_ context.Context, digest string, now time.T
 	used := *record
 	used.Used = now
 	s.records.Put(&used)
-	for _, other := range s.records.Of(record.UserID) {
+	for _, other := range s.records.ByUser(record.UserID) {
 		if other.Purpose == record.Purpose && other.Used.IsZero() {
 			s.records.Remove(other)
 		}
@@ -140,7 +141,7 @@ func (s *MemoryOneTimeStore) Redeem(_ context.Context, digest string, now time.T
 func (s *MemoryOneTimeStore) RemoveUnused(_ context.Context, userID string) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, record := range s.records.Of(userID) {
+	for _, record := range s.records.ByUser(userID) {
 		if record.Used.IsZero() {
 			s.records.Remove(record)
 			n++

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/oddtext"
+	"github.com/gatewarden/auth/internal/texttest"
 	"github.com/gatewarden/auth/password"
 )
 
@@ -16,21 +16,21 @@ import (
 type strictOnce struct{ password.OneTimeStore }
 
 func (s strictOnce) Add(ctx context.Context, r *password.OneTimeRecord, limit int, now time.Time) error {
-	if err := oddtext.Fault(r); err != nil {
+	if err := texttest.CheckStorable(r); err != nil {
 		return err
 	}
 	return s.OneTimeStore.Add(ctx, r, limit, now)
 }
 
 func (s strictOnce) Find(ctx context.Context, digest string) (*password.OneTimeRecord, error) {
-	if err := oddtext.Fault(digest); err != nil {
+	if err := texttest.CheckStorable(digest); err != nil {
 		return nil, err
 	}
 	return s.OneTimeStore.Find(ctx, digest)
 }
 
 func (s strictOnce) RemoveUnused(ctx context.Context, userID string) (int, error) {
-	if err := oddtext.Fault(userID); err != nil {
+	if err := texttest.CheckStorable(userID); err != nil {
 		return 0, err
 	}
 	return s.OneTimeStore.RemoveUnused(ctx, userID)
@@ -41,7 +41,7 @@ type strictThrottle struct{ password.ThrottleStore }
 
 func (s strictThrottle) Update(ctx context.Context, keys []string, now time.Time,
 	change func([]password.Counter)) error {
-	if err := oddtext.Fault(keys); err != nil {
+	if err := texttest.CheckStorable(keys); err != nil {
 		return err
 	}
 	return s.ThrottleStore.Update(ctx, keys, now, change)
@@ -52,7 +52,7 @@ func TestUnitOddTextsOfOneTimeTokens(t *testing.T) {
 		c.Store = strictOnce{c.Store}
 		c.LoadUser = func(_ context.Context, id string) (auth.User, error) { return stamped{id, "1"}, nil }
 	})
-	oddtext.Each(t, oddtext.Refused, "as a UserID is an error of the application, and has no tokens",
+	texttest.Run(t, texttest.Unstorable, "as a UserID is an error of the application, and has no tokens",
 		func(t *testing.T, id string) {
 			if _, err := m.Issue(t.Context(), id, password.PurposeReset, ""); auth.KindOf(err) != auth.ErrInternal {
 				t.Errorf("got %v from Issue, want auth.ErrInternal", err)
@@ -61,13 +61,13 @@ func TestUnitOddTextsOfOneTimeTokens(t *testing.T) {
 				t.Errorf("got %d, %v from RevokeAll, want none", n, err)
 			}
 		})
-	oddtext.Each(t, oddtext.Refused, "as what a token is about is malformed", func(t *testing.T, about string) {
+	texttest.Run(t, texttest.Unstorable, "as what a token is about is malformed", func(t *testing.T, about string) {
 		_, err := m.Issue(t.Context(), "alice", password.PurposeReset, about)
 		if auth.KindOf(err) != auth.ErrMalformed {
 			t.Errorf("got %v, want auth.ErrMalformed", err)
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "as a token is invalid", func(t *testing.T, token string) {
+	texttest.Run(t, texttest.Unstorable, "as a token is invalid", func(t *testing.T, token string) {
 		if _, _, err := m.Redeem(t.Context(), password.PurposeReset, token); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("got %v, want auth.ErrInvalid", err)
 		}
@@ -83,7 +83,7 @@ func TestUnitOddTextsOfLogins(t *testing.T) {
 			return nil, "", auth.ErrUserNotFound
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "as a username is malformed, and Account is not asked",
+	texttest.Run(t, texttest.Unstorable, "as a username is malformed, and Account is not asked",
 		func(t *testing.T, name string) {
 			_, err := passwords.Check(httptest.NewRequest("POST", "/", nil), name, "open sesame")
 			if auth.KindOf(err) != auth.ErrMalformed || asked != 0 {

@@ -38,7 +38,7 @@ func serve(b *testing.B, handler http.Handler, cookie string) {
 // BenchmarkFloor is the least that any such middleware does: see package floor.
 func BenchmarkFloor(b *testing.B) {
 	value := strings.Repeat("x", 40)
-	find := floor.One(value, auth.User(&person{"alice", "a1"}))
+	find := floor.TenThousand(value, auth.User(&person{"alice", "a1"}))
 	serve(b, floor.Cookie("__Host-session", find, nothing), "__Host-session="+value)
 }
 

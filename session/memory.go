@@ -7,22 +7,23 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth/internal/expiry"
-	"github.com/gatewarden/auth/internal/index"
+	"github.com/gatewarden/auth/internal/recordindex"
 )
 
 // MemoryStore is a [Store] in memory, for tests and programs that may log
 // everybody out when they end.
 type MemoryStore struct {
 	mu      sync.RWMutex
-	records *index.Index[Record] // by digest and by user
+	records *recordindex.Index[Record] // by digest and by user
 }
 
 var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{records: index.New(func(r *Record) index.Entry {
-		return index.Entry{Digest: r.Digest, UserID: r.UserID, ID: r.ID, Created: r.Created, ExpiresAt: r.ExpiresAt}
+	return &MemoryStore{records: recordindex.New(func(r *Record) recordindex.Fields {
+		return recordindex.Fields{Digest: r.Digest, UserID: r.UserID, ID: r.ID,
+			Created: r.Created, ExpiresAt: r.ExpiresAt}
 	})}
 }
 
@@ -122,7 +123,7 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept string) ([]strin
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
-	for _, record := range s.records.Of(userID) {
+	for _, record := range s.records.ByUser(userID) {
 		if record.Digest != kept {
 			s.records.Remove(record)
 			ids = append(ids, record.ID)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/oddtext"
+	"github.com/gatewarden/auth/internal/texttest"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -17,28 +17,28 @@ type strict struct{ session.Store }
 
 func (s strict) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool,
 	now time.Time) (session.Added, error) {
-	if err := oddtext.Fault(r, replaced); err != nil {
+	if err := texttest.CheckStorable(r, replaced); err != nil {
 		return session.Added{}, err
 	}
 	return s.Store.Add(ctx, r, replaced, limit, evict, now)
 }
 
 func (s strict) Find(ctx context.Context, digest string) (*session.Record, error) {
-	if err := oddtext.Fault(digest); err != nil {
+	if err := texttest.CheckStorable(digest); err != nil {
 		return nil, err
 	}
 	return s.Store.Find(ctx, digest)
 }
 
 func (s strict) Revoke(ctx context.Context, userID, id string) (bool, error) {
-	if err := oddtext.Fault(userID, id); err != nil {
+	if err := texttest.CheckStorable(userID, id); err != nil {
 		return false, err
 	}
 	return s.Store.Revoke(ctx, userID, id)
 }
 
 func (s strict) RevokeAll(ctx context.Context, userID, kept string) ([]string, error) {
-	if err := oddtext.Fault(userID, kept); err != nil {
+	if err := texttest.CheckStorable(userID, kept); err != nil {
 		return nil, err
 	}
 	return s.Store.RevokeAll(ctx, userID, kept)
@@ -46,7 +46,7 @@ func (s strict) RevokeAll(ctx context.Context, userID, kept string) ([]string, e
 
 func TestUnitOddTextsInRequests(t *testing.T) {
 	s := newService(t, session.Config{Store: strict{session.NewMemoryStore()}})
-	oddtext.Each(t, oddtext.Refused, "as the identifier of a session is unknown", func(t *testing.T, id string) {
+	texttest.Run(t, texttest.Unstorable, "as the identifier of a session is unknown", func(t *testing.T, id string) {
 		cookie := s.login("alice")
 		got := s.do("DELETE", "/session/sessions/"+url.PathEscape(id), "", "Cookie", cookie, "Sec-Fetch-Site",
 			"same-origin")
@@ -54,7 +54,7 @@ func TestUnitOddTextsInRequests(t *testing.T) {
 			t.Errorf("got %d, want 404", got.StatusCode)
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "as a cookie or the name of a client fails no request", func(t *testing.T,
+	texttest.Run(t, texttest.Unstorable, "as a cookie or the name of a client fails no request", func(t *testing.T,
 		text string) {
 		s.login("alice", "User-Agent", text, "Cookie", "__Host-session="+text)
 		if got := s.do("GET", "/public", "", "Cookie", "__Host-session="+text); got.StatusCode != 200 {
@@ -72,7 +72,7 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 	signIn := func(id string, options session.Options) (*session.Session, error) {
 		return sessions.SignIn(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), &person{id, "1"}, options)
 	}
-	oddtext.Each(t, oddtext.Refused, "as a UserID is an error of the application at login, and has no sessions",
+	texttest.Run(t, texttest.Unstorable, "as a UserID is an error of the application at login, and has no sessions",
 		func(t *testing.T, id string) {
 			if _, err := signIn(id, session.Options{}); auth.KindOf(err) != auth.ErrInternal {
 				t.Errorf("got %v from SignIn, want auth.ErrInternal", err)
@@ -84,14 +84,14 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 				t.Errorf("got %v, %v from Revoke, want none", found, err)
 			}
 		})
-	oddtext.Each(t, oddtext.Refused, "as an AMR is an error of the backend of the login", func(t *testing.T,
+	texttest.Run(t, texttest.Unstorable, "as an AMR is an error of the backend of the login", func(t *testing.T,
 		amr string) {
 		_, err := signIn("alice", session.Options{AuthInfo: auth.AuthInfo{AMR: []string{"pwd", amr}}})
 		if auth.KindOf(err) != auth.ErrInternal {
 			t.Errorf("got %v, want auth.ErrInternal", err)
 		}
 	})
-	oddtext.Each(t, oddtext.Kept, "as a UserID is a user", func(t *testing.T, id string) {
+	texttest.Run(t, texttest.Storable, "as a UserID is a user", func(t *testing.T, id string) {
 		if signed, err := signIn(id, session.Options{}); err != nil || signed.UserID() != id {
 			t.Errorf("got %v, %v, want a session of %q", signed, err, id)
 		}

@@ -1,5 +1,5 @@
-// Package basic reads the credentials of the Basic scheme (RFC 7617), for the
-// two packages that take them: header and password.
+// Package basic reads the credentials of the Basic scheme (RFC 7617), and makes its challenge.
+// Packages header and password authenticate with it.
 package basic
 
 import (

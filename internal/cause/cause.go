@@ -1,5 +1,5 @@
-// Package cause says why a credential was refused, for a log. A cause is made on
-// every refusal and read on few, so its text is built when it is read.
+// Package cause has the errors that tell the log why a request was refused: what it had, and which
+// setting wants what. The text of an error is built when it is read, because most are never read.
 package cause
 
 import (

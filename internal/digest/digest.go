@@ -1,5 +1,8 @@
-// Package digest reads the digests of opaque tokens, which backend.TokenDigest makes, and keeps records
-// by them.
+// Package digest reads the digests of tokens that stores keep, which backend.TokenDigest makes. It
+// also has a table that finds records by their digest or by its hash.
+//
+// A digest is the shard of a token (3 characters) and the SHA-256 of the token in base64 (43
+// characters). A hash is the SHA-256 alone.
 package digest
 
 import (

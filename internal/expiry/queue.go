@@ -1,6 +1,6 @@
-// Package expiry knows which records of a store in memory expire first, so that a purge
-// looks at those and at no others, and lets others have their turn meanwhile. It does no
-// locking: the lock of the store is held in each call of a [Queue].
+// Package expiry knows which records of a store in memory expire first, so that a purge looks at
+// those only. A purge works in steps, and other calls of the store have their turn between two. The
+// package does no locking: the store holds its lock during each call of a [Queue].
 package expiry
 
 import (

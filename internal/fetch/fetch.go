@@ -1,5 +1,5 @@
-// Package fetch asks other services, which may be slow, large, or lie: what the
-// keys of an issuer and introspection share.
+// Package fetch gets documents from other services, such as the metadata and the keys of an issuer.
+// It limits time, size and redirects, because such a service may be slow or hostile.
 package fetch
 
 import (

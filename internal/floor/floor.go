@@ -1,4 +1,5 @@
-// Package floor is what every middleware for tokens does at least. Benchmarks compare with it.
+// Package floor is the least that every middleware for tokens does. Benchmarks compare the library
+// with it, as docs/benchmarks.md says.
 //
 // A floor reads the header, hashes the token without copying it, looks the hash up in a map with
 // locks, finds the user, and calls the next handler with a context that has the user. It checks no
@@ -57,8 +58,8 @@ func Hash(token string) [sha256.Size]byte {
 // Finder finds the user of a token.
 type Finder[U any] func(token string) (user U, ok bool)
 
-// In returns a Finder of tokens in t. The users are in a map by identifier.
-func In[U any](t *Table, users map[string]U) Finder[U] {
+// FinderOf returns a Finder that looks a token up in t, and its user in users by identifier.
+func FinderOf[U any](t *Table, users map[string]U) Finder[U] {
 	return func(token string) (user U, ok bool) {
 		id, ok := t.Find(token)
 		if !ok {
@@ -69,9 +70,9 @@ func In[U any](t *Table, users map[string]U) Finder[U] {
 	}
 }
 
-// One returns a Finder that knows 10,000 tokens. One of them is token, which is user's. A map with one entry
-// would fit into the nearest cache, as that of no service does.
-func One[U any](token string, user U) Finder[U] {
+// TenThousand returns a Finder that knows 10,000 tokens. One of them is token, which is user's. The
+// tokens of a real service do not fit into the nearest cache of the processor either.
+func TenThousand[U any](token string, user U) Finder[U] {
 	t, users := new(Table), make(map[string]U)
 	for i := range 9_999 {
 		id := strconv.Itoa(i)
@@ -80,7 +81,7 @@ func One[U any](token string, user U) Finder[U] {
 	}
 	t.Add(token, "holder")
 	users["holder"] = user
-	return In(t, users)
+	return FinderOf(t, users)
 }
 
 type contextKey struct{}
@@ -91,7 +92,8 @@ func UserFrom[U any](ctx context.Context) (user U, ok bool) {
 	return user, ok
 }
 
-// Header returns next behind a check of the token in the Authorization header, with this scheme.
+// Header returns a handler that checks the token in the Authorization header, which has this scheme,
+// and then calls next.
 func Header[U any](scheme string, find Finder[U], next http.Handler) http.Handler {
 	prefix := scheme + " "
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -100,7 +102,7 @@ func Header[U any](scheme string, find Finder[U], next http.Handler) http.Handle
 	})
 }
 
-// Cookie returns next behind a check of the token in the cookie with this name.
+// Cookie returns a handler that checks the token in the cookie with this name, and then calls next.
 func Cookie[U any](name string, find Finder[U], next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, ok := cookieIn(r.Header.Get("Cookie"), name)

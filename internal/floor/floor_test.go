@@ -13,13 +13,13 @@ type user struct{ id string }
 func TestUnit(t *testing.T) {
 	var table floor.Table
 	table.Add("secret", "alice")
-	find := floor.In(&table, map[string]*user{"alice": {"alice"}})
+	find := floor.FinderOf(&table, map[string]*user{"alice": {"alice"}})
 	var seen *user
 	next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		seen, _ = floor.UserFrom[*user](r.Context())
 	})
 	inHeader, inCookie := floor.Header("Token", find, next), floor.Cookie("session", find, next)
-	noUser := floor.Header("Token", floor.In(&table, map[string]*user{}), next)
+	noUser := floor.Header("Token", floor.FinderOf(&table, map[string]*user{}), next)
 
 	for name, row := range map[string]struct {
 		handler       http.Handler
@@ -48,7 +48,7 @@ func TestUnit(t *testing.T) {
 	}
 
 	t.Run("One knows its token, and 9,999 others", func(t *testing.T) {
-		find := floor.One("secret", &user{"alice"})
+		find := floor.TenThousand("secret", &user{"alice"})
 		if found, ok := find("secret"); !ok || found.id != "alice" {
 			t.Errorf("got %v and %t, want alice", found, ok)
 		}

@@ -1,4 +1,5 @@
-// Package seal encrypts what others keep for us: stores, and browsers.
+// Package seal encrypts and authenticates values that others keep for the service, such as a cookie
+// in a browser. It uses AES-256-GCM under keys that are each derived for one purpose.
 package seal
 
 import (

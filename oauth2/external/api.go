@@ -9,7 +9,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // API asks a provider with the token of the person that has just come back from it.
@@ -40,7 +40,7 @@ func (a *API) Answer(name string) string { return a.answer.Get(name) }
 // WithToken returns an API that asks with another token, such as one of the client
 // itself.
 func (a *API) WithToken(token auth.Secret) *API {
-	return &API{provider: a.provider, tokens: &Tokens{access: hidden.Of(token.Reveal())}}
+	return &API{provider: a.provider, tokens: &Tokens{access: redact.New(token.Reveal())}}
 }
 
 // Token returns the access token, for APIs that want more than a header. It is "" in a

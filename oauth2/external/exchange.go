@@ -16,7 +16,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // Tokens are what a provider issued to this service. The application may keep them,
@@ -25,9 +25,9 @@ type Tokens struct {
 	Scopes    []string
 	ExpiresAt time.Time // of the access token, zero if not told
 
-	access  hidden.String
-	refresh hidden.String
-	id      hidden.String
+	access  redact.Secret
+	refresh redact.Secret
+	id      redact.Secret
 }
 
 // Access returns the access token.
@@ -170,7 +170,7 @@ func (p *provider) exchange(ctx context.Context, e *endpoints, form url.Values, 
 		return value
 	}
 	access, refresh, id := text("access_token"), text("refresh_token"), text("id_token")
-	tokens := &Tokens{access: hidden.Of(access), refresh: hidden.Of(refresh), id: hidden.Of(id),
+	tokens := &Tokens{access: redact.New(access), refresh: redact.New(refresh), id: redact.New(id),
 		// GitHub has commas.
 		Scopes: strings.FieldsFunc(text("scope"), func(r rune) bool { return r == ' ' || r == ',' })}
 	if max(len(access), len(refresh), len(id)) > maxToken || !validToken(access) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // FromToken signs in by an access token that the SDK of a provider gave to a native app,
@@ -38,7 +38,7 @@ func (l *Logins) FromToken(ctx context.Context, providerName string,
 	}
 	asking, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	tokens := &Tokens{access: hidden.Of(token.Reveal())}
+	tokens := &Tokens{access: redact.New(token.Reveal())}
 	if err := p.checkToken(asking, &API{provider: p, tokens: tokens}); err != nil {
 		return nil, nil, failureOf(err).err()
 	}
@@ -61,7 +61,7 @@ func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken a
 	case !validToken(idToken.Reveal()) || len(idToken) > maxToken:
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
 	}
-	return l.fromNativeApp(ctx, p, &loginResult{tokens: &Tokens{id: hidden.Of(idToken.Reveal())},
+	return l.fromNativeApp(ctx, p, &loginResult{tokens: &Tokens{id: redact.New(idToken.Reveal())},
 		attempt: &attempt{Nonce: nonce},
 		clients: p.clients, now: time.Now()})
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // Provider is where people can have their accounts.
@@ -190,7 +190,7 @@ func (p *provider) bySecret(secretFor func(context.Context) (auth.Secret, error)
 
 // fixedSecret returns a function that always returns this secret.
 func fixedSecret(secret auth.Secret) func(context.Context) (auth.Secret, error) {
-	kept := hidden.Of(secret.Reveal())
+	kept := redact.New(secret.Reveal())
 	return func(context.Context) (auth.Secret, error) { return auth.Secret(kept.Reveal()), nil }
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // ErrRejected is returned by [Logins.Refresh] for tokens that the provider takes no more.
@@ -68,7 +68,7 @@ func (l *Logins) Refresh(ctx context.Context, identity *Identity, refresh auth.S
 		return nil, err
 	}
 	if tokens.Refresh() == "" {
-		tokens.refresh = hidden.Of(refresh.Reveal())
+		tokens.refresh = redact.New(refresh.Reveal())
 	}
 	return tokens, nil
 }
@@ -77,7 +77,7 @@ func (l *Logins) Refresh(ctx context.Context, identity *Identity, refresh auth.S
 func (t *Tokens) unchecked(last auth.Secret) *Tokens {
 	next := &Tokens{refresh: t.refresh}
 	if t.Refresh() == "" {
-		next.refresh = hidden.Of(last.Reveal())
+		next.refresh = redact.New(last.Reveal())
 	}
 	return next
 }

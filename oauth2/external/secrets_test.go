@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/leak"
+	"github.com/gatewarden/auth/internal/leaktest"
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
@@ -68,44 +68,52 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 
 	handlers := *a.handlers()
 	for sentence, check := range map[string]func(*testing.T){
-		"Logins":       func(t *testing.T) { leak.Anywhere(t, secrets, *a.logins) },
-		"its Handlers": func(t *testing.T) { leak.Anywhere(t, secrets, handlers) },
-		"Tokens":       func(t *testing.T) { leak.Anywhere(t, secrets, *tokens) },
-		"an API":       func(t *testing.T) { leak.Anywhere(t, secrets, *api) },
-		"a Credential": func(t *testing.T) { leak.Anywhere(t, secrets, *proof) },
-		"a Config":     func(t *testing.T) { leak.Exported(t, secrets, config) },
-		"OIDC":         func(t *testing.T) { leak.Exported(t, secrets, config.Providers[1].(external.OIDC)) },
-		"OAuth2":       func(t *testing.T) { leak.Exported(t, secrets, config.Providers[2].(external.OAuth2)) },
-		"Google":       func(t *testing.T) { leak.Exported(t, secrets, config.Providers[3].(external.Google)) },
-		"GitHub": func(t *testing.T) {
-			leak.Exported(t, secrets, *config.Providers[4].(*external.GitHub))
+		"Logins":       func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *a.logins) },
+		"its Handlers": func(t *testing.T) { leaktest.CheckAllFields(t, secrets, handlers) },
+		"Tokens":       func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *tokens) },
+		"an API":       func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *api) },
+		"a Credential": func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *proof) },
+		"a Config":     func(t *testing.T) { leaktest.CheckExported(t, secrets, config) },
+		"OIDC":         func(t *testing.T) { leaktest.CheckExported(t, secrets, config.Providers[1].(external.OIDC)) },
+		"OAuth2": func(t *testing.T) {
+			leaktest.CheckExported(t, secrets, config.Providers[2].(external.OAuth2))
 		},
-		"GitLab": func(t *testing.T) { leak.Exported(t, secrets, config.Providers[5].(external.GitLab)) },
+		"Google": func(t *testing.T) {
+			leaktest.CheckExported(t, secrets, config.Providers[3].(external.Google))
+		},
+		"GitHub": func(t *testing.T) {
+			leaktest.CheckExported(t, secrets, *config.Providers[4].(*external.GitHub))
+		},
+		"GitLab": func(t *testing.T) { leaktest.CheckExported(t, secrets, config.Providers[5].(external.GitLab)) },
 		"Facebook": func(t *testing.T) {
-			leak.Exported(t, secrets, config.Providers[6].(external.Facebook))
+			leaktest.CheckExported(t, secrets, config.Providers[6].(external.Facebook))
 		},
 		"Microsoft": func(t *testing.T) {
-			leak.Exported(t, secrets, config.Providers[7].(external.Microsoft))
+			leaktest.CheckExported(t, secrets, config.Providers[7].(external.Microsoft))
 		},
 		"Keycloak": func(t *testing.T) {
-			leak.Exported(t, secrets, config.Providers[9].(external.Keycloak))
+			leaktest.CheckExported(t, secrets, config.Providers[9].(external.Keycloak))
 		},
-		"Okta":  func(t *testing.T) { leak.Exported(t, secrets, config.Providers[10].(external.Okta)) },
-		"Auth0": func(t *testing.T) { leak.Exported(t, secrets, config.Providers[11].(external.Auth0)) },
-		"Slack": func(t *testing.T) { leak.Exported(t, secrets, config.Providers[12].(external.Slack)) },
+		"Okta":  func(t *testing.T) { leaktest.CheckExported(t, secrets, config.Providers[10].(external.Okta)) },
+		"Auth0": func(t *testing.T) { leaktest.CheckExported(t, secrets, config.Providers[11].(external.Auth0)) },
+		"Slack": func(t *testing.T) { leaktest.CheckExported(t, secrets, config.Providers[12].(external.Slack)) },
 		"Discord": func(t *testing.T) {
-			leak.Exported(t, secrets, config.Providers[13].(external.Discord))
+			leaktest.CheckExported(t, secrets, config.Providers[13].(external.Discord))
 		},
 		"LinkedIn": func(t *testing.T) {
-			leak.Exported(t, secrets, config.Providers[14].(external.LinkedIn))
+			leaktest.CheckExported(t, secrets, config.Providers[14].(external.LinkedIn))
 		},
-		"X": func(t *testing.T) { leak.Exported(t, secrets, config.Providers[15].(external.X)) },
+		"X": func(t *testing.T) { leaktest.CheckExported(t, secrets, config.Providers[15].(external.X)) },
 		"Bitbucket": func(t *testing.T) {
-			leak.Exported(t, secrets, config.Providers[16].(external.Bitbucket))
+			leaktest.CheckExported(t, secrets, config.Providers[16].(external.Bitbucket))
 		},
-		"Apple":                func(t *testing.T) { leak.Exported(t, secrets, config.Providers[8].(external.Apple)) },
-		"an error of Refresh":  func(t *testing.T) { leak.Anywhere(t, secrets, refreshError(t, a, secrets[1])) },
-		"an error of a config": func(t *testing.T) { leak.Anywhere(t, secrets, configError(t, config)) },
+		"Apple": func(t *testing.T) {
+			leaktest.CheckExported(t, secrets, config.Providers[8].(external.Apple))
+		},
+		"an error of Refresh": func(t *testing.T) {
+			leaktest.CheckAllFields(t, secrets, refreshError(t, a, secrets[1]))
+		},
+		"an error of a config": func(t *testing.T) { leaktest.CheckAllFields(t, secrets, configError(t, config)) },
 	} {
 		t.Run(sentence, check)
 	}

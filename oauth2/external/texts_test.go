@@ -9,7 +9,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/authtest"
-	"github.com/gatewarden/auth/internal/oddtext"
+	"github.com/gatewarden/auth/internal/texttest"
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
@@ -17,28 +17,28 @@ import (
 type strict struct{ external.Store }
 
 func (s strict) Identity(ctx context.Context, issuer, subject string) (*external.Identity, error) {
-	if err := oddtext.Fault(issuer, subject); err != nil {
+	if err := texttest.CheckStorable(issuer, subject); err != nil {
 		return nil, err
 	}
 	return s.Store.Identity(ctx, issuer, subject)
 }
 
 func (s strict) Identities(ctx context.Context, userID string) ([]*external.Identity, error) {
-	if err := oddtext.Fault(userID); err != nil {
+	if err := texttest.CheckStorable(userID); err != nil {
 		return nil, err
 	}
 	return s.Store.Identities(ctx, userID)
 }
 
 func (s strict) Link(ctx context.Context, i *external.Identity) (string, bool, error) {
-	if err := oddtext.Fault(i); err != nil {
+	if err := texttest.CheckStorable(i); err != nil {
 		return "", false, err
 	}
 	return s.Store.Link(ctx, i)
 }
 
 func (s strict) Touch(ctx context.Context, i *external.Identity) error {
-	if err := oddtext.Fault(i); err != nil {
+	if err := texttest.CheckStorable(i); err != nil {
 		return err
 	}
 	return s.Store.Touch(ctx, i)
@@ -46,49 +46,49 @@ func (s strict) Touch(ctx context.Context, i *external.Identity) error {
 
 func (s strict) Unlink(ctx context.Context, userID, id string, keepLast bool) (*external.Identity,
 	external.UnlinkVerdict, error) {
-	if err := oddtext.Fault(userID, id); err != nil {
+	if err := texttest.CheckStorable(userID, id); err != nil {
 		return nil, 0, err
 	}
 	return s.Store.Unlink(ctx, userID, id, keepLast)
 }
 
 func (s strict) Reserve(ctx context.Context, r *external.Reservation, now time.Time) (string, string, error) {
-	if err := oddtext.Fault(r); err != nil {
+	if err := texttest.CheckStorable(r); err != nil {
 		return "", "", err
 	}
 	return s.Store.Reserve(ctx, r, now)
 }
 
 func (s strict) Confirm(ctx context.Context, id string, i *external.Identity, now time.Time) (string, bool, error) {
-	if err := oddtext.Fault(id, i); err != nil {
+	if err := texttest.CheckStorable(id, i); err != nil {
 		return "", false, err
 	}
 	return s.Store.Confirm(ctx, id, i, now)
 }
 
 func (s strict) AddCode(ctx context.Context, c *external.Code) error {
-	if err := oddtext.Fault(c); err != nil {
+	if err := texttest.CheckStorable(c); err != nil {
 		return err
 	}
 	return s.Store.AddCode(ctx, c)
 }
 
 func (s strict) TakeCode(ctx context.Context, digest string, now time.Time) (*external.Code, error) {
-	if err := oddtext.Fault(digest); err != nil {
+	if err := texttest.CheckStorable(digest); err != nil {
 		return nil, err
 	}
 	return s.Store.TakeCode(ctx, digest, now)
 }
 
 func (s strict) PutOnce(ctx context.Context, key string, expires, now time.Time) (bool, error) {
-	if err := oddtext.Fault(key); err != nil {
+	if err := texttest.CheckStorable(key); err != nil {
 		return false, err
 	}
 	return s.Store.PutOnce(ctx, key, expires, now)
 }
 
 func (s strict) RemoveUser(ctx context.Context, userID string) (int, error) {
-	if err := oddtext.Fault(userID); err != nil {
+	if err := texttest.CheckStorable(userID); err != nil {
 		return 0, err
 	}
 	return s.Store.RemoveUser(ctx, userID)
@@ -107,14 +107,15 @@ func strictApp(t *testing.T, change func(a *app, c *external.Config)) *app {
 func TestUnitOddTextsOfBrowsers(t *testing.T) {
 	a := strictApp(t, nil)
 	b := a.browser().signedInAs("alice")
-	oddtext.Each(t, oddtext.Refused, "as the identifier of an account is not linked", func(t *testing.T, id string) {
-		got := b.do("POST", "/login/acme/unlink/", url.Values{"id": {id}})
-		if got.status != 303 || got.location != a.url+"/account" {
-			t.Errorf("got %d to %q, want the account", got.status, got.location)
-		}
-	})
+	texttest.Run(t, texttest.Unstorable, "as the identifier of an account is not linked",
+		func(t *testing.T, id string) {
+			got := b.do("POST", "/login/acme/unlink/", url.Values{"id": {id}})
+			if got.status != 303 || got.location != a.url+"/account" {
+				t.Errorf("got %d to %q, want the account", got.status, got.location)
+			}
+		})
 	for _, name := range []string{"state", "code", "iss", "error"} {
-		oddtext.Each(t, oddtext.Refused, "as "+name+" of an answer is refused", func(t *testing.T, text string) {
+		texttest.Run(t, texttest.Unstorable, "as "+name+" of an answer is refused", func(t *testing.T, text string) {
 			got := b.do("GET", "/login/acme/callback/?"+url.Values{"state": {"x"}, "code": {"x"},
 				name: {text}}.Encode(), nil)
 			if got.status != 400 {
@@ -125,7 +126,7 @@ func TestUnitOddTextsOfBrowsers(t *testing.T) {
 }
 
 func TestUnitOddTextsOfProviders(t *testing.T) {
-	oddtext.Each(t, oddtext.Refused, "in what a provider tells is no outage", func(t *testing.T, text string) {
+	texttest.Run(t, texttest.Unstorable, "in what a provider tells is no outage", func(t *testing.T, text string) {
 		for _, name := range []string{"name", "email", "preferred_username", "picture", "hd", "acr"} {
 			a := strictApp(t, nil)
 			a.idp.SignIn(authtest.Person{Subject: "1", Claims: map[string]any{name: text, "amr": []string{"pwd",
@@ -140,7 +141,7 @@ func TestUnitOddTextsOfProviders(t *testing.T) {
 			t.Errorf("got %d %s for the subject, want 400", got.status, got.body)
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "as an ACR of a provider without OpenID Connect is not told",
+	texttest.Run(t, texttest.Unstorable, "as an ACR of a provider without OpenID Connect is not told",
 		func(t *testing.T, text string) {
 			a := strictApp(t, func(a *app, c *external.Config) {
 				o := plain(a, nil)
@@ -189,7 +190,7 @@ func TestUnitOddTextsOfProviders(t *testing.T) {
 }
 
 func TestUnitOddTextsOfApplications(t *testing.T) {
-	oddtext.Each(t, oddtext.Refused, "as a UserID is an error of the application, and has no accounts",
+	texttest.Run(t, texttest.Unstorable, "as a UserID is an error of the application, and has no accounts",
 		func(t *testing.T, id string) {
 			a := strictApp(t, func(a *app, c *external.Config) {
 				c.Accounts.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {

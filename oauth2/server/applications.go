@@ -10,7 +10,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/cause"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // ApplicationsPage lists a developer's own applications.
@@ -33,7 +33,7 @@ type ApplicationPage struct {
 	Edit   bool   // a form is shown, else what there is
 	Path   string // of the list
 
-	secret hidden.String
+	secret redact.Secret
 }
 
 // Shown returns the client's secret in the clear, on the one page that shows it
@@ -162,7 +162,7 @@ func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p v
 // one time that it is known.
 func (s *Server) showSecret(w http.ResponseWriter, r *http.Request, client *Client, secret auth.Secret) {
 	page := s.applicationPage(r, client.Name, client)
-	page.secret = hidden.Of(secret.Reveal())
+	page.secret = redact.New(secret.Reveal())
 	s.show(w, r, http.StatusOK, s.pages.Application, page)
 }
 

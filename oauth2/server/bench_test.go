@@ -133,7 +133,7 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 	b.Run("floor", func(b *testing.B) {
-		serve(b, floor.Header("Bearer", floor.One(token, auth.User(benchUser{})), nothing))
+		serve(b, floor.Header("Bearer", floor.TenThousand(token, auth.User(benchUser{})), nothing))
 	})
 	b.Run("opaque in memory", func(b *testing.B) { serve(b, guard.Require()(nothing)) })
 }

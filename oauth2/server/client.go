@@ -13,7 +13,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -105,7 +105,9 @@ type Client struct {
 
 // Format shows the ID of a Client alone, because its digests and hashes help to guess its secret. Its JSON has them
 // all, for stores.
-func (c Client) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Client "+strconv.Quote(c.ID)) }
+func (c Client) Format(f fmt.State, _ rune) {
+	redact.WriteType(f, "server.Client "+strconv.Quote(c.ID))
+}
 
 // LogValue shows what Format does.
 func (c Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/remember"
+	"github.com/gatewarden/auth/internal/tokencache"
 )
 
 // The bounds for wrong secrets of one client from one address.
@@ -28,22 +28,22 @@ const (
 // concurrent use.
 type guesses struct {
 	mu    sync.Mutex // for a change of seen
-	seen  *remember.Tokens[time.Time]
-	wrong *remember.Tokens[error] // why a secret was refused, by secretKey
+	seen  *tokencache.Cache[time.Time]
+	wrong *tokencache.Cache[error] // why a secret was refused, by secretKey
 }
 
 func newGuesses() *guesses {
-	return &guesses{seen: remember.New[time.Time](maxGuessing), wrong: remember.New[error](maxWrong)}
+	return &guesses{seen: tokencache.New[time.Time](maxGuessing), wrong: tokencache.New[error](maxWrong)}
 }
 
 // key returns the key of a client at an address.
-func (g *guesses) key(client, place string) remember.Key {
+func (g *guesses) key(client, place string) tokencache.Key {
 	return g.seen.Key(strconv.Itoa(len(client)) + " " + client + place)
 }
 
 // secretKey is the key of a secret that was sent for a client from an address. of is what the secret was compared with:
 // a client with another secret by now is compared again.
-func (g *guesses) secretKey(client, place, of, secret string) remember.Key {
+func (g *guesses) secretKey(client, place, of, secret string) tokencache.Key {
 	key := ""
 	for _, part := range []string{client, place, of} {
 		key += strconv.Itoa(len(part)) + " " + part
@@ -52,7 +52,7 @@ func (g *guesses) secretKey(client, place, of, secret string) remember.Key {
 }
 
 // wait returns how long no secret of the client is looked at from this address.
-func (g *guesses) wait(key remember.Key, now time.Time) time.Duration {
+func (g *guesses) wait(key tokencache.Key, now time.Time) time.Duration {
 	until, ok := g.seen.Get(key, now)
 	if !ok {
 		return 0
@@ -62,7 +62,7 @@ func (g *guesses) wait(key remember.Key, now time.Time) time.Duration {
 
 // refused counts a wrong secret, and remembers why it is refused. If others have used up what was free meanwhile, it
 // returns how long to wait.
-func (g *guesses) refused(key, secret remember.Key, cause error, now time.Time) time.Duration {
+func (g *guesses) refused(key, secret tokencache.Key, cause error, now time.Time) time.Duration {
 	wait := g.add(key, now)
 	if wait == 0 {
 		g.wrong.Put(secret, cause, now.Add(wrongFor), now)
@@ -71,7 +71,7 @@ func (g *guesses) refused(key, secret remember.Key, cause error, now time.Time) 
 }
 
 // add counts a guess. If others have used up what was free meanwhile, it returns how long to wait.
-func (g *guesses) add(key remember.Key, now time.Time) time.Duration {
+func (g *guesses) add(key tokencache.Key, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if wait := g.wait(key, now); wait > 0 {

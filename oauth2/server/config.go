@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -130,11 +130,11 @@ type GrantLimits struct {
 }
 
 // Format shows nothing of a Config, because a grant of the application may hold a secret, and package fmt prints it.
-func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Config") }
+func (Config) Format(f fmt.State, _ rune) { redact.WriteType(f, "server.Config") }
 
 // Format shows nothing of the keys. If a verb does not fit, package fmt prints an [auth.Secret] of a field without its
 // methods.
-func (EndpointConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "server.EndpointConfig") }
+func (EndpointConfig) Format(f fmt.State, _ rune) { redact.WriteType(f, "server.EndpointConfig") }
 
 // Format shows nothing of the grants, because one of the application may hold a secret, and package fmt prints it.
-func (TokenConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "server.TokenConfig") }
+func (TokenConfig) Format(f fmt.State, _ rune) { redact.WriteType(f, "server.TokenConfig") }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // RefreshToken is the refresh token grant (RFC 6749 §6). A client that has it gets
@@ -93,7 +93,7 @@ func (s *Server) rotate(ctx context.Context, r *TokenRequest, secret string, old
 		return nil
 	case Retried:
 		successor, err := unseal(secret, rotation.Sealed)
-		m.response.refresh = hidden.Of(successor)
+		m.response.refresh = redact.New(successor)
 		return err
 	case Reused:
 		return errGrant(&reuse{reusedRefresh, grant})

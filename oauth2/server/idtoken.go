@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -51,7 +51,7 @@ func (s *Server) addIDToken(ctx context.Context, spec *tokenSpec, made *createdT
 		return err
 	}
 	token, err := jwt.Sign(key, "JWT", all)
-	made.response.id = hidden.Of(token)
+	made.response.id = redact.New(token)
 	return err
 }
 

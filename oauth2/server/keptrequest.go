@@ -12,7 +12,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 	"github.com/gatewarden/auth/internal/seal"
 	"github.com/gatewarden/auth/jwt"
 )
@@ -97,7 +97,7 @@ func (s *Server) setRequestKeys() error {
 		return err
 	}
 	codes, err := seal.Derive(keys[0].Reveal(), "gatewarden oauth2 codes")
-	s.codeKey = hidden.Of(codes)
+	s.codeKey = redact.New(codes)
 	return err
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/cause"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -65,7 +65,7 @@ const NoScope = " "
 
 // Format shows nothing of a Registration, since a verb that does not fit makes
 // package fmt print an [auth.Secret] that it finds by a pointer.
-func (r Registration) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Registration") }
+func (r Registration) Format(f fmt.State, _ rune) { redact.WriteType(f, "server.Registration") }
 
 // ParseRegistrations reads a JSON array of clients, of which each may have a
 // "client_secret" or "client_secret_hash". Members that have no field are in Registration.Members. No member may be

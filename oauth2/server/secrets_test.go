@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/leak"
+	"github.com/gatewarden/auth/internal/leaktest"
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
@@ -75,28 +75,28 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 	secrets := append([]string{own, clientSecret, assertion, application.Shown(), post.Params()[0][1]}, tokens...)
 
 	for sentence, check := range map[string]func(*testing.T){
-		"a Server":        func(t *testing.T) { leak.Anywhere(t, secrets, *s.server) },
-		"a Config":        func(t *testing.T) { leak.Exported(t, secrets, s.config) },
-		"its TokenConfig": func(t *testing.T) { leak.Exported(t, secrets, s.config.Tokens) },
+		"a Server":        func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *s.server) },
+		"a Config":        func(t *testing.T) { leaktest.CheckExported(t, secrets, s.config) },
+		"its TokenConfig": func(t *testing.T) { leaktest.CheckExported(t, secrets, s.config.Tokens) },
 		"an EndpointConfig": func(t *testing.T) {
 			key := "key-of-32-bytes-that-seals-Rq8-5"
-			leak.Exported(t, []string{key}, server.EndpointConfig{RequestKeys: []auth.Secret{auth.Secret(key)}})
+			leaktest.CheckExported(t, []string{key}, server.EndpointConfig{RequestKeys: []auth.Secret{auth.Secret(key)}})
 		},
-		"its Handlers":             func(t *testing.T) { leak.Anywhere(t, secrets, *s.handlers()) },
-		"a Client":                 func(t *testing.T) { leak.Anywhere(t, secrets, *client) },
-		"a TokenRequest":           func(t *testing.T) { leak.Anywhere(t, secrets, *request) },
-		"a Form":                   func(t *testing.T) { leak.Anywhere(t, secrets, request.Form) },
-		"a TokenResponse":          func(t *testing.T) { leak.Anywhere(t, secrets, *response) },
-		"a page of an application": func(t *testing.T) { leak.Anywhere(t, secrets, application) },
-		"a page with a code":       func(t *testing.T) { leak.Anywhere(t, secrets, post) },
-		"a Registration":           func(t *testing.T) { leak.Exported(t, secrets, registration) },
+		"its Handlers":             func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *s.handlers()) },
+		"a Client":                 func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *client) },
+		"a TokenRequest":           func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *request) },
+		"a Form":                   func(t *testing.T) { leaktest.CheckAllFields(t, secrets, request.Form) },
+		"a TokenResponse":          func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *response) },
+		"a page of an application": func(t *testing.T) { leaktest.CheckAllFields(t, secrets, application) },
+		"a page with a code":       func(t *testing.T) { leaktest.CheckAllFields(t, secrets, post) },
+		"a Registration":           func(t *testing.T) { leaktest.CheckExported(t, secrets, registration) },
 		"an Error": func(t *testing.T) {
 			_, err := s.server.EnsureClient(t.Context(), server.Registration{ClientID: "x", ClientSecret: clientSecret,
 				TokenEndpointAuthMethod: "none"})
 			if err == nil {
 				t.Fatal("want a refusal")
 			}
-			leak.Anywhere(t, secrets, err)
+			leaktest.CheckAllFields(t, secrets, err)
 		},
 	} {
 		t.Run(sentence, check)

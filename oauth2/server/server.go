@@ -47,8 +47,9 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
-	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/loglimit"
+	"github.com/gatewarden/auth/internal/memo"
+	"github.com/gatewarden/auth/internal/redact"
 	"github.com/gatewarden/auth/internal/seal"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2"
@@ -115,20 +116,20 @@ type Server struct {
 	verifier *jwt.Verifier // of JWT access tokens, nil without Keys
 	findHash FindAccessHash
 	// foreign are the refusals of JWTs of other issuers, by those of package jwt.
-	foreign *once.Memo[*auth.Error, error]
+	foreign *memo.Memo[*auth.Error, error]
 	events  backend.Events
 	limits  grantLimits
 	guesses *guesses
 	unknown *guesses // of clients that there are not
 	hashes  *hashQueue
 	// shortSecrets are clients of which a short secret was logged.
-	shortSecrets *once.Set
+	shortSecrets *loglimit.Once
 	access       string // prefixes
 	refresh      string
 	code         string
 	seals        []seal.Key    // of requests that browsers keep
 	ownSeal      *atomic.Bool  // not nil if seals has a random key, and true until the log was told
-	codeKey      hidden.String // of codes that answer these
+	codeKey      redact.Secret // of codes that answer these
 }
 
 // exchangeFunc is [GrantType].Exchange of one grant.
@@ -151,9 +152,9 @@ func New(config Config) (*Server, error) { return newServer(config, config.featu
 
 // newServer returns a Server with these features.
 func newServer(config Config, features []feature) (*Server, error) {
-	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses(),
+	s := &Server{config: config, foreign: new(memo.Memo[*auth.Error, error]), guesses: newGuesses(),
 		unknown: newGuesses(),
-		hashes:  newHashQueue(), shortSecrets: new(once.Set)}
+		hashes:  newHashQueue(), shortSecrets: new(loglimit.Once)}
 	c := &s.config
 	settings := &backend.Settings{Package: "oauth2/server"}
 	s.setAddresses(settings)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/oddtext"
+	"github.com/gatewarden/auth/internal/texttest"
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
@@ -30,7 +30,7 @@ func TestUnitOddTextsOfClients(t *testing.T) {
 	parameters := []string{"client_id", "redirect_uri", "scope", "state", "nonce", "login_hint", "acr_values", "prompt",
 		"code_challenge", "resource", "id_token_hint", "max_age"}
 	for _, name := range parameters {
-		oddtext.Each(t, oddtext.Refused, "as "+name+" is refused before the store is asked",
+		texttest.Run(t, texttest.Unstorable, "as "+name+" is refused before the store is asked",
 			func(t *testing.T, text string) {
 				got := s.as("alice").authorize(name, text)
 				if got.StatusCode != 400 && (got.StatusCode != 303 || got.location("error") == "") {
@@ -42,17 +42,18 @@ func TestUnitOddTextsOfClients(t *testing.T) {
 	for _, path := range []string{"/o/token/", "/o/revoke_token/", "/o/introspect/"} {
 		for _, name := range []string{"client_id", "client_secret", "token", "code", "refresh_token", "grant_type",
 			"scope"} {
-			oddtext.Each(t, oddtext.Refused, "as "+name+" at "+path+" is no outage", func(t *testing.T, text string) {
-				values := with(url.Values{"client_id": {"app"}, "grant_type": {"refresh_token"}, "token": {"x"},
-					"refresh_token": {"x"}}, name, text)
-				got := s.stranger().do("POST", path, values.Encode())
-				if got.StatusCode >= 500 || got.StatusCode == 200 && path == "/o/token/" {
-					t.Errorf("got %d %s, want a refusal", got.StatusCode, got.body)
-				}
-			})
+			texttest.Run(t, texttest.Unstorable, "as "+name+" at "+path+" is no outage",
+				func(t *testing.T, text string) {
+					values := with(url.Values{"client_id": {"app"}, "grant_type": {"refresh_token"}, "token": {"x"},
+						"refresh_token": {"x"}}, name, text)
+					got := s.stranger().do("POST", path, values.Encode())
+					if got.StatusCode >= 500 || got.StatusCode == 200 && path == "/o/token/" {
+						t.Errorf("got %d %s, want a refusal", got.StatusCode, got.body)
+					}
+				})
 		}
 	}
-	oddtext.Each(t, oddtext.Refused, "as Basic credentials or a bearer token is no outage", func(t *testing.T,
+	texttest.Run(t, texttest.Unstorable, "as Basic credentials or a bearer token is no outage", func(t *testing.T,
 		text string) {
 		plain := base64Of(text)
 		for _, authorization := range []string{"Basic " + base64Of(text+":"+text), "Bearer " + plain[:min(len(plain),
@@ -73,7 +74,7 @@ func TestUnitOddTextsOfUsers(t *testing.T) {
 	paths := []string{"/o/applications/%s/", "/o/applications/%s/update/", "/o/authorized_tokens/%s/delete/",
 		"/o/applications/?after=%s", "/o/authorized_tokens/?after=%s"}
 	for _, path := range paths {
-		oddtext.Each(t, oddtext.Refused, "in the address "+path+" is no outage", func(t *testing.T, text string) {
+		texttest.Run(t, texttest.Unstorable, "in the address "+path+" is no outage", func(t *testing.T, text string) {
 			escaped := url.PathEscape(text)
 			if strings.Contains(path, "?") {
 				escaped = url.QueryEscape(text)
@@ -88,17 +89,18 @@ func TestUnitOddTextsOfUsers(t *testing.T) {
 	}
 	for _, name := range []string{"name", "redirect_uris", "post_logout_redirect_uris", "client_type",
 		"authorization_grant_type"} {
-		oddtext.Each(t, oddtext.Refused, "as "+name+" of an application is no outage", func(t *testing.T, text string) {
-			form := with(url.Values{"name": {"Shop"}, "client_type": {"public"},
-				"redirect_uris":            {"https://a.example/"},
-				"authorization_grant_type": {"authorization-code"}}, name, text)
-			got := b.do("POST", "/o/applications/register/", form.Encode(), "Sec-Fetch-Site", "same-origin")
-			if got.StatusCode >= 500 {
-				t.Errorf("got %d %s, want a refusal or a page", got.StatusCode, got.body)
-			}
-		})
+		texttest.Run(t, texttest.Unstorable, "as "+name+" of an application is no outage",
+			func(t *testing.T, text string) {
+				form := with(url.Values{"name": {"Shop"}, "client_type": {"public"},
+					"redirect_uris":            {"https://a.example/"},
+					"authorization_grant_type": {"authorization-code"}}, name, text)
+				got := b.do("POST", "/o/applications/register/", form.Encode(), "Sec-Fetch-Site", "same-origin")
+				if got.StatusCode >= 500 {
+					t.Errorf("got %d %s, want a refusal or a page", got.StatusCode, got.body)
+				}
+			})
 	}
-	oddtext.Each(t, oddtext.Refused, "as the interaction of a form is no outage", func(t *testing.T, text string) {
+	texttest.Run(t, texttest.Unstorable, "as the interaction of a form is no outage", func(t *testing.T, text string) {
 		for _, path := range []string{"/o/authorize/", "/o/logout/"} {
 			got := b.do("POST", path, url.Values{"interaction": {text}, "allow": {"1"}}.Encode(), "Sec-Fetch-Site",
 				"same-origin")
@@ -112,7 +114,7 @@ func TestUnitOddTextsOfUsers(t *testing.T) {
 func TestUnitOddTextsOfApplications(t *testing.T) {
 	s := strictService(t, nil)
 	ctx, page := t.Context(), backend.Page{}
-	oddtext.Each(t, oddtext.Refused, "as an identifier finds nothing", func(t *testing.T, id string) {
+	texttest.Run(t, texttest.Unstorable, "as an identifier finds nothing", func(t *testing.T, id string) {
 		for name, ask := range map[string]func() (int, error){
 			"Revoke":      func() (int, error) { found, err := s.server.Revoke(ctx, id); return count(found), err },
 			"RevokeAll":   func() (int, error) { return s.server.RevokeAll(ctx, id) },
@@ -143,7 +145,7 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 			}
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "in a registration is refused", func(t *testing.T, text string) {
+	texttest.Run(t, texttest.Unstorable, "in a registration is refused", func(t *testing.T, text string) {
 		for name, r := range map[string]server.Registration{
 			"an owner":     {Owner: text, GrantTypes: []string{"client_credentials"}},
 			"a client_id":  {ClientID: text, GrantTypes: []string{"client_credentials"}},
@@ -192,7 +194,7 @@ func (i oddGrant) Exchange(ctx context.Context, s *server.Server, r *server.Toke
 }
 
 func TestUnitOddTextsOfGrants(t *testing.T) {
-	oddtext.Each(t, oddtext.Refused, "in a grant of an application is its error", func(t *testing.T, text string) {
+	texttest.Run(t, texttest.Unstorable, "in a grant of an application is its error", func(t *testing.T, text string) {
 		for name, change := range map[string]func(*server.Issuance){
 			"the UserID": func(i *server.Issuance) { i.UserID = text },
 			"the ACR":    func(i *server.Issuance) { i.AuthInfo.ACR = text },

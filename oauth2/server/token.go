@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // GrantType is a way to get tokens: a value of "grant_type" (RFC 6749 §4). Those
@@ -42,7 +42,7 @@ type TokenResponse struct {
 	// Extra are further members of the answer. They replace no member that the server makes.
 	Extra map[string]any
 
-	access, refresh, id hidden.String
+	access, refresh, id redact.Secret
 }
 
 // AccessToken returns the access token.

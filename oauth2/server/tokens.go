@@ -8,7 +8,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 // tokenSpec is what tokens are made of.
@@ -75,14 +75,14 @@ func (s *Server) addAccess(ctx context.Context, spec *tokenSpec, made *createdTo
 		token = backend.NewToken(s.access, spec.owner(), backend.DefaultTokenLength)
 		access.Digest = backend.TokenDigest(token, s.access)
 	}
-	made.tokens.Access, made.response.access = s.keep(*access, !asJWT), hidden.Of(token)
+	made.tokens.Access, made.response.access = s.keep(*access, !asJWT), redact.New(token)
 	return nil
 }
 
 // addRefresh adds a refresh token.
 func (s *Server) addRefresh(spec *tokenSpec, made *createdTokens) {
 	token := backend.NewToken(s.refresh, spec.owner(), backend.DefaultTokenLength)
-	made.response.refresh = hidden.Of(token)
+	made.response.refresh = redact.New(token)
 	made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(token, s.refresh),
 		GrantID: spec.grant.ID, Issued: spec.now,
 		ExpiresAt: backend.Earlier(spec.now.Add(made.lifetimes.RefreshIdle), spec.grant.MaxExpiresAt)}

@@ -107,21 +107,28 @@ func (b Body) parts() ([]part, error) {
 		if err != nil {
 			return nil, errParts
 		}
-		p, err := partOf(next.Header)
+		p, err := readPart(next)
 		if err != nil {
 			return nil, err
 		}
-		if !p.file {
-			text, err := io.ReadAll(next)
-			if err != nil {
-				return nil, errParts
-			}
-			if p.value = string(text); p.ascii && strings.ContainsFunc(p.value, isNotASCII) {
-				return nil, errPartCharset
-			}
-		}
 		all = append(all, p)
 	}
+}
+
+// readPart reads a part, without the content of a file.
+func readPart(from *multipart.Part) (part, error) {
+	p, err := partOf(from.Header)
+	if err != nil || p.file {
+		return p, err
+	}
+	text, err := io.ReadAll(from)
+	if err != nil {
+		return p, errParts
+	}
+	if p.value = string(text); p.ascii && strings.ContainsFunc(p.value, isNotASCII) {
+		return p, errPartCharset
+	}
+	return p, nil
 }
 
 // partOf reads the headers of a part (RFC 7578 §4.2). A file is a part with a file name.

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/gatewarden/auth/internal/planted"
+	"github.com/gatewarden/auth/internal/testidentity"
 )
 
 func (g *Guard) middleware(policies []Policy, optional bool) func(http.Handler) http.Handler {
@@ -40,11 +40,11 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 	case *identity: // this guard, further out
 		g.serveKnown(w, r, next, known, l)
 		return
-	case *planted.Context: // authtest
+	case *testidentity.Context: // authtest
 		user, _ := known.User.(User)
 		credential, _ := known.Credential.(Credential)
 		if isNil(user) {
-			break // as if nothing was planted
+			break // as if there was no identity
 		}
 		r = g.withoutStripped(r)
 		if err := admit(r, user, credential, l.policies); err != nil {
@@ -145,13 +145,9 @@ type failure struct {
 // that refuses later. w may be nil.
 func (g *Guard) prove(w http.ResponseWriter, r *http.Request, route string) (proof, failure) {
 	asked := g.unstripped(r)
-	// Two Authorization lines or a huge one concern every backend, also those
-	// that read another header.
-	if lines := asked.Header["Authorization"]; len(lines) > 1 || len(lines) == 1 && len(lines[0]) > MaxAuthorization {
-		asked = g.withLong(asked, len(lines[0]))
-		if _, _, err := Authorization(asked); KindOf(err) == ErrMalformed {
-			return proof{}, failure{err: err}
-		}
+	asked, err := g.checkAuthorization(asked)
+	if err != nil {
+		return proof{}, failure{err: err}
 	}
 	if asked != r {
 		defer func() { r.Body = asked.Body }() // a backend that read it has put it back
@@ -184,6 +180,21 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request, route string) (pro
 		setHeaders(w, v.absent, nil)
 	}
 	return proof{}, failure{err: v.result(), backend: last}
+}
+
+// checkAuthorization refuses two Authorization lines and one that is too long: they concern
+// every backend, also those that read another header. It returns r, for which backends can
+// read a value that is longer than usual, if the configuration allows it.
+func (g *Guard) checkAuthorization(r *http.Request) (*http.Request, error) {
+	lines := r.Header["Authorization"]
+	if len(lines) == 0 || len(lines) == 1 && len(lines[0]) <= MaxAuthorization {
+		return r, nil
+	}
+	r = g.withLong(r, len(lines[0]))
+	if _, _, err := Authorization(r); KindOf(err) == ErrMalformed {
+		return nil, err
+	}
+	return r, nil
 }
 
 // ask calls a backend, with a request for which it can ask the proxies, and whether this

@@ -4,12 +4,12 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/loglimit"
 )
 
 // StampDrift warns of users with another [auth.Stamper] stamp at the login than where
 // the issuer loads them. The zero value is ready. It is safe for concurrent use.
-type StampDrift struct{ warned once.Set }
+type StampDrift struct{ warned loglimit.Once }
 
 // Warn writes one line for each user, at level Warn, and remembers 1,000 of them. A change
 // of the password during the login looks the same, so the line says both. name is the

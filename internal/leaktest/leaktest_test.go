@@ -1,4 +1,4 @@
-package leak_test
+package leaktest_test
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/hidden"
-	"github.com/gatewarden/auth/internal/leak"
+	"github.com/gatewarden/auth/internal/leaktest"
+	"github.com/gatewarden/auth/internal/redact"
 )
 
 const secret = "recognizable-secret"
@@ -26,7 +26,7 @@ func (r *recorder) Errorf(string, ...any) { r.failed = true }
 type plain struct{ s string }
 type exported struct{ S auth.Secret }
 type formatted struct{ s string }
-type closed struct{ s hidden.String }
+type closed struct{ s redact.Secret }
 
 func (formatted) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "formatted") }
 
@@ -35,16 +35,20 @@ func TestUnitLeaksAreFound(t *testing.T) {
 		check func(testing.TB)
 		leaks bool
 	}{
-		"a string": {func(t testing.TB) { leak.Exported(t, secrets, plain{secret}) }, true},
+		"a string": {func(t testing.TB) { leaktest.CheckExported(t, secrets, plain{secret}) }, true},
 		// by %s of a pointer
-		"a Secret": {func(t testing.TB) { leak.Exported(t, secrets, exported{secret}) }, true},
+		"a Secret": {func(t testing.TB) { leaktest.CheckExported(t, secrets, exported{secret}) }, true},
 		"bytes": {func(t testing.TB) {
-			leak.Exported(t, secrets, struct{ B []byte }{[]byte(secret)})
+			leaktest.CheckExported(t, secrets, struct{ B []byte }{[]byte(secret)})
 		}, true},
-		"a method Format":             {func(t testing.TB) { leak.Exported(t, secrets, formatted{secret}) }, false},
-		"the same in unexported ones": {func(t testing.TB) { leak.Anywhere(t, secrets, formatted{secret}) }, true},
+		"a method Format": {func(t testing.TB) {
+			leaktest.CheckExported(t, secrets, formatted{secret})
+		}, false},
+		"the same in unexported ones": {func(t testing.TB) {
+			leaktest.CheckAllFields(t, secrets, formatted{secret})
+		}, true},
 		"a closure": {func(t testing.TB) {
-			leak.Anywhere(t, secrets, closed{hidden.Of(secret)})
+			leaktest.CheckAllFields(t, secrets, closed{redact.New(secret)})
 		}, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -1,10 +1,10 @@
-package index
+package recordindex
 
 import "time"
 
 // Purge calls remove with at most limit records that have expired at now, in order of
 // their expiry, and returns how many. The function removes the record. Purge does a
-// bounded amount of work, and reports whether it may find more at once: see package
+// bounded amount of work. more reports whether another call now may find more: see package
 // expiry.
 func (x *Index[R]) Purge(now time.Time, limit int, remove func(record *R)) (removed int, more bool) {
 	return x.expiry.Purge(now, limit, func(digest string) { remove(x.Get(digest)) })
@@ -19,5 +19,5 @@ func (x *Index[R]) expiresAt(digest string) (time.Time, bool) {
 	if record == nil {
 		return time.Time{}, false
 	}
-	return x.entry(record).ExpiresAt, true
+	return x.fields(record).ExpiresAt, true
 }

@@ -1,11 +1,11 @@
-package index_test
+package recordindex_test
 
 import (
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/gatewarden/auth/internal/index"
+	"github.com/gatewarden/auth/internal/recordindex"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -15,9 +15,10 @@ type record struct {
 	created, expiresAt time.Time
 }
 
-func newIndex(records ...*record) *index.Index[record] {
-	x := index.New(func(r *record) index.Entry {
-		return index.Entry{Digest: r.digest, UserID: r.user, ID: r.id, Created: r.created, ExpiresAt: r.expiresAt}
+func newIndex(records ...*record) *recordindex.Index[record] {
+	x := recordindex.New(func(r *record) recordindex.Fields {
+		return recordindex.Fields{Digest: r.digest, UserID: r.user, ID: r.id,
+			Created: r.created, ExpiresAt: r.expiresAt}
 	})
 	for _, r := range records {
 		x.Put(r)
@@ -46,7 +47,7 @@ func TestUnitIndex(t *testing.T) {
 	tablet := &record{"t", "alice", "3", at(-2), at(2)}
 	gone := &record{"g", "alice", "4", at(-9), at(0)}
 	other := &record{"o", "bob", "5", at(-1), at(0)}
-	all := func() *index.Index[record] { return newIndex(phone, laptop, tablet, gone, other) }
+	all := func() *recordindex.Index[record] { return newIndex(phone, laptop, tablet, gone, other) }
 
 	t.Run("a record is found by its digest, and by its ID for its user only", func(t *testing.T) {
 		x := all()
@@ -60,14 +61,14 @@ func TestUnitIndex(t *testing.T) {
 		later := *phone
 		later.expiresAt = at(9)
 		x.Put(&later)
-		if x.Get("p") != &later || x.Find("alice", "1") != &later || len(x.Of("alice")) != 4 {
-			t.Errorf("got %d records of alice, want 4 with the new one among them", len(x.Of("alice")))
+		if x.Get("p") != &later || x.Find("alice", "1") != &later || len(x.ByUser("alice")) != 4 {
+			t.Errorf("got %d records of alice, want 4 with the new one among them", len(x.ByUser("alice")))
 		}
 	})
 	t.Run("a user without records leaves nothing", func(t *testing.T) {
 		x := all()
 		x.Remove(other)
-		if x.Get("o") != nil || len(x.Of("bob")) != 0 || x.Find("bob", "5") != nil {
+		if x.Get("o") != nil || len(x.ByUser("bob")) != 0 || x.Find("bob", "5") != nil {
 			t.Error("got a record that was removed")
 		}
 		x.Remove(other) // again
@@ -139,7 +140,7 @@ func TestUnitIndex(t *testing.T) {
 	})
 }
 
-func purged(x *index.Index[record], now time.Time, limit int) (records []*record) {
+func purged(x *recordindex.Index[record], now time.Time, limit int) (records []*record) {
 	x.Purge(now, limit, func(r *record) {
 		records = append(records, r)
 		x.Remove(r)

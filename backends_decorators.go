@@ -112,30 +112,38 @@ func checkHeld(backend Authenticator) error {
 		backend, fields[0])
 }
 
-// embedsGuard reports a value with the methods of a *Guard that it embeds, at most
+// embedsGuard reports whether a value has the methods of a *Guard that it embeds, at most
 // depth values deep.
 func embedsGuard(v reflect.Value, depth int) bool {
-	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
-		v = v.Elem()
-	}
+	v = dereference(v)
 	if v.Kind() != reflect.Struct || depth == 0 {
 		return false
 	}
 	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		if !field.Anonymous || field.Type.Kind() == reflect.Interface &&
-			!field.Type.Implements(reflect.TypeFor[Ambient]()) {
-			continue // an interface without the method Ambient has no method of a guard
+		if !maybeGuard(v.Type().Field(i)) {
+			continue
 		}
-		inner := v.Field(i)
-		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Interface {
-			inner = inner.Elem()
-		}
+		inner := dereference(v.Field(i))
 		if inner.IsValid() && inner.Type() == reflect.TypeFor[Guard]() || embedsGuard(inner, depth-1) {
 			return true
 		}
 	}
 	return false
+}
+
+// maybeGuard reports whether a field is embedded and could give its struct the methods of a
+// guard. An interface without the method Ambient has no method of a guard.
+func maybeGuard(field reflect.StructField) bool {
+	return field.Anonymous &&
+		(field.Type.Kind() != reflect.Interface || field.Type.Implements(reflect.TypeFor[Ambient]()))
+}
+
+// dereference returns what is behind the pointers and interfaces of a value.
+func dereference(v reflect.Value) reflect.Value {
+	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
+	return v
 }
 
 var authenticatorType = reflect.TypeFor[Authenticator]()
@@ -168,43 +176,65 @@ func heldInFields(v reflect.Value, depth int) (names []string, several bool) {
 	}
 	for i := range v.NumField() {
 		field, name := v.Field(i), v.Type().Field(i).Name
-		if holdsAuthenticator(field.Type()) {
-			names = append(names, name)
-			switch field.Kind() {
-			case reflect.Slice, reflect.Array, reflect.Map:
-				several = several || field.Len() > 1
-			}
+		if isHeld, isSeveral := holdsBackend(field); isHeld {
+			names, several = append(names, name), several || isSeveral
 			continue
 		}
-		if t := field.Type(); t.Kind() == reflect.Interface && t.NumMethod() == 0 {
-			field = field.Elem() // of a field of type any, by its value
-			if field.IsValid() && holdsAuthenticator(field.Type()) {
-				names = append(names, name)
-				continue
-			}
+		field = optionsIn(v, i)
+		if field.Kind() != reflect.Struct {
+			continue
 		}
-		embedded := v.Type().Field(i).Anonymous
-		if field.Kind() == reflect.Pointer && (embedded || hasBackendField(field.Type().Elem(), v.Type())) {
-			field = field.Elem() // options that are kept by pointer
-		}
-		if field.Kind() == reflect.Struct {
-			inner, more := heldInFields(field, depth-1)
-			several = several || more
-			for _, each := range inner {
-				names = append(names, name+"."+each)
-			}
+		inner, isSeveral := heldInFields(field, depth-1)
+		several = several || isSeveral
+		for _, each := range inner {
+			names = append(names, name+"."+each)
 		}
 	}
 	return names, several
+}
+
+// holdsBackend reports whether a field itself holds backends, and whether it has several.
+func holdsBackend(field reflect.Value) (held, several bool) {
+	if holdsAuthenticator(field.Type()) {
+		return true, isList(field.Kind()) && field.Len() > 1
+	}
+	if !isAnyField(field.Type()) {
+		return false, false
+	}
+	value := field.Elem()
+	return value.IsValid() && holdsAuthenticator(value.Type()), false
+}
+
+// optionsIn returns field i of a struct, without the interface or pointer around it if a
+// struct of options could be in there.
+func optionsIn(v reflect.Value, i int) reflect.Value {
+	field, embedded := v.Field(i), v.Type().Field(i).Anonymous
+	if isAnyField(field.Type()) {
+		field = field.Elem()
+	}
+	if field.Kind() == reflect.Pointer && (embedded || hasBackendField(field.Type().Elem(), v.Type())) {
+		field = field.Elem()
+	}
+	return field
+}
+
+// isAnyField reports whether t is any, or another interface without methods.
+func isAnyField(t reflect.Type) bool { return t.Kind() == reflect.Interface && t.NumMethod() == 0 }
+
+func isList(kind reflect.Kind) bool {
+	return kind == reflect.Slice || kind == reflect.Array || kind == reflect.Map
 }
 
 // hasBackendField reports whether t is a struct of the same package as owner, with a
 // field of an interface type that includes Authenticator. A struct with fields of
 // concrete types alone, such as a whole application, does not count.
 func hasBackendField(t, owner reflect.Type) bool {
-	if t.Kind() != reflect.Struct || t.PkgPath() != owner.PkgPath() {
-		return false
-	}
+	return t.Kind() == reflect.Struct && t.PkgPath() == owner.PkgPath() && hasInterfaceField(t)
+}
+
+// hasInterfaceField reports whether a struct has a field of an interface type that includes
+// Authenticator.
+func hasInterfaceField(t reflect.Type) bool {
 	for i := range t.NumField() {
 		if field := t.Field(i).Type; field.Kind() == reflect.Interface && field.Implements(authenticatorType) {
 			return true
@@ -213,34 +243,20 @@ func hasBackendField(t, owner reflect.Type) bool {
 	return false
 }
 
-// holdsAuthenticator reports a type with values through which code could call
-// Authenticate: of a backend, a pointer to one, a list or a table of them or of
-// structs with them, or a function that returns one. An interface without that
-// method, such as TokenVerifier, does not count, whatever is in it, and an
-// AuthenticatorFunc does not either: it has no capability that could be lost.
+// holdsAuthenticator reports whether code could call Authenticate through a value of type t:
+// a backend, a pointer to one, a list or a table of them or of structs with them, or a
+// function that returns one. An interface without that method, such as TokenVerifier, does
+// not count, whatever is in it, and an AuthenticatorFunc does not either: it has no
+// capability that could be lost.
 func holdsAuthenticator(t reflect.Type) bool {
-	if t == reflect.TypeFor[AuthenticatorFunc]() {
+	switch {
+	case t == reflect.TypeFor[AuthenticatorFunc]():
 		return false
-	}
-	if t.Implements(authenticatorType) || reflect.PointerTo(t).Implements(authenticatorType) {
+	case isAuthenticator(t):
 		return true
-	}
-	switch t.Kind() {
-	case reflect.Slice, reflect.Array, reflect.Map:
-		elem := t.Elem()
-		if elem.Kind() == reflect.Pointer {
-			elem = elem.Elem()
-		}
-		if elem.Kind() != reflect.Struct {
-			return holdsAuthenticator(t.Elem())
-		}
-		for i := range elem.NumField() {
-			if field := elem.Field(i).Type; field.Kind() == reflect.Interface && field.Implements(authenticatorType) {
-				return true
-			}
-		}
-		return elem.Implements(authenticatorType) || reflect.PointerTo(elem).Implements(authenticatorType)
-	case reflect.Func:
+	case isList(t.Kind()):
+		return elementsHoldAuthenticator(t.Elem())
+	case t.Kind() == reflect.Func:
 		for i := range t.NumOut() {
 			if t.Out(i).Implements(authenticatorType) {
 				return true
@@ -248,6 +264,24 @@ func holdsAuthenticator(t reflect.Type) bool {
 		}
 	}
 	return false
+}
+
+// elementsHoldAuthenticator is holdsAuthenticator of a list's elements, which may also be
+// structs that hold a backend, or pointers to such structs.
+func elementsHoldAuthenticator(elem reflect.Type) bool {
+	inner := elem
+	if inner.Kind() == reflect.Pointer {
+		inner = inner.Elem()
+	}
+	if inner.Kind() != reflect.Struct {
+		return holdsAuthenticator(elem)
+	}
+	return hasInterfaceField(inner) || isAuthenticator(inner)
+}
+
+// isAuthenticator reports whether t or a pointer to it is an Authenticator.
+func isAuthenticator(t reflect.Type) bool {
+	return t.Implements(authenticatorType) || reflect.PointerTo(t).Implements(authenticatorType)
 }
 
 // alike reports two backends of one type of which same cannot tell whether they are one.

@@ -1,4 +1,4 @@
-package once_test
+package loglimit_test
 
 import (
 	"strconv"
@@ -6,17 +6,17 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/loglimit"
 )
 
-func TestSet(t *testing.T) {
+func TestUnitOnce(t *testing.T) {
 	t.Run("of many at once one is the first", func(t *testing.T) {
-		var set once.Set
+		var lines loglimit.Once
 		var wg sync.WaitGroup
 		var first atomic.Int32
 		for range 20 {
 			wg.Go(func() {
-				if set.First("alice") {
+				if lines.First("alice") {
 					first.Add(1)
 				}
 			})
@@ -27,16 +27,16 @@ func TestSet(t *testing.T) {
 		}
 	})
 	t.Run("a full set forgets, so that its memory has a bound", func(t *testing.T) {
-		var set once.Set
-		for i := range once.Max {
-			if !set.First(strconv.Itoa(i)) {
+		var lines loglimit.Once
+		for i := range loglimit.MaxOnce {
+			if !lines.First(strconv.Itoa(i)) {
 				t.Fatalf("%d is known", i)
 			}
 		}
-		if set.First("0") {
+		if lines.First("0") {
 			t.Error("a key was forgotten before the set was full")
 		}
-		if !set.First("one more") || !set.First("0") {
+		if !lines.First("one more") || !lines.First("0") {
 			t.Error("a full set did not start again")
 		}
 	})

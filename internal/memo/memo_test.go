@@ -1,31 +1,31 @@
-package once_test
+package memo_test
 
 import (
 	"sync"
 	"testing"
 
-	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/memo"
 )
 
 func TestUnitMemo(t *testing.T) {
 	t.Run("a value is made once, and the same one is returned from then on", func(t *testing.T) {
-		var memo once.Memo[int, *int]
-		first := memo.Get(1, func(n int) *int { return &n })
-		if again := memo.Get(1, func(int) *int { t.Error("made again"); return nil }); again != first || *first != 1 {
+		var values memo.Memo[int, *int]
+		first := values.Get(1, func(n int) *int { return &n })
+		if again := values.Get(1, func(int) *int { t.Error("made again"); return nil }); again != first || *first != 1 {
 			t.Errorf("want %p, got %p", first, again)
 		}
-		if other := memo.Get(2, func(n int) *int { return &n }); *other != 2 {
+		if other := values.Get(2, func(n int) *int { return &n }); *other != 2 {
 			t.Errorf("want 2, got %d", *other)
 		}
 	})
 	t.Run("it keeps 64 values, and starts again when it is full", func(t *testing.T) {
-		var memo once.Memo[int, int]
+		var values memo.Memo[int, int]
 		made := 0
 		get := func(from, to, want int) {
 			t.Helper()
 			before := made
 			for n := from; n < to; n++ {
-				if got := memo.Get(n, func(n int) int { made++; return -n }); got != -n {
+				if got := values.Get(n, func(n int) int { made++; return -n }); got != -n {
 					t.Fatalf("want %d, got %d", -n, got)
 				}
 			}
@@ -40,11 +40,11 @@ func TestUnitMemo(t *testing.T) {
 		get(0, 1, 1)
 	})
 	t.Run("calls at once get the same value", func(t *testing.T) {
-		var memo once.Memo[int, *int]
+		var values memo.Memo[int, *int]
 		var all [8]*int
 		var group sync.WaitGroup
 		for i := range all {
-			group.Go(func() { all[i] = memo.Get(1, func(n int) *int { return &n }) })
+			group.Go(func() { all[i] = values.Get(1, func(n int) *int { return &n }) })
 		}
 		group.Wait()
 		for _, each := range all {

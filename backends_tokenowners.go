@@ -43,20 +43,8 @@ func checkOwners(backends []Authenticator) error {
 // compareOwners returns an error if it cannot be said which tokens are those of a and
 // which are those of b, where they share a scheme.
 func compareOwners(a, b owner, schemesA, schemesB []string) error {
-	for _, one := range a.classes {
-		for _, other := range b.classes {
-			if one.overlaps(other) {
-				advice := "Keep one, or set the Prefix of one to a text that ends in _"
-				if strings.EqualFold(other.Scheme, "Basic") { // the passwords of Basic have no prefix
-					advice = "Keep one. The one that is for logins belongs into Config.Login"
-				}
-				return fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q. %s",
-					a.name, b.name, other.Scheme, other.Prefix, advice)
-			}
-		}
-	}
-	if a.says && b.says {
-		return nil
+	if err := checkOverlap(a, b); err != nil || a.says && b.says {
+		return err
 	}
 	silent := a.name
 	if a.says {
@@ -67,6 +55,24 @@ func compareOwners(a, b owner, schemesA, schemesB []string) error {
 			return fmt.Errorf("auth: backends %q and %q both take the scheme %s, and %q has no OwnTokens that says "+
 				"which tokens are its own. An empty list says that it answers ErrUnrecognized to tokens of others",
 				a.name, b.name, scheme, silent)
+		}
+	}
+	return nil
+}
+
+// checkOverlap returns an error if both owners say that a token is their own.
+func checkOverlap(a, b owner) error {
+	for _, one := range a.classes {
+		for _, other := range b.classes {
+			if !one.overlaps(other) {
+				continue
+			}
+			advice := "Keep one, or set the Prefix of one to a text that ends in _"
+			if strings.EqualFold(other.Scheme, "Basic") { // the passwords of Basic have no prefix
+				advice = "Keep one. The one that is for logins belongs into Config.Login"
+			}
+			return fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q. %s",
+				a.name, b.name, other.Scheme, other.Prefix, advice)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package index_test
+package recordindex_test
 
 import (
 	"crypto/sha256"
@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth/internal/digest"
-	"github.com/gatewarden/auth/internal/index"
+	"github.com/gatewarden/auth/internal/recordindex"
 )
 
 // digestOf returns a digest in the form of backend.TokenDigest, and the hash inside it.
@@ -72,11 +72,11 @@ func TestUnitIndexByHash(t *testing.T) {
 		x := newIndex(token, foreign)
 		renamed := &record{digest: digest, user: "alice", id: "9"}
 		x.Put(renamed)
-		want(t, x.Of("alice"), "9", "2")
+		want(t, x.ByUser("alice"), "9", "2")
 		moved := &record{digest: digest, user: "bob", id: "9"}
 		x.Put(moved)
-		want(t, x.Of("alice"), "2")
-		want(t, x.Of("bob"), "9")
+		want(t, x.ByUser("alice"), "2")
+		want(t, x.ByUser("bob"), "9")
 		if x.GetHash(hash) != moved {
 			t.Errorf("got %v, want %v", x.GetHash(hash), moved)
 		}
@@ -86,7 +86,7 @@ func TestUnitIndexByHash(t *testing.T) {
 		x := newIndex(token, same, foreign)
 		touched := *token
 		x.Put(&touched)
-		want(t, x.Of("alice"), "2", "1", "1")
+		want(t, x.ByUser("alice"), "2", "1", "1")
 		x.Remove(same)
 		if x.Get("same") != nil || x.Find("alice", "1") != &touched {
 			t.Error("the wrong one of two was removed")
@@ -119,7 +119,7 @@ func TestUnitIndexAgainstAModel(t *testing.T) {
 	}
 }
 
-func agree(x *index.Index[record], model []*record) bool {
+func agree(x *recordindex.Index[record], model []*record) bool {
 	for _, r := range model {
 		if x.Get(r.digest) != r || x.Find(r.user, r.id) == nil {
 			return false
@@ -143,7 +143,7 @@ func agree(x *index.Index[record], model []*record) bool {
 			slices.Reverse(list)
 		}
 		name := strconv.Itoa(user)
-		if !slices.Equal(ids(x.Of(name)), all) || !slices.Equal(ids(x.Page(name, "7", 99, noon)), live) {
+		if !slices.Equal(ids(x.ByUser(name)), all) || !slices.Equal(ids(x.Page(name, "7", 99, noon)), live) {
 			return false
 		}
 	}
