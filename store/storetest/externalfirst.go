@@ -58,7 +58,7 @@ func loginFirstRefuses(t *testing.T, open opener[loginStore]) {
 	s.linkFirst("Alice", "3", loginIssuer, "Alice", true) // another user
 	removed, _, err := s.Unlink(s.Context(), "alice", "1", false)
 	if err != nil || removed == nil {
-		t.Fatal(removed, err)
+		t.Fatalf("Unlink: got %v, %v, want a record", removed, err)
 	}
 	s.linkFirst("alice", "2", loginIssuer, "alice", true)
 }

@@ -43,10 +43,10 @@ func loginFindsAsLinked(t *testing.T, open opener[loginStore]) {
 func loginFindsNothing(t *testing.T, open opener[loginStore]) {
 	s := open(t)
 	if got := s.find("1"); got != nil {
-		t.Errorf("%+v", got)
+		t.Errorf("find: got %+v, want nil", got)
 	}
 	if all := s.list("alice"); len(all) != 0 {
-		t.Errorf("%+v", all)
+		t.Errorf("list: got %+v, want an empty list", all)
 	}
 }
 
@@ -65,7 +65,7 @@ func loginKeysExact(t *testing.T, open opener[loginStore]) {
 		{"https://a.example/", "1.0"},
 	} {
 		if got, err := s.Identity(s.Context(), other[0], other[1]); got != nil || err != nil {
-			t.Errorf("%q: %+v, %v", other, got, err)
+			t.Errorf("%q: Identity: got %+v, %v, want nil", other, got, err)
 		}
 		keys = append(keys, other)
 	}
@@ -78,7 +78,7 @@ func loginKeysExact(t *testing.T, open opener[loginStore]) {
 		got, err := s.Identity(s.Context(), key[0], key[1])
 		if err != nil || got == nil || got.UserID != fmt.Sprint("user", i) || got.Issuer != key[0] ||
 			got.Subject != key[1] {
-			t.Errorf("%q: %+v, %v", key, got, err)
+			t.Errorf("Identity of %q: got %+v, %v, want the identity of user%d", key, got, err, i)
 		}
 	}
 }
@@ -100,10 +100,10 @@ func loginUsersExact(t *testing.T, open opener[loginStore]) {
 	s.unlink("alice", "Alice", false, external.UnlinkUnknown)
 	s.unlink("alice ", "alice ", false, external.UnlinkRemoved)
 	if n, err := s.RemoveUser(s.Context(), "ALICE"); n != 0 || err != nil {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("RemoveUser: got %d, %v, want 0", n, err)
 	}
 	if n, err := s.RemoveUser(s.Context(), "alice"); n != 1 || err != nil {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("RemoveUser: got %d, %v, want 1", n, err)
 	}
 	for _, name := range names[3:] {
 		if all := s.list(name); len(all) != 1 {
@@ -143,11 +143,11 @@ func loginSameID(t *testing.T, open opener[loginStore]) {
 			t.Errorf("%s: no error, but %q, %v", user, owner, linked)
 		}
 		if got := s.find("another"); got != nil {
-			t.Errorf("%s: %+v", user, got)
+			t.Errorf("%s: find: got %+v, want nil", user, got)
 		}
 	}
 	if all := s.list("alice"); len(all) != 1 || !sameIdentity(all[0], loginIdentity("alice", "1")) {
-		t.Errorf("%+v", all)
+		t.Errorf("list: got %+v, want 1 entry and %+v", all, loginIdentity("alice", "1"))
 	}
 	s.wantIDs("bob")
 }

@@ -80,13 +80,13 @@ func loginCodesExact(t *testing.T, open opener[loginStore]) {
 	digests := []string{"d", "D", "d ", " d", "\u00e9", "e\u0301", "1", "01"}
 	for _, digest := range digests {
 		if got := s.take(digest, noon); got != nil {
-			t.Errorf("%q: %+v", digest, got)
+			t.Errorf("%q: take: got %+v, want nil", digest, got)
 		}
 		s.must(s.AddCode(s.Context(), loginCode("of "+digest, digest)))
 	}
 	for _, digest := range digests {
 		if got := s.take(digest, noon); !sameCode(got, loginCode("of "+digest, digest)) {
-			t.Errorf("%q: %+v", digest, got)
+			t.Errorf("%q: take: got %+v, want %+v", digest, got, loginCode("of "+digest, digest))
 		}
 	}
 }
@@ -102,7 +102,7 @@ func loginCodeAgain(t *testing.T, open opener[loginStore]) {
 		}
 	}
 	if got := s.take("c", noon); !sameCode(got, loginCode("alice", "c")) {
-		t.Errorf("%+v", got)
+		t.Errorf("take: got %+v, want %+v", got, loginCode("alice", "c"))
 	}
 }
 
@@ -114,7 +114,7 @@ func loginCodeExpires(t *testing.T, open opener[loginStore]) {
 	expires := loginCode("alice", "a").ExpiresAt
 	for _, at := range []time.Time{expires, expires.Add(time.Microsecond), expires.Add(time.Hour)} {
 		if got := s.take("a", at); got != nil {
-			t.Errorf("%v: %+v", at, got)
+			t.Errorf("%v: take: got %+v, want nil", at, got)
 		}
 	}
 	if got := s.take("b", expires.Add(-time.Microsecond)); got == nil {
@@ -158,7 +158,7 @@ func loginPurgesExpired(t *testing.T, open opener[loginStore]) {
 	for _, expires := range []time.Time{noon.Add(-time.Minute), noon, soon} {
 		name := expires.Sub(noon).String() + "0"
 		if got := s.take(name, then); (got != nil) != expires.Equal(soon) {
-			t.Errorf("%s: %+v", name, got)
+			t.Errorf("take of %s: got %+v, want found to be %v", name, got, expires.Equal(soon))
 		}
 		s.put(name, expires, then, !expires.Equal(soon))
 	}

@@ -79,7 +79,7 @@ func loginSameIDRace(t *testing.T, open opener[loginStore]) {
 		}
 		owner, first, err := s.Link(s.Context(), loginIdentity("bob", fmt.Sprint(i)))
 		if owner != "bob" || !first || err != nil {
-			t.Errorf("%q, %v, %v", owner, first, err)
+			t.Errorf("Link: got %q, %v, %v, want \"bob\" and true", owner, first, err)
 		}
 	})
 	if linked.Load() != 1 {
@@ -107,7 +107,7 @@ func loginLastTwoRace(t *testing.T, open opener[loginStore]) {
 		})
 		if slices.Sort(verdicts[:]); verdicts != [2]external.UnlinkVerdict{external.UnlinkRemoved,
 			external.UnlinkLast} {
-			t.Errorf("%v", verdicts)
+			t.Errorf("two calls of Unlink: got verdicts %v, want one UnlinkRemoved and one UnlinkLast", verdicts)
 		}
 		if n := len(s.list(user)); n != 1 {
 			t.Errorf("%d stayed", n)
@@ -126,7 +126,7 @@ func loginUnlinkRace(t *testing.T, open opener[loginStore]) {
 		together(32, func(i int) {
 			identity, verdict, err := s.Unlink(s.Context(), user, fmt.Sprint(user, i%8), true)
 			if err != nil || (identity != nil) != (verdict == external.UnlinkRemoved) {
-				t.Errorf("%+v, %v, %v", identity, verdict, err)
+				t.Errorf("Unlink: got %+v, %v, %v, want an identity only with UnlinkRemoved", identity, verdict, err)
 			}
 			if identity != nil {
 				removed.add(identity.ID)
@@ -160,7 +160,7 @@ func loginTouchRace(t *testing.T, open opener[loginStore]) {
 			}
 		})
 		if got := s.find(user); got != nil {
-			t.Errorf("%+v", got)
+			t.Errorf("find: got %+v, want nil", got)
 		}
 		s.wantIDs(user)
 	}

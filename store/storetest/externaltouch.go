@@ -80,7 +80,7 @@ func loginTouchUnlinked(t *testing.T, open opener[loginStore]) {
 	s.unlink("alice", "1", false, external.UnlinkRemoved)
 	s.must(s.Touch(s.Context(), loginIdentity("alice", "1")))
 	if got := s.find("1"); got != nil {
-		t.Errorf("%+v", got)
+		t.Errorf("find: got %+v, want nil", got)
 	}
 	s.wantIDs("alice")
 	// It does not come back through a user that linked it meanwhile either.

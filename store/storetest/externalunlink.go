@@ -94,12 +94,12 @@ func loginRemovesUser(t *testing.T, open opener[loginStore]) {
 	s.wantIDs("Alice", "5")
 	for digest, there := range map[string]bool{"c1": false, "c2": false, "c3": true, "c4": true} {
 		if code := s.take(digest, noon); (code != nil) != there {
-			t.Errorf("%s: %+v", digest, code)
+			t.Errorf("%s: take: got %+v, want found to be %v", digest, code, there)
 		}
 	}
 	s.put("alice", noon.Add(time.Hour), noon, false)
 	if got := s.find("2"); got != nil {
-		t.Errorf("%+v", got)
+		t.Errorf("find: got %+v, want nil", got)
 	}
 	s.link(loginIdentity("bob", "1"), "bob")
 }
@@ -108,9 +108,9 @@ func loginRemovesCodes(t *testing.T, open opener[loginStore]) {
 	s := open(t)
 	s.must(s.AddCode(s.Context(), loginCode("alice", "c")))
 	if n, err := s.RemoveUser(s.Context(), "alice"); n != 0 || err != nil {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("RemoveUser: got %d, %v, want 0", n, err)
 	}
 	if code := s.take("c", noon); code != nil {
-		t.Errorf("%+v", code)
+		t.Errorf("take: got %+v, want nil", code)
 	}
 }

@@ -106,7 +106,7 @@ func twins[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error)
 	mustRemove := func(id string) {
 		t.Helper()
 		if ok, err := remove(id); !ok || err != nil {
-			t.Fatal(ok, err)
+			t.Fatalf("remove: got %v, %v, want true", ok, err)
 		}
 	}
 	for _, first := range []bool{true, false} {
@@ -161,14 +161,14 @@ func sessionsByHash(t *testing.T, open opener[sessionStore]) {
 	successor := *r
 	successor.Digest = next
 	if replaced, err := s.Replace(t.Context(), digest, &successor, noon); err != nil || !replaced {
-		t.Fatal(replaced, err)
+		t.Fatalf("Replace: got %v, %v, want true", replaced, err)
 	}
 	mark, got := byHash(t, find, hash), byHash(t, find, nextHash)
 	if mark == nil || !mark.IsMark() || got == nil || got.IsMark() {
 		t.Errorf("replaced: found %+v and %+v, want a mark and its successor", mark, got)
 	}
 	if found, err := s.Revoke(t.Context(), "alice", "1"); err != nil || !found {
-		t.Fatal(found, err)
+		t.Fatalf("Revoke: got %v, %v, want true", found, err)
 	}
 	if got := byHash(t, find, nextHash); got != nil {
 		t.Errorf("found %+v after it was revoked", got)

@@ -21,12 +21,13 @@ func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 	one, two := jwtFamily("alice", "1", 0), jwtFamily("alice", "2", time.Minute)
 	if started, err := s.Start(t.Context(), one, jwtToken(one, "first"), foreign, 0, false); err != nil ||
 		started.Seen {
-		t.Fatal(started, err)
+		t.Fatalf("Start: got %v, %v, want Seen false", started, err)
 	}
 	r, f := s.find("foreign")
 	if r == nil || f.ID != "1" || !r.Rotated.Equal(noon) || r.Successor != "1 first" ||
 		!r.ExpiresAt.Equal(foreign.ExpiresAt) {
-		t.Errorf("%+v %+v", r, f)
+		t.Errorf("find: got %+v, %+v, want family 1, Rotated %v, Successor \"1 first\", ExpiresAt %v",
+			r, f, noon, foreign.ExpiresAt)
 	}
 	if foreign.FamilyID != "" {
 		t.Error("the argument was changed")
@@ -41,7 +42,7 @@ func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 	s.revoked("the adopted one, after the grace", adopted, noon.Add(time.Minute), true)
 	started, err := s.Start(t.Context(), two, jwtToken(two, "first"), foreign, 0, false)
 	if err != nil || !started.Seen {
-		t.Error(started, err)
+		t.Errorf("Start: got %v, %v, want Seen true", started, err)
 	}
 	if _, f := s.find("1 first"); !f.RevokedAt.Equal(two.Created) {
 		t.Errorf("the family goes on: %+v", f)
@@ -52,14 +53,14 @@ func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 	s.revoked("the adopted one of a family that ended", adopted, noon.Add(time.Second), true)
 	// It is remembered as long as it could be used.
 	if purged, err := s.Purge(t.Context(), one.ExpiresAt.Add(time.Hour), 10); purged != 0 || err != nil {
-		t.Error(purged, err)
+		t.Errorf("Purge: got %v, %v, want 0", purged, err)
 	}
 	if purged, err := s.Purge(t.Context(), foreign.ExpiresAt.Add(jwt.KeepExpired-time.Microsecond), 10); purged != 0 ||
 		err != nil {
-		t.Error(purged, err)
+		t.Errorf("Purge: got %v, %v, want 0", purged, err)
 	}
 	if purged, err := s.Purge(t.Context(), foreign.ExpiresAt.Add(jwt.KeepExpired), 10); purged != 1 || err != nil {
-		t.Error(purged, err)
+		t.Errorf("Purge: got %v, %v, want 1", purged, err)
 	}
 }
 

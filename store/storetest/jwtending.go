@@ -29,11 +29,11 @@ func jwtEndsOne(t *testing.T, open opener[jwtStore]) {
 	}{{"bob", "1", noon, false}, {"alice", "3", noon, false}, {"alice", "2", f.ExpiresAt, false},
 		{"alice", "1", noon, true}, {"alice", "1", noon.Add(time.Second), false}} {
 		if found, err := s.End(t.Context(), row.user, row.id, row.now); found != row.want || err != nil {
-			t.Errorf("%+v: %v %v", row, found, err)
+			t.Errorf("%+v: End: got %v, %v, want %v", row, found, err, row.want)
 		}
 	}
 	if _, f := s.find("1 first"); !f.RevokedAt.Equal(noon) {
-		t.Errorf("%+v", f)
+		t.Errorf("find: got %+v, want RevokedAt %v", f, noon)
 	}
 	s.rotate("1 first", "second", noon, time.Minute, jwt.Revoked)
 	s.rotate("2 first", "second", noon, 0, jwt.Rotated)
@@ -49,7 +49,7 @@ func jwtEndsAll(t *testing.T, open opener[jwtStore]) {
 	expired := s.start("alice", "expired", -2*time.Hour)
 	ids, err := s.EndAll(t.Context(), "alice", "", "", noon.Add(time.Minute))
 	if err != nil || len(ids) != 2 || !slices.Contains(ids, "second") || slices.Contains(ids, expired.ID) {
-		t.Errorf("%v %v", ids, err)
+		t.Errorf("EndAll: got %v, %v, want the two live families and not the expired one", ids, err)
 	}
 	if got := s.list("alice", noon); len(got) != 0 {
 		t.Errorf("listed %v", got)
@@ -66,10 +66,10 @@ func jwtEndsOthers(t *testing.T, open opener[jwtStore]) {
 	s.start("alice", "2", 0)
 	s.start("bob", "3", 0)
 	if ids, err := s.EndAll(t.Context(), "alice", "1", "new", noon); err != nil || !slices.Equal(ids, []string{"2"}) {
-		t.Errorf("%v %v", ids, err)
+		t.Errorf("EndAll: got %v, %v, want ids [2]", ids, err)
 	}
 	if _, f := s.find("1 first"); f.Stamp != "new" || !f.Live(noon) {
-		t.Errorf("%+v", f)
+		t.Errorf("find: got %+v, want Stamp \"new\" and it to be live", f)
 	}
 	s.revoked("the one that is kept", jwt.Claimed{SessionID: "1", UserID: "alice"}, noon, false)
 	s.revoked("one of no family", jwt.Claimed{UserID: "alice"}, noon, false)
@@ -160,10 +160,10 @@ func jwtGenerations(t *testing.T, open opener[jwtStore]) {
 		f := jwtFamily("alice", id, time.Duration(n)*time.Minute)
 		if started, err := s.Start(t.Context(), f, jwtToken(f, "first"), nil, 0, false); err != nil ||
 			started.Generation != n {
-			t.Fatalf("%+v %v", started, err)
+			t.Fatalf("Start: got %+v, %v, want Generation %v", started, err, n)
 		}
 		if rotation := s.rotate(id+" first", "second", at, 0, jwt.Rotated); rotation.Generation != n {
-			t.Errorf("%+v", rotation)
+			t.Errorf("rotate: got %+v, want Generation %v", rotation, n)
 		}
 		s.revoked("the present generation", jwt.Claimed{SessionID: id, UserID: "alice", Generation: n}, at, false)
 		s.revoked("one before", jwt.Claimed{UserID: "alice", Generation: n - 1}, at, n > 0)

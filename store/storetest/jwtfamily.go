@@ -36,7 +36,7 @@ func jwtFindsAsStarted(t *testing.T, open opener[jwtStore]) {
 		first.Sealed = []byte{0, 255, 1}
 		if started, err := s.Start(t.Context(), want, first, nil, 0, false); err != nil ||
 			!reflect.DeepEqual(started, jwt.Started{}) {
-			t.Fatalf("%+v, %v", started, err)
+			t.Fatalf("Start: got %+v, %v, want %+v", started, err, jwt.Started{})
 		}
 		r, f := s.find(first.Digest)
 		if r == nil || !reflect.DeepEqual(*r, *first) {
@@ -55,15 +55,15 @@ func jwtFindsNothing(t *testing.T, open opener[jwtStore]) {
 	}
 	rotation, err := s.Rotate(t.Context(), "nothing", noon, 0, jwtToken(jwtFamily("alice", "1", 0), "next"))
 	if err != nil || rotation.Verdict != jwt.Unknown || rotation.Family != nil {
-		t.Errorf("%+v, %v", rotation, err)
+		t.Errorf("Rotate: got %+v, %v, want verdict Unknown and Family nil", rotation, err)
 	}
 	s.revoked("a family that is not there", jwt.Claimed{SessionID: "nothing", UserID: "alice"}, noon, true)
 	s.revoked("no family, and nothing voided", jwt.Claimed{UserID: "alice"}, noon, false)
 	if found, err := s.End(t.Context(), "alice", "nothing", noon); found || err != nil {
-		t.Error(found, err)
+		t.Errorf("End: got %v, %v, want false", found, err)
 	}
 	if ids, err := s.EndAll(t.Context(), "nobody", "", "", noon); len(ids) != 0 || err != nil {
-		t.Error(ids, err)
+		t.Errorf("EndAll: got %v, %v, want an empty list", ids, err)
 	}
 }
 
@@ -104,7 +104,7 @@ func jwtReturnedStays(t *testing.T, open opener[jwtStore]) {
 	r, f := s.find("1 first")
 	listed, err := s.List(t.Context(), "alice", "", 10, noon)
 	if err != nil || len(listed) != 1 {
-		t.Fatal(listed, err)
+		t.Fatalf("List: got %v, %v, want 1 entry", listed, err)
 	}
 	s.rotate("1 first", "second", noon.Add(time.Second), 0, jwt.Rotated)
 	if _, err := s.EndAll(t.Context(), "alice", "1", "new", noon); err != nil {
@@ -115,7 +115,8 @@ func jwtReturnedStays(t *testing.T, open opener[jwtStore]) {
 	}
 	if !r.Rotated.IsZero() || !f.RevokedAt.IsZero() || f.Stamp != "" || !f.LastUsed.Equal(noon) ||
 		!listed[0].RevokedAt.IsZero() || listed[0].Stamp != "" {
-		t.Errorf("%+v %+v %+v", r, f, listed[0])
+		t.Errorf("got %+v, %+v, %+v, want zero Rotated and zero RevokedAt and Stamp \"\" and LastUsed %v", r, f,
+			listed[0], noon)
 	}
 }
 
@@ -191,7 +192,7 @@ func jwtPaged(open opener[jwtStore]) opener[paged] {
 			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
 			end: func(user, id string) {
 				if found, err := s.End(t.Context(), user, id, noon); !found || err != nil {
-					t.Error(found, err)
+					t.Errorf("End: got %v, %v, want true", found, err)
 				}
 			},
 		}

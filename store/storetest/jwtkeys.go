@@ -25,7 +25,7 @@ func jwtKeyRing(t *testing.T, open opener[keyStore]) {
 func jwtKeysAsAdded(t *testing.T, open opener[keyStore]) {
 	s := open(t)
 	if got := s.ids(); len(got) != 0 {
-		t.Fatal(got)
+		t.Fatalf("ids: got %v, want an empty list", got)
 	}
 	full := keyRecord("b", time.Hour)
 	full.ExpiresAt = noon.Add(2 * time.Hour)
@@ -33,11 +33,11 @@ func jwtKeysAsAdded(t *testing.T, open opener[keyStore]) {
 	s.add(keyRecord("c", 0), "b", true)
 	s.add(keyRecord("a", time.Hour), "b", true)
 	if got := s.ids(); !slices.Equal(got, []string{"c", "a", "b"}) {
-		t.Error(got)
+		t.Errorf("ids: got %v, want [c a b]", got)
 	}
 	all, err := s.Keys(t.Context())
 	if err != nil || !reflect.DeepEqual(*all[2], *full) || !all[0].ExpiresAt.IsZero() {
-		t.Errorf("%+v %v", all[2], err)
+		t.Errorf("Keys: got %+v, %v, want %+v and zero ExpiresAt", all[2], err, *full)
 	}
 }
 
@@ -68,23 +68,24 @@ func jwtKeysChange(t *testing.T, open opener[keyStore]) {
 	after := s.all()
 	if after[0].ID != "b" || after[1].ID != "a" || !after[1].Signs.Equal(noon.Add(2*time.Hour)) ||
 		!after[1].ExpiresAt.Equal(noon.Add(3*time.Hour)) {
-		t.Errorf("%+v", after)
+		t.Errorf("all: got %+v, want ID \"b\" and ID \"a\" and Signs %v and ExpiresAt %v", after, noon.Add(2*time.Hour),
+			noon.Add(3*time.Hour))
 	}
 	if !before[0].Signs.Equal(noon) {
 		t.Error("what was returned changed")
 	}
 	s.change(after[1], noon, time.Time{}, true)
 	if all := s.all(); !all[0].ExpiresAt.IsZero() {
-		t.Errorf("%+v", all)
+		t.Errorf("all: got %+v, want zero ExpiresAt", all)
 	}
 	for _, want := range []bool{true, false} {
 		if found, err := s.Remove(t.Context(), "a"); found != want || err != nil {
-			t.Error(found, err)
+			t.Errorf("Remove: got %v, %v, want %v", found, err, want)
 		}
 		s.change(before[0], noon, noon, false)
 	}
 	if got := s.ids(); !slices.Equal(got, []string{"b"}) {
-		t.Error(got)
+		t.Errorf("ids: got %v, want [b]", got)
 	}
 }
 
@@ -95,7 +96,7 @@ func jwtKeysChangedMeanwhile(t *testing.T, open opener[keyStore]) {
 	s.add(keyRecord("b", time.Hour), "a", true)
 	undecided := s.all()[0]
 	if did, err := s.Limit(t.Context(), "a", noon.Add(time.Hour)); !did || err != nil {
-		t.Fatal(did, err)
+		t.Fatalf("Limit: got %v, %v, want true", did, err)
 	}
 	s.change(undecided, noon.Add(time.Minute), time.Time{}, false) // an end is there by now
 	limited := s.all()[0]
@@ -187,10 +188,11 @@ func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
 	_, four := s.Limit(ctx, "a", noon)
 	_, five := s.Remove(ctx, "a")
 	if one == nil || two == nil || three == nil || four == nil || five == nil {
-		t.Error(one, two, three, four, five)
+		t.Errorf("calls with an ended context: got errors %v, %v, %v, %v, %v, want an error of each", one, two, three,
+			four, five)
 	}
 	if got := s.ids(); !slices.Equal(got, []string{"a"}) {
-		t.Error(got)
+		t.Errorf("ids: got %v, want [a]", got)
 	}
 }
 
@@ -211,7 +213,7 @@ func jwtKeysAfterLast(t *testing.T, open opener[keyStore]) {
 		t.Error("an identifier twice")
 	}
 	if got := s.ids(); !slices.Equal(got, []string{"a", "b"}) {
-		t.Error(got)
+		t.Errorf("ids: got %v, want [a b]", got)
 	}
 }
 

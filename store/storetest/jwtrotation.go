@@ -26,19 +26,21 @@ func jwtUsedOnce(t *testing.T, open opener[jwtStore]) {
 	rotation := s.rotate("1 first", "second", later, 0, jwt.Rotated)
 	if f := rotation.Family; f == nil || !f.LastUsed.Equal(later) || !f.ExpiresAt.Equal(later.Add(time.Hour)) ||
 		f.ID != "1" {
-		t.Errorf("%+v", rotation.Family)
+		t.Errorf("got %+v, want a record and LastUsed %v and ExpiresAt %v and ID \"1\"", rotation.Family, later,
+			later.Add(time.Hour))
 	}
 	r, f := s.find("1 first")
 	if !r.Rotated.Equal(later) || r.Successor != "1 second" || !f.LastUsed.Equal(later) ||
 		!f.ExpiresAt.Equal(later.Add(time.Hour)) {
-		t.Errorf("%+v %+v", r, f)
+		t.Errorf("find: got %+v, %+v, want Rotated %v and Successor \"1 second\" and LastUsed %v and ExpiresAt %v", r,
+			f, later, later, later.Add(time.Hour))
 	}
 	if r, _ := s.find("1 second"); r == nil || !r.Rotated.IsZero() {
-		t.Errorf("%+v", r)
+		t.Errorf("find: got %+v, want a record and zero Rotated", r)
 	}
 	rotation = s.rotate("1 first", "third", later.Add(time.Second), 0, jwt.Reused)
 	if f := rotation.Family; f == nil || !f.RevokedAt.Equal(later.Add(time.Second)) {
-		t.Errorf("%+v", rotation.Family)
+		t.Errorf("got %+v, want a record and RevokedAt %v", rotation.Family, later.Add(time.Second))
 	}
 	if r, _ := s.find("1 third"); r != nil {
 		t.Error("a replay got a successor")
@@ -147,7 +149,7 @@ func jwtRetries(t *testing.T, open opener[jwtStore]) {
 	s.rotate("1 first", "second", noon, time.Minute, jwt.Rotated)
 	again := s.rotate("1 first", "other", noon.Add(time.Minute-time.Microsecond), time.Minute, jwt.Retried)
 	if string(again.Sealed) != "sealed second" || again.Family == nil || again.Family.ID != "1" {
-		t.Errorf("%+v", again)
+		t.Errorf("rotate: got %+v, want Sealed \"sealed second\" and a Family and ID \"1\"", again)
 	}
 	if r, _ := s.find("1 other"); r != nil {
 		t.Error("a retry made another successor")
@@ -157,7 +159,7 @@ func jwtRetries(t *testing.T, open opener[jwtStore]) {
 		t.Error("what was sealed is kept after its use")
 	}
 	if r, _ := s.find("1 third"); string(r.Sealed) != "sealed third" {
-		t.Errorf("%+v", r)
+		t.Errorf("find: got %+v, want Sealed \"sealed third\"", r)
 	}
 	s.rotate("1 first", "other", noon.Add(2*time.Second), time.Minute, jwt.Reused)
 	s.rotate("1 second", "other", noon.Add(2*time.Second), time.Minute, jwt.Revoked)
@@ -186,7 +188,7 @@ func jwtGraceEnds(t *testing.T, open opener[jwtStore]) {
 		}
 		if rotation, err := s.Rotate(t.Context(), f.ID+" first", noon, row.grace, next); err != nil ||
 			rotation.Verdict != jwt.Rotated {
-			t.Fatal(rotation, err)
+			t.Fatalf("Rotate: got %v, %v, want verdict Rotated", rotation, err)
 		}
 		s.rotate(f.ID+" first", "third", noon.Add(row.after), row.grace, row.want)
 	}

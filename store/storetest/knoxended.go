@@ -59,7 +59,7 @@ func knoxKeepsWhenAsked(t *testing.T, open opener[knoxStore], r *knox.Record, se
 	s := open(t)
 	s.add(r)
 	if err := end(s, r, knox.Ending{Reason: knox.EndLoggedOut, At: at, Keep: true}); err != nil {
-		t.Fatalf("%s: %v", sentence, err)
+		t.Fatalf("%s: got error %v, want nil", sentence, err)
 	}
 	want := knox.EndedToken{ID: r.ID, UserID: r.UserID, Name: r.Name, Scopes: r.Scopes, Limited: r.Limited,
 		Created: r.Created, LastUsed: r.LastUsed, EndedAt: at, Reason: knox.EndLoggedOut, IP: r.IP,
@@ -72,7 +72,7 @@ func knoxKeepsWhenAsked(t *testing.T, open opener[knoxStore], r *knox.Record, se
 	s = open(t)
 	s.add(r)
 	if err := end(s, r, knox.Ending{Reason: knox.EndLoggedOut, At: at}); err != nil {
-		t.Fatalf("%s: %v", sentence, err)
+		t.Fatalf("%s: got error %v, want nil", sentence, err)
 	}
 	if got := s.ended("alice"); len(got) != 0 || s.find(r.Digest) != nil {
 		t.Errorf("%s: kept %+v without being asked to", sentence, got)
@@ -88,10 +88,10 @@ func knoxEndedExpired(t *testing.T, open opener[knoxStore]) {
 	}
 	end := knox.Ending{Reason: knox.EndRevoked, At: noon.Add(2 * time.Minute), Keep: true} // the last is still live
 	if purged, err := s.Purge(t.Context(), 1, end); err != nil || len(purged) != 1 {
-		t.Fatal(purged, err)
+		t.Fatalf("Purge: got %v, %v, want 1 entry", purged, err)
 	}
 	if ids, err := s.RevokeAll(t.Context(), "alice", "", "", end); err != nil || len(ids) != 3 {
-		t.Fatal(ids, err)
+		t.Fatalf("RevokeAll: got %v, %v, want 3 entries", ids, err)
 	}
 	got := map[string]string{}
 	for _, e := range s.ended("alice") {

@@ -81,7 +81,7 @@ func knoxOddText(t *testing.T, open opener[knoxStore]) {
 	}
 	end := knox.Ending{Reason: knox.EndReason(odd), At: noon, Keep: true}
 	if found, err := s.Revoke(t.Context(), odd, odd, end); !found || err != nil {
-		t.Error(found, err)
+		t.Errorf("Revoke: got %v, %v, want true", found, err)
 	}
 	if got := s.ended(odd); len(got) != 1 || got[0].ID != odd || got[0].Name != odd || got[0].IP != odd ||
 		got[0].UserAgent != odd || got[0].Reason != end.Reason {
@@ -154,7 +154,7 @@ func knoxPaged(open opener[knoxStore]) opener[paged] {
 			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
 			end: func(user, id string) {
 				if found, err := s.Revoke(t.Context(), user, id, none); !found || err != nil {
-					t.Error(found, err)
+					t.Errorf("Revoke: got %v, %v, want true", found, err)
 				}
 			},
 		}

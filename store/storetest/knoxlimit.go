@@ -29,7 +29,7 @@ func knoxOverLimit(t *testing.T, open opener[knoxStore]) {
 	s.add(record("bob", "b", 0))
 	added, err := s.Add(t.Context(), record("alice", "3", 0), 2, false, none)
 	if err != nil || !added.OverLimit || len(added.Evicted) != 0 {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want OverLimit true and nothing evicted", added, err)
 	}
 	if got := s.list("alice", noon); len(got) != 2 {
 		t.Errorf("now %v", got)
@@ -61,7 +61,7 @@ func knoxEvicts(t *testing.T, open opener[knoxStore]) {
 	added, err := s.Add(t.Context(), record("alice", "new", time.Hour), 3, true, none)
 	slices.Sort(added.Evicted)
 	if err != nil || added.OverLimit || !slices.Equal(added.Evicted, []string{"0", "1"}) {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want OverLimit false and Evicted [0 1]", added, err)
 	}
 	if got, want := s.list("alice", noon), []string{"new", "3", "2"}; !slices.Equal(got, want) {
 		t.Errorf("left %v, want %v", got, want)
@@ -103,7 +103,7 @@ func knoxLimitStamp(t *testing.T, open opener[knoxStore]) {
 	}
 	s.add(stamped("1"))
 	if added, err := s.Add(t.Context(), stamped("2"), 2, false, none); err != nil || added.OverLimit {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want OverLimit false", added, err)
 	}
 	if added, err := s.Add(t.Context(), stamped("3"), 2, false, none); err != nil || !added.OverLimit {
 		t.Errorf("one too many: %+v, %v", added, err)

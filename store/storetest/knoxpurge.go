@@ -30,7 +30,7 @@ func knoxPurges(t *testing.T, open opener[knoxStore]) {
 	at := noon.Add(6 * time.Minute) // 0 to 6 have expired
 	if first, err := s.Purge(t.Context(), 3, knox.Ending{At: at}); err != nil || len(first) != 3 ||
 		first[0].UserID != "alice" {
-		t.Fatal(first, err)
+		t.Fatalf("Purge: got %v, %v, want 3 entries and UserID \"alice\"", first, err)
 	}
 	var mu sync.Mutex
 	seen := map[string]bool{}
@@ -64,7 +64,7 @@ func knoxPurgesEnded(t *testing.T, open opener[knoxStore]) {
 	}
 	at := noon.Add(6 * time.Minute) // 0 to 6 had ended
 	if n, err := s.PurgeEnded(t.Context(), at, 3); err != nil || n != 3 {
-		t.Fatal(n, err)
+		t.Fatalf("PurgeEnded: got %v, %v, want 3", n, err)
 	}
 	var mu sync.Mutex
 	total := 0

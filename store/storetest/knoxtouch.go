@@ -43,7 +43,7 @@ func knoxTouchKept(t *testing.T, open opener[knoxStore]) {
 	s.touch(r, noon.Add(time.Minute), noon.Add(20*time.Hour))
 	end := knox.Ending{Reason: knox.EndLoggedOut, At: noon.Add(15 * time.Hour), Keep: true}
 	if found, err := s.Revoke(t.Context(), "alice", "1", end); !found || err != nil {
-		t.Fatal(found, err)
+		t.Fatalf("Revoke: got %v, %v, want true", found, err)
 	}
 	got := s.ended("alice")
 	if len(got) != 1 || !got[0].LastUsed.Equal(noon.Add(time.Minute)) || got[0].Reason != end.Reason ||
@@ -59,7 +59,7 @@ func knoxTouchNoEnd(t *testing.T, open opener[knoxStore]) {
 	s.add(r)
 	s.touch(r, noon.Add(time.Minute), noon.Add(time.Hour))
 	if got := s.find(r.Digest); !got.ExpiresAt.IsZero() || got.LastUsed.IsZero() {
-		t.Errorf("%+v", got)
+		t.Errorf("find: got %+v, want zero ExpiresAt and LastUsed to be set", got)
 	}
 }
 
@@ -69,7 +69,7 @@ func knoxTouchEnded(t *testing.T, open opener[knoxStore]) {
 	s.add(revoked)
 	s.add(expired)
 	if found, err := s.Revoke(t.Context(), "alice", "1", none); !found || err != nil {
-		t.Fatal(found, err)
+		t.Fatalf("Revoke: got %v, %v, want true", found, err)
 	}
 	s.touch(revoked, noon.Add(time.Minute), noon.Add(time.Hour))
 	s.touch(expired, expired.ExpiresAt, expired.ExpiresAt.Add(time.Hour))

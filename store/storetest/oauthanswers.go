@@ -39,7 +39,7 @@ func oauthAnswerLate(t *testing.T, open opener[oauthStore]) {
 		a.Remember = &server.Consent{UserID: "alice", ClientID: "web", Permissions: oauthMay("read")}
 	}
 	if added, err := s.answer("1", "page", noon, nil); !added.OK() || err != nil {
-		t.Fatal(added, err)
+		t.Fatalf("answer: got %v, %v, want OK", added, err)
 	}
 	for page, at := range map[string]time.Time{"page": noon, "expired": noon.Add(time.Hour), "never": noon} {
 		added, err := s.answer("by "+page, page, at, remember)

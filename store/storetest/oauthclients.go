@@ -36,11 +36,11 @@ func oauthClientFound(t *testing.T, open opener[oauthStore]) {
 		}
 	}
 	if got, err := s.Client(s.Context(), "A_b-1"); err != nil || !sameRecord(got, want) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Client: got %+v, %v, want %+v", got, err, want)
 	}
 	for _, id := range []string{"a_b-1", "A_b-1 ", "", "A_b-"} {
 		if got, err := s.Client(s.Context(), id); got != nil || err != nil {
-			t.Errorf("%q: %+v, %v", id, got, err)
+			t.Errorf("%q: Client: got %+v, %v, want nil", id, got, err)
 		}
 	}
 }
@@ -63,7 +63,7 @@ func oauthClientsListed(t *testing.T, open opener[oauthStore]) {
 			ids = append(ids, c.ID)
 		}
 		if got := strings.Join(ids, " "); got != row.want {
-			t.Errorf("%+v: %s", row, got)
+			t.Errorf("Clients of %+v: got %s, want %s", row, got, row.want)
 		}
 	}
 }
@@ -75,19 +75,19 @@ func oauthClientChanged(t *testing.T, open opener[oauthStore]) {
 		t.Helper()
 		c := &server.Client{ID: "shop", Name: name, Owner: owner, Created: noon, Updated: updated}
 		if ok, _, err := s.ChangeClient(s.Context(), c, was); ok != want || err != nil {
-			t.Errorf("%s: %v, %v", name, ok, err)
+			t.Errorf("%s: ChangeClient: got %v, %v, want %v", name, ok, err, want)
 		}
 	}
 	change("first", "bob", fraction, was.Updated, true)
 	change("late", "alice", fraction.Add(time.Second), was.Updated, false)
 	if got, err := s.Client(s.Context(), "shop"); err != nil || got.Name != "first" || !got.Updated.Equal(fraction) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Client: got %+v, %v, want Name \"first\" and Updated %v", got, err, fraction)
 	}
 	if owned, err := s.Clients(s.Context(), "bob", "", 9); len(owned) != 1 || err != nil {
 		t.Error("the owner has not changed")
 	}
 	if ok, _, err := s.ChangeClient(s.Context(), &server.Client{ID: "none", Updated: noon}, noon); ok || err != nil {
-		t.Error(ok, err)
+		t.Errorf("ChangeClient: got %v, %v, want false", ok, err)
 	}
 }
 
@@ -111,7 +111,7 @@ func oauthClientLoses(t *testing.T, open opener[oauthStore]) {
 	}
 	s := open(t)
 	if ok, _, err := s.RemoveClient(s.Context(), "none", noon); ok || err != nil {
-		t.Error(ok, err)
+		t.Errorf("RemoveClient: got %v, %v, want false", ok, err)
 	}
 }
 
@@ -123,7 +123,7 @@ func oauthLoses(t *testing.T, s oauthStore, name string, end func(s oauthStore) 
 	s.approve("bob", "2", "code")
 	s.start("alice", "3", func(g *server.Grant) { g.ClientID = "other" })
 	if ok, err := end(s); !ok || err != nil {
-		t.Fatalf("%s: %v, %v", name, ok, err)
+		t.Fatalf("%s: end: got %v, %v, want true", name, ok, err)
 	}
 	s.wantLive(false, "1", "2")
 	s.wantLive(true, "3")
@@ -139,7 +139,7 @@ func oauthLoses(t *testing.T, s oauthStore, name string, end func(s oauthStore) 
 		t.Errorf("%s: approved %v, %v", name, ok, err)
 	}
 	if g, err := s.Grant(s.Context(), "4"); g != nil || err != nil {
-		t.Errorf("%s: %+v, %v", name, g, err)
+		t.Errorf("%s: Grant: got %+v, %v, want nil", name, g, err)
 	}
 }
 
@@ -149,7 +149,7 @@ func oauthClientEnabled(t *testing.T, open opener[oauthStore]) {
 	_, err := s.added(want)
 	s.must(err)
 	if got, err := s.Client(s.Context(), "shop"); err != nil || !sameRecord(got, want) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Client: got %+v, %v, want %+v", got, err, want)
 	}
 	start := func(id string) bool {
 		t.Helper()
@@ -163,7 +163,7 @@ func oauthClientEnabled(t *testing.T, open opener[oauthStore]) {
 		t.Helper()
 		if ok, _, err := s.ChangeClient(s.Context(), &server.Client{ID: "shop", Disabled: disabled, Created: noon,
 			Updated: updated}, was); !ok || err != nil {
-			t.Fatal(ok, err)
+			t.Fatalf("ChangeClient: got %v, %v, want true", ok, err)
 		}
 	}
 	if start("1") {
@@ -177,7 +177,7 @@ func oauthClientEnabled(t *testing.T, open opener[oauthStore]) {
 	change(true, noon.Add(3*time.Second), noon.Add(2*time.Second))
 	change(false, noon.Add(4*time.Second), noon.Add(3*time.Second))
 	if g, err := s.Grant(s.Context(), "2"); err != nil || !g.RevokedAt.Equal(noon.Add(2*time.Second)) {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want RevokedAt %v", g, err, noon.Add(2*time.Second))
 	}
 	if !start("3") {
 		t.Error("not started for one that is enabled again")
@@ -189,10 +189,10 @@ func oauthClientTooLate(t *testing.T, open opener[oauthStore]) {
 	s.start("alice", "1")
 	disabled := &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}
 	if ok, _, err := s.ChangeClient(s.Context(), disabled, noon.Add(time.Microsecond)); ok || err != nil {
-		t.Error(ok, err)
+		t.Errorf("ChangeClient: got %v, %v, want false", ok, err)
 	}
 	if ok, err := s.added(disabled); ok || err != nil {
-		t.Error(ok, err)
+		t.Errorf("added: got %v, %v, want false", ok, err)
 	}
 	s.wantLive(true, "1")
 	s.start("alice", "2") // it is not disabled

@@ -23,12 +23,12 @@ func oauthConsents(t *testing.T, open opener[oauthStore]) {
 func oauthConsentAdded(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
 	if got, err := s.Consent(s.Context(), "alice", "web"); got != nil || err != nil {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want nil", got, err)
 	}
 	s.approveScopes("1", oauthConsent(fraction, "read", odd), false, "read")
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil ||
 		!sameRecord(got, oauthConsent(fraction, "read", odd)) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want %+v", got, err, oauthConsent(fraction, "read", odd))
 	}
 	more := oauthConsent(fraction.Add(time.Hour), "write", "read")
 	more.Permissions = server.Permissions{{Resource: oauthOtherAPI, Scopes: []string{"read"}},
@@ -38,7 +38,7 @@ func oauthConsentAdded(t *testing.T, open opener[oauthStore]) {
 		Permissions: server.Permissions{{Resource: oauthAPI, Scopes: []string{"read", odd, "write"}},
 			{Resource: oauthOtherAPI, Scopes: []string{"read"}}, {Scopes: []string{"openid"}}}}
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !sameRecord(got, want) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want %+v", got, err, want)
 	}
 }
 
@@ -62,7 +62,7 @@ func oauthConsentCovers(t *testing.T, open opener[oauthStore]) {
 	for _, user := range []string{"Alice", "alice ", "bob"} {
 		g := oauthGrant(user, "of "+user)
 		if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, user), Recall: true}); ok || err != nil {
-			t.Errorf("%q: %v, %v", user, ok, err)
+			t.Errorf("%q: approved: got %v, %v, want false", user, ok, err)
 		}
 	}
 	s.wantLive(false, "1", "3", "6", "of bob")
@@ -118,10 +118,11 @@ func oauthConsentsListed(t *testing.T, open opener[oauthStore]) {
 	}
 	all, err := s.Consents(s.Context(), "alice", "", 100)
 	if err != nil || len(all) != 3 || all[0].ClientID != "B" || all[1].ClientID != "a" || all[2].ClientID != "b" {
-		t.Errorf("%+v, %v", all, err)
+		t.Errorf("Consents: got %+v, %v, want 3 entries and ClientID \"B\" and ClientID \"a\" and ClientID \"b\"", all,
+			err)
 	}
 	if all, err := s.Consents(s.Context(), "bob", "", 100); len(all) != 0 || err != nil {
-		t.Errorf("%+v, %v", all, err)
+		t.Errorf("Consents: got %+v, %v, want an empty list", all, err)
 	}
 	bobs := oauthGrant("bob", "bob's")
 	bobs.ClientID = "a"
@@ -148,15 +149,15 @@ func oauthWithdrawn(t *testing.T, open opener[oauthStore]) {
 	s.start("bob", "bob's")
 	if ids, err := s.Withdraw(s.Context(), "alice", "web", fraction); err != nil ||
 		!slices.Equal(ids, []string{"a", "b"}) {
-		t.Errorf("%v, %v", ids, err)
+		t.Errorf("Withdraw: got %v, %v, want ids [a b]", ids, err)
 	}
 	s.wantLive(false, "a", "b")
 	s.wantLive(true, "elsewhere", "bob's")
 	if got, err := s.Consent(s.Context(), "alice", "web"); got != nil || err != nil {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want nil", got, err)
 	}
 	if g, err := s.Grant(s.Context(), "expired"); err != nil || !g.RevokedAt.IsZero() {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want zero RevokedAt", g, err)
 	}
 	if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); len(ids) != 0 || err != nil {
 		t.Errorf("again: %v, %v", ids, err)
@@ -174,7 +175,7 @@ func oauthNotRemembered(t *testing.T, open opener[oauthStore]) {
 	remember := oauthConsent(noon, "read")
 	remember.ClientID = "closed"
 	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "1"), Remember: remember}); ok || err != nil {
-		t.Error(ok, err)
+		t.Errorf("approved: got %v, %v, want false", ok, err)
 	}
 	if got, err := s.Consent(s.Context(), "alice", "closed"); got != nil || err != nil {
 		t.Errorf("for a client that gets nothing: %+v, %v", got, err)
@@ -186,16 +187,16 @@ func oauthNotRemembered(t *testing.T, open opener[oauthStore]) {
 	again := oauthGrant("alice", "2")
 	if ok, err := s.approved(server.Approval{Grant: again, Code: oauthCode(again, "4"),
 		Remember: oauthConsent(fraction, "write")}); ok || err == nil {
-		t.Error(ok, err)
+		t.Errorf("approved: got %v, %v, want false and an error", ok, err)
 	}
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !sameRecord(got, oauthConsent(noon, "read")) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want %+v", got, err, oauthConsent(noon, "read"))
 	}
 	if !s.approveScopes("5", oauthConsent(fraction, "write"), true, "read") {
 		t.Error("both are not approved")
 	}
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers(oauthMay("read", "write")) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want a consent that covers %v", got, err, oauthMay("read", "write"))
 	}
 }
 
@@ -210,7 +211,8 @@ func oauthConsentCopies(t *testing.T, open opener[oauthStore]) {
 	s.approveScopes("2", more, false, "write")
 	if !sameRecord(first, oauthConsent(noon, "read")) || !sameRecord(more, oauthConsent(fraction, "write")) ||
 		spare[:2][1] != "" {
-		t.Errorf("%+v %+v %q", first, more, spare[:2])
+		t.Errorf("the consents that were passed: got %+v, %+v and spare scopes %q, want them unchanged", first, more,
+			spare[:2])
 	}
 }
 
@@ -226,19 +228,20 @@ func oauthUsersExact(t *testing.T, open opener[oauthStore]) {
 	}
 	if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); err != nil ||
 		!slices.Equal(ids, []string{"of alice"}) {
-		t.Errorf("%q, %v", ids, err)
+		t.Errorf("Withdraw: got %q, %v, want ids [of alice]", ids, err)
 	}
 	if ids, err := s.Withdraw(s.Context(), "Alice", "Web", noon); err != nil || len(ids) != 0 {
 		t.Errorf("of another client: %q, %v", ids, err)
 	}
 	if ids, err := s.EndAll(s.Context(), "alice", "", "", noon); err != nil || len(ids) != 0 {
-		t.Errorf("%q, %v", ids, err)
+		t.Errorf("EndAll: got %q, %v, want an empty list", ids, err)
 	}
 	for _, user := range others {
 		s.wantLive(true, "of "+user)
 		if all, err := s.Consents(s.Context(), user, "", 100); err != nil || len(all) != 1 ||
 			!all[0].Covers(oauthMay(user+".")) {
-			t.Errorf("%q: %+v, %v", user, all, err)
+			t.Errorf("%q: Consents: got %+v, %v, want 1 entry and a consent that covers %v", user, all, err,
+				oauthMay(user+"."))
 		}
 	}
 }

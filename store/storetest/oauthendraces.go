@@ -41,7 +41,7 @@ func oauthEndRace(t *testing.T, open opener[oauthStore]) {
 				err = end(s)
 			}
 			if err != nil {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got error %v, want nil", name, err)
 			}
 		})
 		s.wantLive(false, "1")
@@ -96,7 +96,7 @@ func oauthDisableRace(t *testing.T, open opener[oauthStore]) {
 					_, err = s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID)})
 				}
 				if err != nil {
-					t.Errorf("%s: %v", name, err)
+					t.Errorf("%s: got error %v, want nil", name, err)
 				}
 			})
 			if live, err := s.Grants(s.Context(), "alice", "", 100, noon); len(live) != 0 || err != nil {
@@ -115,7 +115,7 @@ func oauthConsentRace(t *testing.T, open opener[oauthStore]) {
 	together(len(all), func(i int) { s.agreeTo(all[i]) })
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers(oauthMay(all...)) ||
 		len(got.Permissions.Scopes()) != len(all) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want exactly the scopes %v", got, err, all)
 	}
 	for range 5 {
 		oauthConsentWithdrawn(t, open(t), all)

@@ -32,7 +32,8 @@ func oauthInteractionTaken(t *testing.T, open opener[oauthStore]) {
 		{"D", noon, false}, {"", noon, false}} {
 		got, err := s.Interaction(s.Context(), row.digest, row.now)
 		if err != nil || (got != nil) != row.there || row.there && !sameRecord(got, want) {
-			t.Errorf("%+v: %+v, %v", row, got, err)
+			t.Errorf("Interaction of %q at %v: got %+v, %v, want found to be %v", row.digest, row.now, got, err,
+				row.there)
 		}
 	}
 	if got, err := s.Interaction(s.Context(), want.ID, noon); got != nil || err != nil {
@@ -48,11 +49,11 @@ func oauthInteractionUsed(t *testing.T, s oauthStore, want *server.Interaction) 
 		t.Errorf("taken after it expired: %+v, %v", got, err)
 	}
 	if got, err := s.ConsumeInteraction(s.Context(), "d", noon); err != nil || !sameRecord(got, want) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("ConsumeInteraction: got %+v, %v, want %+v", got, err, want)
 	}
 	for _, digest := range []string{"d", "none"} {
 		if got, err := s.ConsumeInteraction(s.Context(), digest, noon); got != nil || err != nil {
-			t.Errorf("%s: %+v, %v", digest, got, err)
+			t.Errorf("%s: ConsumeInteraction: got %+v, %v, want nil", digest, got, err)
 		}
 	}
 	if got, err := s.Interaction(s.Context(), "bare", noon); got == nil || err != nil {
@@ -74,7 +75,7 @@ func oauthKeyFresh(t *testing.T, open opener[oauthStore]) {
 		{odd, noon.Add(time.Hour), noon, true}, {odd, noon.Add(time.Hour), noon, false},
 		{odd + " ", noon.Add(time.Hour), noon, true}} {
 		if got, err := s.PutOnce(s.Context(), row.key, row.expires, row.now); got != row.want || err != nil {
-			t.Errorf("%d: %v, %v", i, got, err)
+			t.Errorf("%d: PutOnce: got %v, %v, want %v", i, got, err, row.want)
 		}
 	}
 }

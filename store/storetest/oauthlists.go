@@ -185,7 +185,7 @@ func oauthPaged(open opener[oauthStore]) opener[paged] {
 			},
 			end: func(_, id string) {
 				if ended, err := s.End(s.Context(), id, noon); !ended || err != nil {
-					t.Error(ended, err)
+					t.Errorf("End: got %v, %v, want true", ended, err)
 				}
 			},
 		}

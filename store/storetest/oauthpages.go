@@ -73,10 +73,10 @@ func oauthPagesRoom(t *testing.T, open opener[oauthStore]) {
 		s.must(s.page("alice", id, 3))
 	}
 	if i, err := s.ConsumeInteraction(s.Context(), "2", noon); i == nil || err != nil {
-		t.Fatal(i, err)
+		t.Fatalf("ConsumeInteraction: got %v, %v, want a record", i, err)
 	}
 	if added, err := s.answer("grant", "3", noon, nil); !added.OK() || err != nil {
-		t.Fatal(added, err)
+		t.Fatalf("answer: got %v, %v, want OK", added, err)
 	}
 	s.must(s.page("alice", "4", 3))
 	s.must(s.page("alice", "5", 3))
@@ -132,7 +132,7 @@ func oauthRequestOnce(t *testing.T, open opener[oauthStore]) {
 		t.Errorf("got fresh %v, %v for the key of PutOnce, want false", fresh, err)
 	}
 	if fresh, err := s.PutOnce(s.Context(), "denied", noon.Add(time.Hour), noon); !fresh || err != nil {
-		t.Fatal(fresh, err)
+		t.Fatalf("PutOnce: got %v, %v, want true", fresh, err)
 	}
 	if added, err := s.answer("4", "", noon, oauthRequest("denied")); !added.Answered || err != nil {
 		t.Errorf("got %+v, %v for a request that was denied, want Answered", added, err)

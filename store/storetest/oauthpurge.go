@@ -72,13 +72,13 @@ func oauthPurgesLater(t *testing.T, s oauthStore) {
 	t.Helper()
 	if n, err := s.Purge(s.Context(), noon.Add(2*time.Hour), 9); n != 4 ||
 		err != nil { // the pending grant, an access token, an interaction, a key
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("Purge: got %d, %v, want 4: the pending grant, an access token, an interaction and a key", n, err)
 	}
 	if access, _, err := s.FindAccess(s.Context(), "good access"); access != nil || err != nil {
-		t.Errorf("%+v, %v", access, err)
+		t.Errorf("FindAccess: got %+v, %v, want nil", access, err)
 	}
 	if code, _, err := s.FindCode(s.Context(), "code"); code != nil || err != nil {
-		t.Errorf("%+v, %v", code, err)
+		t.Errorf("FindCode: got %+v, %v, want nil", code, err)
 	}
 	s.rotate("good refresh", noon.Add(2*time.Hour), 0, oauthTokens(oauthGrant("alice", "good"), "next"),
 		server.Redeemed)
@@ -105,13 +105,13 @@ func oauthPurgesTokens(t *testing.T, open opener[oauthStore]) {
 	for digest, want := range map[string]bool{"1 access": true, "t0 access": false, "t1 access": false,
 		"t2 access": true} {
 		if access, _, err := s.FindAccess(s.Context(), digest); (access != nil) != want || err != nil {
-			t.Errorf("%s: %+v, %v", digest, access, err)
+			t.Errorf("%s: FindAccess: got %+v, %v, want found to be %v", digest, access, err, want)
 		}
 	}
 	for digest, want := range map[string]bool{"1 refresh": true, "t0 refresh": false, "t1 refresh": false,
 		"t2 refresh": false} {
 		if refresh, _, err := s.FindRefresh(s.Context(), digest); (refresh != nil) != want || err != nil {
-			t.Errorf("%s: %+v, %v", digest, refresh, err)
+			t.Errorf("%s: FindRefresh: got %+v, %v, want found to be %v", digest, refresh, err, want)
 		}
 	}
 	// A replay is known as long as it would have been good.

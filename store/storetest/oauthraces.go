@@ -42,7 +42,8 @@ func oauthRedeemRace(t *testing.T, open opener[oauthStore]) {
 			}
 		})
 		if first.Load() != 1 || reused.Load() != 1 || revoked.Load() != 30 {
-			t.Errorf("%d, %d, %d", first.Load(), reused.Load(), revoked.Load())
+			t.Errorf("32 redemptions: got %d first, %d reused, %d revoked, want 1, 1 and 30", first.Load(),
+				reused.Load(), revoked.Load())
 		}
 		s.wantLive(false, id)
 	}
@@ -62,7 +63,7 @@ func oauthRotateRace(t *testing.T, open opener[oauthStore]) {
 		}
 	})
 	if first.Load() != 1 {
-		t.Error(first.Load())
+		t.Errorf("16 refreshes without a grace: got %d verdicts Redeemed, want 1", first.Load())
 	}
 	s.wantLive(false, "1")
 }
@@ -85,11 +86,12 @@ func oauthGraceRace(t *testing.T, open opener[oauthStore]) {
 		case rotation.Verdict == server.Retried:
 			successors[i] = string(rotation.Sealed)
 		default:
-			t.Error(rotation.Verdict)
+			t.Errorf("Rotate: got verdict %v, want Redeemed or Retried", rotation.Verdict)
 		}
 	})
 	if slices.Sort(successors); first.Load() != 1 || successors[0] == "" || successors[0] != successors[15] {
-		t.Errorf("%d %q", first.Load(), successors)
+		t.Errorf("16 refreshes within the grace: got %d verdicts Redeemed and successors %q, "+
+			"want 1 verdict and 16 equal successors", first.Load(), successors)
 	}
 	s.wantLive(true, "1")
 }
@@ -112,7 +114,7 @@ func oauthOnceRace(t *testing.T, open opener[oauthStore]) {
 		}
 	})
 	if fresh.Load() != 1 || taken.Load() != 1 {
-		t.Error(fresh.Load(), taken.Load())
+		t.Errorf("got %d fresh keys and %d taken interactions, want 1 of each", fresh.Load(), taken.Load())
 	}
 }
 
@@ -130,7 +132,7 @@ func oauthChangeRace(t *testing.T, open opener[oauthStore]) {
 		}
 	})
 	if changed.Load() != 1 {
-		t.Error(changed.Load())
+		t.Errorf("got %d changes, want 1", changed.Load())
 	}
 }
 
@@ -147,7 +149,7 @@ func oauthAddClientRace(t *testing.T, open opener[oauthStore]) {
 		}
 	})
 	if added.Load() != 1 {
-		t.Error(added.Load())
+		t.Errorf("got %d added clients, want 1", added.Load())
 	}
 }
 

@@ -23,23 +23,24 @@ func oauthRefreshOnce(t *testing.T, open opener[oauthStore]) {
 	g := s.start("alice", "1")
 	s.rotate("none", noon, 0, oauthTokens(g, "2"), server.Unknown)
 	if r := s.rotate("1 refresh", fraction, 0, oauthTokens(g, "2"), server.Redeemed); r.Sealed != nil {
-		t.Error(r.Sealed)
+		t.Errorf("Rotate: got Sealed %q, want nil", r.Sealed)
 	}
 	refresh, grant, err := s.FindRefresh(s.Context(), "1 refresh")
 	if err != nil || !refresh.Rotated.Equal(fraction) || refresh.Successor != "2 refresh" ||
 		!grant.LastUsed.Equal(fraction) || !grant.ExpiresAt.Equal(noon.Add(3*time.Hour)) {
-		t.Errorf("%+v %+v, %v", refresh, grant, err)
+		t.Errorf("FindRefresh: got %+v, %+v, %v, want Rotated %v, Successor \"2 refresh\", LastUsed %v, ExpiresAt %v",
+			refresh, grant, err, fraction, fraction, noon.Add(3*time.Hour))
 	}
 	for _, name := range []string{"1", "2"} {
 		if access, grant, err := s.FindAccess(s.Context(), name+" access"); access == nil || !grant.Live(noon) ||
 			err != nil {
-			t.Errorf("%s: %+v, %v", name, access, err)
+			t.Errorf("%s: FindAccess: got %+v, %v, want a record and it to be live", name, access, err)
 		}
 	}
 	s.rotate("1 refresh", noon.Add(time.Hour), 0, oauthTokens(g, "3"), server.Reused)
 	s.wantLive(false, "1")
 	if access, _, err := s.FindAccess(s.Context(), "3 access"); access != nil || err != nil {
-		t.Errorf("%+v, %v", access, err)
+		t.Errorf("FindAccess: got %+v, %v, want nil", access, err)
 	}
 	s.rotate("2 refresh", noon, 0, oauthTokens(g, "4"), server.Revoked)
 	s.rotate("1 refresh", noon, 0, oauthTokens(g, "4"), server.Revoked)
@@ -63,7 +64,7 @@ func oauthRefreshAgain(t *testing.T, open opener[oauthStore]) {
 	for _, tokens := range []server.Tokens{oauthTokens(g, "2"), oauthTokens(other, "new"), half} {
 		s.keeps("it", func() {
 			if rotation, err := s.Rotate(s.Context(), "1 refresh", noon, 0, tokens); err == nil {
-				t.Errorf("%+v", rotation)
+				t.Errorf("Rotate: got %+v, want an error", rotation)
 			}
 		}, "1", "1", "2", "new")
 	}
@@ -104,7 +105,7 @@ func oauthRefreshReplay(t *testing.T, open opener[oauthStore]) {
 	s.keeps("the other", func() { s.rotate("1 refresh", fraction, 0, oauthTokens(g, "x"), server.Reused) }, "2", "2",
 		"x")
 	if g, err := s.Grant(s.Context(), "1"); err != nil || !g.RevokedAt.Equal(fraction) || !g.LastUsed.Equal(noon) {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want RevokedAt %v and LastUsed %v", g, err, fraction, noon)
 	}
 	s.rotate("2 refresh", noon, 0, oauthTokens(other, "y"), server.Redeemed)
 }
@@ -135,7 +136,7 @@ func oauthRetries(t *testing.T, open opener[oauthStore]) {
 		}
 	}
 	if refresh, _, err := s.FindRefresh(s.Context(), "2 refresh"); err != nil || refresh.Sealed == nil {
-		t.Errorf("%+v, %v", refresh, err)
+		t.Errorf("FindRefresh of the successor: got %+v, %v, want a sealed successor", refresh, err)
 	}
 	s.rotate("2 refresh", noon, grace, oauthSealed(g, "3"), server.Redeemed)
 	if refresh, _, err := s.FindRefresh(s.Context(), "2 refresh"); err != nil || refresh.Sealed != nil {
@@ -182,13 +183,14 @@ func oauthRetryMoves(t *testing.T, open opener[oauthStore]) {
 		s.rotate("1 refresh", noon.Add(row.after), time.Minute, tokens, row.want)
 		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.ExpiresAt.Equal(noon.Add(row.expires)) ||
 			!g.LastUsed.Equal(noon.Add(row.after)) {
-			t.Errorf("%s: %+v, %v", row.name, g, err)
+			t.Errorf("%s: Grant: got %+v, %v, want ExpiresAt %v and LastUsed %v", row.name, g, err,
+				noon.Add(row.expires), noon.Add(row.after))
 		}
 	}
 	s.keeps("a retry that is an error", func() {
 		if rotation, err := s.Rotate(s.Context(), "1 refresh", noon.Add(4*time.Second), time.Minute,
 			oauthSealed(g, "longer")); err == nil || rotation.Sealed != nil {
-			t.Errorf("%+v, %v", rotation, err)
+			t.Errorf("Rotate: got %+v, %v, want an error and Sealed nil", rotation, err)
 		}
 	}, "1", "1", "first", "longer")
 }

@@ -70,7 +70,7 @@ func oauthWaitingExtended(t *testing.T, open opener[oauthStore]) {
 	}
 	tokens := oauthTokens(oauthGrant("alice", "1"), "more")
 	if ok, err := s.AddAccess(s.Context(), tokens.Access, noon); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("AddAccess: got %v, %v, want true", ok, err)
 	}
 	g := oauthGrant("alice", "9")
 	g.Created = noon.Add(3 * time.Minute)

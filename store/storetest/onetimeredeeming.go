@@ -75,7 +75,7 @@ func onceRedeemRace(t *testing.T, open opener[oneTimeStore]) {
 		s.add(r)
 		verdicts := s.race(32, func(int) *password.OneTimeRecord { return r })
 		if verdicts[password.OneTimeFirst] != 1 || verdicts[password.OneTimeUsed] != 31 {
-			t.Fatalf("%v", verdicts)
+			t.Fatalf("race: got %v, want OneTimeFirst 1 times and OneTimeUsed 31 times", verdicts)
 		}
 	}
 }
@@ -91,7 +91,8 @@ func onceRedeemSeveralRace(t *testing.T, open opener[oneTimeStore]) {
 		verdicts := s.race(32, func(i int) *password.OneTimeRecord { return all[i%len(all)] })
 		if verdicts[password.OneTimeFirst] != 1 || verdicts[password.OneTimeUsed] != 7 ||
 			verdicts[password.OneTimeUnknown] != 24 {
-			t.Fatalf("%v", verdicts)
+			t.Fatalf("race: got %v, want OneTimeFirst 1 times and OneTimeUsed 7 times and OneTimeUnknown 24 times",
+				verdicts)
 		}
 	}
 }

@@ -78,7 +78,7 @@ func sessionOddText(t *testing.T, open opener[sessionStore]) {
 		t.Errorf("listed %q", got)
 	}
 	if found, err := s.Revoke(t.Context(), odd, odd); !found || err != nil {
-		t.Error(found, err)
+		t.Errorf("Revoke: got %v, %v, want true", found, err)
 	}
 }
 
@@ -152,7 +152,7 @@ func sessionListsSuccessor(t *testing.T, open opener[sessionStore]) {
 	successor := sessionRecord("alice", "2", 0)
 	successor.Digest = "another digest"
 	if ok, err := s.Replace(t.Context(), sessionRecord("alice", "2", 0).Digest, successor, noon); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("Replace: got %v, %v, want true", ok, err)
 	}
 	if got := s.page("alice", "3", 2, noon); !slices.Equal(got, []string{"2", "1"}) {
 		t.Errorf("got %v", got)
@@ -168,7 +168,7 @@ func sessionPaged(open opener[sessionStore]) opener[paged] {
 			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
 			end: func(user, id string) {
 				if found, err := s.Revoke(t.Context(), user, id); !found || err != nil {
-					t.Error(found, err)
+					t.Errorf("Revoke: got %v, %v, want true", found, err)
 				}
 			},
 		}

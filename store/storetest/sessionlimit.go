@@ -27,7 +27,7 @@ func sessionOverLimit(t *testing.T, open opener[sessionStore]) {
 	s.add(others)
 	added, err := s.Add(t.Context(), sessionRecord("alice", "3", 0), others.Digest, 2, false, noon)
 	if err != nil || !added.OverLimit || added.Replaced != nil || len(added.Evicted) != 0 {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want OverLimit true and Replaced nil and nothing evicted", added, err)
 	}
 	if got := s.list("alice", noon); len(got) != 2 || s.find(others.Digest) == nil {
 		t.Errorf("now %v", got)
@@ -57,14 +57,14 @@ func sessionLimitOther(t *testing.T, open opener[sessionStore]) {
 	bobs := sessionRecord("bob", "b", 0).Digest
 	if added, err := s.Add(t.Context(), sessionRecord("alice", "2", 0), bobs, 1, false, noon); err != nil ||
 		!added.OverLimit || added.Replaced != nil {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want OverLimit true and Replaced nil", added, err)
 	}
 	if got := s.find(bobs); got == nil || got.IsMark() {
 		t.Errorf("over the limit bob's became %+v", got)
 	}
 	added, err := s.Add(t.Context(), sessionRecord("alice", "2", 0), bobs, 1, true, noon)
 	if err != nil || !slices.Equal(added.Evicted, []string{"1"}) || added.Replaced == nil || added.Replaced.ID != "b" {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want Evicted [1] and a Replaced and ID \"b\"", added, err)
 	}
 	if got := append(s.list("alice", noon), s.list("bob", noon)...); !slices.Equal(got, []string{"2"}) {
 		t.Errorf("left %v", got)
@@ -108,7 +108,7 @@ func sessionEvicts(t *testing.T, open opener[sessionStore]) {
 	added, err := s.Add(t.Context(), sessionRecord("alice", "new", time.Hour), "", 3, true, noon)
 	slices.Sort(added.Evicted)
 	if err != nil || added.OverLimit || !slices.Equal(added.Evicted, []string{"0", "1"}) {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want OverLimit false and Evicted [0 1]", added, err)
 	}
 	if got, want := s.list("alice", noon), []string{"new", "3", "2"}; !slices.Equal(got, want) {
 		t.Errorf("left %v, want %v", got, want)

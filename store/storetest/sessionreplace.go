@@ -35,7 +35,8 @@ func sessionAddReplaces(t *testing.T, open opener[sessionStore]) {
 	}
 	added, err := s.Add(t.Context(), sessionRecord("alice", "4", 0), "never there", 0, false, noon)
 	if err != nil || added.Replaced != nil || len(s.list("alice", noon)) != 4 {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add with an unknown session to replace: got %+v, %v, want nothing replaced and 4 sessions", added,
+			err)
 	}
 }
 
@@ -80,7 +81,7 @@ func sessionReplaces(t *testing.T, open opener[sessionStore]) {
 		{"of one that was replaced", old.Digest, noon, false},
 	} {
 		if got, err := s.Replace(t.Context(), step.digest, &successor, step.now); got != step.want || err != nil {
-			t.Errorf("%s: %v, %v", step.sentence, got, err)
+			t.Errorf("%s: Replace: got %v, %v, want %v", step.sentence, got, err, step.want)
 		}
 	}
 	if !reflect.DeepEqual(normalSession(s.find(old.Digest)), normalSession(old.Moved(noon))) ||
@@ -96,7 +97,7 @@ func sessionMark(t *testing.T, open opener[sessionStore]) {
 	successor := *old
 	successor.Digest = "successor"
 	if replaced, err := s.Replace(t.Context(), old.Digest, &successor, noon); !replaced || err != nil {
-		t.Fatal(replaced, err)
+		t.Fatalf("Replace: got %v, %v, want true", replaced, err)
 	}
 	mark := old.Moved(noon)
 	s.touch(old, noon.Add(time.Second), noon.Add(time.Hour))
@@ -107,7 +108,7 @@ func sessionMark(t *testing.T, open opener[sessionStore]) {
 	}
 	if added, err := s.Add(t.Context(), &another, old.Digest, 2, false, noon); added.Replaced != nil ||
 		added.OverLimit || err != nil {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want Replaced nil and OverLimit false", added, err)
 	}
 	if ids, err := s.RevokeAll(t.Context(), "alice", ""); len(ids) != 2 || err != nil {
 		t.Errorf("revoked %v, %v", ids, err)

@@ -95,7 +95,7 @@ func sessionLogoutRace(t *testing.T, open opener[sessionStore]) {
 			switch {
 			case i == 12:
 				if found, err := s.Revoke(t.Context(), "alice", r.ID); !found || err != nil {
-					t.Error(found, err)
+					t.Errorf("Revoke: got %v, %v, want true", found, err)
 				}
 			case i%6 == 0: // the identifier stays: revoking it ends the successor too
 				successor := *r
@@ -182,7 +182,7 @@ func sessionPurges(t *testing.T, open opener[sessionStore]) {
 	}
 	at := noon.Add(6 * time.Minute) // 0 to 6 have expired
 	if first, err := s.Purge(t.Context(), at, 3); err != nil || len(first) != 3 || first[0].UserID != "alice" {
-		t.Fatal(first, err)
+		t.Fatalf("Purge: got %v, %v, want 3 entries and UserID \"alice\"", first, err)
 	}
 	var mu sync.Mutex
 	seen := map[string]bool{}

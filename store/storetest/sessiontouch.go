@@ -67,7 +67,7 @@ func sessionTouchEnded(t *testing.T, open opener[sessionStore]) {
 	s.add(ended)
 	s.add(expired)
 	if found, err := s.Revoke(t.Context(), "alice", "1"); !found || err != nil {
-		t.Fatal(found, err)
+		t.Fatalf("Revoke: got %v, %v, want true", found, err)
 	}
 	s.touch(ended, noon.Add(time.Minute), noon.Add(2*time.Hour))
 	s.touch(expired, expired.ExpiresAt, expired.ExpiresAt.Add(time.Hour))

@@ -46,7 +46,7 @@ func throttleUnknown(t *testing.T, open opener[throttleStore]) {
 	s.write(noon, []password.Counter{{Failures: 1, ExpiresAt: inAnHour}}, "a")
 	s.update(noon, func(counters []password.Counter) {
 		if len(counters) != 2 || counters[0] != (password.Counter{}) || counters[1].Failures != 1 {
-			t.Errorf("%+v", counters)
+			t.Errorf("Update of a new and a known key: got %+v, want a zero counter and one with 1 failure", counters)
 		}
 	}, "b", "a")
 }
