@@ -79,7 +79,7 @@ func TestTheLogAndTheFileHoldNothingUsable(t *testing.T) {
 	all := p.log.text()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
+		t.Fatalf("Glob: got %v, %v, want some files", files, err)
 	}
 	key := ""
 	for _, file := range files {
@@ -172,7 +172,7 @@ func TestTheKeyIsThatOfTheFileNamed(t *testing.T) {
 		}
 		says := refuses(t, "-db", "memory:", "-key", malformed)
 		if !strings.Contains(says, "-key "+malformed+": want 32 bytes in base64") {
-			t.Errorf("%s: %s", name, says)
+			t.Errorf("%s: refuses: got %s, want %q in it", name, says, "-key "+malformed+": want 32 bytes in base64")
 		}
 		if now, _ := os.ReadFile(malformed); string(now) != text {
 			t.Errorf("%s: the file was changed to %q", name, now)

@@ -53,7 +53,8 @@ func TestAPairIsObtainedUsedRefreshedAndEnded(t *testing.T) {
 	status, text := p.do("GET", "/api/me", "Bearer "+first.access, "")
 	if status != 200 || !strings.Contains(text, `"user":"alice"`) || !strings.Contains(text, `"backend":"jwt"`) ||
 		strings.Contains(text, "scopes") {
-		t.Errorf("%d %s", status, text)
+		t.Errorf("do: got %d, %s, want status 200 and %q in it and %q in it and no \"scopes\"", status, text,
+			`"user":"alice"`, `"backend":"jwt"`)
 	}
 	p.want(200, "POST", "/api/reports", "bearer "+first.access)
 	p.want(401, "GET", "/api/me", "Bearer "+first.refresh)
@@ -65,7 +66,7 @@ func TestAPairIsObtainedUsedRefreshedAndEnded(t *testing.T) {
 	}
 	if answer := p.refresh(401, first.refresh); answer["code"] != "token_not_valid" ||
 		answer["detail"] != "Token is blacklisted" {
-		t.Error(answer)
+		t.Errorf("refresh: got %v, want code token_not_valid and detail \"Token is blacklisted\"", answer)
 	}
 	p.refresh(401, second.refresh) // the family is dead
 	p.want(401, "GET", "/api/me", "Bearer "+second.access)
@@ -102,7 +103,7 @@ func TestOf32RefreshesAtOnceOneSucceedsAtMost(t *testing.T) {
 					good.Add(1)
 				case 401:
 				default:
-					t.Errorf("%s: %d %s", db, status, text)
+					t.Errorf("refresh with %s: got status %d, %s, want 200 or 401", db, status, text)
 				}
 			})
 		}
@@ -130,7 +131,7 @@ func TestADisabledUsersJWTIsOutAtOnceAndAChangedPasswordEndsOthers(t *testing.T)
 	}
 	if got := browser.post("/session/password", map[string][]string{"old": {"staple-tractor-lamp"},
 		"new": {"a lamp, a ladder and rain"}}); got.status != 303 {
-		t.Fatalf("%d %s", got.status, got.body)
+		t.Fatalf("post: got %d, %s, want status 303", got.status, got.body)
 	}
 	p.want(401, "GET", "/api/me", "Bearer "+login.access)
 	p.refresh(401, login.refresh)
@@ -184,7 +185,7 @@ func TestTheIssuersNameIsThatOfTheFlag(t *testing.T) {
 	for program, issuer := range map[*program]string{p: "https://demo.example", local: local.url} {
 		claims := claimsOf(t, program.pair(alice).access)
 		if claims["iss"] != issuer+"/api/token" || claims["aud"] != issuer {
-			t.Errorf("%v", claims)
+			t.Errorf("claimsOf: got %v, want iss %v and aud %v", claims, issuer+"/api/token", issuer)
 		}
 		want := map[string]float64{"https://demo.example": 48 * 3600, local.url: 300}[issuer]
 		if life := claims["exp"].(float64) - claims["iat"].(float64); life != want {

@@ -35,7 +35,7 @@ func prepareLists(t *testing.T, path string) {
 			GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{"http://127.0.0.1/callback"},
 			Created: now, Updated: now}, 0)
 		if err != nil || !added.OK() {
-			t.Fatal(added, err)
+			t.Fatalf("AddClient: got %v, %v, want OK", added, err)
 		}
 		g := &server.Grant{ID: id, ClientID: id, UserID: "bob", Type: "authorization_code",
 			Permissions: server.Permissions{
@@ -47,7 +47,7 @@ func prepareLists(t *testing.T, path string) {
 			Remember: &server.Consent{UserID: "bob", ClientID: id, Permissions: g.Permissions,
 				Created: now, Updated: now}})
 		if err != nil || !added.OK() {
-			t.Fatal(added, err)
+			t.Fatalf("Approve: got %v, %v, want OK", added, err)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 
 	// A visitor that opens a page of users signs in first, and comes to it.
 	if status := b.open("/o/applications/register/"); status != 200 {
-		t.Fatalf("%d", status)
+		t.Fatalf("open: got %d, want status 200", status)
 	}
 	b.fill("bob", "staple-tractor-lamp")
 	b.click("main form button")
@@ -43,14 +43,14 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	}
 	b.open("/o/applications/" + app.id + "/")
 	if text := b.text("main"); strings.Contains(text, app.secret) || !strings.Contains(text, "Photo printer") {
-		t.Errorf("%s", text)
+		t.Errorf("text: got %s, want no %q and \"Photo printer\" in it", text, app.secret)
 	}
 	b.open("/o/applications/register/")
 	b.do(chromedp.SendKeys("#name", "Bad", chromedp.ByQuery),
 		chromedp.SendKeys("#redirect_uris", "http://elsewhere.example/", chromedp.ByQuery))
 	if status := b.click("main form .buttons button"); status != 400 || !strings.Contains(b.text("[role=alert]"),
 		"redirect URI") {
-		t.Errorf("%d %s", status, b.text("main"))
+		t.Errorf("click: got %d, %s, want status 400 and \"redirect URI\" in it", status, b.text("main"))
 	}
 	b.shot("oauth-register-fault")
 
@@ -98,12 +98,12 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	phone.shot("oauth-authorized")
 	if text := phone.text(".application"); !strings.Contains(text, "Photo printer") ||
 		!strings.Contains(text, "change your reports") {
-		t.Errorf("%s", text)
+		t.Errorf("text: got %s, want \"Photo printer\" in it and \"change your reports\" in it", text)
 	}
 	phone.click(".application button")
 	phone.wantAt("/o/authorized_tokens/")
 	if text := phone.text("main"); !strings.Contains(text, "No application has access") {
-		t.Errorf("%s", text)
+		t.Errorf("text: got %s, want \"No application has access\" in it", text)
 	}
 	p.want(401, "GET", "/api/me", "Bearer "+tokens.Access)
 
@@ -114,14 +114,14 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	phone.open("/o/logout/")
 	phone.click("button[name=allow]")
 	if text := phone.text("main"); !strings.Contains(text, "You are signed out") {
-		t.Errorf("%s", text)
+		t.Errorf("text: got %s, want \"You are signed out\" in it", text)
 	}
 	phone.open("/")
 	phone.wantHeader("")
 
 	// An error that can be told to no application.
 	if status := phone.open("/o/authorize/?client_id=nobody"); status != 400 {
-		t.Errorf("%d", status)
+		t.Errorf("open: got %d, want status 400", status)
 	}
 	phone.shot("oauth-error")
 	b.open("/o/applications/")
@@ -129,7 +129,7 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	b.open("/o/applications/" + app.id + "/")
 	b.click("button.danger")
 	if text := b.text("main"); strings.Contains(text, "Photo printer") {
-		t.Errorf("%s", text)
+		t.Errorf("text: got %s, want no \"Photo printer\"", text)
 	}
 }
 

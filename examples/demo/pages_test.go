@@ -88,7 +88,7 @@ func TestCallback(t *testing.T) {
 				p.visit().post("/callback", c.query)} {
 				_, main, _ := strings.Cut(got.body, "<main>")
 				if got.status != 200 || !strings.Contains(main, c.has) || strings.Contains(main, c.not) {
-					t.Errorf("%d %s", got.status, main)
+					t.Errorf("Cut: got %d, %s, want status 200 and %q in it and no %q", got.status, main, c.has, c.not)
 				}
 			}
 		})
@@ -131,20 +131,21 @@ func TestMissingPages(t *testing.T) {
 	t.Run("a path that is not clean leads to the one that is", func(t *testing.T) {
 		got := alices.get("/o//applications/")
 		if got.status/100 != 3 || got.header.Get("Location") != "/o/applications/" {
-			t.Errorf("%d %v", got.status, got.header)
+			t.Errorf("got status %d, header %v, want a redirect to /o/applications/", got.status, got.header)
 		}
 	})
 	t.Run("a slash too many is told", func(t *testing.T) {
 		for path, want := range map[string]bool{"/session/login/": true, "/no/such/page/": false} {
 			if status, text := p.do("POST", path, "", ""); status != 404 ||
 				strings.Contains(text, "without the slash at its end") != want {
-				t.Errorf("%s: %d %s", path, status, text)
+				t.Errorf("POST %s: got status %d, %s, want 404, with the advice about the slash: %v", path, status,
+					text, want)
 			}
 		}
 	})
 	t.Run("a stranger is told so", func(t *testing.T) {
 		if got := p.visit().get("/no/such/page"); !strings.Contains(got.body, "Not signed in") {
-			t.Errorf("%s", got.body)
+			t.Errorf("get: got %s, want \"Not signed in\" in it", got.body)
 		}
 	})
 }
@@ -203,19 +204,19 @@ func TestHomePage(t *testing.T) {
 	p := launch(t, "-db", "memory:")
 	t.Run("a stranger is invited to sign in", func(t *testing.T) {
 		if got := p.visit().get("/"); !strings.Contains(got.body, "with two browsers") {
-			t.Errorf("%s", got.body)
+			t.Errorf("get: got %s, want \"with two browsers\" in it", got.body)
 		}
 	})
 	t.Run("a signed-in user is not", func(t *testing.T) {
 		if got := p.signIn(alice).get("/"); strings.Contains(got.body, "with two browsers") ||
 			!strings.Contains(got.body, `href="/account"`) {
-			t.Errorf("%s", got.body)
+			t.Errorf("get: got %s, want no \"with two browsers\" and %q in it", got.body, `href="/account"`)
 		}
 	})
 	t.Run("over http it says which clients keep Secure cookies to themselves", func(t *testing.T) {
 		if got := p.visit().get("/"); !strings.Contains(got.body, "The cookie is Secure") ||
 			!strings.Contains(got.body, "wget") {
-			t.Errorf("%s", got.body)
+			t.Errorf("get: got %s, want \"The cookie is Secure\" in it and \"wget\" in it", got.body)
 		}
 	})
 	t.Run("what is copied has neither prompts nor answers", func(t *testing.T) {

@@ -35,7 +35,7 @@ func TestUnitNoCheckThatBeginsAfterARevocationFindsTheToken(t *testing.T) {
 		}
 		group.Go(func() {
 			if found, err := store.Revoke(t.Context(), user, user, ending()); !found || err != nil {
-				t.Error(found, err)
+				t.Errorf("Revoke: got %v, %v, want true", found, err)
 			}
 			revoked.Store(true)
 		})
@@ -70,7 +70,7 @@ func TestUnitTouchesAndRevocationsOfManyAtOnce(t *testing.T) {
 				}
 			}
 			if found, err := store.Revoke(t.Context(), user, id, ending()); !found || err != nil {
-				t.Error(found, err)
+				t.Errorf("Revoke: got %v, %v, want true", found, err)
 			}
 			if found, err := store.Find(t.Context(), r.Digest); found != nil || err != nil {
 				t.Errorf("got %v, %v after the revocation, want nothing", found, err)

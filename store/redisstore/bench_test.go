@@ -33,7 +33,7 @@ func BenchmarkKnoxFind(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			if r, err := store.Find(context.Background(), digest); r == nil || err != nil {
-				b.Fatal(r, err)
+				b.Fatalf("Find: got %v, %v, want a record", r, err)
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func BenchmarkKnoxRequest(b *testing.B) {
 		for b.Loop() {
 			w := httptest.ResponseRecorder{}
 			if handler.ServeHTTP(&w, r); w.Code != 0 && w.Code != 200 {
-				b.Fatal(w.Code)
+				b.Fatalf("the request: got status %d, want 200", w.Code)
 			}
 		}
 	}

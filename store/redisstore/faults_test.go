@@ -145,7 +145,7 @@ func TestKillAndRestart(t *testing.T) {
 	mustAdd(t, store, revoked)
 	wantFound(t, store, kept, true) // and is cached
 	if ok, err := store.Revoke(t.Context(), "bob", revoked.ID, endNow()); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("Revoke: got %v, %v, want true", ok, err)
 	}
 	node.Kill(t)
 	eventually(t, "nothing cached is believed", func() bool {

@@ -107,14 +107,14 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 	j.verdict("2", jwt.Rotated)
 	j.verdict("2", jwt.Reused)
 	if ended, err := j.End(t.Context(), "alice", "3", j.now); !ended || err != nil {
-		t.Fatal(ended, err)
+		t.Fatalf("End: got %v, %v, want true", ended, err)
 	}
 	if _, err := j.EndAll(t.Context(), "alice", "4", "stamp", j.now); err != nil {
 		t.Fatal(err)
 	}
 	rotation, err := j.Use(t.Context(), "4 first", j.now, j.now.Add(2*time.Hour))
 	if rotation.Verdict != jwt.Kept || err != nil {
-		t.Fatal(rotation, err)
+		t.Fatalf("Use: got %v, %v, want verdict Kept", rotation, err)
 	}
 	// A token is kept KeepExpired longer than it is good. The family of an adopted one is kept for as long.
 	known := jwt.KeepExpired + slack
@@ -251,7 +251,7 @@ func TestJWTKeysUnreadable(t *testing.T) {
 		j, store := newJWTTest(t, db), JWTKeys(db)
 		record := &jwt.KeyRecord{ID: "a", Algorithm: jwt.ES256, Created: j.now, Signs: j.now}
 		if added, err := store.Add(t.Context(), record, ""); !added || err != nil {
-			t.Fatal(added, err)
+			t.Fatalf("Add: got %v, %v, want true", added, err)
 		}
 		key := j.key(jwtKeySet, "")
 		if left := j.keys()[strings.TrimPrefix(key, db.config.Prefix)]; left >= 0 {

@@ -27,7 +27,7 @@ func (s *oauthStore) mustAddClient(t *testing.T, id string) *server.Client {
 	t.Helper()
 	client := &server.Client{ID: id, Created: oauthNow, Updated: oauthNow}
 	if added, err := s.AddClient(t.Context(), client, 0); err != nil || !added.OK() {
-		t.Fatal(added, err)
+		t.Fatalf("AddClient: got %v, %v, want OK", added, err)
 	}
 	return client
 }
@@ -77,7 +77,7 @@ func (s *oauthStore) revokedAt(t *testing.T, g *server.Grant) time.Time {
 	t.Helper()
 	all, err := s.heldIn(t.Context(), newChange(s.db), grantTag(g.UserID, g.ClientID), []string{g.ID})
 	if err != nil || len(all) != 1 {
-		t.Fatalf("%s: %v, %v", g.ID, all, err)
+		t.Fatalf("%s: heldIn: got %v, %v, want 1 entry", g.ID, all, err)
 	}
 	return all[0].row.Revoked.time()
 }
@@ -161,7 +161,7 @@ func TestGrantsGivenWhileTheirClientEnds(t *testing.T) {
 	ended := oauthNow.Add(time.Minute)
 	if ok, _, err := s.ChangeClient(t.Context(), &server.Client{ID: "web", Disabled: true, Updated: ended},
 		client.Updated); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("ChangeClient: got %v, %v, want true", ok, err)
 	}
 	late := grantOf("alice", "web")
 	s.mustPut(t, late, before)
@@ -171,7 +171,7 @@ func TestGrantsGivenWhileTheirClientEnds(t *testing.T) {
 	enabled := ended.Add(time.Minute)
 	if ok, all, err := s.ChangeClient(t.Context(), &server.Client{ID: "web", Updated: enabled}, ended); !ok ||
 		all != nil || err != nil {
-		t.Fatal(ok, all, err)
+		t.Fatalf("ChangeClient: got %v, %v, %v, want true and nil", ok, all, err)
 	}
 	if at := s.revokedAt(t, late); !at.Equal(ended) {
 		t.Errorf("got an end at %v after the client was enabled, want %v", at, ended)

@@ -57,7 +57,7 @@ func keysIn(t *testing.T, db *DB) map[string]time.Duration {
 		for _, key := range entry.Elements {
 			ttl, err := db.client.Do(t.Context(), db.client.B().Pttl().Key(key).Build()).AsInt64()
 			if err != nil || ttl == -2 {
-				t.Fatal(key, ttl, err)
+				t.Fatalf("PTTL %s: got %d, %v, want a key that exists", key, ttl, err)
 			}
 			all[key] = time.Duration(max(ttl, 0)) * time.Millisecond
 		}
@@ -111,15 +111,15 @@ func (s *oauthStore) answer(t *testing.T) (*server.Grant, server.Tokens) {
 		Code:    &server.Code{Digest: code, GrantID: g.ID, ExpiresAt: soon},
 		Request: "request " + g.ID, RequestExpires: soon, Remember: &server.Consent{UserID: "alice", ClientID: "web"}})
 	if err != nil || !added.OK() {
-		t.Fatal(added, err)
+		t.Fatalf("Approve: got %v, %v, want OK", added, err)
 	}
 	first, second := oauthTokensOf(g), oauthTokensOf(g)
 	if verdict, err := s.Redeem(t.Context(), code, oauthNow, first); verdict != server.Redeemed || err != nil {
-		t.Fatal(verdict, err)
+		t.Fatalf("Redeem: got %v, %v, want Redeemed", verdict, err)
 	}
 	rotation, err := s.Rotate(t.Context(), first.Refresh.Digest, oauthNow, 0, second)
 	if rotation.Verdict != server.Redeemed || err != nil {
-		t.Fatal(rotation.Verdict, err)
+		t.Fatalf("Rotate: got %v, %v, want verdict Redeemed", rotation.Verdict, err)
 	}
 	return g, second
 }
@@ -133,15 +133,15 @@ func TestLivesOfOAuthKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ok, err := s.RemoveAccess(t.Context(), tokens.Access.Digest); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("RemoveAccess: got %v, %v, want true", ok, err)
 	}
 	if all, err := s.EndSession(t.Context(), ended.SessionID, oauthNow); len(all) != 1 || err != nil {
-		t.Fatal(all, err)
+		t.Fatalf("EndSession: got %v, %v, want 1 entry", all, err)
 	}
 	machine := grantOf("", "web")
 	machine.ID = backend.NewIDOf("web")
 	if added, err := s.Start(t.Context(), machine, oauthTokensOf(machine), 9, false); !added.OK() || err != nil {
-		t.Fatal(added, err)
+		t.Fatalf("Start: got %v, %v, want OK", added, err)
 	}
 	wantTTLs(t, s.db, oauthClients, oauthClientList, oauthOwned, oauthConsents, oauthAgreed)
 	for key, ttl := range keysIn(t, s.db) {
@@ -153,10 +153,10 @@ func TestLivesOfOAuthKeys(t *testing.T) {
 		t.Errorf("got %d, %v, want three grants, a page and two requests purged", n, err)
 	}
 	if ids, err := s.Withdraw(t.Context(), "alice", "web", oauthNow); len(ids) != 0 || err != nil {
-		t.Fatal(ids, err)
+		t.Fatalf("Withdraw: got %v, %v, want an empty list", ids, err)
 	}
 	if ok, all, err := s.RemoveClient(t.Context(), "web", oauthNow); !ok || len(all) != 0 || err != nil {
-		t.Fatal(ok, all, err)
+		t.Fatalf("RemoveClient: got %v, %v, %v, want true and an empty list", ok, all, err)
 	}
 	versions := []kind{oauthOwnedVer, oauthUserPageVer, oauthGrantVer, oauthSessionVer, userChanges}
 	for key := range keysIn(t, s.db) {
@@ -174,7 +174,7 @@ func TestConsentsToAClientThatWasRemoved(t *testing.T) {
 		s.agree(t, "alice", id)
 	}
 	if ok, _, err := s.RemoveClient(t.Context(), "a", oauthNow); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("RemoveClient: got %v, %v, want true", ok, err)
 	}
 	s.mustAddClient(t, "a")
 	if got, err := s.Consent(t.Context(), "alice", "a"); got != nil || err != nil {
@@ -200,7 +200,7 @@ func TestDisablingAClientKeepsConsents(t *testing.T) {
 	s.agree(t, "alice", "web")
 	if ok, _, err := s.ChangeClient(t.Context(), &server.Client{ID: "web", Disabled: true, Updated: oauthNow.Add(1e9)},
 		client.Updated); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("ChangeClient: got %v, %v, want true", ok, err)
 	}
 	if ids := s.agreedTo(t, "alice"); !slices.Equal(ids, []string{"web"}) {
 		t.Errorf("got consents to %v, want web", ids)
@@ -291,14 +291,14 @@ func TestListsForgetGrantsThatRedisRemoved(t *testing.T) {
 	gone, kept := grantOf("alice", "web"), grantOf("alice", "web")
 	for _, g := range []*server.Grant{gone, kept} {
 		if added, err := s.Start(t.Context(), g, oauthTokensOf(g), 2, false); !added.OK() || err != nil {
-			t.Fatal(added, err)
+			t.Fatalf("Start: got %v, %v, want OK", added, err)
 		}
 	}
 	of := tagOfOwner("alice")
 	testserver.Redis(t).Do(t, "DEL", s.grantKey(of, gone.ID))
 	third := grantOf("alice", "web")
 	if added, err := s.Start(t.Context(), third, oauthTokensOf(third), 2, false); !added.OK() || err != nil {
-		t.Fatal(added, err)
+		t.Fatalf("Start: got %v, %v, want OK", added, err)
 	}
 	index, _ := s.grantLists(of, "alice", "web")
 	members, err := s.db.all(t.Context(), index)

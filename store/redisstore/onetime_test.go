@@ -133,7 +133,7 @@ func TestOneTimeAddedMeanwhile(t *testing.T) {
 	o.add("alice")
 	c := newChange(o.db)
 	if all, err := (&oneTimeStore{o.db}).unused(t.Context(), c, "alice"); len(all) != 1 || err != nil {
-		t.Fatal(all, err)
+		t.Fatalf("unused: got %v, %v, want 1 entry", all, err)
 	}
 	o.add("alice")
 	if written, err := c.commit(t.Context()); written || err != nil {

@@ -319,7 +319,7 @@ func (p *pushTest) killAndRemove(which []string, key string) {
 		build.Exec().Build())
 	done, err := results[3].ToArray()
 	if err != nil || len(done) != 2 {
-		p.t.Fatal(done, err)
+		p.t.Fatalf("ToArray: got %v, %v, want 2 entries", done, err)
 	}
 	for i, want := range []string{"a connection", "a key"} {
 		if n, err := done[i].AsInt64(); err != nil || n == 0 {

@@ -99,7 +99,7 @@ func TestSentinel(t *testing.T) {
 	mustAdd(t, store, revoked)
 	wantFound(t, store, kept, true)
 	if ok, err := store.Revoke(t.Context(), "bob", revoked.ID, endNow()); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("Revoke: got %v, %v, want true", ok, err)
 	}
 	if n := primary.Do(t, "WAIT", "1", "10000"); n != int64(1) {
 		t.Fatalf("%v replicas have all writes", n)

@@ -46,7 +46,7 @@ func TestUnitTransferUnreadable(t *testing.T) {
 	run := func(args ...string) {
 		t.Helper()
 		if err := from.client.Do(t.Context(), from.client.B().Arbitrary(args...).Build()).Error(); err != nil {
-			t.Fatal(args, err)
+			t.Fatalf("Redis command %q: got error %v, want nil", args, err)
 		}
 	}
 	for _, k := range transfer.Kinds() {
@@ -140,7 +140,7 @@ func TestUnitTransferAndCaches(t *testing.T) {
 	wantFound(t, store, r, false)
 	records := []transfer.Record{transfer.KnoxToken{Record: r}}
 	if n, err := engine.Import(t.Context(), transfer.KnoxTokens, records, now); n != 1 || err != nil {
-		t.Fatal(n, err)
+		t.Fatalf("Import: got %v, %v, want 1", n, err)
 	}
 	cached("")
 	changed := *r

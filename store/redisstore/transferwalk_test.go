@@ -21,7 +21,7 @@ func TestUnitTransferWalk(t *testing.T) {
 			c := newChange(db)
 			c.expire(index, member, now.Add(time.Duration(i/9)*time.Second), slack)
 			if ok, err := c.commit(t.Context()); !ok || err != nil {
-				t.Fatal(ok, err)
+				t.Fatalf("commit: got %v, %v, want true", ok, err)
 			}
 			want = append(want, member)
 		}
@@ -61,7 +61,7 @@ func TestUnitTransferWalk(t *testing.T) {
 			c := newChange(db)
 			c.unlist(last.index, last.member)
 			if ok, err := c.commit(t.Context()); !ok || err != nil {
-				t.Fatal(ok, err)
+				t.Fatalf("commit: got %v, %v, want true", ok, err)
 			}
 			gone++
 		})

@@ -122,7 +122,7 @@ func (i *instance) revoke(t testing.TB, userID, id string) {
 	t.Helper()
 	ending := knox.Ending{Reason: knox.EndRevoked, At: time.Now()}
 	if found, err := i.tokens.Revoke(t.Context(), userID, id, ending); !found || err != nil {
-		t.Fatal(found, err)
+		t.Fatalf("Revoke: got %v, %v, want true", found, err)
 	}
 }
 
