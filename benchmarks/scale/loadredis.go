@@ -152,38 +152,47 @@ func readPatterns(ctx context.Context, client rueidis.Client, prefix string,
 	}
 	var all []pattern
 	for _, key := range keys {
-		kind, err := client.Do(ctx, client.B().Type().Key(key).Build()).ToString()
+		one, found, err := readPattern(ctx, client, key, sample)
 		if err != nil {
 			return nil, err
 		}
-		if tag := tagIn(key); tag != tagOf(sample[fieldDigest]) {
-			return nil, fmt.Errorf("%s has the tag %s, want %s", key, tag, tagOf(sample[fieldDigest]))
-		}
-		sample[fieldTag] = "{" + tagIn(key) + "}"
-		one := pattern{key: cut(key, sample), ordered: kind == "zset"}
-		sample[fieldTag] = ""
-		if one.ordered {
-			command := client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()
-			members, err := client.Do(ctx, command).AsZScores()
-			if err != nil || len(members) != 1 {
-				return nil, fmt.Errorf("%s has %d members, want one: %w", key, len(members), err)
-			}
-			one.value = cut(members[0].Member, sample)
-			one.score = cut(strconv.FormatFloat(members[0].Score, 'f', 0, 64), sample)
-			all = append(all, one)
-			continue
-		}
-		value, err := client.Do(ctx, client.B().Get().Key(key).Build()).ToString()
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasPrefix(value, "{") {
-			one.value = cut(value, sample)
-			one.isUse = !strings.Contains(value, sampleUser)
+		if found {
 			all = append(all, one)
 		}
 	}
 	return all, nil
+}
+
+// readPattern reads a key. It reports false for the version of a list.
+func readPattern(ctx context.Context, client rueidis.Client, key string, sample [fields]string) (one pattern,
+	found bool, err error) {
+	kind, err := client.Do(ctx, client.B().Type().Key(key).Build()).ToString()
+	if err != nil {
+		return one, false, err
+	}
+	if tag := tagIn(key); tag != tagOf(sample[fieldDigest]) {
+		return one, false, fmt.Errorf("%s has the tag %s, want %s", key, tag, tagOf(sample[fieldDigest]))
+	}
+	tagged := sample
+	tagged[fieldTag] = "{" + tagIn(key) + "}"
+	one = pattern{key: cut(key, tagged), ordered: kind == "zset"}
+	if one.ordered {
+		command := client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()
+		members, err := client.Do(ctx, command).AsZScores()
+		if err != nil || len(members) != 1 {
+			return one, false, fmt.Errorf("%s has %d members, want one: %w", key, len(members), err)
+		}
+		one.value = cut(members[0].Member, sample)
+		one.score = cut(strconv.FormatFloat(members[0].Score, 'f', 0, 64), sample)
+		return one, true, nil
+	}
+	value, err := client.Do(ctx, client.B().Get().Key(key).Build()).ToString()
+	if err != nil || !strings.HasPrefix(value, "{") {
+		return one, false, err
+	}
+	one.value = cut(value, sample)
+	one.isUse = !strings.Contains(value, sampleUser)
+	return one, true, nil
 }
 
 // loadRedis writes the keys of a population.

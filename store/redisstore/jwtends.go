@@ -78,12 +78,10 @@ func (s *jwtStore) endAll(ctx context.Context, userID, kept, stamp string, now t
 			if l.ID != kept {
 				s.end(c, t, l, now, full)
 				ids = append(ids, l.ID)
-			} else if !full && l.Stamp != stamp {
-				l.Stamp = stamp
-				s.putLogin(c, t, l, now)
 			}
 		}
 		if !full {
+			s.stampKept(c, t, live, kept, stamp, now)
 			void.Version, void.Voided = 1, microsOf(now)
 			if kept == "" {
 				void.Generation++
@@ -97,6 +95,16 @@ func (s *jwtStore) endAll(ctx context.Context, userID, kept, stamp string, now t
 		return nil, err
 	}
 	return ids, nil
+}
+
+// stampKept gives the kept family, if it is live, a new stamp.
+func (s *jwtStore) stampKept(c *change, t tag, live []*login, kept, stamp string, now time.Time) {
+	for _, l := range live {
+		if l.ID == kept && l.Stamp != stamp {
+			l.Stamp = stamp
+			s.putLogin(c, t, l, now)
+		}
+	}
 }
 
 // List implements [jwt.Store].

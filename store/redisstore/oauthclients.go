@@ -117,18 +117,26 @@ func (s *oauthStore) Clients(ctx context.Context, owner, after string, limit int
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids { // a client may have been removed or given away since the index was read
-			client := states[id].client()
-			if client != nil && (owner == "" || client.Owner == owner) && len(page) < limit {
-				page = append(page, client)
-			}
-		}
+		page = append(page, clientsOf(states, ids, owner)...)
 		if len(ids) < size {
 			break
 		}
 		after = ids[len(ids)-1]
 	}
-	return page, nil
+	return page[:min(limit, len(page))], nil
+}
+
+// clientsOf returns the clients of an owner in the order of their IDs, or of all owners if owner is "". A client may
+// have been removed or given to another owner since the index was read.
+func clientsOf(states map[string]clientState, ids []string, owner string) []*server.Client {
+	var clients []*server.Client
+	for _, id := range ids {
+		client := states[id].client()
+		if client != nil && (owner == "" || client.Owner == owner) {
+			clients = append(clients, client)
+		}
+	}
+	return clients
 }
 
 // ChangeClient implements [server.Store]. It calls endGenerations after the client has changed. If that fails, the

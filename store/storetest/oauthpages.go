@@ -117,35 +117,32 @@ func oauthRequest(key string) func(a *server.Approval) {
 
 func oauthRequestOnce(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
-	if added, err := s.answer("1", "", noon, oauthRequest("r")); !added.OK() || err != nil {
-		t.Fatalf("got %+v, %v, want it added", added, err)
-	}
+	s.wantAnswer("the first answer to a request", "1", "", "r", noon, true)
 	s.show("page")
-	for id, page := range map[string]string{"2": "", "3": "page"} {
-		added, err := s.answer(id, page, noon, oauthRequest("r"))
-		if !added.Answered || added.OK() || err != nil {
-			t.Errorf("got %+v, %v, want Answered", added, err)
-		}
-		s.wantLive(false, id)
-	}
+	s.wantAnswer("a second answer without a page", "2", "", "r", noon, false)
+	s.wantLive(false, "2")
+	s.wantAnswer("a second answer from a page", "3", "page", "r", noon, false)
+	s.wantLive(false, "3")
 	if fresh, err := s.PutOnce(s.Context(), "r", noon.Add(time.Hour), noon); fresh || err != nil {
-		t.Errorf("got fresh %v, %v for the key of PutOnce, want false", fresh, err)
+		t.Errorf("PutOnce with the key of the request: got fresh %v, %v, want false", fresh, err)
 	}
 	if fresh, err := s.PutOnce(s.Context(), "denied", noon.Add(time.Hour), noon); !fresh || err != nil {
-		t.Fatalf("PutOnce: got %v, %v, want true", fresh, err)
+		t.Fatalf("PutOnce with a new key: got fresh %v, %v, want true", fresh, err)
 	}
-	if added, err := s.answer("4", "", noon, oauthRequest("denied")); !added.Answered || err != nil {
-		t.Errorf("got %+v, %v for a request that was denied, want Answered", added, err)
-	}
-	if added, err := s.answer("5", "", noon, oauthRequest("other")); !added.OK() || err != nil {
-		t.Errorf("got %+v, %v for another request, want it added", added, err)
-	}
-	last := noon.Add(time.Hour - time.Microsecond)
-	if added, err := s.answer("6", "", last, oauthRequest("r")); !added.Answered || err != nil {
-		t.Errorf("got %+v, %v before the record expires, want Answered", added, err)
-	}
+	s.wantAnswer("an answer to a request that was denied", "4", "", "denied", noon, false)
+	s.wantAnswer("an answer to another request", "5", "", "other", noon, true)
+	s.wantAnswer("an answer before the record expires", "6", "", "r", noon.Add(time.Hour-time.Microsecond), false)
 	if added, err := s.answer("7", "", noon.Add(time.Hour), oauthRequest("r")); added.Answered || err != nil {
-		t.Errorf("got %+v, %v after the record expired, want it not to count", added, err)
+		t.Errorf("an answer after the record expired: got %+v, %v, want the record not to count", added, err)
+	}
+}
+
+// wantAnswer approves a grant for a request. It checks that the grant is added, or that the request counts as answered.
+func (s oauthStore) wantAnswer(what, id, page, request string, at time.Time, wantOK bool) {
+	s.Helper()
+	added, err := s.answer(id, page, at, oauthRequest(request))
+	if added.OK() != wantOK || added.Answered == wantOK || err != nil {
+		s.Errorf("%s: Approve: got %+v, %v, want OK to be %v and Answered to be %v", what, added, err, wantOK, !wantOK)
 	}
 }
 

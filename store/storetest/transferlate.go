@@ -73,26 +73,27 @@ func transferEndsExpired(t *testing.T, from, _ TransferEngine) {
 			empty(t, from)
 			s := transferService{T: t, TransferEngine: from}
 			s.fillOAuthClient(&moved{now: began})
-			records := expiredRecords(began, expired)
-			for _, record := range records {
-				_, err := from.Transfer.Import(t.Context(), record.Kind(), []transfer.Record{record}, began)
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			if ended := s.end(since); len(ended) < len(records) {
-				t.Errorf("got %v that ended, want one of each of %d kinds", ended, len(records))
-			}
-			for _, record := range records {
-				there, err := from.Transfer.Lookup(t.Context(), record.Kind(), []transfer.Record{record}, began)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if there[0] != nil && !hasEnded(there[0]) {
-					t.Errorf("got %s %+v, want it to have ended", record.Kind(), there[0])
-				}
-			}
+			s.wantEnded(expiredRecords(began, expired), began, since)
 		})
+	}
+}
+
+// wantEnded adds records that expired moments ago, and checks that End ends each of them.
+func (s transferService) wantEnded(records []transfer.Record, began, since time.Time) {
+	s.Helper()
+	for _, record := range records {
+		_, err := s.Transfer.Import(s.Context(), record.Kind(), []transfer.Record{record}, began)
+		s.must(err)
+	}
+	if ended := s.end(since); len(ended) < len(records) {
+		s.Errorf("End: got %v, want at least one record of each of %d kinds", ended, len(records))
+	}
+	for _, record := range records {
+		there, err := s.Transfer.Lookup(s.Context(), record.Kind(), []transfer.Record{record}, began)
+		s.must(err)
+		if there[0] != nil && !hasEnded(there[0]) {
+			s.Errorf("Lookup of %s after End: got %+v, want it to have ended", record.Kind(), there[0])
+		}
 	}
 }
 

@@ -81,19 +81,8 @@ type targetWalk struct {
 
 func (w *targetWalk) do(ctx context.Context) error {
 	since := time.Now().Add(-forgets)
-	for after := ""; ; {
-		page, err := w.target.Export(ctx, w.kind, after, w.options.PageSize, since)
-		if err != nil {
-			return fmt.Errorf("reading %s of the target: %w", w.kind, err)
-		}
-		for _, record := range page.Records {
-			if err := w.see(record); err != nil {
-				return err
-			}
-		}
-		if after = page.Next; after == "" {
-			break
-		}
+	if err := w.eachPage(ctx, w.target, "the target", w.kind, since, w.seePage); err != nil {
+		return err
 	}
 	if err := w.ledger.settle(w.ledger.settled(w.kind, w.unsettled)); err != nil {
 		return err
@@ -103,6 +92,23 @@ func (w *targetWalk) do(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.reportEnded(); err != nil {
+		return err
+	}
+	return w.found.err()
+}
+
+func (w *targetWalk) seePage(records []Record) error {
+	for _, record := range records {
+		if err := w.see(record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reportEnded reports the records that the copy wrote and that the target does not have any more.
+func (w *targetWalk) reportEnded() error {
 	for key, k := range w.all {
 		if k.seen == w.walk || mayBeGone(w.kind, k.until()) {
 			continue
@@ -111,7 +117,7 @@ func (w *targetWalk) do(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.found.err()
+	return nil
 }
 
 func (w *targetWalk) see(record Record) error {
@@ -156,35 +162,55 @@ func (r *run) walkSource(ctx context.Context) error {
 }
 
 func (r *run) walkSourceKind(ctx context.Context, kind Kind) error {
-	all := r.ledger.of(kind)
-	for after := ""; ; {
-		page, err := r.source.Export(ctx, kind, after, r.options.PageSize, r.keep)
-		if err != nil {
-			return fmt.Errorf("reading %s of the source: %w", kind, err)
-		}
-		for _, record := range page.Records {
-			if kind == OAuthConsents && r.leftOut[record.Key()] {
-				continue
-			}
-			k := all[record.Key()]
-			if k == nil {
-				return fmt.Errorf("%w: %s, key %q: it was added", ErrSourceUsed, kind, record.Key())
-			}
-			if !k.written.atSource(writtenOf(record)) {
-				return fmt.Errorf("%w: %s, key %q: it has changed", ErrSourceUsed, kind, record.Key())
-			}
-			k.seen = r.walk
-			r.reports[kind].Source++
-		}
-		if after = page.Next; after == "" {
-			break
-		}
+	err := r.eachPage(ctx, r.source, "the source", kind, r.keep, func(records []Record) error {
+		return r.wantCopied(kind, records)
+	})
+	if err != nil {
+		return err
 	}
 	expired := time.Now().Add(clocks) // a purge, or Redis by itself, may have removed what expired
-	for key, k := range all {
+	for key, k := range r.ledger.of(kind) {
 		if k.seen != r.walk && kind != KnoxEnded && isUseful(k.until(), expired) {
 			return fmt.Errorf("%w: %s, key %q: it ended", ErrSourceUsed, kind, key)
 		}
 	}
 	return nil
+}
+
+// wantCopied returns an error if the source has added or changed one of these records since it was copied.
+func (r *run) wantCopied(kind Kind, records []Record) error {
+	all := r.ledger.of(kind)
+	for _, record := range records {
+		if kind == OAuthConsents && r.leftOut[record.Key()] {
+			continue
+		}
+		k := all[record.Key()]
+		if k == nil {
+			return fmt.Errorf("%w: %s, key %q: it was added", ErrSourceUsed, kind, record.Key())
+		}
+		if !k.written.atSource(writtenOf(record)) {
+			return fmt.Errorf("%w: %s, key %q: it has changed", ErrSourceUsed, kind, record.Key())
+		}
+		k.seen = r.walk
+		r.reports[kind].Source++
+	}
+	return nil
+}
+
+// eachPage reads all records of a kind that are of use at an instant, and calls do with each page. An error of a read
+// names the place, such as "the source".
+func (r *run) eachPage(ctx context.Context, from Source, place string, kind Kind, at time.Time,
+	do func(records []Record) error) error {
+	for after := ""; ; {
+		page, err := from.Export(ctx, kind, after, r.options.PageSize, at)
+		if err != nil {
+			return fmt.Errorf("reading %s of %s: %w", kind, place, err)
+		}
+		if err := do(page.Records); err != nil {
+			return err
+		}
+		if after = page.Next; after == "" {
+			return nil
+		}
+	}
 }

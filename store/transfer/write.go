@@ -40,15 +40,7 @@ func (r *run) write(ctx context.Context, kind Kind, records []Record) error {
 // withClients copies clients that a service added after their kind was copied, since an engine may need them before
 // what they have. It leaves out consents without a client, which could not be used.
 func (r *run) withClients(ctx context.Context, kind Kind, records []Record) ([]Record, error) {
-	var missing []Record
-	asked := make(map[string]bool)
-	for _, record := range records {
-		id := clientOf(record)
-		if id != "" && !r.hasClient(id) && !asked[id] {
-			asked[id] = true
-			missing = append(missing, OAuthClient{&server.Client{ID: id}})
-		}
-	}
+	missing := r.missingClients(records)
 	if len(missing) == 0 {
 		return records, nil
 	}
@@ -70,15 +62,34 @@ func (r *run) withClients(ctx context.Context, kind Kind, records []Record) ([]R
 	if kind != OAuthConsents {
 		return records, nil
 	}
-	var kept []Record
+	return r.withoutOrphans(records), nil
+}
+
+// missingClients returns the clients of some records that the copy has not written, each once.
+func (r *run) missingClients(records []Record) []Record {
+	var missing []Record
+	asked := make(map[string]bool)
 	for _, record := range records {
-		if !r.hasClient(clientOf(record)) {
-			r.leftOut[record.Key()] = true
-		} else {
-			kept = append(kept, record)
+		id := clientOf(record)
+		if id != "" && !r.hasClient(id) && !asked[id] {
+			asked[id] = true
+			missing = append(missing, OAuthClient{&server.Client{ID: id}})
 		}
 	}
-	return kept, nil
+	return missing
+}
+
+// withoutOrphans leaves out the consents that have no client.
+func (r *run) withoutOrphans(consents []Record) []Record {
+	var kept []Record
+	for _, consent := range consents {
+		if !r.hasClient(clientOf(consent)) {
+			r.leftOut[consent.Key()] = true
+		} else {
+			kept = append(kept, consent)
+		}
+	}
+	return kept
 }
 
 // hasClient reports whether a client was copied. In the final run, one that this run has not seen is removed.
@@ -199,13 +210,9 @@ func (r *run) removeEnded(ctx context.Context, kind Kind) error {
 		return nil
 	}
 	done := 0
-	for after := ""; ; {
-		page, err := r.target.Export(ctx, kind, after, r.options.PageSize, r.removesFrom(kind))
-		if err != nil {
-			return fmt.Errorf("reading %s of the target: %w", kind, err)
-		}
+	return r.eachPage(ctx, r.target, "the target", kind, r.removesFrom(kind), func(records []Record) error {
 		var unseen []Record
-		for _, record := range page.Records {
+		for _, record := range records {
 			if k := r.ledger.of(kind)[record.Key()]; k != nil && k.seen != r.walk {
 				unseen = append(unseen, record)
 			}
@@ -213,12 +220,10 @@ func (r *run) removeEnded(ctx context.Context, kind Kind) error {
 		if err := r.removeUnseen(ctx, kind, unseen); err != nil {
 			return err
 		}
-		done += len(page.Records)
+		done += len(records)
 		r.tell(Progress{Kind: kind, Removing: true, Done: done, Total: r.totals[kind]})
-		if after = page.Next; after == "" {
-			return nil
-		}
-	}
+		return nil
+	})
 }
 
 // hasUnseen reports whether the copy wrote records that the source did not return in this run.
