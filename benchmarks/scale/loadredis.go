@@ -26,10 +26,11 @@ const loaders = 2
 
 // pattern is a key of the sample.
 type pattern struct {
-	key, value text
-	ordered    bool // a sorted set, with value as member
-	score      text
-	isUse      bool // it is there for tokens that were used only
+	key     text
+	value   text
+	ordered bool // a sorted set, with value as member
+	score   text
+	isUse   bool // it is there for tokens that were used only
 }
 
 // text is parts of text around what differs. A part with a field of 1 or more is that field.
@@ -266,9 +267,11 @@ func readAnswers(answers *bufio.Reader, sent <-chan int) (err error) {
 
 // commands writes commands of Redis, and counts them.
 type commands struct {
-	out                *bufio.Writer
-	count              int
-	key, value, number []byte
+	out    *bufio.Writer
+	count  int
+	key    []byte
+	value  []byte
+	number []byte
 }
 
 func (c *commands) do(parts ...string) {

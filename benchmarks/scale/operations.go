@@ -21,14 +21,16 @@ const (
 
 // loaded is a server with two populations.
 type loaded struct {
-	engine         *engine
-	address        string
-	settings       []string
-	databases      []*database
-	few, many      *subject
-	size           size // of the large population
-	took           time.Duration
-	smaller, large int
+	engine    *engine
+	address   string
+	settings  []string
+	databases []*database
+	few       *subject
+	many      *subject
+	size      size // of the large population
+	took      time.Duration
+	smaller   int
+	large     int
 }
 
 // loadEngine starts a server and loads both populations.

@@ -24,12 +24,13 @@ var (
 
 // starting is a call of Start.
 type starting struct {
-	family         *jwt.Family
-	first, adopted *jwt.Refresh
-	limit          int
-	evict          bool
-	kept           bool // the adopted token stays good
-	full           bool // the memory of the server is full
+	family  *jwt.Family
+	first   *jwt.Refresh
+	adopted *jwt.Refresh
+	limit   int
+	evict   bool
+	kept    bool // the adopted token stays good
+	full    bool // the memory of the server is full
 }
 
 // Start implements [jwt.Store].

@@ -12,10 +12,15 @@ import (
 
 // JWTStore is a [jwt.Store] in a database.
 type JWTStore struct {
-	db                        *DB
-	addFamily, addToken, find string
-	findStmt, list, listAfter query
-	revoked, revokedSliding   query
+	db             *DB
+	addFamily      string
+	addToken       string
+	find           string
+	findStmt       query
+	list           query
+	listAfter      query
+	revoked        query
+	revokedSliding query
 }
 
 var _ jwt.Store = (*JWTStore)(nil)

@@ -11,10 +11,12 @@ import (
 
 // KnoxStore is a [knox.Store] in a database.
 type KnoxStore struct {
-	db                    *DB
-	insert                string
-	find, list, listAfter query
-	uses                  *lastUses
+	db        *DB
+	insert    string
+	find      query
+	list      query
+	listAfter query
+	uses      *lastUses
 }
 
 var _ knox.Store = (*KnoxStore)(nil)

@@ -17,10 +17,11 @@ type lastUses struct {
 	db     *DB
 	table  string // without the prefix
 	buffer *touches.Buffer
-	// use writes the last use, and slide the expiry as well, which is in an index and
-	// costs more. They match no record that has expired or that is no longer there. An
-	// expiry that was brought forward since the use is not moved.
-	use, slide string
+	// use writes the last use of a record, unless the record has expired.
+	use string
+	// slide also writes the expiry, which is in an index and costs more. It does not move an expiry that was brought
+	// forward since the use.
+	slide string
 	// touchAll does both for many records at once. It is empty if the engine writes them one by one.
 	touchAll string
 }

@@ -12,11 +12,17 @@ import (
 
 // OAuthStore is a [server.Store] in a database.
 type OAuthStore struct {
-	db                           *DB
-	addGrant, addAccess          string
-	addRefresh, addCode          string
-	findCode, findRefresh        string
-	client, access, code, tokens query
+	db          *DB
+	addGrant    string
+	addAccess   string
+	addRefresh  string
+	addCode     string
+	findCode    string
+	findRefresh string
+	client      query
+	access      query
+	code        query
+	tokens      query
 }
 
 var _ server.Store = (*OAuthStore)(nil)

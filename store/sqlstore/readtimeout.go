@@ -19,12 +19,13 @@ const defaultReadTimeout = 5 * time.Second
 
 // bound is the time that a query has.
 type bound struct {
-	ctx, limited context.Context
-	cancel       context.CancelFunc
-	pool         *sql.DB
-	wait         time.Duration
-	rows         *sql.Rows // of a query for one
-	fault        error     // of that query
+	ctx     context.Context
+	limited context.Context
+	cancel  context.CancelFunc
+	pool    *sql.DB
+	wait    time.Duration
+	rows    *sql.Rows // of a query for one
+	fault   error     // of that query
 }
 
 // bound returns the context for a query. The bound is nil if ctx ends in time by itself, or if the query has none. That

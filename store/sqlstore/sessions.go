@@ -11,10 +11,12 @@ import (
 
 // SessionStore is a [session.Store] in a database.
 type SessionStore struct {
-	db                    *DB
-	insert                string
-	uses                  *lastUses
-	find, list, listAfter query
+	db        *DB
+	insert    string
+	uses      *lastUses
+	find      query
+	list      query
+	listAfter query
 }
 
 var _ session.Store = (*SessionStore)(nil)

@@ -96,7 +96,8 @@ const defaultBusyTimeout = 5 * time.Second
 
 // DB is a database that stores are opened on. It is safe for concurrent use.
 type DB struct {
-	read, write *sql.DB
+	read        *sql.DB
+	write       *sql.DB
 	own         *sql.DB // Writer, or nil if it is write
 	dialect     dialect
 	prefix      string
@@ -111,7 +112,8 @@ type DB struct {
 	kept    int       // connections that rows of a change keep, see await
 	awaited time.Time // since when a change waits for its connection, or zero
 
-	manual, allowNewer bool // Config.ManualMigrations and Config.AllowNewerTables
+	manual     bool // Config.ManualMigrations
+	allowNewer bool // Config.AllowNewerTables
 
 	channel string // Config.NotifyChannel
 

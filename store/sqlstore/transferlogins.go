@@ -17,9 +17,11 @@ import (
 
 // transferPart is a table of what belongs to a record.
 type transferPart struct {
-	table, columns, owner string // owner is the column with the key of the record
-	values                func(transfer.Record) [][]any
-	scan                  func(scanner) (add func(transfer.Record), err error) // add adds it to its record
+	table   string
+	columns string
+	owner   string // the column with the key of the record
+	values  func(transfer.Record) [][]any
+	scan    func(scanner) (add func(transfer.Record), err error) // add adds it to its record
 }
 
 // readParts reads what belongs to records.

@@ -23,9 +23,10 @@ func jwtEndsOne(t *testing.T, open opener[jwtStore]) {
 	f := s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
 	for _, row := range []struct {
-		user, id string
-		now      time.Time
-		want     bool
+		user string
+		id   string
+		now  time.Time
+		want bool
 	}{{"bob", "1", noon, false}, {"alice", "3", noon, false}, {"alice", "2", f.ExpiresAt, false},
 		{"alice", "1", noon, true}, {"alice", "1", noon.Add(time.Second), false}} {
 		if found, err := s.End(t.Context(), row.user, row.id, row.now); found != row.want || err != nil {

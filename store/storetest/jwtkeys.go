@@ -153,9 +153,10 @@ func jwtKeysLimit(t *testing.T, open opener[keyStore]) {
 	s.add(keyRecord("b", time.Hour), "a", true)
 	before := s.all()
 	for _, step := range []struct {
-		id          string
-		after, want time.Duration
-		did         bool
+		id    string
+		after time.Duration
+		want  time.Duration
+		did   bool
 	}{
 		{"a", 3 * time.Hour, 3 * time.Hour, true},
 		{"a", 3 * time.Hour, 3 * time.Hour, false},

@@ -168,9 +168,10 @@ func jwtRetries(t *testing.T, open opener[jwtStore]) {
 func jwtGraceEnds(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
 	for i, row := range []struct {
-		after, grace time.Duration
-		sealed       bool
-		want         jwt.Verdict
+		after  time.Duration
+		grace  time.Duration
+		sealed bool
+		want   jwt.Verdict
 	}{
 		{time.Minute, time.Minute, true, jwt.Reused},
 		{time.Minute - time.Microsecond, time.Minute, true, jwt.Retried},

@@ -22,7 +22,12 @@ func knoxTouchForward(t *testing.T, open opener[knoxStore]) {
 	s := open(t)
 	r := record("alice", "1", 0)
 	s.add(r)
-	for _, step := range []struct{ used, expires, wantUsed, wantExpires time.Duration }{
+	for _, step := range []struct {
+		used        time.Duration
+		expires     time.Duration
+		wantUsed    time.Duration
+		wantExpires time.Duration
+	}{
 		{time.Minute, 0, time.Minute, 10 * time.Hour},
 		{2 * time.Minute, 11 * time.Hour, 2 * time.Minute, 11 * time.Hour},
 		{time.Minute, 10 * time.Hour, 2 * time.Minute, 11 * time.Hour},

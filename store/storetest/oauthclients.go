@@ -51,9 +51,10 @@ func oauthClientsListed(t *testing.T, open opener[oauthStore]) {
 		s.addClient(id, map[bool]string{true: "alice"}[id != "c"])
 	}
 	for _, row := range []struct {
-		owner, after string
-		limit        int
-		want         string
+		owner string
+		after string
+		limit int
+		want  string
 	}{{"alice", "", 9, "B a b d"}, {"", "", 9, "B a b c d web"}, {"alice", "a", 9, "b d"}, {"alice", "aa", 1, "b"},
 		{"", "d", 2, "web"}, {"alice", "d", 9, ""}, {"nobody", "", 9, ""}} {
 		found, err := s.Clients(s.Context(), row.owner, row.after, row.limit)

@@ -64,9 +64,10 @@ func oauthInteractionUsed(t *testing.T, s oauthStore, want *server.Interaction) 
 func oauthKeyFresh(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
 	for i, row := range []struct {
-		key          string
-		expires, now time.Time
-		want         bool
+		key     string
+		expires time.Time
+		now     time.Time
+		want    bool
 	}{{"k", noon.Add(time.Minute), noon, true}, {"k", noon.Add(time.Hour), noon, false},
 		{"K", noon.Add(time.Minute), noon, true},
 		{"k", noon.Add(time.Hour), noon.Add(time.Minute - time.Microsecond), false},

@@ -73,9 +73,10 @@ func oauthClientLimits(t *testing.T, open opener[oauthStore]) {
 func oauthOwnerLimit(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
 	for i, row := range []struct {
-		id, owner string
-		limit     int
-		want      server.Added
+		id    string
+		owner string
+		limit int
+		want  server.Added
 	}{{"a", "alice", 2, server.Added{}}, {"b", "alice", 2, server.Added{}}, {"c", "alice", 2,
 		server.Added{OverLimit: true}},
 		{"a", "alice", 2, server.Added{Refused: true}}, {"a", "bob", 9, server.Added{Refused: true}}, {"c", "Alice",

@@ -70,9 +70,10 @@ func sessionReplaces(t *testing.T, open opener[sessionStore]) {
 	successor := *old
 	successor.Digest, successor.Stamp = "successor", "new stamp"
 	for _, step := range []struct {
-		sentence, digest string
-		now              time.Time
-		want             bool
+		sentence string
+		digest   string
+		now      time.Time
+		want     bool
 	}{
 		{"of what is not there", "never there", noon, false},
 		{"of an expired one", expired.Digest, noon, false},

@@ -19,7 +19,12 @@ func sessionTouchForward(t *testing.T, open opener[sessionStore]) {
 	s := open(t)
 	r := sessionRecord("alice", "1", 0)
 	s.add(r)
-	for _, step := range []struct{ used, expires, wantUsed, wantExpires time.Duration }{
+	for _, step := range []struct {
+		used        time.Duration
+		expires     time.Duration
+		wantUsed    time.Duration
+		wantExpires time.Duration
+	}{
 		{time.Minute, 0, time.Minute, time.Hour},
 		{2 * time.Minute, 90 * time.Minute, 2 * time.Minute, 90 * time.Minute},
 		{time.Minute, time.Hour, 2 * time.Minute, 90 * time.Minute},

@@ -17,19 +17,32 @@ import (
 type moved struct {
 	now time.Time
 
-	token, revoked, forever, sliding, limited *knox.Issued
-	cookie, loggedOut                         *http.Cookie
-	fresh, ended, voided, successor           *jwt.Pair
-	used                                      auth.Secret // a refresh token, with successor
-	link, usedLink                            auth.Secret
+	token     *knox.Issued
+	revoked   *knox.Issued
+	forever   *knox.Issued
+	sliding   *knox.Issued
+	limited   *knox.Issued
+	cookie    *http.Cookie
+	loggedOut *http.Cookie
+	fresh     *jwt.Pair
+	ended     *jwt.Pair
+	voided    *jwt.Pair
+	successor *jwt.Pair
+	used      auth.Secret // a refresh token, with successor
+	link      auth.Secret
+	usedLink  auth.Secret
 
-	grant, endedGrant, machine *server.Grant
-	code, usedCode             string // digests
-	access, refresh            string
-	page                       *server.Interaction
-	identity                   *external.Identity
-	reservation                *external.Reservation
-	loginCode                  *external.Code
+	grant       *server.Grant
+	endedGrant  *server.Grant
+	machine     *server.Grant
+	code        string // a digest, like the next three
+	usedCode    string
+	access      string
+	refresh     string
+	page        *server.Interaction
+	identity    *external.Identity
+	reservation *external.Reservation
+	loginCode   *external.Code
 }
 
 const (

@@ -51,10 +51,14 @@ type Report struct {
 
 // KindReport is what a run did with the records of a kind. A run that was resumed counts from there on.
 type KindReport struct {
-	Kind                     Kind
-	Added, Replaced, Removed int
-	Source, Target           int // how many both have at the end
-	Samples, Differ          int // how many were compared at the end, and how many of them differed
+	Kind     Kind
+	Added    int
+	Replaced int
+	Removed  int
+	Source   int // how many the source has at the end
+	Target   int // how many the target has at the end
+	Samples  int // how many were compared at the end
+	Differ   int // how many of the samples differed
 }
 
 const (
