@@ -37,17 +37,17 @@ func loginOwnCopies(t *testing.T, open opener[loginStore]) {
 	for sentence, i := range map[string]*external.Identity{"passed to Link": passed, "found": found,
 		"listed": listed[0]} {
 		if !sameIdentity(i, loginIdentity("alice", "1")) {
-			t.Errorf("%s, then %+v", sentence, i)
+			t.Errorf("%s and changed later: the store has %+v, want the identity unchanged", sentence, i)
 		}
 	}
 	if seen.Name != "n" || !seen.Created.Equal(fraction) {
-		t.Errorf("passed to Touch, then %+v", seen)
+		t.Errorf("passed to Touch and changed later: %+v, want Name n", seen)
 	}
 	if removed == nil || removed.Name != "later" || removed.UserID != "alice" {
-		t.Errorf("unlinked, then %+v", removed)
+		t.Errorf("returned by Unlink: %+v, want the last name and user", removed)
 	}
 	if !sameCode(code, loginCode("alice", "c")) || !sameCode(taken, loginCode("alice", "t")) {
-		t.Errorf("passed to AddCode, then %+v and %+v", code, taken)
+		t.Errorf("passed to AddCode and changed later: %+v and %+v, want both unchanged", code, taken)
 	}
 }
 
@@ -93,7 +93,7 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 	} {
 		s := prepare()
 		if err := call(s); err == nil {
-			t.Errorf("%s went on", name)
+			t.Errorf("%s went on, want an error", name)
 		}
 		if got := s.state(); got != want {
 			t.Errorf("%s changed\n%s\nto\n%s", name, want, got)

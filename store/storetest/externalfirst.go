@@ -9,7 +9,7 @@ import (
 
 // loginFirst checks LinkFirst.
 func loginFirst(t *testing.T, open opener[loginStore]) {
-	check(t, open, "LinkFirst links to a user who has no identity of the issuer, and returns whose it is if linked",
+	check(t, open, "LinkFirst links to a user without an identity of the issuer, and returns the owner of a linked one",
 		loginFirstLinks)
 	check(t, open, "LinkFirst adds nothing to a user who has an identity of the issuer", loginFirstRefuses)
 	check(t, open, "of 32 identities of one issuer that LinkFirst links to one user at once one is", loginFirstRace)

@@ -14,9 +14,9 @@ func loginIdentities(t *testing.T, open opener[loginStore]) {
 	check(t, open, "an identity that was never linked is nil", loginFindsNothing)
 	check(t, open, "issuer and subject are told apart byte by byte", loginKeysExact)
 	check(t, open, "users and identifiers are told apart byte by byte", loginUsersExact)
-	check(t, open, "Link returns whose it is, and changes nothing if there is one of its key", loginLinkTells)
+	check(t, open, "Link returns the owner of a linked identity and changes nothing", loginLinkTells)
 	check(t, open, "another identity with the same ID is an error and changes nothing", loginSameID)
-	check(t, open, "what was unlinked is free for anybody", loginLinkAgain)
+	check(t, open, "any user may link an identity that was unlinked", loginLinkAgain)
 	check(t, open, "Identities returns those of a user, the oldest first, then by ID", loginListOrder)
 }
 
@@ -107,11 +107,11 @@ func loginUsersExact(t *testing.T, open opener[loginStore]) {
 	}
 	for _, name := range names[3:] {
 		if all := s.list(name); len(all) != 1 {
-			t.Errorf("%q has %+v", name, all)
+			t.Errorf("%q has %+v, want 1 entry", name, all)
 		}
 	}
 	if all := s.list("Alice"); len(all) != 1 {
-		t.Errorf("Alice has %+v", all)
+		t.Errorf("Alice has %+v, want 1 entry", all)
 	}
 }
 
@@ -123,7 +123,7 @@ func loginLinkTells(t *testing.T, open opener[loginStore]) {
 			Provider: "other", Email: "other@example.com", Name: "Other", Created: fraction, LastUsed: fraction}
 		s.link(other, "alice")
 		if got := s.find("1"); !sameIdentity(got, loginIdentity("alice", "1")) {
-			t.Errorf("now %+v", got)
+			t.Errorf("the record is now %+v, want another one", got)
 		}
 		other.Subject = "2 of " + user
 		s.link(other, user) // its ID is free still
@@ -140,7 +140,7 @@ func loginSameID(t *testing.T, open opener[loginStore]) {
 		other := loginIdentity(user, "1")
 		other.Subject = "another"
 		if owner, linked, err := s.Link(s.Context(), other); err == nil {
-			t.Errorf("%s: no error, but %q, %v", user, owner, linked)
+			t.Errorf("%s: got %q, %v and no error, want an error", user, owner, linked)
 		}
 		if got := s.find("another"); got != nil {
 			t.Errorf("%s: find: got %+v, want nil", user, got)

@@ -12,7 +12,7 @@ import (
 func loginKeys(t *testing.T, open opener[loginStore]) {
 	check(t, open, "a key is fresh once, until it expires", loginKeyFreshOnce)
 	check(t, open, "keys are told apart byte by byte", loginOnceExact)
-	check(t, open, "a key and a code of one name are two", loginKeyAndCode)
+	check(t, open, "a key of PutOnce and a code may have the same text", loginKeyAndCode)
 }
 
 func loginKeyFreshOnce(t *testing.T, open opener[loginStore]) {
@@ -43,7 +43,7 @@ func loginKeyAndCode(t *testing.T, open opener[loginStore]) {
 	s.put("x", noon.Add(time.Hour), noon, true)
 	s.must(s.AddCode(s.Context(), loginCode("alice", "x")))
 	if code := s.take("x", noon); code == nil {
-		t.Error("no code")
+		t.Error("the code is gone, want it beside the key")
 	}
 	s.put("x", noon.Add(time.Hour), noon, false)
 }
@@ -52,8 +52,8 @@ func loginKeyAndCode(t *testing.T, open opener[loginStore]) {
 func loginCodes(t *testing.T, open opener[loginStore]) {
 	check(t, open, "a code is returned as it was added, once", loginCodeOnce)
 	check(t, open, "digests are told apart byte by byte", loginCodesExact)
-	check(t, open, "a code of a digest that is there is an error and changes nothing", loginCodeAgain)
-	check(t, open, "a code is there until the instant it expires", loginCodeExpires)
+	check(t, open, "AddCode with a stored digest returns an error and changes nothing", loginCodeAgain)
+	check(t, open, "TakeCode returns a code until the instant at which it expires", loginCodeExpires)
 }
 
 func loginCodeOnce(t *testing.T, open opener[loginStore]) {
@@ -70,7 +70,7 @@ func loginCodeOnce(t *testing.T, open opener[loginStore]) {
 			t.Errorf("taken %+v\nwant  %+v", got, want)
 		}
 		if got := s.take(want.Digest, noon); got != nil {
-			t.Errorf("taken again: %+v", got)
+			t.Errorf("taken again: %+v, want nil", got)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func loginCodeAgain(t *testing.T, open opener[loginStore]) {
 		other := loginCode(user, "c")
 		other.Stamp, other.Challenge, other.Data, other.ExpiresAt = "s", "other", []byte("[]"), fraction.Add(time.Hour)
 		if err := s.AddCode(s.Context(), other); err == nil {
-			t.Errorf("%s: no error", user)
+			t.Errorf("%s: got no error, want one", user)
 		}
 	}
 	if got := s.take("c", noon); !sameCode(got, loginCode("alice", "c")) {
@@ -125,7 +125,7 @@ func loginCodeExpires(t *testing.T, open opener[loginStore]) {
 // loginPurge checks Purge.
 func loginPurge(t *testing.T, open opener[loginStore]) {
 	check(t, open, "Purge removes at most limit keys and codes, and counts both", loginPurges)
-	check(t, open, "it removes what expired at now or before, and nothing else", loginPurgesExpired)
+	check(t, open, "Purge removes keys and codes that expired at now or before, and nothing else", loginPurgesExpired)
 }
 
 func loginPurges(t *testing.T, open opener[loginStore]) {

@@ -12,12 +12,14 @@ import (
 
 // loginRaces checks what links and unlinks identities at once.
 func loginRaces(t *testing.T, open opener[loginStore]) {
-	check(t, open, "of 32 users that link one identity at once one gets it, and all are told who", loginLinkRace)
+	check(t, open, "if 32 users link one identity at once, one gets it and all learn the owner", loginLinkRace)
 	check(t, open, "of 32 identities of one ID that are linked at once one is, and no other one is lost",
 		loginSameIDRace)
-	check(t, open, "of two that unlink a user's last two at once one stays", loginLastTwoRace)
-	check(t, open, "of 32 that unlink a user's eight at once one stays, and each is removed once", loginUnlinkRace)
-	check(t, open, "what is touched while it is unlinked or its user removed does not come back", loginTouchRace)
+	check(t, open, "if the last two identities of a user are unlinked at once, one stays", loginLastTwoRace)
+	check(t, open, "if 32 callers unlink eight identities of a user at once, one stays and each is removed once",
+		loginUnlinkRace)
+	check(t, open, "Touch does not restore an identity that is unlinked, or of a user that is removed, at the same time",
+		loginTouchRace)
 }
 
 func loginLinkRace(t *testing.T, open opener[loginStore]) {
@@ -83,11 +85,11 @@ func loginSameIDRace(t *testing.T, open opener[loginStore]) {
 		}
 	})
 	if linked.Load() != 1 {
-		t.Errorf("%d linked", linked.Load())
+		t.Errorf("%d of 32 were linked, want 1", linked.Load())
 	}
 	s.wantIDs("alice", "same")
 	if n := len(s.list("bob")); n != 32 {
-		t.Errorf("%d of 32", n)
+		t.Errorf("got %d of 32 identities, want all", n)
 	}
 }
 
@@ -110,7 +112,7 @@ func loginLastTwoRace(t *testing.T, open opener[loginStore]) {
 			t.Errorf("two calls of Unlink: got verdicts %v, want one UnlinkRemoved and one UnlinkLast", verdicts)
 		}
 		if n := len(s.list(user)); n != 1 {
-			t.Errorf("%d stayed", n)
+			t.Errorf("%d identities stayed, want 1", n)
 		}
 	}
 }
@@ -168,11 +170,11 @@ func loginTouchRace(t *testing.T, open opener[loginStore]) {
 
 // loginOnceRaces checks what puts keys and takes codes at once.
 func loginOnceRaces(t *testing.T, open opener[loginStore]) {
-	check(t, open, "of 32 that put a key at once one is told that it is fresh", loginPutRace)
+	check(t, open, "if 32 callers put a key at once, one of them gets fresh", loginPutRace)
 	check(t, open, "of 32 that add a code of one digest at once one does, and of 32 that take it one gets it",
 		loginCodeRace)
 	check(t, open, "purges at once remove each key and code once", loginPurgeRace)
-	check(t, open, "a key that is put again while it is purged is there", loginPutPurgeRace)
+	check(t, open, "Purge does not remove a key that is put again at the same time", loginPutPurgeRace)
 }
 
 func loginPutRace(t *testing.T, open opener[loginStore]) {
@@ -189,7 +191,7 @@ func loginPutRace(t *testing.T, open opener[loginStore]) {
 				}
 			})
 			if fresh.Load() != 1 {
-				t.Errorf("%d fresh", fresh.Load())
+				t.Errorf("%d of 32 keys were fresh, want 1", fresh.Load())
 			}
 		}
 	}
@@ -213,7 +215,7 @@ func loginCodeRace(t *testing.T, open opener[loginStore]) {
 			}
 		})
 		if added.Load() != 1 || taken.Load() != 1 {
-			t.Errorf("%d added, %d taken", added.Load(), taken.Load())
+			t.Errorf("%d added, %d taken, want 1 and 1", added.Load(), taken.Load())
 		}
 	}
 }
@@ -235,7 +237,7 @@ func loginPurgeRace(t *testing.T, open opener[loginStore]) {
 		total.Add(int32(n))
 	})
 	if total.Load() != 80 {
-		t.Errorf("%d of 80", total.Load())
+		t.Errorf("purged %d keys and codes, want each of 80 once", total.Load())
 	}
 }
 

@@ -14,7 +14,7 @@ func loginReservations(t *testing.T, open opener[loginStore]) {
 	for sentence, run := range map[string]func(s loginStore){
 		"a key has one reservation, until an identity takes its place":           oneReservation,
 		"a reservation is there until the later of the times that were asked":    reservationExpires,
-		"an identity that is unlinked has its key reserved anew":                 reservedAnew,
+		"after Unlink, Reserve makes a new reservation of the key":               reservedAnew,
 		"an identity that is linked without it drops the reservation":            reservationGoes,
 		"an identity is confirmed by the reservation of its key, and no other":   otherReservations,
 		"keys of reservations are told apart byte by byte":                       reservationKeys,
@@ -52,7 +52,7 @@ func oneReservation(s loginStore) {
 	s.reserve("r2", "1", noon, "r1", "")
 	s.reserve("r3", "2", noon, "r3", "")
 	if got := s.find("1"); got != nil {
-		s.Errorf("reserved, and found %+v", got)
+		s.Errorf("reserved, and found %+v, want nil", got)
 	}
 	s.wantIDs("alice")
 	want := loginIdentity("alice", "1")
@@ -154,14 +154,14 @@ func reservationKeys(s loginStore) {
 func usedIDs(s loginStore) {
 	s.reserve("r1", "1", noon, "r1", "")
 	if id, _, err := s.Reserve(s.Context(), loginReservation("r1", "2", noon), noon); err == nil {
-		s.Errorf("the ID of another reservation was taken, and %q returned", id)
+		s.Errorf("the ID of another reservation was taken, and %q returned, want an error", id)
 	}
 	s.reserve("r2", "2", noon, "r2", "")
 	s.link(loginIdentity("bob", "b"), "bob")
 	same := loginIdentity("alice", "b")
 	same.Subject = "1"
 	if owner, linked, err := s.Confirm(s.Context(), "r1", same, noon); err == nil {
-		s.Errorf("the ID of another identity was taken: %q, %v", owner, linked)
+		s.Errorf("the ID of another identity was taken: %q, %v, want an error", owner, linked)
 	}
 	s.wantIDs("alice")
 	s.confirm("r1", loginIdentity("alice", "1"), noon, "alice", true) // the reservation is still there
@@ -195,12 +195,12 @@ func loginReservationRaces(t *testing.T, open opener[loginStore]) {
 				firstLogins(s, subject, noon)
 			}
 		})
-	t.Run("the same where the reservation of before has expired", func(t *testing.T) {
+	t.Run("of 60 first logins at once all get one reservation, also after an older one expired", func(t *testing.T) {
 		s := open(t)
 		s.reserve("old", "late", noon, "old", "")
 		firstLogins(s, "late", noon.Add(time.Hour))
 	})
-	t.Run("a reservation that is purged while it is reserved again is there", func(t *testing.T) {
+	t.Run("Purge does not remove a reservation that is renewed at the same time", func(t *testing.T) {
 		s := open(t)
 		for round := range 8 {
 			subject := fmt.Sprint(round)

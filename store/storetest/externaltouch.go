@@ -9,9 +9,9 @@ import (
 
 // loginTouch checks Touch.
 func loginTouch(t *testing.T, open opener[loginStore]) {
-	check(t, open, "Touch writes what was told, and nothing else", loginTouchWrites)
-	check(t, open, "Touch writes nothing unless ID, user and key are those of one", loginTouchExact)
-	check(t, open, "what was unlinked does not come back", loginTouchUnlinked)
+	check(t, open, "Touch writes the fields of its arguments and no others", loginTouchWrites)
+	check(t, open, "Touch changes an identity only if ID, user, issuer and subject match", loginTouchExact)
+	check(t, open, "Touch does not restore an identity that was unlinked", loginTouchUnlinked)
 }
 
 func loginTouchWrites(t *testing.T, open opener[loginStore]) {
@@ -36,7 +36,7 @@ func loginTouchWrites(t *testing.T, open opener[loginStore]) {
 	}
 	for user, id := range map[string]string{"alice": "2", "bob": "3"} {
 		if got := s.find(id); !sameIdentity(got, loginIdentity(user, id)) {
-			t.Errorf("another, now %+v", got)
+			t.Errorf("another identity: got %+v, want it unchanged", got)
 		}
 	}
 	s.wantIDs("alice", "1", "2")
@@ -63,13 +63,13 @@ func loginTouchExact(t *testing.T, open opener[loginStore]) {
 		s.must(s.Touch(s.Context(), seen))
 		for _, id := range []string{"1", "2"} {
 			if got := s.find(id); !sameIdentity(got, loginIdentity("alice", id)) {
-				t.Errorf("%s: now %+v", sentence, got)
+				t.Errorf("%s: got %+v, want the identity unchanged", sentence, got)
 			}
 		}
 		s.wantIDs("alice", "1", "2")
 		s.wantIDs("bob")
 		if got := s.find("9"); got != nil {
-			t.Errorf("%s: added %+v", sentence, got)
+			t.Errorf("%s: added %+v, want nil", sentence, got)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func loginTouchUnlinked(t *testing.T, open opener[loginStore]) {
 		seen.Name = "touched"
 		s.must(s.Touch(s.Context(), seen))
 		if got := s.find("1"); !sameIdentity(got, next) {
-			t.Errorf("now %+v", got)
+			t.Errorf("the record is now %+v, want another one", got)
 		}
 		s.unlink(user, "next", false, external.UnlinkRemoved)
 	}

@@ -9,9 +9,11 @@ import (
 
 // loginUnlink checks Unlink.
 func loginUnlink(t *testing.T, open opener[loginStore]) {
-	check(t, open, "Unlink removes one of a user's by its ID, and returns it", loginUnlinksOne)
-	check(t, open, "what a user has not is unknown, and changes nothing", loginUnlinksUnknown)
-	check(t, open, "the last stays with keepLast, whatever others have, and goes without", loginKeepsLast)
+	check(t, open, "Unlink removes one identity of a user by its ID, and returns it", loginUnlinksOne)
+	check(t, open, "Unlink answers UnlinkUnknown for an identity that the user does not have, and changes nothing",
+		loginUnlinksUnknown)
+	check(t, open, "Unlink with keepLast keeps the last identity of a user, and removes it without keepLast",
+		loginKeepsLast)
 }
 
 func loginUnlinksOne(t *testing.T, open opener[loginStore]) {
@@ -23,11 +25,11 @@ func loginUnlinksOne(t *testing.T, open opener[loginStore]) {
 	for i, id := range []string{"2", "1"} {
 		if got := s.unlink("alice", id, i == 0, external.UnlinkRemoved); !sameIdentity(got,
 			loginIdentity("alice", id)) {
-			t.Errorf("removed %+v", got)
+			t.Errorf("Unlink returned %+v, want the identity that was linked", got)
 		}
 		s.unlink("alice", id, i == 0, external.UnlinkUnknown)
 		if got := s.find(id); got != nil {
-			t.Errorf("left %+v", got)
+			t.Errorf("left %+v, want nil", got)
 		}
 	}
 	s.wantIDs("alice", "3")
@@ -58,7 +60,7 @@ func loginKeepsLast(t *testing.T, open opener[loginStore]) {
 	for range 2 {
 		s.unlink("alice", "2", true, external.UnlinkLast)
 		if got := s.find("2"); !sameIdentity(got, loginIdentity("alice", "2")) {
-			t.Errorf("now %+v", got)
+			t.Errorf("the record is now %+v, want another one", got)
 		}
 	}
 	s.unlink("alice", "2", false, external.UnlinkRemoved)
@@ -70,7 +72,8 @@ func loginKeepsLast(t *testing.T, open opener[loginStore]) {
 // loginRemoveUser checks RemoveUser.
 func loginRemoveUser(t *testing.T, open opener[loginStore]) {
 	check(t, open, "RemoveUser removes all identities and codes of a user, and counts the identities", loginRemovesUser)
-	check(t, open, "codes go though there is no identity, and count for nothing", loginRemovesCodes)
+	check(t, open, "RemoveUser removes the codes of a user without identities, and does not count them",
+		loginRemovesCodes)
 }
 
 func loginRemovesUser(t *testing.T, open opener[loginStore]) {

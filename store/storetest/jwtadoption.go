@@ -11,7 +11,7 @@ import (
 
 // jwtAdoption checks that Start takes over a token of another issuer once.
 func jwtAdoption(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "a token of others is adopted once", jwtAdoptsOnce)
+	check(t, open, "a token of another issuer is adopted once", jwtAdoptsOnce)
 	check(t, open, "of 32 adoptions of one token at once one starts a family, which then ends", jwtAdoptRace)
 }
 
@@ -45,7 +45,7 @@ func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 		t.Errorf("Start: got %v, %v, want Seen true", started, err)
 	}
 	if _, f := s.find("1 first"); !f.RevokedAt.Equal(two.Created) {
-		t.Errorf("the family goes on: %+v", f)
+		t.Errorf("the family was not revoked: %+v, want RevokedAt", f)
 	}
 	if r, _ := s.find("2 first"); r != nil {
 		t.Error("a second family was started")
@@ -82,6 +82,6 @@ func jwtAdoptRace(t *testing.T, open opener[jwtStore]) {
 		}
 	})
 	if got := s.list("alice", noon); started != 1 || len(got) != 0 {
-		t.Errorf("%d started, listed %v", started, got)
+		t.Errorf("%d started, listed %v, want 1 and nothing", started, got)
 	}
 }

@@ -12,10 +12,10 @@ import (
 // jwtEnding checks End and EndAll.
 func jwtEnding(t *testing.T, open opener[jwtStore]) {
 	check(t, open, "a user ends a family of their own, once", jwtEndsOne)
-	check(t, open, "ending all ends those of one user, in all ways of writing their name", jwtEndsAll)
-	check(t, open, "ending all but one stamps that one, and voids what others issued", jwtEndsOthers)
-	check(t, open, "nothing comes back after everything was ended", jwtEndAllRace)
-	check(t, open, "a login at the moment of a voiding is ended or of the new generation", jwtVoidRace)
+	check(t, open, "EndAll ends the families of one user, and of no user with a similar name", jwtEndsAll)
+	check(t, open, "EndAll except one stamps that login, and revokes the tokens of other issuers", jwtEndsOthers)
+	check(t, open, "no call that runs during EndAll restores a family", jwtEndAllRace)
+	check(t, open, "a login during EndAll ends or has the new generation", jwtVoidRace)
 }
 
 func jwtEndsOne(t *testing.T, open opener[jwtStore]) {
@@ -53,7 +53,7 @@ func jwtEndsAll(t *testing.T, open opener[jwtStore]) {
 		t.Errorf("EndAll: got %v, %v, want the two live families and not the expired one", ids, err)
 	}
 	if got := s.list("alice", noon); len(got) != 0 {
-		t.Errorf("listed %v", got)
+		t.Errorf("listed %v, want nothing", got)
 	}
 	for i, user := range others {
 		s.revoked(user, jwt.Claimed{SessionID: fmt.Sprint(user, i), UserID: user}, noon, false)
@@ -88,10 +88,10 @@ func jwtEndsOthers(t *testing.T, open opener[jwtStore]) {
 		false)
 	s.revoked("a generation before", jwt.Claimed{UserID: "carol"}, noon, true)
 	if ids, err := s.EndAll(t.Context(), "alice", "3", "x", noon); err != nil || !slices.Equal(ids, []string{"1"}) {
-		t.Errorf("keeping another's: %v %v", ids, err)
+		t.Errorf("keeping another's: %v %v, want [1]", ids, err)
 	}
 	if _, f := s.find("3 first"); f.Stamp != "" || !f.Live(noon) {
-		t.Errorf("another's was stamped: %+v", f)
+		t.Errorf("the family of another user: got %+v, want it live without a stamp", f)
 	}
 	if _, err := s.EndAll(t.Context(), "alice", "1", "later", noon); err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func jwtEndAllRace(t *testing.T, open opener[jwtStore]) {
 			}
 		})
 		if got := s.list("alice", noon); len(got) != 0 {
-			t.Fatalf("live: %v", got)
+			t.Fatalf("live: %v, want nothing", got)
 		}
 	}
 }
@@ -149,7 +149,7 @@ func jwtVoidRace(t *testing.T, open opener[jwtStore]) {
 
 // jwtRevocation checks Revoked.
 func jwtRevocation(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "a generation voids all before it, and what others issued until then", jwtGenerations)
+	check(t, open, "a generation revokes all older ones, and what other issuers issued before it", jwtGenerations)
 	check(t, open, "a sliding token is good until it is replaced, and for the grace", jwtSliding)
 }
 

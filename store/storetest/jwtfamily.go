@@ -15,7 +15,7 @@ import (
 // jwtFamilies checks what Start writes and Find and List return.
 func jwtFamilies(t *testing.T, open opener[jwtStore]) {
 	check(t, open, "a family and its token are found as they were started", jwtFindsAsStarted)
-	check(t, open, "what was never started is not found, unknown, and revoked", jwtFindsNothing)
+	check(t, open, "a token that was never issued is not found, and counts as unknown and revoked", jwtFindsNothing)
 	check(t, open, "what is there already is an error and changes nothing", jwtSameAgain)
 	check(t, open, "what was returned does not change", jwtReturnedStays)
 	check(t, open, "a context that ended is an error and no verdict", jwtCancelled)
@@ -51,7 +51,7 @@ func jwtFindsAsStarted(t *testing.T, open opener[jwtStore]) {
 func jwtFindsNothing(t *testing.T, open opener[jwtStore]) {
 	s := open(t)
 	if r, f := s.find("nothing"); r != nil || f != nil {
-		t.Errorf("found %+v %+v", r, f)
+		t.Errorf("found %+v %+v, want nil and nil", r, f)
 	}
 	rotation, err := s.Rotate(t.Context(), "nothing", noon, 0, jwtToken(jwtFamily("alice", "1", 0), "next"))
 	if err != nil || rotation.Verdict != jwt.Unknown || rotation.Family != nil {
@@ -73,27 +73,27 @@ func jwtSameAgain(t *testing.T, open opener[jwtStore]) {
 	again := jwtFamily("alice", "1", 0)
 	again.Stamp = "other"
 	if _, err := s.Start(t.Context(), again, jwtToken(again, "new"), nil, 0, false); err == nil {
-		t.Error("the family, again")
+		t.Error("Start with a stored family: got no error, want one")
 	}
 	fresh := jwtFamily("alice", "3", 0)
 	if _, err := s.Start(t.Context(), fresh, &jwt.Refresh{Digest: "1 first", FamilyID: "3", Issued: noon,
 		ExpiresAt: fresh.ExpiresAt}, nil, 0, false); err == nil {
-		t.Error("the digest, again")
+		t.Error("Start with a stored digest: got no error, want one")
 	}
 	if _, err := s.Start(t.Context(), fresh, jwtToken(one, "of another family"), nil, 0, false); err == nil {
-		t.Error("a first token of another family")
+		t.Error("Start with a first token of another family: got no error, want one")
 	}
 	if _, err := s.Rotate(t.Context(), "1 first", noon, 0, jwtToken(one, "first")); err == nil {
-		t.Error("a successor that is there")
+		t.Error("Rotate to a stored successor: got no error, want one")
 	}
 	if _, err := s.Rotate(t.Context(), "1 first", noon, 0, jwtToken(two, "next")); err == nil {
-		t.Error("a successor of another family")
+		t.Error("Rotate to a successor of another family: got no error, want one")
 	}
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"2", "1"}) {
-		t.Errorf("now %v", got)
+		t.Errorf("listed %v afterwards, want [2 1]", got)
 	}
 	if r, f := s.find("1 first"); !r.Rotated.IsZero() || f.Stamp != "" {
-		t.Errorf("now %+v %+v", r, f)
+		t.Errorf("got %+v and %+v, want the token not rotated and no stamp", r, f)
 	}
 	s.rotate("1 first", "next", noon, 0, jwt.Rotated)
 }
@@ -141,11 +141,11 @@ func jwtCancelled(t *testing.T, open opener[jwtStore]) {
 		"Purge":  func() error { _, err := s.Purge(ctx, f.ExpiresAt, 10); return err },
 	} {
 		if err := call(); err == nil {
-			t.Errorf("%s: no error", name)
+			t.Errorf("%s: got no error, want one", name)
 		}
 	}
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"1"}) {
-		t.Errorf("now %v", got)
+		t.Errorf("listed %v afterwards, want [1]", got)
 	}
 	s.rotate("1 first", "second", noon, 0, jwt.Rotated)
 }
@@ -153,7 +153,7 @@ func jwtCancelled(t *testing.T, open opener[jwtStore]) {
 // jwtLimit checks the limit of Start, and what makes room.
 func jwtLimit(t *testing.T, open opener[jwtStore]) {
 	checkLimitRace(t, jwtLimited(open))
-	check(t, open, "over the limit nothing is added and nothing used up, or the oldest end", jwtOverLimit)
+	check(t, open, "over the limit Start adds nothing, or with evict ends the oldest logins", jwtOverLimit)
 }
 
 func jwtOverLimit(t *testing.T, open opener[jwtStore]) {
@@ -167,15 +167,15 @@ func jwtOverLimit(t *testing.T, open opener[jwtStore]) {
 	foreign := &jwt.Refresh{Digest: "foreign", Issued: noon, ExpiresAt: f.ExpiresAt}
 	started, err := s.Start(t.Context(), f, jwtToken(f, "first"), foreign, 4, false)
 	if err != nil || !started.OverLimit || len(started.Evicted) != 0 || started.Seen {
-		t.Errorf("got %+v, %v", started, err)
+		t.Errorf("got %+v, %v, want OverLimit, nothing evicted, Seen to be false", started, err)
 	}
 	if r, _ := s.find("foreign"); r != nil || len(s.list("alice", noon)) != 4 {
-		t.Errorf("got %v, and %+v adopted", s.list("alice", noon), r)
+		t.Errorf("listed %v and adopted %+v, want 4 entries and nil", s.list("alice", noon), r)
 	}
 	if started, err = s.Start(t.Context(), f, jwtToken(f, "first"), foreign, 3, true); err != nil ||
 		started.OverLimit ||
 		!slices.Equal(started.Evicted, []string{"0", "1"}) {
-		t.Errorf("got %+v, %v", started, err)
+		t.Errorf("got %+v, %v, want OverLimit to be false and [0 1]", started, err)
 	}
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"new", "3", "2"}) || len(s.list("bob", noon)) != 1 {
 		t.Errorf("left %v", got)

@@ -12,15 +12,15 @@ import (
 
 // jwtKept checks Use, and Start with a token of another issuer that stays good.
 func jwtKept(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "a token that is used stays good, until its own end", jwtUsedOften)
+	check(t, open, "Use leaves a token valid until the token expires", jwtUsedOften)
 	check(t, open, "a use moves the ends of token and family, but to no earlier instant", jwtUseMovesEnds)
 	check(t, open, "a token that was replaced is reused, and one that was used can still be replaced", jwtUseAndRotate)
 	check(t, open, "a token of an ended, expired or unknown family is not used", jwtUseRefused)
 	check(t, open, "of 32 uses of one token at once all are good, and it is one login", jwtUseRace)
-	check(t, open, "nothing is used after everything was ended", jwtUseEndAllRace)
-	check(t, open, "a token of others stays good, and is adopted once", jwtKeepsAdopted)
+	check(t, open, "Use refuses every token after EndAll, also if both ran at once", jwtUseEndAllRace)
+	check(t, open, "an adopted token of another issuer stays valid, and is adopted once", jwtKeepsAdopted)
 	check(t, open, "of 32 adoptions at once of a token that stays good one starts a family, which lives", jwtKeepRace)
-	check(t, open, "one that stays good is void with its family, and known for as long as it could be used",
+	check(t, open, "an adopted token is revoked with its family, and Purge keeps it until it expires",
 		jwtKeptEnds)
 }
 
@@ -166,7 +166,7 @@ func jwtUseEndAllRace(t *testing.T, open opener[jwtStore]) {
 		})
 		s.use(id+" first", noon, time.Time{}, jwt.Revoked)
 		if got := s.list("alice", noon); len(got) != 0 {
-			t.Fatalf("live: %v", got)
+			t.Fatalf("live: %v, want nothing", got)
 		}
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 // jwtKeyRing checks which keys there are, and their order.
 func jwtKeyRing(t *testing.T, open opener[keyStore]) {
-	check(t, open, "a key is there as it was added, in the order in which it signs", jwtKeysAsAdded)
-	check(t, open, "the last one is that of the same algorithm", jwtKeysOfAlgorithm)
-	check(t, open, "times are changed and keys removed, and what is not there is no error", jwtKeysChange)
+	check(t, open, "Keys returns the keys as they were added, in the order in which they sign", jwtKeysAsAdded)
+	check(t, open, "Add compares a key with the last one of the same algorithm", jwtKeysOfAlgorithm)
+	check(t, open, "Change sets the times of a key, Remove removes it, and an unknown key is no error", jwtKeysChange)
 	check(t, open, "a key that was changed meanwhile is not changed", jwtKeysChangedMeanwhile)
 	check(t, open, "of 16 that change a key at once one does", jwtKeysChangeRace)
 	check(t, open, "the end of a key is limited and never put off", jwtKeysLimit)
@@ -211,7 +211,7 @@ func jwtKeysAfterLast(t *testing.T, open opener[keyStore]) {
 	s.add(keyRecord("b", time.Hour), "a", true)
 	s.add(keyRecord("c", 2*time.Hour), "a", false)
 	if _, err := s.Add(t.Context(), keyRecord("a", 3*time.Hour), "b"); err == nil {
-		t.Error("an identifier twice")
+		t.Error("Add with a stored identifier: got no error, want one")
 	}
 	if got := s.ids(); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("ids: got %v, want [a b]", got)
@@ -232,7 +232,7 @@ func jwtKeysRace(t *testing.T, open opener[keyStore]) {
 		})
 		winner := slices.Index(won, true)
 		if got := s.ids(); winner < 0 || slices.Contains(won[winner+1:], true) || len(got) != round+1 {
-			t.Fatalf("%v, now %v", won, got)
+			t.Fatalf("results %v, now %v, want each key added after the last one only", won, got)
 		}
 		last = fmt.Sprint(round, " ", winner)
 	}
@@ -283,7 +283,7 @@ func (s keyStore) change(before *jwt.KeyRecord, signs, expiresAt time.Time, want
 func (s keyStore) add(r *jwt.KeyRecord, last string, want bool) {
 	s.t.Helper()
 	if added, err := s.Add(s.t.Context(), r, last); added != want || err != nil {
-		s.t.Errorf("%s after %q: %v, %v", r.ID, last, added, err)
+		s.t.Errorf("Add of %s after %q: got %v, %v, want %v", r.ID, last, added, err, want)
 	}
 }
 

@@ -30,12 +30,12 @@ func jwtPurges(t *testing.T, open opener[jwtStore]) {
 			now = end.Add(-time.Microsecond)
 		}
 		if purged, err := s.Purge(t.Context(), now, 2); purged != want || err != nil {
-			t.Errorf("step %d: %d %v", i, purged, err)
+			t.Errorf("Purge %d: got %d, %v, want %d", i, purged, err, want)
 		}
 	}
 	for _, digest := range []string{"0 first", "0 second", "1 first", "4 first"} {
 		if r, f := s.find(digest); r != nil || f != nil {
-			t.Errorf("%s is there", digest)
+			t.Errorf("the token %s was found, want it purged", digest)
 		}
 	}
 	if r, _ := s.find("later first"); r == nil || !later.Live(end) {
@@ -72,7 +72,7 @@ func jwtPurgeRace(t *testing.T, open opener[jwtStore]) {
 		total += n
 	})
 	if total != 40 {
-		t.Errorf("%d of 40", total)
+		t.Errorf("purged %d, want each of 40 once", total)
 	}
 }
 
@@ -80,8 +80,8 @@ func jwtPurgeRace(t *testing.T, open opener[jwtStore]) {
 func jwtPurgingEnded(t *testing.T, open opener[jwtStore]) {
 	check(t, open, "families that ended are purged KeepEnded later, whatever ended them", jwtPurgesEnded)
 	check(t, open, "a login loop leaves as many families as the limit", jwtPurgesLoop)
-	check(t, open, "one that ended with an adopted token stays until that token is of no use", jwtPurgesAdopted)
-	check(t, open, "one that ended and has expired is purged as one that expired", jwtPurgesExpired)
+	check(t, open, "Purge keeps an ended family until its adopted token has expired", jwtPurgesAdopted)
+	check(t, open, "Purge removes an ended family that has expired like any expired one", jwtPurgesExpired)
 }
 
 func jwtPurgesEnded(t *testing.T, open opener[jwtStore]) {
@@ -111,7 +111,7 @@ func jwtPurgesEnded(t *testing.T, open opener[jwtStore]) {
 	s.revoked("an access token", jwt.Claimed{UserID: "alice", SessionID: "1", Generation: 9}, noon, true)
 	for _, kept := range []string{"6 first", "b first"} {
 		if r, _ := s.find(kept); r == nil {
-			t.Errorf("%s is gone", kept)
+			t.Errorf("the token %s is gone, want it kept", kept)
 		}
 	}
 }

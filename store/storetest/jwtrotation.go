@@ -14,7 +14,7 @@ func jwtRotation(t *testing.T, open opener[jwtStore]) {
 	check(t, open, "a token is used once, and its second use ends the family and no other", jwtUsedOnce)
 	check(t, open, "a token is good until just before it expires", jwtExpires)
 	check(t, open, "a token may expire before its family", jwtTokenExpiresFirst)
-	check(t, open, "a refresh forgets the tokens of its family that are of no use any more", jwtForgets)
+	check(t, open, "a refresh removes the expired tokens of its family", jwtForgets)
 	check(t, open, "of 32 uses of one token at once one is good, and then the family is dead", jwtRotateRace)
 }
 
@@ -43,17 +43,17 @@ func jwtUsedOnce(t *testing.T, open opener[jwtStore]) {
 		t.Errorf("got %+v, want a record and RevokedAt %v", rotation.Family, later.Add(time.Second))
 	}
 	if r, _ := s.find("1 third"); r != nil {
-		t.Error("a replay got a successor")
+		t.Error("a second use got a successor, want the family to end")
 	}
 	s.rotate("1 second", "third", later.Add(time.Minute), 0, jwt.Revoked)
 	s.rotate("1 first", "third", later.Add(time.Minute), 0, jwt.Revoked)
 	if _, f := s.find("1 first"); !f.RevokedAt.Equal(later.Add(time.Second)) {
-		t.Error("it ended again")
+		t.Error("the family ended again, want it to end once")
 	}
 	s.revoked("the family", jwt.Claimed{SessionID: "1", UserID: "alice"}, later.Add(time.Minute), true)
 	s.revoked("the other", jwt.Claimed{SessionID: "2", UserID: "alice"}, later.Add(time.Minute), false)
 	if got := s.list("alice", later); !slices.Equal(got, []string{"2"}) {
-		t.Errorf("listed %v", got)
+		t.Errorf("listed %v, want [2]", got)
 	}
 }
 
@@ -69,7 +69,7 @@ func jwtExpires(t *testing.T, open opener[jwtStore]) {
 	s.revoked("just before", jwt.Claimed{SessionID: "1", UserID: "alice"}, f.ExpiresAt.Add(-time.Microsecond), false)
 	s.revoked("then", jwt.Claimed{SessionID: "1", UserID: "alice"}, f.ExpiresAt, true)
 	if got := s.list("alice", f.ExpiresAt); !slices.Equal(got, []string{"2"}) {
-		t.Errorf("listed %v", got)
+		t.Errorf("listed %v, want [2]", got)
 	}
 }
 
@@ -93,12 +93,12 @@ func jwtForgets(t *testing.T, open opener[jwtStore]) {
 	for i, at := range []time.Time{gone.Add(-time.Microsecond), gone} {
 		s.rotate([]string{"1 second", "1 third"}[i], []string{"third", "fourth"}[i], at, 0, jwt.Rotated)
 		if r, _ := s.find("1 first"); (r != nil) != (i == 0) {
-			t.Errorf("at %v: %+v", at.Sub(noon), r)
+			t.Errorf("%v after noon: found %+v, want found to be %v", at.Sub(noon), r, i == 0)
 		}
 	}
 	for _, kept := range []string{"1 second", "1 third", "1 fourth", "2 first"} {
 		if r, _ := s.find(kept); r == nil {
-			t.Errorf("%s is gone", kept)
+			t.Errorf("the token %s is gone, want it kept", kept)
 		}
 	}
 	s.rotate("1 second", "fifth", gone, 0, jwt.Reused) // used ones are known as long as they count
@@ -123,16 +123,16 @@ func jwtRotateRace(t *testing.T, open opener[jwtStore]) {
 				rotated++
 			case jwt.Reused, jwt.Revoked:
 			default:
-				t.Errorf("verdict %d", v)
+				t.Errorf("got verdict %d, want Rotated, Reused or Revoked", v)
 			}
 		}
 		if rotated != 1 {
-			t.Errorf("%d were good", rotated)
+			t.Errorf("%d of 32 uses were good, want 1", rotated)
 		}
 		s.revoked("the family", jwt.Claimed{SessionID: f.ID, UserID: "alice"}, noon, true)
 	}
 	if got := s.list("alice", noon); len(got) != 0 {
-		t.Errorf("listed %v", got)
+		t.Errorf("listed %v, want nothing", got)
 	}
 }
 
@@ -226,7 +226,7 @@ func jwtGraceRace(t *testing.T, open opener[jwtStore]) {
 		}
 	})
 	if one := slices.Compact(slices.Sorted(slices.Values(successors))); len(one) != 1 || one[0] == "" {
-		t.Errorf("successors %q", one)
+		t.Errorf("got the successors %q, want one for all", one)
 	}
 	s.revoked("the family", jwt.Claimed{SessionID: "1", UserID: "alice"}, noon, false)
 }

@@ -36,7 +36,7 @@ type knoxStore struct {
 func (s knoxStore) add(r *knox.Record) {
 	s.t.Helper()
 	if added, err := s.Add(s.t.Context(), r, 0, false, none); err != nil || added.OverLimit {
-		s.t.Fatalf("Add: %+v, %v", added, err)
+		s.t.Fatalf("Add: %+v, %v, want OverLimit to be false", added, err)
 	}
 }
 
@@ -91,7 +91,7 @@ func (s knoxStore) end(userID, id string, at time.Time) {
 	s.add(record(userID, id, 0))
 	if found, err := s.Revoke(s.t.Context(), userID, id,
 		knox.Ending{Reason: knox.EndRevoked, At: at, Keep: true}); !found || err != nil {
-		s.t.Fatalf("Revoke: %v, %v", found, err)
+		s.t.Fatalf("Revoke: %v, %v, want true", found, err)
 	}
 }
 

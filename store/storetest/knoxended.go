@@ -15,11 +15,12 @@ import (
 func knoxEnding(t *testing.T, open opener[knoxStore]) {
 	check(t, open, "what is kept of an ended record is what it was, and when and why it ended", knoxKeepsEnded)
 	check(t, open, "a record found expired has ended when it expired", knoxEndedExpired)
-	check(t, open, "ended ones are listed for their user, the last first, after an instant and up to a number",
+	check(t, open, "Ended lists the ended tokens of a user since an instant, the newest first, up to a limit",
 		knoxListsEnded)
-	check(t, open, "of many that end one record, one is kept", knoxEndRace)
-	check(t, open, "of many that take the place of one record, one is told and one is kept", knoxEvictRace)
-	check(t, open, "one identifier may end twice", knoxEndsTwice)
+	check(t, open, "if many callers end one record at once, one ended token is kept", knoxEndRace)
+	check(t, open, "if many callers replace one record at once, one is told so and one ended token is kept",
+		knoxEvictRace)
+	check(t, open, "two tokens with one identifier may end, and both are listed", knoxEndsTwice)
 }
 
 func knoxKeepsEnded(t *testing.T, open opener[knoxStore]) {
@@ -183,7 +184,7 @@ func knoxEvictRace(t *testing.T, open opener[knoxStore]) {
 		kept[e.ID]++
 	}
 	if len(told) != 16 || told["old"] != 1 || !reflect.DeepEqual(told, kept) {
-		t.Errorf("told %v, kept %v", told, kept)
+		t.Errorf("evicted %v, kept %v, want 16 tokens, each told and kept once", told, kept)
 	}
 }
 
@@ -193,6 +194,6 @@ func knoxEndsTwice(t *testing.T, open opener[knoxStore]) {
 		s.end("alice", "1", noon)
 	}
 	if got := s.ended("alice"); len(got) != 2 {
-		t.Errorf("kept %v", got)
+		t.Errorf("kept %v, want 2 entries", got)
 	}
 }

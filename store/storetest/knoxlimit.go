@@ -32,7 +32,7 @@ func knoxOverLimit(t *testing.T, open opener[knoxStore]) {
 		t.Errorf("Add: got %+v, %v, want OverLimit true and nothing evicted", added, err)
 	}
 	if got := s.list("alice", noon); len(got) != 2 {
-		t.Errorf("now %v", got)
+		t.Errorf("listed %v afterwards, want 2 entries", got)
 	}
 }
 
@@ -45,7 +45,7 @@ func knoxLimitExpired(t *testing.T, open opener[knoxStore]) {
 	for _, evict := range []bool{false, true} {
 		added, err := s.Add(t.Context(), record("alice", fmt.Sprint("2", evict), 0), 3, evict, none)
 		if err != nil || added.OverLimit || len(added.Evicted) != 0 {
-			t.Errorf("evict %v: %+v, %v", evict, added, err)
+			t.Errorf("evict %v: %+v, %v, want OverLimit to be false and nothing evicted", evict, added, err)
 		}
 	}
 	if s.find(expired.Digest) == nil {
@@ -106,11 +106,11 @@ func knoxLimitStamp(t *testing.T, open opener[knoxStore]) {
 		t.Errorf("Add: got %+v, %v, want OverLimit false", added, err)
 	}
 	if added, err := s.Add(t.Context(), stamped("3"), 2, false, none); err != nil || !added.OverLimit {
-		t.Errorf("one too many: %+v, %v", added, err)
+		t.Errorf("one too many: %+v, %v, want OverLimit", added, err)
 	}
 	if added, err := s.Add(t.Context(), stamped("3"), 2, true, none); err != nil ||
 		!slices.Equal(added.Evicted, []string{"1"}) {
-		t.Errorf("evicting: %+v, %v", added, err)
+		t.Errorf("evicting: %+v, %v, want [1]", added, err)
 	}
 	if got, want := s.list("alice", noon), []string{"dead2", "dead1", "dead0", "3", "2"}; !slices.Equal(got, want) {
 		t.Errorf("left %v, want %v", got, want)

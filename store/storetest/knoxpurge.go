@@ -13,7 +13,7 @@ import (
 // knoxPurging checks Purge and PurgeEnded.
 func knoxPurging(t *testing.T, open opener[knoxStore]) {
 	check(t, open, "purging removes what has expired, in batches, each once", knoxPurges)
-	check(t, open, "ended ones are purged by when they ended, in batches, and no live record with them",
+	check(t, open, "PurgeEnded removes ended tokens by the instant of their end, in batches, and no live record",
 		knoxPurgesEnded)
 }
 
@@ -43,16 +43,16 @@ func knoxPurges(t *testing.T, open opener[knoxStore]) {
 		defer mu.Unlock()
 		for _, r := range purged {
 			if seen[r.ID] {
-				t.Errorf("%s was purged twice", r.ID)
+				t.Errorf("%s was purged twice, want once", r.ID)
 			}
 			seen[r.ID] = true
 		}
 	})
 	if len(seen) != 4 {
-		t.Errorf("purged %v after the first three", seen)
+		t.Errorf("purged %v after the first three, want 4 entries", seen)
 	}
 	if got := s.list("alice", time.Time{}); len(got) != 4 {
-		t.Errorf("left %v", got)
+		t.Errorf("left %v, want 4 entries", got)
 	}
 }
 
@@ -82,9 +82,9 @@ func knoxPurgesEnded(t *testing.T, open opener[knoxStore]) {
 		left = append(left, e.ID)
 	}
 	if total != 4 || !slices.Equal(left, []string{"8", "9", "7"}) {
-		t.Errorf("purged %d after the first three, left %v", total, left)
+		t.Errorf("purged %d after the first three, left %v, want 4 and [8 9 7]", total, left)
 	}
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"live"}) {
-		t.Errorf("live ones left: %v", got)
+		t.Errorf("live ones left: %v, want [live]", got)
 	}
 }

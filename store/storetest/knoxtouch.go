@@ -36,7 +36,8 @@ func knoxTouchForward(t *testing.T, open opener[knoxStore]) {
 		got := s.find(r.Digest)
 		if used, expires := got.LastUsed.Sub(noon), got.ExpiresAt.Sub(noon); used != step.wantUsed ||
 			expires != step.wantExpires {
-			t.Errorf("touched %v, %v: used %v, expires %v", step.used, step.expires, used, expires)
+			t.Errorf("touched %v, %v: used %v, expires %v, want %v and %v", step.used, step.expires, used, expires,
+				step.wantUsed, step.wantExpires)
 		}
 	}
 }
@@ -82,7 +83,7 @@ func knoxTouchEnded(t *testing.T, open opener[knoxStore]) {
 		t.Error("the revoked record is back")
 	}
 	if got := s.find(expired.Digest); !got.ExpiresAt.Equal(expired.ExpiresAt) {
-		t.Errorf("the expired record lives until %v", got.ExpiresAt)
+		t.Errorf("the expired record lives until %v, want its expiry unchanged", got.ExpiresAt)
 	}
 }
 
@@ -101,7 +102,7 @@ func knoxTouchRace(t *testing.T, open opener[knoxStore]) {
 			s.touch(r, noon.Add(time.Duration(i)*time.Second), noon.Add(20*time.Hour))
 		})
 		if s.find(r.Digest) != nil {
-			t.Fatal("it is back")
+			t.Fatal("the record is back after its end")
 		}
 	}
 }

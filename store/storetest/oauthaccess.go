@@ -10,9 +10,9 @@ import (
 // oauthAccess checks access tokens.
 func oauthAccess(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "an access token is found as it was issued", oauthAccessFound)
-	check(t, open, "what is there already is an error, and nothing is started", oauthAccessAgain)
-	check(t, open, "one more is added to a live grant, which moves with it", oauthAccessAdded)
-	check(t, open, "one is removed alone", oauthAccessRemoved)
+	check(t, open, "Start with a stored digest or ID is an error and changes nothing", oauthAccessAgain)
+	check(t, open, "AddAccess adds a token to a live grant and moves the expiry of the grant", oauthAccessAdded)
+	check(t, open, "RemoveAccess removes one access token and leaves the rest of the grant", oauthAccessRemoved)
 }
 
 func oauthAccessFound(t *testing.T, open opener[oauthStore]) {

@@ -11,10 +11,10 @@ import (
 
 // oauthAnswers checks that a page and what its answer leads to are one step.
 func oauthAnswers(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "an answer uses its page up, and no other one", oauthAnswerOnce)
+	check(t, open, "Approve uses up the page that it answers, and no other page", oauthAnswerOnce)
 	check(t, open, "a page that was answered, has expired or never was gives nothing", oauthAnswerLate)
-	check(t, open, "an answer that is refused uses its page up", oauthAnswerRefused)
-	check(t, open, "an error leaves the page", oauthAnswerError)
+	check(t, open, "an approval that is refused uses up its page", oauthAnswerRefused)
+	check(t, open, "after an error of Approve the page can still be answered", oauthAnswerError)
 	check(t, open, "of 32 answers to a page one counts", oauthAnswerRace)
 }
 
@@ -48,7 +48,7 @@ func oauthAnswerLate(t *testing.T, open opener[oauthStore]) {
 		}
 		s.wantLive(false, "by "+page)
 		if code, _, err := s.FindCode(s.Context(), "code by "+page); code != nil || err != nil {
-			t.Errorf("got the code %+v, %v for %s", code, err, page)
+			t.Errorf("got the code %+v, %v for %s, want nil", code, err, page)
 		}
 	}
 	if consent, err := s.Consent(s.Context(), "alice", "web"); consent != nil || err != nil {
@@ -81,11 +81,11 @@ func oauthAnswerError(t *testing.T, open opener[oauthStore]) {
 	s.start("alice", "there")
 	s.show("page")
 	if added, err := s.answer("there", "page", noon, nil); added.OK() && err == nil {
-		t.Errorf("got %+v for a grant that is there", added)
+		t.Errorf("Approve with a stored grant: got %+v, want an error", added)
 	}
 	added, err := s.answer("1", "page", noon, func(a *server.Approval) { a.Code.GrantID = "other" })
 	if added.OK() && err == nil {
-		t.Errorf("got %+v for a code of another grant", added)
+		t.Errorf("Approve with a code of another grant: got %+v, want an error", added)
 	}
 	if added, err := s.answer("1", "page", noon, nil); !added.OK() || err != nil {
 		t.Errorf("got %+v, %v, want the form to be good", added, err)

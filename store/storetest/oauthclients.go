@@ -13,7 +13,7 @@ import (
 func oauthClients(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "a client is found as it was added, and once", oauthClientFound)
 	check(t, open, "clients are listed by owner or all, in order, from after one, up to a limit", oauthClientsListed)
-	check(t, open, "a client is changed by a caller that knows how it is, and by no other one", oauthClientChanged)
+	check(t, open, "ChangeClient changes a client only if the caller knows its last change", oauthClientChanged)
 }
 
 func oauthClientFound(t *testing.T, open opener[oauthStore]) {
@@ -95,9 +95,9 @@ func oauthClientChanged(t *testing.T, open opener[oauthStore]) {
 // oauthDisabling checks what becomes of the grants of a client that is disabled or removed.
 func oauthDisabling(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "disabling or removing a client ends what it has, and lets it have no more", oauthClientLoses)
-	check(t, open, "a client is disabled from the start, or enabled again, and what had ended stays so",
+	check(t, open, "a client may be added disabled and enabled again, and its ended grants stay ended",
 		oauthClientEnabled)
-	check(t, open, "a change that comes too late, or an addition of what is there, ends nothing", oauthClientTooLate)
+	check(t, open, "ChangeClient with an old time, and AddClient with a known ID, change nothing", oauthClientTooLate)
 }
 
 func oauthClientLoses(t *testing.T, open opener[oauthStore]) {
@@ -129,15 +129,15 @@ func oauthLoses(t *testing.T, s oauthStore, name string, end func(s oauthStore) 
 	s.wantLive(false, "1", "2")
 	s.wantLive(true, "3")
 	if g, err := s.Grant(s.Context(), "1"); err != nil || !g.RevokedAt.Equal(fraction) {
-		t.Errorf("%s: ended %v, %v", name, g.RevokedAt, err)
+		t.Errorf("%s: the grant has RevokedAt %v, %v, want %v", name, g.RevokedAt, err, fraction)
 	}
 	s.redeem("code", noon, oauthTokens(oauthGrant("bob", "2"), "new"), server.Revoked)
 	g := oauthGrant("alice", "4")
 	if ok, err := s.started(g, oauthTokens(g, "4")); ok || err != nil {
-		t.Errorf("%s: started %v, %v", name, ok, err)
+		t.Errorf("%s: started %v, %v, want false", name, ok, err)
 	}
 	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "4")}); ok || err != nil {
-		t.Errorf("%s: approved %v, %v", name, ok, err)
+		t.Errorf("%s: approved %v, %v, want false", name, ok, err)
 	}
 	if g, err := s.Grant(s.Context(), "4"); g != nil || err != nil {
 		t.Errorf("%s: Grant: got %+v, %v, want nil", name, g, err)

@@ -16,7 +16,8 @@ func oauthCodes(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "a code expires, and its grant may before it", oauthCodeExpires)
 	check(t, open, "tokens without a refresh token expire with the access token", oauthCodeNoRefresh)
 	check(t, open, "a code that is refused changes nothing", oauthCodeRefused)
-	check(t, open, "a grant expires with what came of its code, though it would have later", oauthCodeMovesExpiry)
+	check(t, open, "Redeem moves the expiry of the grant to that of its tokens, also to an earlier time",
+		oauthCodeMovesExpiry)
 }
 
 func oauthCodeFound(t *testing.T, open opener[oauthStore]) {

@@ -10,12 +10,12 @@ import (
 
 // oauthConsents checks what users agreed to.
 func oauthConsents(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "what is agreed to is added to what was", oauthConsentAdded)
+	check(t, open, "a consent is added to the earlier ones of the user for the client", oauthConsentAdded)
 	check(t, open, "a grant that rests on a consent needs one that covers it", oauthConsentCovers)
 	check(t, open, "offline_access is recalled for the APIs of its page alone", oauthConsentOffline)
 	check(t, open, "consents are listed in order of client", oauthConsentsListed)
-	check(t, open, "withdrawing ends all that the client has of the user, and nothing else", oauthWithdrawn)
-	check(t, open, "what is refused or an error is not remembered", oauthNotRemembered)
+	check(t, open, "Withdraw ends all grants of the client for the user, and nothing else", oauthWithdrawn)
+	check(t, open, "an approval that fails or is refused remembers no consent", oauthNotRemembered)
 	check(t, open, "what was passed and what was returned do not change", oauthConsentCopies)
 	check(t, open, "users with names that differ by little are others", oauthUsersExact)
 }
@@ -45,19 +45,19 @@ func oauthConsentAdded(t *testing.T, open opener[oauthStore]) {
 func oauthConsentCovers(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
 	if s.approveScopes("1", nil, true, "read") {
-		t.Error("without a consent")
+		t.Error("approved without a consent")
 	}
 	s.approveScopes("2", oauthConsent(noon, "read"), false, "read")
 	if s.approveScopes("3", nil, true, "read", "write") {
-		t.Error("for a scope that was not agreed to")
+		t.Error("approved for a scope that the user did not agree to")
 	}
 	if !s.approveScopes("4", nil, true, "read") || !s.approveScopes("5", nil, true) {
-		t.Error("not for what was agreed to")
+		t.Error("not approved for the scopes that the user agreed to")
 	}
 	g := oauthGrant("alice", "6")
 	g.Permissions = server.Permissions{{Resource: oauthOtherAPI}}
 	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "6"), Recall: true}); ok || err != nil {
-		t.Error("for a resource that was not agreed to", err)
+		t.Errorf("approved for a resource that the user did not agree to: %v", err)
 	}
 	for _, user := range []string{"Alice", "alice ", "bob"} {
 		g := oauthGrant(user, "of "+user)
@@ -67,7 +67,7 @@ func oauthConsentCovers(t *testing.T, open opener[oauthStore]) {
 	}
 	s.wantLive(false, "1", "3", "6", "of bob")
 	if code, _, err := s.FindCode(s.Context(), "3"); code != nil || err != nil {
-		t.Error("the code is there", err)
+		t.Errorf("the code of a refused approval is stored: %v", err)
 	}
 }
 
@@ -132,10 +132,10 @@ func oauthConsentsListed(t *testing.T, open opener[oauthStore]) {
 	_, _, err = s.RemoveClient(s.Context(), "a", noon)
 	s.must(err)
 	if got, err := s.Consent(s.Context(), "bob", "a"); got != nil || err != nil {
-		t.Errorf("another user's, after the client is gone: %+v, %v", got, err)
+		t.Errorf("another user's, after the client is gone: %+v, %v, want nil", got, err)
 	}
 	if all, err := s.Consents(s.Context(), "alice", "", 100); len(all) != 2 || err != nil {
-		t.Errorf("after the client is gone: %+v, %v", all, err)
+		t.Errorf("after the client is gone: %+v, %v, want 2 entries", all, err)
 	}
 }
 
@@ -160,7 +160,7 @@ func oauthWithdrawn(t *testing.T, open opener[oauthStore]) {
 		t.Errorf("Grant: got %+v, %v, want zero RevokedAt", g, err)
 	}
 	if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); len(ids) != 0 || err != nil {
-		t.Errorf("again: %v, %v", ids, err)
+		t.Errorf("again: %v, %v, want nothing", ids, err)
 	}
 }
 
@@ -178,7 +178,7 @@ func oauthNotRemembered(t *testing.T, open opener[oauthStore]) {
 		t.Errorf("approved: got %v, %v, want false", ok, err)
 	}
 	if got, err := s.Consent(s.Context(), "alice", "closed"); got != nil || err != nil {
-		t.Errorf("for a client that gets nothing: %+v, %v", got, err)
+		t.Errorf("for a client that gets nothing: %+v, %v, want nil", got, err)
 	}
 	s.approveScopes("2", oauthConsent(noon, "read"), false, "read")
 	if s.approveScopes("3", oauthConsent(fraction, "read", "write"), true, "write") {
@@ -231,7 +231,7 @@ func oauthUsersExact(t *testing.T, open opener[oauthStore]) {
 		t.Errorf("Withdraw: got %q, %v, want ids [of alice]", ids, err)
 	}
 	if ids, err := s.Withdraw(s.Context(), "Alice", "Web", noon); err != nil || len(ids) != 0 {
-		t.Errorf("of another client: %q, %v", ids, err)
+		t.Errorf("of another client: %q, %v, want nothing", ids, err)
 	}
 	if ids, err := s.EndAll(s.Context(), "alice", "", "", noon); err != nil || len(ids) != 0 {
 		t.Errorf("EndAll: got %q, %v, want an empty list", ids, err)

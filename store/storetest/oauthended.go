@@ -29,7 +29,7 @@ func oauthClientEnds(t *testing.T, open opener[oauthStore]) {
 		})
 	}
 	check(t, open, "another change of a client ends nothing", oauthClientKeeps)
-	check(t, open, "a client ends what it had as a confidential one when it becomes public, and only then",
+	check(t, open, "a confidential client that becomes public loses its grants, and no other change ends them",
 		oauthPublicClientKeeps)
 }
 
@@ -74,8 +74,9 @@ func oauthPublicClientKeeps(t *testing.T, open opener[oauthStore]) {
 // oauthPurgeEnded checks Purge of grants that ended.
 func oauthPurgeEnded(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "a grant that ended is known for KeepEnded, and not after that", oauthPurgesEnded)
-	check(t, open, "whatever ended them, grants go in steps, and those that are live stay", oauthPurgesEndedSteps)
-	check(t, open, "a loop of grants leaves as many as the limit", oauthPurgesLoop)
+	check(t, open, "Purge removes ended grants in batches, whatever ended them, and no live grant",
+		oauthPurgesEndedSteps)
+	check(t, open, "a loop of logins leaves as many grants as the limit", oauthPurgesLoop)
 }
 
 func oauthPurgesEnded(t *testing.T, open opener[oauthStore]) {

@@ -9,9 +9,9 @@ import (
 
 // oauthEndRaces checks what ends grants while others are given or used.
 func oauthEndRaces(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "whatever ends a grant while it is redeemed or refreshed, nothing of it is live", oauthEndRace)
+	check(t, open, "a grant that ends while it is redeemed or refreshed has no live token", oauthEndRace)
 	check(t, open, "a grant that rests on a consent is not live after the consent was withdrawn", oauthWithdrawRace)
-	check(t, open, "a client that is disabled or removed while it is given something has nothing", oauthDisableRace)
+	check(t, open, "a client that is disabled or removed while a grant starts has no live grant", oauthDisableRace)
 	check(t, open, "of consents at once each one is kept, and one that is withdrawn leaves no grant", oauthConsentRace)
 }
 
@@ -72,7 +72,7 @@ func oauthWithdrawRace(t *testing.T, open opener[oauthStore]) {
 			}
 		})
 		if live, err := s.Grants(s.Context(), "alice", "", 100, noon); len(live) != 0 || err != nil {
-			t.Errorf("%d live, %v", len(live), err)
+			t.Errorf("%d live, %v, want nothing", len(live), err)
 		}
 	}
 }
@@ -100,7 +100,7 @@ func oauthDisableRace(t *testing.T, open opener[oauthStore]) {
 				}
 			})
 			if live, err := s.Grants(s.Context(), "alice", "", 100, noon); len(live) != 0 || err != nil {
-				t.Errorf("%s: %d live, %v", name, len(live), err)
+				t.Errorf("%s: %d live, %v, want nothing", name, len(live), err)
 			}
 		}
 	}
@@ -139,11 +139,11 @@ func oauthConsentWithdrawn(t *testing.T, s oauthStore, scopes []string) {
 	s.must(err)
 	for _, g := range live {
 		if !consent.Covers(g.Permissions) {
-			t.Errorf("%+v is live by %+v", g, consent)
+			t.Errorf("the grant %+v is live, want one that the consent %+v covers", g, consent)
 		}
 	}
 	if consent != nil && len(consent.Permissions.Scopes()) != len(live) {
-		t.Errorf("%d live by %+v", len(live), consent)
+		t.Errorf("%d grants are live with the consent %+v, want one for each scope", len(live), consent)
 	}
 }
 
@@ -155,7 +155,7 @@ func (s oauthStore) agreeTo(id string) {
 	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id),
 		Remember: &server.Consent{UserID: "alice", ClientID: "web", Permissions: g.Permissions, Created: noon,
 			Updated: noon}}); !ok || err != nil {
-		s.Error(ok, err)
+		s.Errorf("got %v, %v, want true", ok, err)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func oauthGrants(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "a user's live grants are listed, the greatest identifier first", oauthGrantsListed)
 	check(t, open, "a grant ends once", oauthEndsOnce)
-	check(t, open, "the end of a session ends what was granted in it, but what outlives it", oauthEndsSession)
+	check(t, open, "EndSession ends the grants of the session, except those with offline access", oauthEndsSession)
 	check(t, open, "what was returned does not change", oauthGrantCopies)
 }
 
@@ -115,15 +115,15 @@ func oauthGrantCopies(t *testing.T, open opener[oauthStore]) {
 		noon)
 	s.must(err)
 	if after := recordText(returned); after != before {
-		t.Errorf("%s\nbecame\n%s", before, after)
+		t.Errorf("what was returned changed:\n%s\nbecame\n%s", before, after)
 	}
 }
 
 // oauthEndingAll checks what ends all grants of a user, a session or a client.
 func oauthEndingAll(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "all of a user ends but what is kept, which gets the new stamp", oauthEndsAll)
-	check(t, open, "what is kept is stamped if it is live, and nothing need be kept", oauthEndsAllStamps)
-	check(t, open, "what has ended does not end again, and what has expired not at all", oauthEndsNoMore)
+	check(t, open, "EndAll ends all grants of a user except the kept one, and stamps that one", oauthEndsAll)
+	check(t, open, "EndAll stamps the kept grant only if it is live, and accepts no kept grant", oauthEndsAllStamps)
+	check(t, open, "EndAll leaves grants that have ended or expired", oauthEndsNoMore)
 }
 
 func oauthEndsAll(t *testing.T, open opener[oauthStore]) {
@@ -147,7 +147,7 @@ func oauthEndsAll(t *testing.T, open opener[oauthStore]) {
 		t.Errorf("EndAll: got %v, %v, want ids [kept]", ids, err)
 	}
 	if g, err := s.Grant(s.Context(), "bob's"); err != nil || g.Stamp != "" || !g.Live(noon) {
-		t.Errorf("somebody else's: %+v, %v", g, err)
+		t.Errorf("the grant of another user: %+v, %v, want it live without a stamp", g, err)
 	}
 }
 

@@ -37,7 +37,7 @@ func oauthInteractionTaken(t *testing.T, open opener[oauthStore]) {
 		}
 	}
 	if got, err := s.Interaction(s.Context(), want.ID, noon); got != nil || err != nil {
-		t.Errorf("found by its identifier, which is not secret: %+v, %v", got, err)
+		t.Errorf("found by its identifier, which is not secret: %+v, %v, want nil", got, err)
 	}
 	oauthInteractionUsed(t, s, want)
 }
@@ -46,7 +46,7 @@ func oauthInteractionTaken(t *testing.T, open opener[oauthStore]) {
 func oauthInteractionUsed(t *testing.T, s oauthStore, want *server.Interaction) {
 	t.Helper()
 	if got, err := s.ConsumeInteraction(s.Context(), "d", want.ExpiresAt); got != nil || err != nil {
-		t.Errorf("taken after it expired: %+v, %v", got, err)
+		t.Errorf("taken after it expired: %+v, %v, want nil", got, err)
 	}
 	if got, err := s.ConsumeInteraction(s.Context(), "d", noon); err != nil || !sameRecord(got, want) {
 		t.Errorf("ConsumeInteraction: got %+v, %v, want %+v", got, err, want)
@@ -57,7 +57,7 @@ func oauthInteractionUsed(t *testing.T, s oauthStore, want *server.Interaction) 
 		}
 	}
 	if got, err := s.Interaction(s.Context(), "bare", noon); got == nil || err != nil {
-		t.Errorf("another one: %+v, %v", got, err)
+		t.Errorf("another interaction: %+v, %v, want a record", got, err)
 	}
 }
 

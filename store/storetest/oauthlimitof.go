@@ -78,7 +78,7 @@ func oauthOverLimit(t *testing.T, open opener[oauthStore], l oauthLimitOf) {
 	}
 	if added, err := l.add(s, oauthGrant(l.user, "3"), 3, false); err != nil || !added.OK() ||
 		added.Evicted != nil {
-		t.Errorf("got %+v, %v within the limit", added, err)
+		t.Errorf("within the limit: got %+v, %v, want OK and nothing evicted", added, err)
 	}
 }
 
@@ -135,13 +135,13 @@ func oauthEvictsNothing(t *testing.T, open opener[oauthStore], l oauthLimitOf) {
 	s := open(t)
 	s.start(l.user, "1")
 	if added, err := l.add(s, oauthGrant(l.user, "1"), 1, true); err == nil {
-		t.Errorf("got %+v for an identifier that is there", added)
+		t.Errorf("got %+v for an identifier that is there, want an error", added)
 	}
 	unknown := oauthGrant(l.user, "2")
 	unknown.ClientID = "none"
 	if added, err := l.add(s, unknown, 1, true); err != nil || !added.Refused || added.OverLimit ||
 		added.Evicted != nil {
-		t.Errorf("got %+v, %v for a client that is gone", added, err)
+		t.Errorf("for a client that is gone: got %+v, %v, want Refused", added, err)
 	}
 	s.wantLive(true, "1")
 }

@@ -18,10 +18,10 @@ func oauthLimits(t *testing.T, open opener[oauthStore]) {
 				checkLimitRace(t, l.limited(open))
 			}
 			l.check(t, open, "over the limit nothing changes", oauthOverLimit)
-			l.check(t, open, "those with the least identifiers end, with what was issued", oauthEvicts)
-			l.check(t, open, "those that ended, expired or are of others do not count and are not evicted",
+			l.check(t, open, "eviction ends the grants with the smallest identifiers, and their tokens", oauthEvicts)
+			l.check(t, open, "grants that ended, expired or belong to others do not count and are not evicted",
 				oauthLimitOthers)
-			l.check(t, open, "what is an error or refused evicts nothing", oauthEvictsNothing)
+			l.check(t, open, "a call that fails or is refused evicts no grant", oauthEvictsNothing)
 		})
 	}
 	check(t, open, "the grants of a user count whatever their client is", oauthLimitClients)
@@ -36,7 +36,7 @@ func oauthLimitClients(t *testing.T, open opener[oauthStore]) {
 	g := oauthGrant("alice", "2")
 	if added, err := s.Start(s.Context(), g, oauthTokens(g, "2"), 1, true); err != nil ||
 		!slices.Equal(added.Evicted, []string{"1"}) {
-		t.Errorf("got %+v, %v", added, err)
+		t.Errorf("got %+v, %v, want [1]", added, err)
 	}
 }
 
@@ -45,7 +45,7 @@ func oauthLimitTokens(t *testing.T, open opener[oauthStore]) {
 	s.start("alice", "1")
 	if added, err := s.Start(s.Context(), oauthGrant("alice", "2"), oauthTokens(oauthGrant("alice", "1"), "2"), 1,
 		true); err == nil {
-		t.Errorf("got %+v", added)
+		t.Errorf("got %+v, want an error", added)
 	}
 	s.wantLive(true, "1")
 }
@@ -95,7 +95,7 @@ func oauthOwnerLimit(t *testing.T, open opener[oauthStore]) {
 	s.must(err)
 	if added, err := s.AddClient(s.Context(), &server.Client{ID: "a", Owner: "alice", Created: noon,
 		Updated: noon.Add(time.Second)}, 4); err != nil || !added.OK() {
-		t.Errorf("got %+v, %v after one was removed", added, err)
+		t.Errorf("got %+v, %v after one was removed, want OK", added, err)
 	}
 }
 

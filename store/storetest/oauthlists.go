@@ -12,10 +12,10 @@ import (
 // oauthLists checks the lists that come in pages. Those of clients are in [oauthClients].
 func oauthLists(t *testing.T, open opener[oauthStore]) {
 	checkPages(t, oauthPaged(open))
-	check(t, open, "a grant is listed as it is found", oauthGrantListed)
+	check(t, open, "Grants returns a grant with the same fields as Grant", oauthGrantListed)
 	check(t, open, "consents come in pages in order of client, and those of others are not among them",
 		oauthConsentPages)
-	check(t, open, "what each client has of a user is told in pages", oauthClientPages)
+	check(t, open, "the grants of a user for each client come in pages", oauthClientPages)
 	check(t, open, "a long list has each row once, whatever the limit of a page", oauthLongList)
 }
 
@@ -156,7 +156,7 @@ func (s oauthStore) countGrants(limit int) (n int) {
 		s.must(err)
 		for _, g := range page {
 			if g.ID >= last {
-				s.Errorf("got %s after %s with a limit of %d", g.ID, last, limit)
+				s.Errorf("got %s after %s with a limit of %d, want a smaller identifier", g.ID, last, limit)
 			}
 			last = g.ID
 			n++

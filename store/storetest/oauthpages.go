@@ -12,8 +12,8 @@ import (
 // oauthPages checks how many pages wait for a user.
 func oauthPages(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "one page too many of a user removes the oldest", oauthPagesLimit)
-	check(t, open, "a page that is there already removes nothing", oauthPagesThere)
-	check(t, open, "pages that go make room", oauthPagesRoom)
+	check(t, open, "adding a page with a stored digest is an error and removes nothing", oauthPagesThere)
+	check(t, open, "a page that was answered or has expired does not count for the limit", oauthPagesRoom)
 	check(t, open, "of 32 pages at once as many stay as the limit", oauthPagesRace)
 }
 
@@ -106,7 +106,7 @@ func oauthPagesRace(t *testing.T, open opener[oauthStore]) {
 // oauthRequests checks that an authorization request leads to one code.
 func oauthRequests(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "a request is answered once, until its record expires", oauthRequestOnce)
-	check(t, open, "an error leaves the request", oauthRequestError)
+	check(t, open, "after an error of Approve the request can still be answered", oauthRequestError)
 	check(t, open, "of 32 answers to a request, each from its own page, one counts", oauthRequestRace)
 }
 
@@ -150,7 +150,7 @@ func oauthRequestError(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
 	s.start("alice", "there")
 	if added, err := s.answer("there", "", noon, oauthRequest("r")); added.OK() && err == nil {
-		t.Errorf("got %+v for a grant that is there", added)
+		t.Errorf("Approve with a stored grant: got %+v, want an error", added)
 	}
 	if added, err := s.answer("1", "", noon, oauthRequest("r")); !added.OK() || err != nil {
 		t.Errorf("got %+v, %v, want the request to be good", added, err)

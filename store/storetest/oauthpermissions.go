@@ -63,7 +63,7 @@ func (s oauthStore) agree() {
 		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID), Remember: &server.Consent{
 			UserID: "alice", ClientID: "web", Permissions: g.Permissions, Created: noon, Updated: noon}})
 		if !ok || err != nil {
-			s.Fatal(ok, err)
+			s.Fatalf("got %v, %v, want true", ok, err)
 		}
 	}
 }

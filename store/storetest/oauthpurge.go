@@ -10,7 +10,7 @@ import (
 
 // oauthPurge checks Purge of what expired.
 func oauthPurge(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "what can be of no use any more is removed, in steps, and nothing else", oauthPurges)
+	check(t, open, "Purge removes expired records in batches, and nothing else", oauthPurges)
 	check(t, open, "the tokens of a live grant are removed in steps", oauthPurgesTokens)
 }
 
@@ -31,7 +31,7 @@ func oauthPurges(t *testing.T, open opener[oauthStore]) {
 	_, err := s.PutOnce(s.Context(), "good", noon.Add(time.Microsecond), noon)
 	s.must(err)
 	if n, err := s.Purge(s.Context(), noon.Add(-time.Microsecond), 9); n != 0 || err != nil {
-		t.Errorf("too early: %d, %v", n, err)
+		t.Errorf("too early: %d, %v, want 0", n, err)
 	}
 	for _, want := range []int{2, 2, 2, 2, 1, 0} { // three grants, interactions and keys
 		if n, err := s.Purge(s.Context(), noon, 2); n != want || err != nil {
@@ -42,13 +42,13 @@ func oauthPurges(t *testing.T, open opener[oauthStore]) {
 		s.wantPurged(fmt.Sprint("over", i))
 	}
 	if got, err := s.Interaction(s.Context(), "good", noon); got == nil || err != nil {
-		t.Error("the interaction is gone", err)
+		t.Errorf("the interaction is gone before it expires: %v", err)
 	}
 	if fresh, err := s.PutOnce(s.Context(), "good", noon, noon); fresh || err != nil {
-		t.Error("the key is gone", err)
+		t.Errorf("the key is gone before it expires: %v", err)
 	}
 	if code, _, err := s.FindCode(s.Context(), "code"); code == nil || err != nil {
-		t.Error("the code is gone", err)
+		t.Errorf("the code is gone before it expires: %v", err)
 	}
 	oauthPurgesLater(t, s)
 }
@@ -57,13 +57,13 @@ func oauthPurges(t *testing.T, open opener[oauthStore]) {
 func (s oauthStore) wantPurged(id string) {
 	s.Helper()
 	if g, err := s.Grant(s.Context(), id); g != nil || err != nil {
-		s.Errorf("%+v, %v", g, err)
+		s.Errorf("%+v, %v, want nil", g, err)
 	}
 	if access, _, err := s.FindAccess(s.Context(), id+" access"); access != nil || err != nil {
-		s.Errorf("%+v, %v", access, err)
+		s.Errorf("%+v, %v, want nil", access, err)
 	}
 	if refresh, _, err := s.FindRefresh(s.Context(), id+" refresh"); refresh != nil || err != nil {
-		s.Errorf("%+v, %v", refresh, err)
+		s.Errorf("%+v, %v, want nil", refresh, err)
 	}
 }
 

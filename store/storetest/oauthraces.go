@@ -167,6 +167,6 @@ func oauthPurgeRace(t *testing.T, open opener[oauthStore]) {
 		total.Add(int32(n))
 	})
 	if total.Load() != 40 {
-		t.Errorf("%d of 40", total.Load())
+		t.Errorf("purged %d, want each of 40 once", total.Load())
 	}
 }

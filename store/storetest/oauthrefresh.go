@@ -12,10 +12,11 @@ import (
 // oauthRefresh checks Rotate.
 func oauthRefresh(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "a refresh token is good once, and a second use ends the grant", oauthRefreshOnce)
-	check(t, open, "one that expired, or that has a grant that expired, is expired", oauthRefreshExpires)
-	check(t, open, "what is there already or of another grant is an error and changes nothing", oauthRefreshAgain)
+	check(t, open, "a refresh token that expired, or whose grant expired, is Expired", oauthRefreshExpires)
+	check(t, open, "Rotate to tokens with a stored digest or of another grant is an error and changes nothing",
+		oauthRefreshAgain)
 	check(t, open, "a refresh token that is refused changes nothing", oauthRefreshRefused)
-	check(t, open, "a replay is of one grant, and of no other", oauthRefreshReplay)
+	check(t, open, "a second use of a refresh token ends its grant and no other", oauthRefreshReplay)
 }
 
 func oauthRefreshOnce(t *testing.T, open opener[oauthStore]) {
@@ -112,9 +113,10 @@ func oauthRefreshReplay(t *testing.T, open opener[oauthStore]) {
 
 // oauthGrace checks the retries of Rotate.
 func oauthGrace(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "within the grace it answers with the same successor, until that is used", oauthRetries)
-	check(t, open, "after the grace, or without a sealed successor, it is reused", oauthGraceEnds)
-	check(t, open, "a grant moves with what is issued: to it by a refresh, and on to it by a retry", oauthRetryMoves)
+	check(t, open, "within the grace Rotate returns the same successor, until that is used", oauthRetries)
+	check(t, open, "after the grace, or without a sealed successor, a second use is Reused", oauthGraceEnds)
+	check(t, open, "a refresh sets the expiry of the grant to that of the new tokens, and a retry never shortens it",
+		oauthRetryMoves)
 }
 
 func oauthRetries(t *testing.T, open opener[oauthStore]) {
@@ -126,13 +128,13 @@ func oauthRetries(t *testing.T, open opener[oauthStore]) {
 		name := fmt.Sprint("retry", i)
 		if r := s.rotate("1 refresh", at, grace, oauthSealed(g, name), server.Retried); !slices.Equal(r.Sealed,
 			[]byte{0, 255, 1}) {
-			t.Errorf("sealed %v", r.Sealed)
+			t.Errorf("got Sealed %v, want what was sealed", r.Sealed)
 		}
 		if access, _, err := s.FindAccess(s.Context(), name+" access"); access == nil || err != nil {
-			t.Errorf("the access token: %+v, %v", access, err)
+			t.Errorf("the access token: got %+v, %v, want a record", access, err)
 		}
 		if refresh, _, err := s.FindRefresh(s.Context(), name+" refresh"); refresh != nil || err != nil {
-			t.Errorf("a refresh token: %+v, %v", refresh, err)
+			t.Errorf("a refresh token: %+v, %v, want nil", refresh, err)
 		}
 	}
 	if refresh, _, err := s.FindRefresh(s.Context(), "2 refresh"); err != nil || refresh.Sealed == nil {

@@ -36,7 +36,7 @@ func oauthTextsOfClients(t *testing.T, open opener[oauthStore]) {
 		consent.UserID, consent.ClientID = "bob", id
 		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID), Remember: consent})
 		if !ok || err != nil {
-			t.Fatalf("got %v, %v for the client %.80q", ok, err, id)
+			t.Fatalf("got %v, %v for the client %.80q, want true", ok, err, id)
 		}
 	}
 	var listed, consents, grants []string
@@ -83,7 +83,7 @@ func oauthTextsOfUsers(t *testing.T, open opener[oauthStore]) {
 		consent.UserID = user
 		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "code "+number), Remember: consent})
 		if !ok || err != nil {
-			t.Fatalf("got %v, %v for the user %.80q", ok, err, user)
+			t.Fatalf("got %v, %v for the user %.80q, want true", ok, err, user)
 		}
 		s.must(s.AddInteraction(s.Context(), &server.Interaction{ID: number, Digest: "page " + number, UserID: user,
 			Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}, 1))

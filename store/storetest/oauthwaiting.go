@@ -11,10 +11,10 @@ import (
 
 // oauthWaiting checks that requests that are never completed cost what is used one grant at most.
 func oauthWaiting(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "codes that wait are the first to make room for a code", oauthWaitingFirst)
-	check(t, open, "those of the same client go before older ones of others", oauthWaitingClient)
-	check(t, open, "tokens that need no code end the oldest, whether it waits or not", oauthWaitingTokens)
-	check(t, open, "a grant with a life that was extended counts, and one that expired does not, in any order",
+	check(t, open, "grants whose code was not redeemed are evicted first", oauthWaitingFirst)
+	check(t, open, "among them, those of the same client are evicted first", oauthWaitingClient)
+	check(t, open, "a start without a code evicts the oldest grant, redeemed or not", oauthWaitingTokens)
+	check(t, open, "a grant whose life was extended counts for the limit, and an expired one does not",
 		oauthWaitingExtended)
 }
 

@@ -12,8 +12,8 @@ import (
 // onceAdding checks Add, its limit and Find.
 func onceAdding(t *testing.T, open opener[oneTimeStore]) {
 	check(t, open, "a record is found as it was added", onceFindsAsAdded)
-	check(t, open, "a digest that is there already is an error and changes nothing", onceSameDigest)
-	check(t, open, "over the limit the oldest live of that user and purpose go", onceOverLimit)
+	check(t, open, "adding a record with a stored digest is an error and changes nothing", onceSameDigest)
+	check(t, open, "over the limit Add removes the oldest live records of the user and purpose", onceOverLimit)
 	check(t, open, "32 at once never exceed the limit", onceLimitRace)
 }
 
@@ -30,7 +30,7 @@ func onceFindsAsAdded(t *testing.T, open opener[oneTimeStore]) {
 		}
 	}
 	if got := s.find("nothing"); got != nil {
-		t.Errorf("found %+v, which was never added", got)
+		t.Errorf("found %+v, which was never added, want nil", got)
 	}
 }
 
@@ -41,10 +41,10 @@ func onceSameDigest(t *testing.T, open opener[oneTimeStore]) {
 	other := onceRecord("bob", "2", 0)
 	other.Digest = onceRecord("alice", "1", 0).Digest
 	if err := s.Add(t.Context(), other, 1, noon); err == nil {
-		t.Error("no error")
+		t.Error("got no error, want one")
 	}
 	if got := s.find(other.Digest); got == nil || got.UserID != "alice" {
-		t.Errorf("now %+v", got)
+		t.Errorf("the record is now %+v, want another one", got)
 	}
 	s.expect(onceRecord("bob", "b", 0), true)
 }
@@ -95,8 +95,9 @@ func onceLimitRace(t *testing.T, open opener[oneTimeStore]) {
 
 // onceRemoving checks RemoveUnused and Purge.
 func onceRemoving(t *testing.T, open opener[oneTimeStore]) {
-	check(t, open, "a user's unused are removed, whatever their purpose, and counted", onceRemovesUnused)
-	check(t, open, "what is removed is not redeemed, and the other way round", onceRemoveRace)
+	check(t, open, "RemoveUnused removes the unused records of a user for every purpose, and counts them",
+		onceRemovesUnused)
+	check(t, open, "a record is removed or redeemed, not both", onceRemoveRace)
 	check(t, open, "Purge removes what has expired, used or not, at most limit, and counts it", oncePurges)
 }
 
@@ -142,7 +143,7 @@ func onceRemoveRace(t *testing.T, open opener[oneTimeStore]) {
 			}
 		})
 		if ends.Load() != 1 {
-			t.Fatalf("it ended %d times", ends.Load())
+			t.Fatalf("it ended %d times, want 1", ends.Load())
 		}
 	}
 }

@@ -14,10 +14,11 @@ func onceRedeeming(t *testing.T, open opener[oneTimeStore]) {
 	check(t, open, "the first to redeem is told so, later ones that it was used", onceRedeemsFirst)
 	check(t, open, "what is not there is unknown", onceUnknown)
 	check(t, open, "a record is good until the instant it expires, and not used up then", onceExpires)
-	check(t, open, "redeeming ends the unused of that user and purpose, and nothing else", onceRedeemEndsOthers)
-	check(t, open, "of 32 that redeem one at once, one is the first", onceRedeemRace)
-	check(t, open, "of 32 that redeem a user's several at once, one is the first", onceRedeemSeveralRace)
-	check(t, open, "a cancelled request changes nothing by half", onceCancelled)
+	check(t, open, "Redeem removes the other unused records of the user and purpose, and nothing else",
+		onceRedeemEndsOthers)
+	check(t, open, "if 32 callers redeem one record at once, one is the first", onceRedeemRace)
+	check(t, open, "if 32 callers redeem the records of a user at once, one is the first", onceRedeemSeveralRace)
+	check(t, open, "a call with a cancelled context changes all or nothing", onceCancelled)
 }
 
 func onceRedeemsFirst(t *testing.T, open opener[oneTimeStore]) {
@@ -27,7 +28,7 @@ func onceRedeemsFirst(t *testing.T, open opener[oneTimeStore]) {
 	at := noon.Add(time.Minute)
 	s.redeem(r, at, password.OneTimeFirst)
 	if got := s.find(r.Digest); got == nil || !got.Used.Equal(at) {
-		t.Errorf("now %+v", got)
+		t.Errorf("the record is now %+v, want another one", got)
 	}
 	s.redeem(r, at, password.OneTimeUsed)
 	s.redeem(r, r.ExpiresAt.Add(time.Hour), password.OneTimeUsed)
@@ -44,7 +45,7 @@ func onceExpires(t *testing.T, open opener[oneTimeStore]) {
 	s.add(r)
 	s.redeem(r, r.ExpiresAt, password.OneTimeExpired)
 	if got := s.find(r.Digest); got == nil || !got.Used.IsZero() {
-		t.Errorf("now %+v", got)
+		t.Errorf("the record is now %+v, want another one", got)
 	}
 	s.redeem(r, r.ExpiresAt.Add(-time.Microsecond), password.OneTimeFirst)
 }

@@ -14,7 +14,7 @@ func checkPages(t *testing.T, open opener[paged]) {
 	check(t, open, "records of one instant come one by one, too", pagesOfOneInstant)
 	check(t, open, "a cursor stays good after its record has ended", pagesAfterEnd)
 	check(t, open, "a record that comes between two pages moves no other one", pagesAfterAdd)
-	check(t, open, "a cursor of another user is a place in one's own list and shows no record of theirs",
+	check(t, open, "a cursor of another user shows only records of the caller",
 		pagesOtherCursor)
 }
 
@@ -39,7 +39,7 @@ func pagesOfOneInstant(t *testing.T, open opener[paged]) {
 		s.add("alice", shortID(i), noon)
 	}
 	if got := short(s.walk("alice", 2, func(string) {})); got != "[[4 3] [2 1] [0]]" {
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want [[4 3] [2 1] [0]]", got)
 	}
 }
 
@@ -47,10 +47,10 @@ func pagesAfterEnd(t *testing.T, open opener[paged]) {
 	s := sevenPaged(t, open)
 	got := short(s.walk("alice", 2, func(after string) { s.end("alice", after) }))
 	if got != "[[6 5] [4 3] [2 1] [0]]" {
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want [[6 5] [4 3] [2 1] [0]]", got)
 	}
 	if left := short([][]string{s.list("alice", "", 10)}); left != "[[6 4 2]]" {
-		t.Errorf("left %s", left)
+		t.Errorf("left %s, want [[6 4 2]]", left)
 	}
 }
 
@@ -62,7 +62,7 @@ func pagesAfterAdd(t *testing.T, open opener[paged]) {
 		added++
 	}))
 	if got != "[[6 5 4] [3 2 1] [0]]" {
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want [[6 5 4] [3 2 1] [0]]", got)
 	}
 }
 

@@ -17,9 +17,9 @@ func sessionFinding(t *testing.T, open opener[sessionStore]) {
 	check(t, open, "a look-up by hash, if there is one, finds what Find does", sessionsByHash)
 	check(t, open, "a record is found as it was added", sessionFindsAsAdded)
 	check(t, open, "what was never added is not found and no error", sessionFindsNothing)
-	check(t, open, "a digest that is there already is an error and changes nothing", sessionSameDigest)
-	check(t, open, "text of any shape is data", sessionOddText)
-	check(t, open, "a cancelled request changes nothing by half", sessionCancelled)
+	check(t, open, "adding a record with a stored digest is an error and changes nothing", sessionSameDigest)
+	check(t, open, "the store keeps quotes, newlines and SQL in a text unchanged", sessionOddText)
+	check(t, open, "a call with a cancelled context changes all or nothing", sessionCancelled)
 }
 
 func sessionFindsAsAdded(t *testing.T, open opener[sessionStore]) {
@@ -43,7 +43,7 @@ func sessionFindsAsAdded(t *testing.T, open opener[sessionStore]) {
 func sessionFindsNothing(t *testing.T, open opener[sessionStore]) {
 	s := open(t)
 	if got := s.find("nothing"); got != nil {
-		t.Errorf("found %+v", got)
+		t.Errorf("found %+v, want nil", got)
 	}
 }
 
@@ -54,14 +54,14 @@ func sessionSameDigest(t *testing.T, open opener[sessionStore]) {
 	other := sessionRecord("bob", "3", 0)
 	other.Digest = sessionRecord("alice", "1", 0).Digest
 	if _, err := s.Add(t.Context(), other, sessionRecord("alice", "2", 0).Digest, 0, false, noon); err == nil {
-		t.Error("Add: no error")
+		t.Error("Add: got no error, want one")
 	}
 	if replaced, err := s.Replace(t.Context(), sessionRecord("alice", "2", 0).Digest, other, noon); err == nil ||
 		replaced {
-		t.Errorf("Replace: %v, %v", replaced, err)
+		t.Errorf("Replace: %v, %v, want an error and false", replaced, err)
 	}
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"2", "1"}) {
-		t.Errorf("now %v", got)
+		t.Errorf("listed %v afterwards, want [2 1]", got)
 	}
 }
 
@@ -75,7 +75,7 @@ func sessionOddText(t *testing.T, open opener[sessionStore]) {
 		t.Errorf("found %+v", got)
 	}
 	if got := s.list(odd, noon); !slices.Equal(got, []string{odd}) {
-		t.Errorf("listed %q", got)
+		t.Errorf("listed %q, want [odd]", got)
 	}
 	if found, err := s.Revoke(t.Context(), odd, odd); !found || err != nil {
 		t.Errorf("Revoke: got %v, %v, want true", found, err)
@@ -92,10 +92,10 @@ func sessionCancelled(t *testing.T, open opener[sessionStore]) {
 	_, err := s.Add(ctx, sessionRecord("alice", "new", time.Hour), "", 3, true, noon)
 	got := s.list("alice", noon)
 	if want := []string{"2", "1", "0"}; err != nil && !slices.Equal(got, want) {
-		t.Errorf("error %v, but left %v", err, got)
+		t.Errorf("error %v, but left %v, want %v", err, got, want)
 	}
 	if want := []string{"new", "2", "1"}; err == nil && !slices.Equal(got, want) {
-		t.Errorf("no error, but left %v", got)
+		t.Errorf("no error, but left %v, want %v", got, want)
 	}
 	s.add(sessionRecord("alice", "after", 2*time.Hour)) // the store still works
 	sessionCancelledEnds(ctx, t, s)
@@ -129,7 +129,7 @@ func sessionCancelledEnds(ctx context.Context, t *testing.T, s sessionStore) {
 func sessionListing(t *testing.T, open opener[sessionStore]) {
 	checkPages(t, sessionPaged(open))
 	check(t, open, "an expired record is found but not listed", sessionListsLive)
-	check(t, open, "a session that another took the place of is on no page", sessionListsSuccessor)
+	check(t, open, "a replaced session is on no page of the list", sessionListsSuccessor)
 }
 
 func sessionListsLive(t *testing.T, open opener[sessionStore]) {
@@ -137,10 +137,10 @@ func sessionListsLive(t *testing.T, open opener[sessionStore]) {
 	r := sessionRecord("alice", "1", 0)
 	s.add(r)
 	if got := s.list("alice", r.ExpiresAt.Add(-time.Microsecond)); len(got) != 1 {
-		t.Errorf("listed %v just before it expires", got)
+		t.Errorf("listed %v just before it expires, want 1 entry", got)
 	}
 	if got := s.list("alice", r.ExpiresAt); len(got) != 0 || s.find(r.Digest) == nil {
-		t.Errorf("listed %v at the instant it expires", got)
+		t.Errorf("listed %v at the instant it expires, want nothing, and the record found", got)
 	}
 }
 
@@ -155,7 +155,7 @@ func sessionListsSuccessor(t *testing.T, open opener[sessionStore]) {
 		t.Fatalf("Replace: got %v, %v, want true", ok, err)
 	}
 	if got := s.page("alice", "3", 2, noon); !slices.Equal(got, []string{"2", "1"}) {
-		t.Errorf("got %v", got)
+		t.Errorf("got %v, want [2 1]", got)
 	}
 }
 

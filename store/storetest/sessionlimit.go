@@ -45,7 +45,7 @@ func sessionLimitReplaced(t *testing.T, open opener[sessionStore]) {
 			t.Errorf("evict %v: %+v, %v", evict, added, err)
 		}
 		if got := s.list("alice", noon); !slices.Equal(got, []string{"3", "1"}) {
-			t.Errorf("evict %v: left %v", evict, got)
+			t.Errorf("evict %v: left %v, want [3 1]", evict, got)
 		}
 	}
 }
@@ -60,14 +60,14 @@ func sessionLimitOther(t *testing.T, open opener[sessionStore]) {
 		t.Errorf("Add: got %+v, %v, want OverLimit true and Replaced nil", added, err)
 	}
 	if got := s.find(bobs); got == nil || got.IsMark() {
-		t.Errorf("over the limit bob's became %+v", got)
+		t.Errorf("over the limit bob's session became %+v, want it unchanged", got)
 	}
 	added, err := s.Add(t.Context(), sessionRecord("alice", "2", 0), bobs, 1, true, noon)
 	if err != nil || !slices.Equal(added.Evicted, []string{"1"}) || added.Replaced == nil || added.Replaced.ID != "b" {
 		t.Errorf("Add: got %+v, %v, want Evicted [1] and a Replaced and ID \"b\"", added, err)
 	}
 	if got := append(s.list("alice", noon), s.list("bob", noon)...); !slices.Equal(got, []string{"2"}) {
-		t.Errorf("left %v", got)
+		t.Errorf("left %v, want [2]", got)
 	}
 }
 
@@ -79,7 +79,7 @@ func sessionLimitExpired(t *testing.T, open opener[sessionStore]) {
 	for i, evict := range []bool{false, true} {
 		added, err := s.Add(t.Context(), sessionRecord("alice", fmt.Sprint(i), 0), "", 2, evict, noon)
 		if err != nil || added.OverLimit || len(added.Evicted) != 0 {
-			t.Errorf("evict %v: %+v, %v", evict, added, err)
+			t.Errorf("evict %v: %+v, %v, want OverLimit to be false and nothing evicted", evict, added, err)
 		}
 	}
 	if s.find(expired.Digest) == nil {
@@ -95,7 +95,7 @@ func sessionLimitStamp(t *testing.T, open opener[sessionStore]) {
 	for i, evict := range []bool{false, true} {
 		added, err := s.Add(t.Context(), sessionRecord("alice", fmt.Sprint(i), 0), "", 2, evict, noon)
 		if err != nil || added.OverLimit || len(added.Evicted) != 0 {
-			t.Errorf("evict %v: %+v, %v", evict, added, err)
+			t.Errorf("evict %v: %+v, %v, want OverLimit to be false and nothing evicted", evict, added, err)
 		}
 	}
 }

@@ -12,11 +12,11 @@ import (
 
 // sessionReplacing checks Replace, and Add in place of a session.
 func sessionReplacing(t *testing.T, open opener[sessionStore]) {
-	check(t, open, "adding ends the session that the browser had, also that of another user", sessionAddReplaces)
-	check(t, open, "of many that add in place of one, one replaces it", sessionAddRace)
-	check(t, open, "replacing moves a live record under a new digest", sessionReplaces)
+	check(t, open, "Add ends the session that it replaces, also if it belongs to another user", sessionAddReplaces)
+	check(t, open, "if many calls of Add replace one session at once, one of them replaces it", sessionAddRace)
+	check(t, open, "Replace moves a live record to a new digest", sessionReplaces)
 	check(t, open, "a mark proves nothing and is never prolonged, until it is purged", sessionMark)
-	check(t, open, "of many that replace one, one does", sessionReplaceRace)
+	check(t, open, "if many callers replace one session at once, one of them does", sessionReplaceRace)
 }
 
 func sessionAddReplaces(t *testing.T, open opener[sessionStore]) {
@@ -27,10 +27,10 @@ func sessionAddReplaces(t *testing.T, open opener[sessionStore]) {
 		added, err := s.Add(t.Context(), sessionRecord("alice", "after "+old.ID, time.Minute), old.Digest, 0, false,
 			noon)
 		if err != nil || added.Replaced == nil || added.Replaced.ID != old.ID || added.Replaced.UserID != old.UserID {
-			t.Errorf("%s of %s: %+v, %v", old.ID, old.UserID, added, err)
+			t.Errorf("Add in place of %s of %s: got %+v, %v, want it replaced", old.ID, old.UserID, added, err)
 		}
 		if mark := s.find(old.Digest); !reflect.DeepEqual(normalSession(mark), normalSession(old.Moved(noon))) {
-			t.Errorf("%s of %s: in its place is %+v", old.ID, old.UserID, mark)
+			t.Errorf("Add in place of %s of %s: left %+v, want its mark", old.ID, old.UserID, mark)
 		}
 	}
 	added, err := s.Add(t.Context(), sessionRecord("alice", "4", 0), "never there", 0, false, noon)
@@ -58,7 +58,7 @@ func sessionAddRace(t *testing.T, open opener[sessionStore]) {
 		}
 	})
 	if left := s.list("alice", noon); told != 1 || len(left) != 16 {
-		t.Errorf("%d were told so, left %v", told, left)
+		t.Errorf("%d were told so, left %v, want 1 and 16 entries", told, left)
 	}
 }
 
@@ -105,22 +105,22 @@ func sessionMark(t *testing.T, open opener[sessionStore]) {
 	another := *old
 	another.Digest = "another"
 	if replaced, err := s.Replace(t.Context(), old.Digest, &another, noon); replaced || err != nil {
-		t.Errorf("replaced %v, %v", replaced, err)
+		t.Errorf("replaced %v, %v, want false", replaced, err)
 	}
 	if added, err := s.Add(t.Context(), &another, old.Digest, 2, false, noon); added.Replaced != nil ||
 		added.OverLimit || err != nil {
 		t.Errorf("Add: got %+v, %v, want Replaced nil and OverLimit false", added, err)
 	}
 	if ids, err := s.RevokeAll(t.Context(), "alice", ""); len(ids) != 2 || err != nil {
-		t.Errorf("revoked %v, %v", ids, err)
+		t.Errorf("revoked %v, %v, want 2 entries", ids, err)
 	}
 	if got := s.find(old.Digest); got == nil || !got.IsMark() ||
 		!reflect.DeepEqual(normalSession(got), normalSession(mark)) {
-		t.Errorf("the mark is %+v", got)
+		t.Errorf("the mark is %+v, want it unchanged", got)
 	}
 	if purged, err := s.Purge(t.Context(), mark.ExpiresAt, 10); len(purged) != 1 || err != nil ||
 		s.find(old.Digest) != nil {
-		t.Errorf("purged %v, %v", purged, err)
+		t.Errorf("purged %v, %v, want the mark", purged, err)
 	}
 }
 
@@ -144,6 +144,6 @@ func sessionReplaceRace(t *testing.T, open opener[sessionStore]) {
 		}
 	})
 	if left := s.list("alice", noon); told != 1 || len(left) != 1 {
-		t.Errorf("%d were told so, left %v", told, left)
+		t.Errorf("%d were told so, left %v, want 1 and 1 entry", told, left)
 	}
 }

@@ -33,7 +33,8 @@ func sessionTouchForward(t *testing.T, open opener[sessionStore]) {
 		got := s.find(r.Digest)
 		if used, expires := got.LastUsed.Sub(noon), got.ExpiresAt.Sub(noon); used != step.wantUsed ||
 			expires != step.wantExpires {
-			t.Errorf("touched %v, %v: used %v, expires %v", step.used, step.expires, used, expires)
+			t.Errorf("touched %v, %v: used %v, expires %v, want %v and %v", step.used, step.expires, used, expires,
+				step.wantUsed, step.wantExpires)
 		}
 	}
 }
@@ -80,6 +81,6 @@ func sessionTouchEnded(t *testing.T, open opener[sessionStore]) {
 		t.Error("the ended record is back")
 	}
 	if got := s.find(expired.Digest); !got.ExpiresAt.Equal(expired.ExpiresAt) {
-		t.Errorf("the expired record lives until %v", got.ExpiresAt)
+		t.Errorf("the expired record lives until %v, want its expiry unchanged", got.ExpiresAt)
 	}
 }

@@ -38,7 +38,7 @@ func knoxTouched(s knoxStore) touched {
 		},
 		end: func(user, id string) {
 			if found, err := s.Revoke(s.t.Context(), user, id, none); !found || err != nil {
-				s.t.Errorf("Revoke: %v, %v", found, err)
+				s.t.Errorf("Revoke: %v, %v, want true", found, err)
 			}
 		},
 		purge: func(limit int, now time.Duration) (ids []string) {
@@ -84,7 +84,7 @@ func sessionTouched(s sessionStore) touched {
 		},
 		end: func(user, id string) {
 			if found, err := s.Revoke(s.t.Context(), user, id); !found || err != nil {
-				s.t.Errorf("Revoke: %v, %v", found, err)
+				s.t.Errorf("Revoke: %v, %v, want true", found, err)
 			}
 		},
 		purge: func(limit int, now time.Duration) (ids []string) {

@@ -80,7 +80,7 @@ func touchAgain(t *testing.T, open opener[touched]) {
 		s.touch("alice", shortID(1), time.Hour+2*time.Minute, 10*time.Hour, expires)
 		s.wantUse(t, shortID(1), time.Hour+2*time.Minute, 10*time.Hour)
 		if got := s.purge(10, 10*time.Hour-time.Microsecond); len(got) != 0 {
-			t.Errorf("%s: purged %v", sentence, got)
+			t.Errorf("%s: purged %v, want nothing", sentence, got)
 		}
 	}
 }

@@ -144,7 +144,7 @@ func transferRevokedAccess(t *testing.T, from, to TransferEngine) {
 	tokens.Access.ExpiresAt = m.now.Add(3 * time.Minute)
 	added, err := s.OAuth.Start(t.Context(), grant, tokens, 0, false)
 	if !added.OK() || err != nil {
-		t.Fatalf("a grant of a client: %+v, %v", added, err)
+		t.Fatalf("a grant of a client: %+v, %v, want OK", added, err)
 	}
 	var journal transfer.MemoryJournal
 	state := copied(t, from, to, transfer.Options{Journal: &journal}).State
