@@ -60,7 +60,7 @@ func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted
 	if first.FamilyID != family.ID {
 		return jwt.Started{}, errFamily
 	}
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (started jwt.Started, err error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (started jwt.Started, err error) {
 		if err = s.db.lockOwner(ctx, conn, family.UserID); err != nil {
 			return started, err
 		}
@@ -120,7 +120,7 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 		return err
 	}
 	// Some of them may be ending just now, which only those find out who lock them.
-	oldest, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
+	oldest, err := queryStrings(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
 		WHERE `+jwtLive+` ORDER BY created, id {lock}`), family.UserID, now)
 	if err != nil || len(oldest) < limit {
 		return err
@@ -130,7 +130,7 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 		return nil
 	}
 	started.Evicted = oldest[:len(oldest)-limit+1]
-	if err := s.db.tellEnded(ctx, conn, family.UserID, started.Evicted); err != nil {
+	if err := s.db.notifyEnded(ctx, conn, family.UserID, started.Evicted); err != nil {
 		return err
 	}
 	return s.endThese(ctx, conn, started.Evicted, family.Created)

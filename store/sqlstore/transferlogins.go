@@ -58,7 +58,7 @@ func (s *TransferStore) readParts(ctx context.Context, in rowsQueryer, t *transf
 				}
 				return none, nil
 			})
-			return explain(err)
+			return withHint(err)
 		}); err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (s *TransferStore) readParts(ctx context.Context, in rowsQueryer, t *transf
 	return nil
 }
 
-// jwtLoginsTable reads a token that was adopted before version 4 of the tables as one that was adopted: see spent.
+// jwtLoginsTable reads a token that was adopted before version 4 of the tables as one that was adopted: see purgeable.
 func jwtLoginsTable() *transferTable {
 	const token = `(SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = t.id`
 	t := typed(transferTable{kind: transfer.JWTLogins, table: "jwt_families", columns: jwtFamilyColumns,

@@ -51,25 +51,25 @@ func (e *busyError) Error() string {
 func (e *busyError) Is(target error) bool { return target == ErrBusy }
 func (e *busyError) Unwrap() error        { return e.cause }
 
-// turns lets one change of this program write at a time, in the order in which they
+// writeQueue lets one change of this program write at a time, in the order in which they
 // came. A touch that waits is next after each other change, so that it needs to wait
 // for one change only. After a touch the order counts again, so touches cannot keep
 // other changes from their turn.
-type turns struct {
+type writeQueue struct {
 	free   chan struct{} // holds a token if it is free
 	urgent chan struct{} // hands the token to a touch that waits
 	since  time.Time
-	locked atomic.Int64 // see note
+	locked atomic.Int64 // see recordLocked
 }
 
-func newTurns() *turns {
-	t := &turns{free: make(chan struct{}, 1), urgent: make(chan struct{}), since: time.Now()}
+func newWriteQueue() *writeQueue {
+	t := &writeQueue{free: make(chan struct{}, 1), urgent: make(chan struct{}), since: time.Now()}
 	t.free <- struct{}{}
 	return t
 }
 
-// note says whether another program kept the lock from the change whose turn it is.
-func (t *turns) note(locked bool) {
+// recordLocked notes whether another program kept the lock from the change whose turn it is.
+func (t *writeQueue) recordLocked(locked bool) {
 	if locked {
 		t.locked.Store(max(1, int64(time.Since(t.since))))
 	} else {
@@ -79,13 +79,13 @@ func (t *turns) note(locked bool) {
 
 // blocked reports whether another program has kept the lock for a while, and had it a
 // moment ago.
-func (t *turns) blocked() bool {
+func (t *writeQueue) blocked() bool {
 	at := t.locked.Load()
 	return at != 0 && time.Since(t.since)-time.Duration(at) < touchWait
 }
 
-// take waits for a turn and reports whether it came before ctx ended.
-func (t *turns) take(ctx context.Context) bool {
+// acquire waits for a turn and reports whether it came before ctx ended.
+func (t *writeQueue) acquire(ctx context.Context) bool {
 	select {
 	case <-t.free:
 		return true
@@ -94,11 +94,11 @@ func (t *turns) take(ctx context.Context) bool {
 	}
 }
 
-// takeForTouch is take for a touch. It gives up while another program has the lock.
-func (t *turns) takeForTouch(ctx context.Context) bool {
+// acquireForTouch is acquire for a touch. It gives up while another program has the lock.
+func (t *writeQueue) acquireForTouch(ctx context.Context) bool {
 	select {
 	case <-t.free:
-		return t.keep()
+		return t.keepUnlessBlocked()
 	default:
 	}
 	ticker := time.NewTicker(touchWait / 2)
@@ -106,9 +106,9 @@ func (t *turns) takeForTouch(ctx context.Context) bool {
 	for !t.blocked() {
 		select {
 		case <-t.free:
-			return t.keep()
+			return t.keepUnlessBlocked()
 		case <-t.urgent:
-			return t.keep()
+			return t.keepUnlessBlocked()
 		case <-ctx.Done():
 			return false
 		case <-ticker.C:
@@ -117,19 +117,19 @@ func (t *turns) takeForTouch(ctx context.Context) bool {
 	return false
 }
 
-// keep gives the turn of a touch back if it would wait for another program, as the
-// change before it did, and reports whether it is kept. Touches that come at once would
-// each wait otherwise, one after another.
-func (t *turns) keep() bool {
+// keepUnlessBlocked releases the turn of a touch if the touch would wait for another program, as
+// the change before it did. It reports whether the touch keeps its turn. Otherwise touches that
+// come at once would each wait, one after another.
+func (t *writeQueue) keepUnlessBlocked() bool {
 	if t.blocked() {
-		t.leave(true)
+		t.release(true)
 		return false
 	}
 	return true
 }
 
-// leave ends a turn.
-func (t *turns) leave(touch bool) {
+// release ends a turn. A touch that waits is next, unless a touch ends its turn.
+func (t *writeQueue) release(touch bool) {
 	if !touch {
 		select {
 		case t.urgent <- struct{}{}:
@@ -140,22 +140,22 @@ func (t *turns) leave(touch bool) {
 	t.free <- struct{}{}
 }
 
-// begin waits for a turn to write and begins a transaction. The caller calls leave
+// begin waits for a turn to write and begins a transaction. The caller calls release
 // after it has ended the transaction and closed the connection.
 func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error) {
-	wait, take := db.busyTimeout, db.turns.take
+	wait, take := db.busyTimeout, db.queue.acquire
 	if touch {
-		wait, take = min(wait, touchTurn), db.turns.takeForTouch
+		wait, take = min(wait, touchTurn), db.queue.acquireForTouch
 	}
 	since := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if !take(waiting) {
-		return nil, &busyError{time.Since(since), db.turns.blocked(), errors.Join(ctx.Err(), db.keptCause())}
+		return nil, &busyError{time.Since(since), db.queue.blocked(), errors.Join(ctx.Err(), db.heldConnsError())}
 	}
 	defer func() {
 		if err != nil {
-			db.turns.leave(touch)
+			db.queue.release(touch)
 		}
 	}()
 	if err := db.file.check(); err != nil {
@@ -190,11 +190,11 @@ func (db *DB) noConn(ctx, waiting context.Context, err error, since time.Time) e
 	if waiting.Err() == nil && !isLocked(err) {
 		return err
 	}
-	locked := db.turns.blocked() || isLocked(err)
+	locked := db.queue.blocked() || isLocked(err)
 	if errors.Is(err, waiting.Err()) {
 		err = nil // which only says that the time was over
 	}
-	return &busyError{time.Since(since), locked, errors.Join(ctx.Err(), db.keptCause(), err)}
+	return &busyError{time.Since(since), locked, errors.Join(ctx.Err(), db.heldConnsError(), err)}
 }
 
 // lock begins a transaction, and tries again while another program has the lock. The
@@ -207,13 +207,13 @@ func (db *DB) lock(ctx context.Context, conn *sql.Conn) error {
 	for {
 		err := beginImmediate(try, conn)
 		if err == nil {
-			db.turns.note(false)
+			db.queue.recordLocked(false)
 		}
 		if err == nil || !isLocked(err) {
 			return err
 		}
 		if time.Since(since) >= touchWait/2 {
-			db.turns.note(true)
+			db.queue.recordLocked(true)
 		}
 		// Other programs pause as long, so chance decides which one is first.
 		random := pause/2 + rand.N(pause)

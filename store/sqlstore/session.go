@@ -13,7 +13,7 @@ import (
 type SessionStore struct {
 	db        *DB
 	insert    string
-	uses      *lastUses
+	uses      *touchWriter
 	find      query
 	list      query
 	listAfter query
@@ -28,7 +28,7 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 		return nil, err
 	}
 	s := &SessionStore{db: db, insert: db.sql(insert("sessions", sessionColumns)),
-		uses: db.lastUses("sessions", `user_id <> ''`)} // no mark
+		uses: db.touchWriterOf("sessions", `user_id <> ''`)} // no mark
 	var errs [3]error
 	s.find, errs[0] = db.prepare(ctx, sessionSelect+`digest = ?`)
 	s.list, errs[1] = db.prepare(ctx, sessionSelect+`user_id = ? AND expires_at > ? ORDER BY id DESC LIMIT ?`)
@@ -45,7 +45,7 @@ const sessionSelect = `SELECT ` + sessionColumns + ` FROM {prefix}sessions WHERE
 // Add implements [session.Store] in one transaction.
 func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool,
 	now time.Time) (session.Added, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (session.Added, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (session.Added, error) {
 		added, err := s.admit(ctx, conn, r, replaced, limit, evict, now)
 		if err != nil || added.OverLimit {
 			return added, err
@@ -80,7 +80,7 @@ func (s *SessionStore) session(ctx context.Context, conn *sql.Conn, digest strin
 	if digest == "" {
 		return nil, nil
 	}
-	if err := s.uses.settle(ctx, conn, `digest = ?`, digest); err != nil {
+	if err := s.uses.flushFor(ctx, conn, `digest = ?`, digest); err != nil {
 		return nil, err
 	}
 	found, err := s.rows(ctx, conn, `digest = ? {lock}`, digest)
@@ -96,7 +96,7 @@ func (s *SessionStore) mark(ctx context.Context, conn *sql.Conn, r *session.Reco
 	if _, err := conn.ExecContext(ctx, statement, r.Digest); err != nil {
 		return err
 	}
-	if err := s.db.tell(ctx, conn, r.UserID); err != nil {
+	if err := s.db.notify(ctx, conn, r.UserID); err != nil {
 		return err
 	}
 	return s.add(ctx, conn, r.Moved(now))
@@ -109,7 +109,7 @@ const sessionRivals = `user_id = ? AND stamp = ? AND expires_at > ? AND digest <
 // added what became of it.
 func (s *SessionStore) makeRoom(ctx context.Context, conn *sql.Conn, added *session.Added, r *session.Record,
 	replaced string, limit int, evict bool, now time.Time) error {
-	if err := s.uses.settleUser(ctx, conn, r.UserID, now); err != nil {
+	if err := s.uses.flushUser(ctx, conn, r.UserID, now); err != nil {
 		return err
 	}
 	rivals := []any{r.UserID, r.Stamp, micros(now), replaced}
@@ -128,7 +128,7 @@ func (s *SessionStore) makeRoom(ctx context.Context, conn *sql.Conn, added *sess
 	if err != nil {
 		return err
 	}
-	return s.db.tellEnded(ctx, conn, r.UserID, added.Evicted)
+	return s.db.notifyEnded(ctx, conn, r.UserID, added.Evicted)
 }
 
 func (s *SessionStore) add(ctx context.Context, conn *sql.Conn, r *session.Record) error {
@@ -157,7 +157,7 @@ func (s *SessionStore) Find(ctx context.Context, digest string) (*session.Record
 		return nil, err
 	}
 	if !r.IsMark() {
-		show(pending, digest, &r.LastUsed, &r.ExpiresAt)
+		applyPending(pending, digest, &r.LastUsed, &r.ExpiresAt)
 	}
 	return r, nil
 }
@@ -182,7 +182,7 @@ func (s *SessionStore) List(ctx context.Context, userID, after string, limit int
 		return readAll(ctx, statement, scanSession, args...)
 	}
 	return livePage(after, limit, part, func(r *session.Record) bool {
-		show(pending, r.Digest, &r.LastUsed, &r.ExpiresAt)
+		applyPending(pending, r.Digest, &r.LastUsed, &r.ExpiresAt)
 		return r.Live(now)
 	}, func(r *session.Record) string { return r.ID })
 }

@@ -8,48 +8,48 @@ import (
 	"time"
 )
 
-// This file lends a connection of PostgreSQL or MySQL to a change of the application. The transaction is one of
+// This file runs changes of the application on a connection of PostgreSQL or MySQL. The transaction is one of
 // database/sql, which keeps the connection out of the pool until it ends, whatever the change does with it.
 
 // probePause is the time between two looks at whether a change has closed its connection.
 const probePause = 100 * time.Millisecond
 
-// lend runs change in a transaction. Only an error of the engine that passes lets it run again.
-func (p *pool) lend(ctx context.Context, change func(conn *sql.Conn) error) error {
+// update runs change in a transaction. It runs change again after a temporary error of the engine only.
+func (p *pool) update(ctx context.Context, change func(conn *sql.Conn) error) error {
 	var own error // of change
 	err := p.retry(ctx, 1, func(limited context.Context) error {
 		own = nil
-		return p.lendOnce(ctx, limited, func(conn *sql.Conn) error {
+		return p.updateOnce(ctx, limited, func(conn *sql.Conn) error {
 			own = change(conn)
 			return own
 		})
 	})
-	if own != nil && p.engine.fault(own) != passing { // however long change took, it is no ErrBusy
-		return explain(own)
+	if own != nil && p.engine.fault(own) != retryable { // however long change took, it is no ErrBusy
+		return withHint(own)
 	}
 	return err
 }
 
-func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn) error) error {
+func (p *pool) updateOnce(ctx, limited context.Context, change func(conn *sql.Conn) error) error {
 	// The transaction must not end by itself with ctx: what change writes then would be committed statement by
 	// statement.
-	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	conn, tx, err := p.beginTx(limited, lasting, cancel)
+	conn, tx, err := p.beginTx(limited, detached, cancel)
 	if err != nil {
 		return err
 	}
-	defer p.giveBack(conn)
+	defer p.releaseConn(conn)
 	ended := false
 	defer func() { // after a panic, too
 		if !ended {
 			defer time.AfterFunc(endTimeout, cancel).Stop()
-			_ = p.engine.rollback(lasting, conn, tx)
+			_ = p.engine.rollback(detached, conn, tx)
 		}
 	}()
 	done := make(chan struct{})
 	defer close(done)
-	go undoIfClosed(conn, tx, done)
+	go rollbackIfClosed(conn, tx, done)
 	if err := change(conn); err != nil {
 		return err
 	}
@@ -58,15 +58,15 @@ func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn
 	}
 	ended = true
 	defer time.AfterFunc(endTimeout, cancel).Stop() // a server may be silent
-	if err = p.engine.commit(lasting, conn, tx); err != nil {
-		return commitFault(lasting, conn, err)
+	if err = p.engine.commit(detached, conn, tx); err != nil {
+		return commitFault(detached, conn, err)
 	}
 	return nil
 }
 
 // beginTx starts a transaction, for as long as limited lasts. A connection that the server closed while it was idle is
-// replaced: nothing ran on it. The context of the transaction is lasting, which cancel ends.
-func (p *pool) beginTx(limited, lasting context.Context, cancel func()) (*sql.Conn, *sql.Tx, error) {
+// replaced: nothing ran on it. The context of the transaction is detached, which cancel ends.
+func (p *pool) beginTx(limited, detached context.Context, cancel func()) (*sql.Conn, *sql.Tx, error) {
 	stop := context.AfterFunc(limited, cancel)
 	defer stop()
 	for try := 1; ; try++ {
@@ -74,7 +74,7 @@ func (p *pool) beginTx(limited, lasting context.Context, cancel func()) (*sql.Co
 		if err != nil {
 			return nil, nil, err
 		}
-		tx, err := conn.BeginTx(lasting, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+		tx, err := conn.BeginTx(detached, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 		if err == nil && !stop() { // the time ended in between
 			_ = tx.Rollback()
 			err = limited.Err()
@@ -84,14 +84,14 @@ func (p *pool) beginTx(limited, lasting context.Context, cancel func()) (*sql.Co
 		}
 		discard(conn)
 		_ = conn.Close()
-		if try == maxBegins || !errors.Is(err, driver.ErrBadConn) && !p.engine.gone(err) {
+		if try == maxBegins || !errors.Is(err, driver.ErrBadConn) && !p.engine.isConnClosed(err) {
 			return nil, nil, err
 		}
 	}
 }
 
-// undoIfClosed undoes a transaction whose change has called conn.Close, which waits for the end of the transaction.
-func undoIfClosed(conn *sql.Conn, tx *sql.Tx, done <-chan struct{}) {
+// rollbackIfClosed undoes a transaction whose change has called conn.Close, which waits for the end of the transaction.
+func rollbackIfClosed(conn *sql.Conn, tx *sql.Tx, done <-chan struct{}) {
 	ticker := time.NewTicker(probePause)
 	defer ticker.Stop()
 	for {
@@ -107,8 +107,8 @@ func undoIfClosed(conn *sql.Conn, tx *sql.Tx, done <-chan struct{}) {
 	}
 }
 
-// giveBack returns a connection to its pool, unless rows or a server that is silent keep it.
-func (p *pool) giveBack(conn *sql.Conn) {
+// releaseConn returns a connection to its pool, unless rows or a server that is silent keep it.
+func (p *pool) releaseConn(conn *sql.Conn) {
 	back := make(chan struct{})
 	go func() {
 		defer close(back)

@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// This file lends a connection to a change of the application, and takes it back also from a
-// change that does not give it back as it should.
+// This file runs changes of the application on a connection of the writer. It releases the connection
+// also after a change that left rows open or closed the connection.
 
-// maxKept is how many connections that rows keep are replaced by others. Each one keeps a file open.
-const maxKept = 8
+// maxHeldConns is for how many connections that open rows hold the pool opens another one. Each one keeps a file
+// open.
+const maxHeldConns = 8
 
 var (
-	errKept = errors.New("sqlstore: changes by Update before this one left rows open, which keep their connections. " +
-		"They must close them before they return, also after an error")
+	errRowsOpen = errors.New("sqlstore: changes by Update before this one left rows open, which keep their " +
+		"connections. They must close them before they return, also after an error")
 	errConnClosed = errors.New("sqlstore: the change was undone because it closed its connection, which is not its own")
 )
 
@@ -50,7 +51,7 @@ var (
 // returns otherwise: nil if the change was committed.
 func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) error {
 	if db.pool != nil {
-		return db.pool.lend(ctx, change)
+		return db.pool.update(ctx, change)
 	}
 	var lent any
 	return db.run(ctx, false, func(conn *sql.Conn) error {
@@ -58,19 +59,19 @@ func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) err
 		return change(conn)
 	}, func(conn *sql.Conn, fault error) error {
 		if errors.Is(fault, sql.ErrConnDone) {
-			db.reclaim(ctx, lent)
+			db.rollbackClosed(ctx, lent)
 			return errConnClosed
 		}
-		db.await(conn, fault != nil)
+		db.releaseConn(conn, fault != nil)
 		return nil
 	})
 }
 
-// await returns a connection to its pool, or out of it if its state is not known. Rows that are
-// open keep it: then another connection takes its place, so that other changes go on.
-func (db *DB) await(conn *sql.Conn, unknown bool) {
-	db.setAwaited(time.Now())
-	defer db.setAwaited(time.Time{})
+// releaseConn returns a connection to its pool, or closes it if its state is not known. Open rows hold the
+// connection. After db.busyTimeout the pool opens another one, so that other changes go on.
+func (db *DB) releaseConn(conn *sql.Conn, unknown bool) {
+	db.setReleaseStart(time.Now())
+	defer db.setReleaseStart(time.Time{})
 	back := make(chan struct{})
 	go func() {
 		defer close(back)
@@ -86,41 +87,41 @@ func (db *DB) await(conn *sql.Conn, unknown bool) {
 		return
 	case <-timer.C:
 	}
-	if db.keep(1) == 1 {
+	if db.addHeldConns(1) == 1 {
 		cmp.Or(db.logger, slog.Default()).Warn("sqlstore: a change by Update left rows open, which keep its "+
 			"connection. It must close them before it returns, also after an error", "waited", db.busyTimeout)
 	}
 	go func() {
 		<-back
-		db.keep(-1)
+		db.addHeldConns(-1)
 	}()
 }
 
-func (db *DB) setAwaited(since time.Time) {
-	db.keptMu.Lock()
-	defer db.keptMu.Unlock()
-	db.awaited = since
+func (db *DB) setReleaseStart(since time.Time) {
+	db.heldMu.Lock()
+	defer db.heldMu.Unlock()
+	db.releaseStart = since
 }
 
-// keep counts connections that rows keep, makes room for as many others, and returns their number.
-// The pool of [NewSQLite] is the application's.
-func (db *DB) keep(more int) int {
-	db.keptMu.Lock()
-	defer db.keptMu.Unlock()
-	db.kept += more
+// addHeldConns adds n to the number of connections that open rows hold. It lets the pool open as many more, and
+// returns the new number. The pool of [NewSQLite] belongs to the application and stays as it is.
+func (db *DB) addHeldConns(n int) int {
+	db.heldMu.Lock()
+	defer db.heldMu.Unlock()
+	db.heldConns += n
 	if db.read != db.write {
-		db.write.SetMaxOpenConns(1 + min(db.kept, maxKept))
+		db.write.SetMaxOpenConns(1 + min(db.heldConns, maxHeldConns))
 	}
-	return db.kept
+	return db.heldConns
 }
 
-// keptCause returns an error if rows that stay open may be why a change had no turn or no
+// heldConnsError returns an error if rows that stay open may be why a change had no turn or no
 // connection, and nil otherwise.
-func (db *DB) keptCause() error {
-	db.keptMu.Lock()
-	defer db.keptMu.Unlock()
-	if db.kept > 0 || !db.awaited.IsZero() && time.Since(db.awaited) > db.busyTimeout/2 {
-		return errKept
+func (db *DB) heldConnsError() error {
+	db.heldMu.Lock()
+	defer db.heldMu.Unlock()
+	if db.heldConns > 0 || !db.releaseStart.IsZero() && time.Since(db.releaseStart) > db.busyTimeout/2 {
+		return errRowsOpen
 	}
 	return nil
 }
@@ -131,9 +132,9 @@ func driverConn(conn *sql.Conn) (found any) {
 	return found
 }
 
-// reclaim rolls back the transaction of a connection that a change closed, so that it is back
+// rollbackClosed rolls back the transaction of a connection that a change closed, so that it is back
 // in the pool. The pool gives out first what it got last.
-func (db *DB) reclaim(ctx context.Context, lent any) {
+func (db *DB) rollbackClosed(ctx context.Context, lent any) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.busyTimeout)
 	defer cancel()
 	conn, err := db.write.Conn(ctx)

@@ -11,8 +11,8 @@ import (
 
 // RemoveClient implements [server.Store] in one transaction.
 func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
-	change, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (change clientChange, err error) {
-		if err := s.queue(ctx, conn); err != nil {
+	change, err := transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (change clientChange, err error) {
+		if err := s.lockClients(ctx, conn); err != nil {
 			return change, err
 		}
 		change.ok, err = changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), id))
@@ -23,7 +23,7 @@ func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time)
 			id); err != nil {
 			return change, err
 		}
-		if err := s.db.tell(ctx, conn, machine(id)); err != nil {
+		if err := s.db.notify(ctx, conn, machine(id)); err != nil {
 			return change, err
 		}
 		change.ended, err = s.endRows(ctx, conn, now, `client_id = ?`, id)
@@ -46,7 +46,7 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 	if sessionID == "" {
 		return nil, ctx.Err()
 	}
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]server.Ended, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]server.Ended, error) {
 		ended, err := s.endRows(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
 		if err != nil {
 			return nil, err
@@ -55,7 +55,7 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 		for i, one := range ended {
 			users[i] = one.UserID
 		}
-		return ended, s.db.tell(ctx, conn, users...)
+		return ended, s.db.notify(ctx, conn, users...)
 	})
 }
 
@@ -94,7 +94,7 @@ func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now
 func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time,
 	before func(context.Context, *sql.Conn) error,
 	condition string, args ...any) ([]string, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
 		}
@@ -103,11 +103,11 @@ func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time
 		}
 		ids := s.db.sql(`SELECT id FROM {prefix}oauth_grants
 			WHERE ` + condition + ` AND ` + oauthLive + ` ORDER BY id {lock}`)
-		ended, err := texts(ctx, conn, ids, append(slices.Clone(args), micros(now))...)
+		ended, err := queryStrings(ctx, conn, ids, append(slices.Clone(args), micros(now))...)
 		if err != nil {
 			return nil, err
 		}
-		if err := s.db.tell(ctx, conn, userID); err != nil { // of the stamp of the one that is kept, too
+		if err := s.db.notify(ctx, conn, userID); err != nil { // of the stamp of the one that is kept, too
 			return nil, err
 		}
 		return ended, s.endThese(ctx, conn, ended, now)
@@ -116,7 +116,7 @@ func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time
 
 // endThese ends grants that a transaction has locked.
 func (s *OAuthStore) endThese(ctx context.Context, conn *sql.Conn, ids []string, now time.Time) error {
-	_, err := s.db.keyed(ctx, conn, `UPDATE {prefix}oauth_grants SET revoked_at = ? WHERE id IN {keys}`, ids,
+	_, err := s.db.execForKeys(ctx, conn, `UPDATE {prefix}oauth_grants SET revoked_at = ? WHERE id IN {keys}`, ids,
 		micros(now))
 	return err
 }

@@ -26,15 +26,15 @@ func (e *commitError) Unwrap() error { return e.cause }
 // commitFault returns the error of a COMMIT. A connection that still works has read the answer, such as that of
 // PostgreSQL that it undid the transaction, which drivers tell without a code.
 func commitFault(ctx context.Context, conn *sql.Conn, err error) error {
-	if answered(err) || !lostServer(err) && works(ctx, conn) {
+	if isServerAnswer(err) || !lostServer(err) && isUsable(ctx, conn) {
 		return err
 	}
 	return &commitError{"a COMMIT", err}
 }
 
-// works reports whether a connection can be used. After an error of PingContext, conn would wait for rows that are
+// isUsable reports whether a connection can be used. After an error of PingContext, conn would wait for rows that are
 // open.
-func works(ctx context.Context, conn *sql.Conn) bool {
+func isUsable(ctx context.Context, conn *sql.Conn) bool {
 	err := driver.ErrBadConn
 	gone := conn.Raw(func(c any) error {
 		if pinger, ok := c.(driver.Pinger); ok {
@@ -45,8 +45,8 @@ func works(ctx context.Context, conn *sql.Conn) bool {
 	return gone == nil && err == nil
 }
 
-// answered reports whether an error is the answer of the server, which then changed nothing.
-func answered(err error) bool {
+// isServerAnswer reports whether an error is the answer of the server, which then changed nothing.
+func isServerAnswer(err error) bool {
 	return (sqlState(err) != "" || mysqlError(err) != 0) && !lostServer(err)
 }
 

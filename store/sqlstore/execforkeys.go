@@ -13,9 +13,10 @@ import (
 // keyParts are how many keys a statement may name. There are few, so that few different statements are prepared.
 var keyParts = []int{1, 16, 256}
 
-// keyed runs a statement, in a transaction, for all rows with these keys, and returns how many rows it concerned. In
-// the statement {keys} is the list of the keys, which comes after args.
-func (db *DB) keyed(ctx context.Context, conn *sql.Conn, statement string, keys []string, args ...any) (int, error) {
+// execForKeys runs a statement, in a transaction, for all rows with these keys, and returns how many rows it changed.
+// In the statement {keys} is the list of the keys, which comes after args.
+func (db *DB) execForKeys(ctx context.Context, conn *sql.Conn, statement string, keys []string,
+	args ...any) (int, error) {
 	total := 0
 	for len(keys) > 0 {
 		part, all := keys[:min(len(keys), keyParts[len(keyParts)-1])], append([]any{}, args...)
@@ -42,7 +43,7 @@ func (db *DB) keyed(ctx context.Context, conn *sql.Conn, statement string, keys 
 // purge deletes the first rows of a table that have expired, and returns how many that were. It leaves out rows that
 // others are changing.
 func (db *DB) purge(ctx context.Context, table, key, expiry string, before any, limit int) (int, error) {
-	return within(ctx, db, func(ctx context.Context, conn *sql.Conn) (int, error) {
+	return transactValue(ctx, db, func(ctx context.Context, conn *sql.Conn) (int, error) {
 		return db.purgeIn(ctx, conn, table, key, expiry, before, limit)
 	})
 }
@@ -50,10 +51,10 @@ func (db *DB) purge(ctx context.Context, table, key, expiry string, before any, 
 // purgeIn is purge, in a transaction.
 func (db *DB) purgeIn(ctx context.Context, conn *sql.Conn, table, key, expiry string, before any,
 	limit int) (int, error) {
-	keys, err := texts(ctx, conn, db.sql(`SELECT `+key+` FROM {prefix}`+table+`
+	keys, err := queryStrings(ctx, conn, db.sql(`SELECT `+key+` FROM {prefix}`+table+`
 		WHERE `+expiry+` <= ? ORDER BY `+expiry+` LIMIT ? {skip}`), before, limit)
 	if err != nil {
 		return 0, err
 	}
-	return db.keyed(ctx, conn, `DELETE FROM {prefix}`+table+` WHERE `+key+` IN {keys}`, keys)
+	return db.execForKeys(ctx, conn, `DELETE FROM {prefix}`+table+` WHERE `+key+` IN {keys}`, keys)
 }

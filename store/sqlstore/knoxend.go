@@ -12,12 +12,12 @@ import (
 
 // Revoke implements [knox.Store] in one transaction.
 func (s *KnoxStore) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {
-	ended, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
+	ended, err := transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		ended, err := s.end(ctx, conn, ending, `user_id = ? AND id = ?`, userID, id)
 		if err != nil {
 			return nil, err
 		}
-		return ended, s.db.tellEnded(ctx, conn, userID, ended)
+		return ended, s.db.notifyEnded(ctx, conn, userID, ended)
 	})
 	return len(ended) > 0, err
 }
@@ -25,7 +25,7 @@ func (s *KnoxStore) Revoke(ctx context.Context, userID, id string, ending knox.E
 // RevokeAll implements [knox.Store] in one transaction.
 func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string,
 	ending knox.Ending) ([]string, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
 		}
@@ -33,7 +33,7 @@ func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string,
 		if err != nil {
 			return nil, err
 		}
-		if err := s.db.tell(ctx, conn, userID); err != nil || kept == "" { // of the stamp, too
+		if err := s.db.notify(ctx, conn, userID); err != nil || kept == "" { // of the stamp, too
 			return ended, err
 		}
 		_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}knox_tokens SET stamp = ?
@@ -45,8 +45,8 @@ func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string,
 // Purge implements [knox.Store] in one transaction.
 func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
 	const expired = `expires_at <= ? ORDER BY expires_at, digest LIMIT ?`
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]*knox.Record, error) {
-		if err := s.uses.settleExpired(ctx, conn, expired, ending.At, limit); err != nil {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]*knox.Record, error) {
+		if err := s.uses.flushExpired(ctx, conn, expired, ending.At, limit); err != nil {
 			return nil, err
 		}
 		rows, err := conn.QueryContext(ctx, s.db.sql(knoxSelect+expired+` {skip}`), ending.At.UnixMicro(), limit)
@@ -80,7 +80,7 @@ func (s *KnoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int)
 func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending, condition string,
 	args ...any) ([]string, error) {
 	if ending.Keep { // the last use, too
-		if err := s.uses.settle(ctx, conn, condition, args...); err != nil {
+		if err := s.uses.flushFor(ctx, conn, condition, args...); err != nil {
 			return nil, err
 		}
 	}
@@ -104,7 +104,7 @@ func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending,
 func (s *KnoxStore) remove(ctx context.Context, conn *sql.Conn, ending knox.Ending, digests []string) error {
 	if ending.Keep {
 		at := ending.At.UnixMicro()
-		if _, err := s.db.keyed(ctx, conn, `INSERT INTO {prefix}knox_ended (`+knoxEndedColumns+`)
+		if _, err := s.db.execForKeys(ctx, conn, `INSERT INTO {prefix}knox_ended (`+knoxEndedColumns+`)
 			SELECT id, user_id, name, scopes, created, last_used,
 				CASE WHEN expires_at <= ? THEN expires_at ELSE ? END,
 				CASE WHEN expires_at <= ? THEN ? ELSE ? END, ip, user_agent
@@ -113,6 +113,6 @@ func (s *KnoxStore) remove(ctx context.Context, conn *sql.Conn, ending knox.Endi
 			return err
 		}
 	}
-	_, err := s.db.keyed(ctx, conn, `DELETE FROM {prefix}knox_tokens WHERE digest IN {keys}`, digests)
+	_, err := s.db.execForKeys(ctx, conn, `DELETE FROM {prefix}knox_tokens WHERE digest IN {keys}`, digests)
 	return err
 }

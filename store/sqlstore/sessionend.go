@@ -14,11 +14,11 @@ import (
 // of the user ends the successor, too, or else the session before it is replaced.
 func (s *SessionStore) Replace(ctx context.Context, digest string, successor *session.Record,
 	now time.Time) (bool, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		if err := s.db.lockOwner(ctx, conn, successor.UserID); err != nil {
 			return false, err
 		}
-		if err := s.uses.settle(ctx, conn, `digest = ?`, digest); err != nil {
+		if err := s.uses.flushFor(ctx, conn, `digest = ?`, digest); err != nil {
 			return false, err
 		}
 		replaced, err := changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions
@@ -30,7 +30,7 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 		if err := s.add(ctx, conn, old.Moved(now)); err != nil {
 			return false, err
 		}
-		if err := s.db.tell(ctx, conn, successor.UserID); err != nil {
+		if err := s.db.notify(ctx, conn, successor.UserID); err != nil {
 			return false, err
 		}
 		return true, s.add(ctx, conn, successor)
@@ -40,7 +40,7 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 // Revoke implements [session.Store] in one transaction. It locks the owner because Replace may be putting another row
 // with the same identifier in the place of this one.
 func (s *SessionStore) Revoke(ctx context.Context, userID, id string) (bool, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return false, err
 		}
@@ -49,13 +49,13 @@ func (s *SessionStore) Revoke(ctx context.Context, userID, id string) (bool, err
 		if err != nil || !found {
 			return false, err
 		}
-		return true, s.db.tell(ctx, conn, userID)
+		return true, s.db.notify(ctx, conn, userID)
 	})
 }
 
 // RevokeAll implements [session.Store] in one transaction.
 func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]string, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
 		}
@@ -63,15 +63,15 @@ func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]st
 		if err != nil {
 			return nil, err
 		}
-		return ended, s.db.tellEnded(ctx, conn, userID, ended)
+		return ended, s.db.notifyEnded(ctx, conn, userID, ended)
 	})
 }
 
 // Purge implements [session.Store] in one transaction.
 func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*session.Record, error) {
 	const expired = `expires_at <= ? ORDER BY expires_at, digest LIMIT ?`
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]*session.Record, error) {
-		if err := s.uses.settleExpired(ctx, conn, expired, now, limit); err != nil {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]*session.Record, error) {
+		if err := s.uses.flushExpired(ctx, conn, expired, now, limit); err != nil {
 			return nil, err
 		}
 		purged, err := s.rows(ctx, conn, expired+` {skip}`, micros(now), limit)
@@ -102,6 +102,6 @@ func (s *SessionStore) end(ctx context.Context, conn *sql.Conn, condition string
 
 // remove removes records, in a transaction that has locked them.
 func (s *SessionStore) remove(ctx context.Context, conn *sql.Conn, digests []string) error {
-	_, err := s.db.keyed(ctx, conn, `DELETE FROM {prefix}sessions WHERE digest IN {keys}`, digests)
+	_, err := s.db.execForKeys(ctx, conn, `DELETE FROM {prefix}sessions WHERE digest IN {keys}`, digests)
 	return err
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/gatewarden/auth/store/sqlstore/internal/touches"
 )
 
-// lastUses is what a table keeps of the last use of its records, and the touches that are
-// pending for it.
-type lastUses struct {
+// touchWriter writes the touches of one table. It holds those that are pending.
+type touchWriter struct {
 	db     *DB
 	table  string // without the prefix
 	buffer *touches.Buffer
@@ -29,9 +28,9 @@ type lastUses struct {
 // closeTimeout is how long DB.Close waits for the last uses to be written.
 const closeTimeout = 5 * time.Second
 
-// lastUses returns those of a table, which all stores on it share. A touch is written into
+// touchWriterOf returns the touchWriter of a table, which all stores on the table share. A touch is written into
 // the records that are live and fit a condition.
-func (db *DB) lastUses(table, condition string) *lastUses {
+func (db *DB) touchWriterOf(table, condition string) *touchWriter {
 	db.usesMu.Lock()
 	defer db.usesMu.Unlock()
 	if u := db.uses[table]; u != nil {
@@ -40,7 +39,7 @@ func (db *DB) lastUses(table, condition string) *lastUses {
 	const used = `last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END`
 	update := `UPDATE {prefix}` + table + ` SET ` + used
 	where := ` WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?) AND ` + condition
-	u := &lastUses{db: db, table: table, use: db.sql(update + where),
+	u := &touchWriter{db: db, table: table, use: db.sql(update + where),
 		slide: db.sql(update + `, expires_at = CASE WHEN expires_at >= ? AND expires_at < ? THEN ?
 			ELSE expires_at END` + where)}
 	if all := db.dialect.touchAll(table, condition); all != "" {
@@ -73,13 +72,13 @@ func (db *DB) closeUses() (errs []error) {
 }
 
 // touch is Touch of the stores.
-func (u *lastUses) touch(ctx context.Context, digest string, used, expires, liveUntil time.Time) error {
+func (u *touchWriter) touch(ctx context.Context, digest string, used, expires, liveUntil time.Time) error {
 	return u.buffer.Touch(ctx, touches.Touch{Digest: digest, Used: unixMicro(used), ExpiresAt: unixMicro(expires),
 		LiveUntil: unixMicro(liveUntil)})
 }
 
 // transact writes touches in a transaction of their own.
-func (u *lastUses) transact(ctx context.Context, now bool, pending func() []touches.Touch) error {
+func (u *touchWriter) transact(ctx context.Context, now bool, pending func() []touches.Touch) error {
 	err := u.db.transact(ctx, now, func(ctx context.Context, conn *sql.Conn) error {
 		return u.write(ctx, conn, pending())
 	})
@@ -90,7 +89,7 @@ func (u *lastUses) transact(ctx context.Context, now bool, pending func() []touc
 }
 
 // write writes touches in a transaction.
-func (u *lastUses) write(ctx context.Context, conn *sql.Conn, pending []touches.Touch) error {
+func (u *touchWriter) write(ctx context.Context, conn *sql.Conn, pending []touches.Touch) error {
 	if u.touchAll == "" {
 		return u.writeEach(ctx, conn, pending)
 	}
@@ -138,7 +137,7 @@ func jsonOf(t touches.Touch) touchJSON {
 
 // writeEach writes touches one after another, in a transaction. A prepared statement for each row is as fast as
 // one statement for many.
-func (u *lastUses) writeEach(ctx context.Context, conn *sql.Conn, pending []touches.Touch) (err error) {
+func (u *touchWriter) writeEach(ctx context.Context, conn *sql.Conn, pending []touches.Touch) (err error) {
 	prepared := map[string]*sql.Stmt{}
 	defer func() {
 		for _, statement := range prepared {
@@ -166,39 +165,39 @@ func (u *lastUses) writeEach(ctx context.Context, conn *sql.Conn, pending []touc
 	return nil
 }
 
-// settle writes what is pending for the records that fit a condition, in a transaction
+// flushFor writes the touches that are pending for the records that fit a condition, in a transaction
 // that goes on to end, count or replace them.
-func (u *lastUses) settle(ctx context.Context, conn *sql.Conn, condition string, args ...any) error {
+func (u *touchWriter) flushFor(ctx context.Context, conn *sql.Conn, condition string, args ...any) error {
 	view := u.buffer.View()
 	if view.Len() == 0 {
 		return nil
 	}
-	digests, err := texts(ctx, conn, u.db.sql(`SELECT digest FROM {prefix}`+u.table+` WHERE `+condition), args...)
+	digests, err := queryStrings(ctx, conn, u.db.sql(`SELECT digest FROM {prefix}`+u.table+` WHERE `+condition), args...)
 	if err != nil {
 		return err
 	}
 	return u.write(ctx, conn, view.Of(digests...))
 }
 
-// settleExpired is settle for the first records that have expired, of which a purge
+// flushExpired is flushFor for the first records that have expired, of which a purge
 // removes at most limit. Those that live longer by a touch leave the place to others.
-func (u *lastUses) settleExpired(ctx context.Context, conn *sql.Conn, condition string, now time.Time,
+func (u *touchWriter) flushExpired(ctx context.Context, conn *sql.Conn, condition string, now time.Time,
 	limit int) error {
-	return u.settle(ctx, conn, condition, micros(now), limit+u.overdue(now))
+	return u.flushFor(ctx, conn, condition, micros(now), limit+u.overdue(now))
 }
 
-// settleUser is settle for the records of a user that count against a limit only if a
+// flushUser is flushFor for the records of a user that count against a limit only if a
 // touch is written.
-func (u *lastUses) settleUser(ctx context.Context, conn *sql.Conn, userID string, now time.Time) error {
+func (u *touchWriter) flushUser(ctx context.Context, conn *sql.Conn, userID string, now time.Time) error {
 	if u.overdue(now) == 0 {
 		return nil
 	}
-	return u.settle(ctx, conn, `user_id = ? AND expires_at <= ?`, userID, micros(now))
+	return u.flushFor(ctx, conn, `user_id = ? AND expires_at <= ?`, userID, micros(now))
 }
 
 // overdue returns how many records may have expired at now only because a touch is
 // pending. That takes an engine that was busy for long, since touches are written in time.
-func (u *lastUses) overdue(now time.Time) int {
+func (u *touchWriter) overdue(now time.Time) int {
 	view := u.buffer.View()
 	if earliest := view.Earliest(); earliest == 0 || earliest > now.UnixMicro() {
 		return 0
@@ -206,8 +205,8 @@ func (u *lastUses) overdue(now time.Time) int {
 	return view.Len()
 }
 
-// show puts what is pending for a record into its fields.
-func show(view touches.View, digest string, lastUsed, expiresAt *time.Time) {
+// applyPending writes the pending touch of a record, if there is one, into the fields of the record.
+func applyPending(view touches.View, digest string, lastUsed, expiresAt *time.Time) {
 	pending := view.Of(digest)
 	if len(pending) == 0 {
 		return

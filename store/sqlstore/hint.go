@@ -8,41 +8,41 @@ import (
 	"strings"
 )
 
-// explain adds what an operator can do to an error of a server that has a usual cause, which it knows by the code. It
+// withHint adds what an operator can do to an error of a server that has a usual cause, which it knows by the code. It
 // leaves out an error that shows a DSN.
-func explain(err error) error {
+func withHint(err error) error {
 	if err == nil {
 		return nil
 	}
 	if showsDSN(err) {
 		return errDSN
 	}
-	var done *helpedError
-	if help := helpFor(err); help != "" && !errors.As(err, &done) {
-		return &helpedError{help, err}
+	var done *hintError
+	if help := hintOf(err); help != "" && !errors.As(err, &done) {
+		return &hintError{help, err}
 	}
 	return err
 }
 
 // unreachable returns the error of the first query of a server, unless its usual cause is known.
 func unreachable(server string, err error) error {
-	if helpFor(err) != "" {
+	if hintOf(err) != "" {
 		return err
 	}
 	return fmt.Errorf("sqlstore: %s cannot be reached, or does not answer: %w", server, err)
 }
 
-// helpedError is an error of a server with its usual cause.
-type helpedError struct {
+// hintError is an error of a server with its usual cause.
+type hintError struct {
 	help  string
 	cause error
 }
 
-func (e *helpedError) Error() string {
+func (e *hintError) Error() string {
 	return "sqlstore: " + e.help + ": " + strings.TrimPrefix(e.cause.Error(), "sqlstore: ")
 }
 
-func (e *helpedError) Unwrap() error { return e.cause }
+func (e *hintError) Unwrap() error { return e.cause }
 
 var errDSN = errors.New("sqlstore: the DSN cannot be read, and is not shown here because it may hold a password. " +
 	"Characters such as / ? # @ and spaces in a password must be escaped")
@@ -57,8 +57,8 @@ func showsDSN(err error) bool {
 	return errors.As(err, &parse) && parse.Op == "parse" || dsnShown.MatchString(err.Error())
 }
 
-// helpFor returns the usual cause of an error, or "".
-func helpFor(err error) string {
+// hintOf returns the usual cause of an error, or "".
+func hintOf(err error) string {
 	switch state := sqlState(err); {
 	case state == "28P01", state == "28000":
 		return "PostgreSQL refuses the user or the password of the DSN"
