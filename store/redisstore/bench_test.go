@@ -43,7 +43,7 @@ func BenchmarkKnoxFind(b *testing.B) {
 	b.Run("GET", func(b *testing.B) {
 		db := openTest(b, Config{MaxCached: -1})
 		key := db.key(knoxTokens, tagOfOwner("alice"), benchRecord(b, Knox(db)))
-		client := db.client.(*bounded).Client // as a program without this package would use it
+		client := db.client.(*limitedClient).Client // as a program without this package would use it
 		for b.Loop() {
 			if err := client.Do(context.Background(), client.B().Get().Key(key).Build()).Error(); err != nil {
 				b.Fatal(err)

@@ -11,7 +11,7 @@ import (
 // no grant when it tries again.
 func TestUnitAGrantThatGoesBetweenTwoTries(t *testing.T) {
 	node := testserver.NewRedis(t)
-	place := testPlace{optionOf(t, node), "x:"}
+	place := testRedis{optionOf(t, node), "x:"}
 	first, second := place.pair(t, Config{MaxCached: -1})
 	one, other, client := newOAuthTest(t, first), OAuth(second), first.client
 	// overtake has the second instance end the grant before a call of the first one, which is the commit.

@@ -119,7 +119,7 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 	// A token is kept KeepExpired longer than it is good. The family of an adopted one is kept for as long.
 	known := jwt.KeepExpired + slack
 	least := map[kind]time.Duration{jwtFamilies: time.Hour + known, jwtTokens: time.Hour + known,
-		jwtMembers: time.Hour + known, jwtLists: time.Hour + known, jwtExpiry: 2*time.Hour + known, jwtPlaces: placeTTL,
+		jwtMembers: time.Hour + known, jwtLists: time.Hour + known, jwtExpiry: 2*time.Hour + known, jwtPlaces: tagTTL,
 		jwtVersion: versionTTL, userChanges: versionTTL}
 	seen := map[kind]bool{}
 	for key, left := range j.keys() {
@@ -304,7 +304,7 @@ func TestJWTFullMemory(t *testing.T) {
 	j.start("bob", "6", "")
 	j.verdict("2", jwt.Rotated)
 	node.Do(t, "CONFIG", "SET", "maxmemory", "1")
-	if _, err := j.Rotate(t.Context(), "1 first", j.now, 0, j.token("1", "second")); !isFull(err) {
+	if _, err := j.Rotate(t.Context(), "1 first", j.now, 0, j.token("1", "second")); !isOutOfMemory(err) {
 		t.Fatalf("got %v for a refresh, want an error of the memory", err)
 	}
 	for _, want := range []bool{true, false} {
@@ -313,7 +313,7 @@ func TestJWTFullMemory(t *testing.T) {
 		}
 	}
 	j.verdict("2", jwt.Reused)
-	if _, err := j.EndAll(t.Context(), "alice", "5", "stamp", j.now); !isFull(err) {
+	if _, err := j.EndAll(t.Context(), "alice", "5", "stamp", j.now); !isOutOfMemory(err) {
 		t.Errorf("got %v, want an error that says what is not void", err)
 	}
 	listed, err := j.List(t.Context(), "alice", "", 10, j.now)

@@ -48,7 +48,7 @@ func (s *oauthStore) AddClient(ctx context.Context, client *server.Client, limit
 		if limit > 0 {
 			have, err := s.db.client.Do(ctx, s.db.client.B().Zcard().Key(owned).Build()).AsInt64()
 			if err != nil {
-				return outage("reading index "+owned, err)
+				return wrapError("reading index "+owned, err)
 			}
 			if added.OverLimit = have >= int64(limit); added.OverLimit {
 				return nil
@@ -67,16 +67,16 @@ func (s *oauthStore) AddClient(ctx context.Context, client *server.Client, limit
 func (s *oauthStore) putClient(c *change, client *server.Client) {
 	c.set(s.clientKey(client.ID), clientRow{Version: 1, Generation: newGeneration(), Added: newGeneration(),
 		Client: client}, 0)
-	c.list(s.db.key(oauthClientList, clientsTag, ""), client.ID, 0)
+	c.addMember(s.db.key(oauthClientList, clientsTag, ""), client.ID, 0)
 	s.listOwned(c, client)
 }
 
 // forgetClient removes a client.
 func (s *oauthStore) forgetClient(c *change, client *server.Client) {
 	c.remove(s.clientKey(client.ID))
-	c.unlist(s.db.key(oauthClientList, clientsTag, ""), client.ID)
+	c.removeMember(s.db.key(oauthClientList, clientsTag, ""), client.ID)
 	index, _ := s.ownedKeys(client.Owner)
-	c.unlist(index, client.ID)
+	c.removeMember(index, client.ID)
 }
 
 // clientTurn is the turn of changes of a client.
@@ -89,8 +89,8 @@ func (s *oauthStore) ownedKeys(owner string) (index, version string) {
 
 func (s *oauthStore) listOwned(c *change, client *server.Client) {
 	index, version := s.ownedKeys(client.Owner)
-	c.list(index, client.ID, 0)
-	c.bump(version)
+	c.addMember(index, client.ID, 0)
+	c.changeVersion(version)
 }
 
 // Client implements [server.Store].
@@ -161,7 +161,7 @@ func (s *oauthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 		c.set(s.clientKey(client.ID), after, 0)
 		if client.Owner != before.Client.Owner {
 			index, _ := s.ownedKeys(before.Client.Owner)
-			c.unlist(index, client.ID)
+			c.removeMember(index, client.ID)
 			s.listOwned(c, client)
 		}
 		return nil

@@ -211,7 +211,7 @@ func errOf2[T, U any](_ T, _ U, err error) error { return err }
 // On a server whose memory is full, everything can still be ended.
 func TestOAuthFullMemory(t *testing.T) {
 	node := testserver.NewRedis(t)
-	o := newOAuthTest(t, testPlace{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
+	o := newOAuthTest(t, testRedis{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
 	first, firstTokens := o.start("alice")
 	second, secondTokens := o.start("alice")
 	_, thirdTokens := o.start("alice")

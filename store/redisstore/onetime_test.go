@@ -102,7 +102,7 @@ func TestOneTimeUnreadable(t *testing.T) {
 
 func TestOneTimeFullMemory(t *testing.T) {
 	node := testserver.NewRedis(t)
-	o := newOnceTest(t, testPlace{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
+	o := newOnceTest(t, testRedis{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
 	digest := o.add("alice")
 	node.Do(t, "CONFIG", "SET", "maxmemory", "1")
 	if verdict, err := o.Redeem(t.Context(), digest, o.now); err == nil || !strings.Contains(err.Error(), "memory") {

@@ -10,20 +10,20 @@ import (
 )
 
 // place of a test: one server or a Cluster.
-type testPlace struct {
+type testRedis struct {
 	option rueidis.ClientOption
 	prefix string
 }
 
 // onNode is a place on the server that tests share.
-func onNode(t testing.TB) testPlace {
+func onNode(t testing.TB) testRedis {
 	t.Helper()
 	node := testserver.Redis(t)
-	return testPlace{optionOf(t, node), node.Prefix(t)}
+	return testRedis{optionOf(t, node), node.Prefix(t)}
 }
 
 // onCluster is a place on the Cluster that tests share.
-func onCluster(t testing.TB) testPlace {
+func onCluster(t testing.TB) testRedis {
 	t.Helper()
 	cluster := testserver.RedisCluster(t)
 	option, err := rueidis.ParseURL(cluster.URL())
@@ -31,7 +31,7 @@ func onCluster(t testing.TB) testPlace {
 		t.Fatal(err)
 	}
 	option.InitAddress = cluster.Addresses()
-	return testPlace{option, cluster.Prefix(t)}
+	return testRedis{option, cluster.Prefix(t)}
 }
 
 // optionOf returns how to connect to a server.
@@ -48,7 +48,7 @@ func optionOf(t testing.TB, node *testserver.Node) rueidis.ClientOption {
 }
 
 // open opens an instance. Without a prefix in config, it is that of the place.
-func (p testPlace) open(t testing.TB, config Config) *DB {
+func (p testRedis) open(t testing.TB, config Config) *DB {
 	t.Helper()
 	if config.Prefix == "" {
 		config.Prefix = p.prefix
@@ -65,7 +65,7 @@ func (p testPlace) open(t testing.TB, config Config) *DB {
 }
 
 // pair opens two instances on the same keys.
-func (p testPlace) pair(t testing.TB, config Config) (first, second *DB) {
+func (p testRedis) pair(t testing.TB, config Config) (first, second *DB) {
 	t.Helper()
 	return p.open(t, config), p.open(t, config)
 }

@@ -27,7 +27,7 @@ func TestUnitPlacesThatNameNoTag(t *testing.T) {
 		}
 	}
 	err := db.transact(t.Context(), "test", func(_ context.Context, c *change) error {
-		c.list(db.key(oauthSessionTags, tagOfID(name), name), "zzz", time.Hour)
+		c.addMember(db.key(oauthSessionTags, tagOfID(name), name), "zzz", time.Hour)
 		return nil
 	})
 	if err != nil {
@@ -104,7 +104,7 @@ func TestUnitPlacesLiveAsLongAsTheirRecords(t *testing.T) {
 		session.Touch{Digest: digest, Used: s.Created.Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
-	if ttl := ttlOf(sessionPlaces); ttl < placeTTL-time.Minute {
-		t.Errorf("after a use, the place of a session lives for %v, want %v", ttl, placeTTL)
+	if ttl := ttlOf(sessionPlaces); ttl < tagTTL-time.Minute {
+		t.Errorf("after a use, the place of a session lives for %v, want %v", ttl, tagTTL)
 	}
 }

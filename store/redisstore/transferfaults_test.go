@@ -164,7 +164,7 @@ func TestUnitTransferRights(t *testing.T) {
 	node := testserver.NewRedis(t, aclFile(t))
 	option := optionOf(t, node)
 	option.Username, option.Password = "app", passwordOfApp
-	db := testPlace{option, "gatewarden:"}.open(t, Config{})
+	db := testRedis{option, "gatewarden:"}.open(t, Config{})
 	mustAdd(t, Knox(db), tokenOf("alice"))
 	_, err := exported(t, Transfer(db), transfer.KnoxTokens)
 	wantOutage(t, "an export without SCAN", err, "the user of Redis may not do this", "SCAN")
@@ -172,7 +172,7 @@ func TestUnitTransferRights(t *testing.T) {
 	node.Do(t, "ACL", "SETUSER", "app", "+scan")
 	fillAll(t, db)
 	to := openTest(t, Config{MaxCached: -1})
-	for _, pair := range [][2]*DB{{db, to}, {to, testPlace{option, "gatewarden:copy:"}.open(t, Config{})}} {
+	for _, pair := range [][2]*DB{{db, to}, {to, testRedis{option, "gatewarden:copy:"}.open(t, Config{})}} {
 		if _, err := transfer.Copy(t.Context(), Transfer(pair[0]), Transfer(pair[1]),
 			transfer.Options{Final: true}); err != nil {
 			t.Error(err)

@@ -15,7 +15,7 @@ func TestTransferAfterAKill(t *testing.T) {
 	t.Parallel()
 	open := func() (*testserver.Node, *DB) {
 		node := testserver.NewRedis(t, testserver.RedisAOF())
-		return node, testPlace{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1, Timeout: 2 * time.Second})
+		return node, testRedis{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1, Timeout: 2 * time.Second})
 	}
 	first, from := open()
 	_, between := open()

@@ -59,24 +59,24 @@ func (s *oauthStore) clientStates(ctx context.Context, ids []string) (map[string
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
 	all := make(map[string]clientState, len(ids))
-	var missing []string
+	var asked []string
 	var commands rueidis.Commands
 	for _, id := range ids {
 		if _, ok := all[id]; ok {
 			continue
 		}
 		all[id] = clientState{}
-		missing = append(missing, id)
+		asked = append(asked, id)
 		commands = append(commands, s.db.reader.B().Get().Key(s.clientKey(id)).Build())
 	}
 	if len(commands) == 0 {
 		return all, nil
 	}
 	for i, result := range s.db.reader.DoMulti(ctx, commands...) {
-		id := missing[i]
+		id := asked[i]
 		text, err := textOf(result)
 		if err != nil {
-			return nil, outage("reading key "+s.clientKey(id), err)
+			return nil, wrapError("reading key "+s.clientKey(id), err)
 		}
 		if text == nil {
 			continue
@@ -117,7 +117,7 @@ func (s *oauthStore) noteOfClient(c *change, g *server.Grant, now time.Time) {
 		expires = g.MaxExpiresAt
 	}
 	index := s.db.key(oauthClientHas, tagOfOwner(g.ClientID), g.ClientID)
-	c.expire(index, clientMember(g.ID, g.UserID), expires, ttlUntil(expires, now))
+	c.addExpiring(index, clientMember(g.ID, g.UserID), expires, ttlUntil(expires, now))
 }
 
 // unlistOfClient removes members from the index of a client's grants. Their grants must not be there.
@@ -125,7 +125,7 @@ func (s *oauthStore) unlistOfClient(ctx context.Context, clientID string, member
 	t := tagOfOwner(clientID)
 	return s.db.transact(ctx, clientID, func(_ context.Context, c *change) error {
 		for _, member := range members {
-			c.unlist(s.db.key(oauthClientHas, t, clientID), member)
+			c.removeMember(s.db.key(oauthClientHas, t, clientID), member)
 		}
 		return nil
 	})

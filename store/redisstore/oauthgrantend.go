@@ -87,11 +87,12 @@ func (s *oauthStore) grantOf(ctx context.Context, from rueidis.Client, t tag, id
 	return client.revoke(row).grant(id), nil
 }
 
-// heldBy reads one grant in a change, with what its client says. ok is false if it is not there.
-func (s *oauthStore) heldBy(ctx context.Context, c *change, t tag, id string) (of held, ok bool, err error) {
-	all, err := s.heldIn(ctx, c, t, []string{id})
+// loadLiveGrant reads one grant in a change, with what its client says. ok is false if it is not there.
+func (s *oauthStore) loadLiveGrant(ctx context.Context, c *change, t tag, id string) (of loadedGrant, ok bool,
+	err error) {
+	all, err := s.loadGrants(ctx, c, t, []string{id})
 	if err != nil || len(all) == 0 {
-		return held{}, false, err
+		return loadedGrant{}, false, err
 	}
 	return all[0], true, nil
 }
@@ -99,10 +100,10 @@ func (s *oauthStore) heldBy(ctx context.Context, c *change, t tag, id string) (o
 // atGrant makes a change of a grant, and reports whether it is there. Another change may remove the grant between two
 // tries. Then what decide said in the first of them is void.
 func (s *oauthStore) atGrant(ctx context.Context, id string,
-	decide func(ctx context.Context, c *change, t tag, of held) error) (found bool, err error) {
+	decide func(ctx context.Context, c *change, t tag, of loadedGrant) error) (found bool, err error) {
 	at := func(t tag) error {
 		return s.transactEnd(ctx, id, func(ctx context.Context, c *change) error {
-			of, ok, err := s.heldBy(ctx, c, t, id)
+			of, ok, err := s.loadLiveGrant(ctx, c, t, id)
 			if found = ok; err != nil || !ok {
 				return err
 			}
@@ -123,7 +124,7 @@ func (s *oauthStore) atGrant(ctx context.Context, id string,
 // End implements [server.Store].
 func (s *oauthStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
 	ended := false
-	found, err := s.atGrant(ctx, id, func(_ context.Context, c *change, t tag, of held) error {
+	found, err := s.atGrant(ctx, id, func(_ context.Context, c *change, t tag, of loadedGrant) error {
 		if ended = of.row.live(now); ended {
 			s.endGrant(c, t, of.id, of.row, now)
 		}
@@ -184,7 +185,7 @@ func (s *oauthStore) endSessionAt(ctx context.Context, t tag, sessionID string,
 		if err != nil {
 			return err
 		}
-		all, err := s.heldIn(ctx, c, t, ids)
+		all, err := s.loadGrants(ctx, c, t, ids)
 		for _, of := range all {
 			if of.row.live(now) && !of.row.Offline {
 				s.endGrant(c, t, of.id, of.row, now)
@@ -221,7 +222,7 @@ func (s *oauthStore) EndAll(ctx context.Context, userID, kept, stamp string, now
 				c.trySet(s.grantKey(t, of.id), of.row, ttlUntil(of.row.until(), now))
 			}
 		}
-		c.tryBump(s.db.key(userChanges, t, userID))
+		c.tryChangeVersion(s.db.key(userChanges, t, userID))
 		return nil
 	})
 	if err != nil {

@@ -2,17 +2,14 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
-
-	"github.com/redis/rueidis"
 )
 
 // This file reads and writes the rows of grants in changes.
 
-// held is a grant with its row. Where its client has ended it, the row says so.
-type held struct {
+// loadedGrant is a grant with its row. Where its client has ended it, the row says so.
+type loadedGrant struct {
 	id  string
 	row *grantRow
 }
@@ -42,7 +39,7 @@ func (s *oauthStore) grantLists(t tag, userID, clientID string) (index, version 
 
 // grantsOf reads all grants in an index of grantLists in a change, in order of ID. It notes the removal of members
 // without a grant, which Redis has let go, so that the index stays small without a purge.
-func (s *oauthStore) grantsOf(ctx context.Context, c *change, t tag, userID, clientID string) ([]held, error) {
+func (s *oauthStore) grantsOf(ctx context.Context, c *change, t tag, userID, clientID string) ([]loadedGrant, error) {
 	index, version := s.grantLists(t, userID, clientID)
 	ids, err := c.digestsOf(ctx, index, version, func(id string) []string { return []string{s.grantKey(t, id)} })
 	if err != nil {
@@ -50,14 +47,14 @@ func (s *oauthStore) grantsOf(ctx context.Context, c *change, t tag, userID, cli
 	}
 	for _, id := range ids {
 		if !c.exists(s.grantKey(t, id)) {
-			c.unlist(index, listed(id, id))
+			c.removeMember(index, listed(id, id))
 		}
 	}
-	return s.heldIn(ctx, c, t, ids)
+	return s.loadGrants(ctx, c, t, ids)
 }
 
-// heldIn reads grants in a change, with what their clients say. Those that are not there are left out.
-func (s *oauthStore) heldIn(ctx context.Context, c *change, t tag, ids []string) ([]held, error) {
+// loadGrants reads grants in a change, with what their clients say. Those that are not there are left out.
+func (s *oauthStore) loadGrants(ctx context.Context, c *change, t tag, ids []string) ([]loadedGrant, error) {
 	keys := make([]string, len(ids))
 	for i, id := range ids {
 		keys[i] = s.grantKey(t, id)
@@ -65,7 +62,7 @@ func (s *oauthStore) heldIn(ctx context.Context, c *change, t tag, ids []string)
 	if err := c.read(ctx, keys...); err != nil {
 		return nil, err
 	}
-	var all []held
+	var all []loadedGrant
 	var clients []string
 	for _, id := range ids {
 		row, err := s.loadGrant(ctx, c, t, id)
@@ -73,7 +70,7 @@ func (s *oauthStore) heldIn(ctx context.Context, c *change, t tag, ids []string)
 			return nil, err
 		}
 		if row != nil {
-			all, clients = append(all, held{id, row}), append(clients, row.ClientID)
+			all, clients = append(all, loadedGrant{id, row}), append(clients, row.ClientID)
 		}
 	}
 	states, err := s.clientStates(ctx, clients)
@@ -90,7 +87,7 @@ func (s *oauthStore) heldIn(ctx context.Context, c *change, t tag, ids []string)
 func (s *oauthStore) saveGrant(c *change, t tag, id string, row *grantRow, now time.Time) {
 	ttl := ttlUntil(row.until(), now)
 	c.set(s.grantKey(t, id), row, ttl)
-	c.expire(s.db.key(oauthGrantExpiry, t, ""), id, row.until(), ttl)
+	c.addExpiring(s.db.key(oauthGrantExpiry, t, ""), id, row.until(), ttl)
 }
 
 // endGrant ends a grant that has not ended. Its row changes too. The grant leaves the indexes of its owner and of its
@@ -99,21 +96,21 @@ func (s *oauthStore) saveGrant(c *change, t tag, id string, row *grantRow, now t
 func (s *oauthStore) endGrant(c *change, t tag, id string, row *grantRow, now time.Time) {
 	row.Revoked = microsOf(now)
 	s.unlistGrant(c, t, id, row)
-	if !c.lean {
+	if !c.outOfMemory {
 		s.saveGrant(c, t, id, row, now)
 		return
 	}
 	c.remove(s.grantKey(t, id))
-	c.unlist(s.db.key(oauthGrantExpiry, t, ""), id)
+	c.removeMember(s.db.key(oauthGrantExpiry, t, ""), id)
 }
 
 // unlistGrant removes a grant from the indexes of its owner and of its session.
 func (s *oauthStore) unlistGrant(c *change, t tag, id string, row *grantRow) {
 	index, _ := s.grantLists(t, row.UserID, row.ClientID)
-	c.unlist(index, listed(id, id))
+	c.removeMember(index, listed(id, id))
 	if row.SessionID != "" {
 		sessions, _ := s.sessionLists(t, row.SessionID)
-		c.unlist(sessions, listed(id, id))
+		c.removeMember(sessions, listed(id, id))
 	}
 }
 
@@ -122,19 +119,13 @@ func (s *oauthStore) unlistGrant(c *change, t tag, id string, row *grantRow) {
 func (s *oauthStore) transactEnd(ctx context.Context, turn string,
 	decide func(ctx context.Context, c *change) error) error {
 	err := s.db.transact(ctx, turn, decide)
-	if !noMemory(err) {
+	if !isOutOfMemory(err) {
 		return err
 	}
 	return s.db.transact(ctx, turn, func(ctx context.Context, c *change) error {
-		c.lean = true
+		c.outOfMemory = true
 		return decide(ctx, c)
 	})
-}
-
-// noMemory reports that the memory of the server was full. Nothing was changed then.
-func noMemory(err error) bool {
-	var reply *rueidis.RedisError
-	return errors.As(err, &reply) && strings.Contains(reply.Error(), "OOM ")
 }
 
 // forgetGrant removes a grant with all that is its own. Its client's index is elsewhere, see unlistOfClient.
@@ -149,7 +140,7 @@ func (s *oauthStore) forgetGrant(ctx context.Context, c *change, t tag, id strin
 	}
 	c.remove(own)
 	c.remove(s.grantKey(t, id))
-	c.unlist(s.db.key(oauthGrantExpiry, t, ""), id)
+	c.removeMember(s.db.key(oauthGrantExpiry, t, ""), id)
 	s.unlistGrant(c, t, id, row)
 	return nil
 }
@@ -162,9 +153,9 @@ func (s *oauthStore) forgetOwn(c *change, t tag, member string) {
 		c.remove(s.db.key(oauthCodes, t, digest))
 	case strings.HasPrefix(member, ownAccess):
 		c.remove(s.db.key(oauthAccess, t, digest))
-		c.unlist(s.db.key(oauthAccessExpiry, t, ""), digest)
+		c.removeMember(s.db.key(oauthAccessExpiry, t, ""), digest)
 	case strings.HasPrefix(member, ownRefresh):
 		c.remove(s.db.key(oauthRefresh, t, digest))
-		c.unlist(s.db.key(oauthRefreshEnds, t, ""), digest)
+		c.removeMember(s.db.key(oauthRefreshEnds, t, ""), digest)
 	}
 }

@@ -16,7 +16,7 @@ func (s *oauthStore) use(ctx context.Context, records, places kind, digest strin
 	lean := false
 	attempt := func() error {
 		return s.db.atDigest(ctx, places, digest, func(ctx context.Context, c *change, t tag) (bool, error) {
-			c.lean = lean
+			c.outOfMemory = lean
 			keys := append(s.tokenKeys(t, tokens), s.db.key(records, t, digest), s.grantKey(t, tokens.Access.GrantID))
 			if err := c.read(ctx, keys...); err != nil {
 				return false, err
@@ -25,7 +25,7 @@ func (s *oauthStore) use(ctx context.Context, records, places kind, digest strin
 		})
 	}
 	err := attempt()
-	if noMemory(err) {
+	if isOutOfMemory(err) {
 		lean = true
 		err = attempt()
 	}
@@ -44,7 +44,7 @@ func (s *oauthStore) Redeem(ctx context.Context, digest string, now time.Time,
 			if err != nil || !found {
 				return false, err
 			}
-			of, ok, err := s.heldBy(ctx, c, t, code.GrantID)
+			of, ok, err := s.loadLiveGrant(ctx, c, t, code.GrantID)
 			if err != nil || !ok {
 				return true, err
 			}
@@ -64,7 +64,7 @@ func (s *oauthStore) Redeem(ctx context.Context, digest string, now time.Time,
 }
 
 // redeem returns the verdict of Redeem, and ends the grant of a code that was used before.
-func (s *oauthStore) redeem(c *change, t tag, of held, code codeRow, now time.Time) server.Verdict {
+func (s *oauthStore) redeem(c *change, t tag, of loadedGrant, code codeRow, now time.Time) server.Verdict {
 	switch {
 	case of.row.Revoked != 0:
 		return server.Revoked
@@ -89,7 +89,7 @@ func (s *oauthStore) Rotate(ctx context.Context, old string, now time.Time, grac
 			if err != nil || !found {
 				return false, err
 			}
-			of, ok, err := s.heldBy(ctx, c, t, row.GrantID)
+			of, ok, err := s.loadLiveGrant(ctx, c, t, row.GrantID)
 			if err != nil || !ok {
 				return true, err
 			}
@@ -118,8 +118,8 @@ func (s *oauthStore) Rotate(ctx context.Context, old string, now time.Time, grac
 
 // rotateAgain notes the use of a refresh token that was used before: a retry gets the same successor and an access
 // token, and any other use ends the grant.
-func (s *oauthStore) rotateAgain(ctx context.Context, c *change, t tag, of held, row oauthRefreshRow, now time.Time,
-	grace time.Duration, tokens server.Tokens) (server.Rotation, error) {
+func (s *oauthStore) rotateAgain(ctx context.Context, c *change, t tag, of loadedGrant, row oauthRefreshRow,
+	now time.Time, grace time.Duration, tokens server.Tokens) (server.Rotation, error) {
 	sealed, err := s.retry(ctx, c, t, row, now, grace)
 	if err != nil {
 		return server.Rotation{}, err

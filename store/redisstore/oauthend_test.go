@@ -18,7 +18,7 @@ import (
 var oauthNow = backend.StoreTime(time.Now())
 
 // oauthOn opens the store of OAuth without a cache.
-func oauthOn(t *testing.T, place testPlace) *oauthStore {
+func oauthOn(t *testing.T, place testRedis) *oauthStore {
 	t.Helper()
 	return &oauthStore{place.open(t, Config{MaxCached: -1})}
 }
@@ -75,7 +75,7 @@ func (s *oauthStore) stateOf(t *testing.T, clientID string) clientState {
 // revokedAt returns when a grant ended, or the zero time.
 func (s *oauthStore) revokedAt(t *testing.T, g *server.Grant) time.Time {
 	t.Helper()
-	all, err := s.heldIn(t.Context(), newChange(s.db), grantTag(g.UserID, g.ClientID), []string{g.ID})
+	all, err := s.loadGrants(t.Context(), newChange(s.db), grantTag(g.UserID, g.ClientID), []string{g.ID})
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%s: heldIn: got %v, %v, want 1 entry", g.ID, all, err)
 	}
@@ -118,7 +118,7 @@ func TestUnitGenerationsOfAClient(t *testing.T) {
 }
 
 func TestClientEndsGrantsOfManyUsers(t *testing.T) {
-	for name, place := range map[string]testPlace{"one server": onNode(t), "a Cluster": onCluster(t)} {
+	for name, place := range map[string]testRedis{"one server": onNode(t), "a Cluster": onCluster(t)} {
 		t.Run(name, func(t *testing.T) {
 			s := oauthOn(t, place)
 			s.mustAddClient(t, "web")
@@ -220,7 +220,7 @@ func TestUnreadableGrantOfAClientThatEnds(t *testing.T) {
 
 func TestRemovingAClientWithAFullMemory(t *testing.T) {
 	node := testserver.NewRedis(t)
-	s := oauthOn(t, testPlace{optionOf(t, node), "x:"})
+	s := oauthOn(t, testRedis{optionOf(t, node), "x:"})
 	client := s.mustAddClient(t, "web")
 	g, other := grantOf("alice", "web"), grantOf("bob", "web")
 	s.mustPut(t, g, s.stateOf(t, "web"))
@@ -244,7 +244,7 @@ func TestRemovingAClientWithAFullMemory(t *testing.T) {
 	}
 	node.Do(t, "CONFIG", "SET", "maxmemory", "0")
 	for _, gone := range []*server.Grant{g, other} {
-		all, err := s.heldIn(t.Context(), newChange(s.db), grantTag(gone.UserID, "web"), []string{gone.ID})
+		all, err := s.loadGrants(t.Context(), newChange(s.db), grantTag(gone.UserID, "web"), []string{gone.ID})
 		if len(all) != 0 || err != nil {
 			t.Errorf("got %v, %v, want no grant", all, err)
 		}

@@ -81,7 +81,7 @@ func (s *oauthStore) listElsewhere(ctx context.Context, t tag, g *server.Grant) 
 // noteSessionTag notes that the session of a grant has a grant with this tag.
 func (s *oauthStore) noteSessionTag(c *change, t tag, g *server.Grant, now time.Time) {
 	row := grantRowOf(g, "")
-	c.list(s.db.key(oauthSessionTags, tagOfID(g.SessionID), g.SessionID), string(t), row.lastTTL(now))
+	c.addMember(s.db.key(oauthSessionTags, tagOfID(g.SessionID), g.SessionID), string(t), row.lastTTL(now))
 }
 
 // lastTTL returns how long what a grant needs must live: until no token of it can be good.
@@ -115,7 +115,7 @@ func (s *oauthStore) Start(ctx context.Context, g *server.Grant, tokens server.T
 		}); err != nil {
 			return added, err
 		}
-		return added, s.addTokens(ctx, c, t, held{g.ID, &row}, tokens, g.Created)
+		return added, s.addTokens(ctx, c, t, loadedGrant{g.ID, &row}, tokens, g.Created)
 	})
 	return added, err
 }

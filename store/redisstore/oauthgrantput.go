@@ -16,10 +16,10 @@ func (s *oauthStore) putGrant(c *change, t tag, id string, row *grantRow, now ti
 	s.saveGrant(c, t, id, row, now)
 	s.listGrant(c, t, id, row, now)
 	_, version := s.grantLists(t, row.UserID, row.ClientID)
-	c.bump(version)
+	c.changeVersion(version)
 	if row.SessionID != "" {
 		_, version := s.sessionLists(t, row.SessionID)
-		c.bump(version)
+		c.changeVersion(version)
 	}
 }
 
@@ -27,13 +27,13 @@ func (s *oauthStore) putGrant(c *change, t tag, id string, row *grantRow, now ti
 func (s *oauthStore) listGrant(c *change, t tag, id string, row *grantRow, now time.Time) {
 	ttl := row.lastTTL(now)
 	index, _ := s.grantLists(t, row.UserID, row.ClientID)
-	c.list(index, listed(id, id), ttl)
+	c.addMember(index, listed(id, id), ttl)
 	if row.SessionID != "" {
 		index, _ := s.sessionLists(t, row.SessionID)
-		c.list(index, listed(id, id), ttl)
+		c.addMember(index, listed(id, id), ttl)
 	}
 	if row.Code != "" {
-		c.list(s.db.key(oauthGrantTokens, t, id), ownCode+row.Code, ttl)
+		c.addMember(s.db.key(oauthGrantTokens, t, id), ownCode+row.Code, ttl)
 	}
 }
 
@@ -44,7 +44,7 @@ func (s *oauthStore) sessionLists(t tag, sessionID string) (index, version strin
 
 // moveGrant says when a grant was used last and when it expires. Its code is known for as long as the grant is, because
 // a code that comes twice ends the grant.
-func (s *oauthStore) moveGrant(c *change, t tag, of held, now, expires time.Time) {
+func (s *oauthStore) moveGrant(c *change, t tag, of loadedGrant, now, expires time.Time) {
 	before := of.row.Expires
 	of.row.LastUsed, of.row.Expires = microsOf(now), microsOf(expires)
 	if of.row.Expires != before {
@@ -58,7 +58,7 @@ func (s *oauthStore) moveGrant(c *change, t tag, of held, now, expires time.Time
 }
 
 // addTokens adds tokens to a grant.
-func (s *oauthStore) addTokens(ctx context.Context, c *change, t tag, of held, tokens server.Tokens,
+func (s *oauthStore) addTokens(ctx context.Context, c *change, t tag, of loadedGrant, tokens server.Tokens,
 	now time.Time) error {
 	a, r := tokens.Access, tokens.Refresh
 	if a.GrantID != of.id || r != nil && r.GrantID != of.id {
@@ -86,15 +86,15 @@ func (s *oauthStore) addTokens(ctx context.Context, c *change, t tag, of held, t
 // putAccess writes an access token.
 func (s *oauthStore) putAccess(c *change, t tag, clientID string, a *server.Access, ttl time.Duration) {
 	c.set(s.db.key(oauthAccess, t, a.Digest), accessRowOf(a, clientID), ttl)
-	c.expire(s.db.key(oauthAccessExpiry, t, ""), a.Digest, a.ExpiresAt, ttl)
-	c.list(s.db.key(oauthGrantTokens, t, a.GrantID), ownAccess+a.Digest, ttl)
+	c.addExpiring(s.db.key(oauthAccessExpiry, t, ""), a.Digest, a.ExpiresAt, ttl)
+	c.addMember(s.db.key(oauthGrantTokens, t, a.GrantID), ownAccess+a.Digest, ttl)
 }
 
 // putRefresh writes a refresh token.
 func (s *oauthStore) putRefresh(c *change, t tag, r *server.Refresh, ttl time.Duration) {
 	c.set(s.db.key(oauthRefresh, t, r.Digest), oauthRefreshRowOf(r), ttl)
-	c.expire(s.db.key(oauthRefreshEnds, t, ""), r.Digest, r.ExpiresAt, ttl)
-	c.list(s.db.key(oauthGrantTokens, t, r.GrantID), ownRefresh+r.Digest, ttl)
+	c.addExpiring(s.db.key(oauthRefreshEnds, t, ""), r.Digest, r.ExpiresAt, ttl)
+	c.addMember(s.db.key(oauthGrantTokens, t, r.GrantID), ownRefresh+r.Digest, ttl)
 }
 
 // tokenKeys returns the keys of tokens.
@@ -117,7 +117,7 @@ func (s *oauthStore) checkNew(ctx context.Context, c *change, t tag, records, pl
 	if c.exists(key) {
 		return errDigestExists
 	}
-	return s.db.place(ctx, records, places, digest, t, ttl)
+	return s.db.storeTag(ctx, records, places, digest, t, ttl)
 }
 
 // placeGrant returns an error if there is a grant with this ID. Otherwise the grant can be found by its ID as soon as
@@ -145,7 +145,7 @@ func (s *oauthStore) notePlace(ctx context.Context, t tag, g *server.Grant, now 
 		return nil
 	}
 	row := grantRowOf(g, "")
-	return s.db.setPlace(ctx, s.grantPlace(g.ID), t, row.lastTTL(now))
+	return s.db.setTag(ctx, s.grantPlace(g.ID), t, row.lastTTL(now))
 }
 
 // grantPlace returns the key with the tag of a grant if its ID does not name it.
@@ -163,7 +163,7 @@ func (s *oauthStore) makeRoom(ctx context.Context, c *change, t tag, g *server.G
 	if r.limit <= 0 {
 		return server.Added{}, nil
 	}
-	live, err := s.rivals(ctx, c, t, g)
+	live, err := s.limitedGrants(ctx, c, t, g)
 	if err != nil || len(live) < r.limit {
 		return server.Added{}, err
 	}
@@ -171,7 +171,7 @@ func (s *oauthStore) makeRoom(ctx context.Context, c *change, t tag, g *server.G
 		return server.Added{OverLimit: true}, nil
 	}
 	if r.waiting {
-		slices.SortStableFunc(live, func(a, b held) int { return a.turn(g.ClientID) - b.turn(g.ClientID) })
+		slices.SortStableFunc(live, func(a, b loadedGrant) int { return a.turn(g.ClientID) - b.turn(g.ClientID) })
 	}
 	var added server.Added
 	for _, old := range live[:len(live)-r.limit+1] {
@@ -183,7 +183,7 @@ func (s *oauthStore) makeRoom(ctx context.Context, c *change, t tag, g *server.G
 
 // turn says when a grant makes room for a code of a client: first those of the client that wait for their code, then
 // those of others that wait, and last those that are used.
-func (h held) turn(clientID string) int {
+func (h loadedGrant) turn(clientID string) int {
 	switch {
 	case !h.row.Waiting:
 		return 2
@@ -193,15 +193,15 @@ func (h held) turn(clientID string) int {
 	return 1
 }
 
-// rivals returns the grants that count against the limit of a new one, in order of ID.
-func (s *oauthStore) rivals(ctx context.Context, c *change, t tag, g *server.Grant) ([]held, error) {
+// limitedGrants returns the grants that count against the limit of a new one, in order of ID.
+func (s *oauthStore) limitedGrants(ctx context.Context, c *change, t tag, g *server.Grant) ([]loadedGrant, error) {
 	all, err := s.grantsOf(ctx, c, t, g.UserID, g.ClientID)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(h held) bool {
+	all = slices.DeleteFunc(all, func(h loadedGrant) bool {
 		return !h.row.live(g.Created) || g.UserID != "" && h.row.Stamp != g.Stamp
 	})
-	slices.SortFunc(all, func(a, b held) int { return strings.Compare(a.id, b.id) })
+	slices.SortFunc(all, func(a, b loadedGrant) int { return strings.Compare(a.id, b.id) })
 	return all, nil
 }

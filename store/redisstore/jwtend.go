@@ -13,18 +13,18 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// alsoIfFull makes a change that ends something. If the memory of the server is full, it makes the change again, in a
-// way that needs no memory.
-func alsoIfFull(do func(full bool) error) error {
+// retryOutOfMemory makes a change that ends something. If the memory of the server is full, it makes the change again,
+// in a way that needs no memory.
+func retryOutOfMemory(do func(full bool) error) error {
 	err := do(false)
-	if isFull(err) {
+	if isOutOfMemory(err) {
 		return do(true)
 	}
 	return err
 }
 
-// isFull reports an error of a server with a full memory. Nothing was changed then.
-func isFull(err error) bool {
+// isOutOfMemory reports an error of a server with a full memory. Nothing was changed then.
+func isOutOfMemory(err error) bool {
 	var reply *rueidis.RedisError
 	return errors.As(err, &reply) && strings.Contains(reply.Error(), "OOM ")
 }
@@ -32,7 +32,7 @@ func isFull(err error) bool {
 // End implements [jwt.Store].
 func (s *jwtStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
 	t, found := tagOfOwner(userID), false
-	err := alsoIfFull(func(full bool) error {
+	err := retryOutOfMemory(func(full bool) error {
 		return s.db.transact(ctx, userID, func(ctx context.Context, c *change) error {
 			found = false
 			l, err := s.login(ctx, c, t, id)
@@ -51,7 +51,7 @@ func (s *jwtStore) End(ctx context.Context, userID, id string, now time.Time) (b
 // because the generation cannot be written.
 func (s *jwtStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	ids, err := s.endAll(ctx, userID, kept, stamp, now, false)
-	if err == nil || !isFull(err) {
+	if err == nil || !isOutOfMemory(err) {
 		return ids, err
 	}
 	if _, ending := s.endAll(ctx, userID, kept, stamp, now, true); ending != nil {
@@ -66,7 +66,7 @@ func (s *jwtStore) endAll(ctx context.Context, userID, kept, stamp string, now t
 	var ids []string
 	err := s.db.transact(ctx, userID, func(ctx context.Context, c *change) error {
 		ids = nil
-		void, err := s.void(ctx, c, t, userID)
+		void, err := s.loadRevokedBefore(ctx, c, t, userID)
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (s *jwtStore) endAll(ctx context.Context, userID, kept, stamp string, now t
 			}
 			c.set(s.db.key(jwtOwners, t, userID), void, 0)
 		}
-		c.tryBump(s.db.key(userChanges, t, userID))
+		c.tryChangeVersion(s.db.key(userChanges, t, userID))
 		return nil
 	})
 	if err != nil {
@@ -197,7 +197,7 @@ func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string
 			gone++
 		}
 		s.forget(c, t, users[i], id, digests[i])
-		c.unlist(s.db.key(jwtExpiry, t, ""), members[i])
+		c.removeMember(s.db.key(jwtExpiry, t, ""), members[i])
 	}
 	return gone, false, nil
 }
@@ -209,7 +209,7 @@ func (s *jwtStore) forget(c *change, t tag, userID, id string, digests []string)
 	}
 	c.remove(s.db.key(jwtMembers, t, id))
 	c.remove(s.db.key(jwtFamilies, t, id))
-	c.unlist(s.db.key(jwtLists, t, userID), id)
+	c.removeMember(s.db.key(jwtLists, t, userID), id)
 }
 
 // digestsOf returns the digests of families.

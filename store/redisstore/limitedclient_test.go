@@ -46,7 +46,7 @@ func TestUnitASilentServerHoldsNoCall(t *testing.T) {
 func TestUnitAnEndedContextMakesNoCall(t *testing.T) {
 	db := openTest(t, Config{})
 	made := 0
-	db.client.(*bounded).Client = &hookedClient{db.client.(*bounded).Client, func() { made++ }}
+	db.client.(*limitedClient).Client = &hookedClient{db.client.(*limitedClient).Client, func() { made++ }}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 200 { // a choice between a free place and the end of ctx would be random
