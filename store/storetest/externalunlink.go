@@ -7,24 +7,24 @@ import (
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
-// loginUnlink checks Unlink.
-func loginUnlink(t *testing.T, open opener[loginStore]) {
-	check(t, open, "Unlink removes one identity of a user by its ID, and returns it", loginUnlinksOne)
+// externalUnlink checks Unlink.
+func externalUnlink(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "Unlink removes one identity of a user by its ID, and returns it", externalUnlinksOne)
 	check(t, open, "Unlink answers UnlinkUnknown for an identity that the user does not have, and changes nothing",
-		loginUnlinksUnknown)
+		externalUnlinksUnknown)
 	check(t, open, "Unlink with keepLast keeps the last identity of a user, and removes it without keepLast",
-		loginKeepsLast)
+		externalKeepsLast)
 }
 
-func loginUnlinksOne(t *testing.T, open opener[loginStore]) {
+func externalUnlinksOne(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	for _, id := range []string{"1", "2", "3"} {
-		s.link(loginIdentity("alice", id), "alice")
+		s.link(externalIdentity("alice", id), "alice")
 	}
-	s.link(loginIdentity("bob", "b"), "bob")
+	s.link(externalIdentity("bob", "b"), "bob")
 	for i, id := range []string{"2", "1"} {
 		if got := s.unlink("alice", id, i == 0, external.UnlinkRemoved); !sameIdentity(got,
-			loginIdentity("alice", id)) {
+			externalIdentity("alice", id)) {
 			t.Errorf("Unlink returned %+v, want the identity that was linked", got)
 		}
 		s.unlink("alice", id, i == 0, external.UnlinkUnknown)
@@ -36,10 +36,10 @@ func loginUnlinksOne(t *testing.T, open opener[loginStore]) {
 	s.wantIDs("bob", "b")
 }
 
-func loginUnlinksUnknown(t *testing.T, open opener[loginStore]) {
+func externalUnlinksUnknown(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	s.link(loginIdentity("alice", "1"), "alice")
-	s.link(loginIdentity("bob", "2"), "bob")
+	s.link(externalIdentity("alice", "1"), "alice")
+	s.link(externalIdentity("bob", "2"), "bob")
 	for _, keepLast := range []bool{true, false} {
 		s.unlink("alice", "2", keepLast, external.UnlinkUnknown)
 		s.unlink("alice", "3", keepLast, external.UnlinkUnknown)
@@ -50,16 +50,16 @@ func loginUnlinksUnknown(t *testing.T, open opener[loginStore]) {
 	s.wantIDs("bob", "2")
 }
 
-func loginKeepsLast(t *testing.T, open opener[loginStore]) {
+func externalKeepsLast(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for _, i := range []*external.Identity{loginIdentity("alice", "1"), loginIdentity("alice", "2"),
-		loginIdentity("Alice", "3"), loginIdentity("bob", "4")} {
+	for _, i := range []*external.Identity{externalIdentity("alice", "1"), externalIdentity("alice", "2"),
+		externalIdentity("Alice", "3"), externalIdentity("bob", "4")} {
 		s.link(i, i.UserID)
 	}
 	s.unlink("alice", "1", true, external.UnlinkRemoved)
 	for range 2 {
 		s.unlink("alice", "2", true, external.UnlinkLast)
-		if got := s.find("2"); !sameIdentity(got, loginIdentity("alice", "2")) {
+		if got := s.find("2"); !sameIdentity(got, externalIdentity("alice", "2")) {
 			t.Errorf("the record is now %+v, want another one", got)
 		}
 	}
@@ -69,21 +69,23 @@ func loginKeepsLast(t *testing.T, open opener[loginStore]) {
 	s.wantIDs("bob", "4")
 }
 
-// loginRemoveUser checks RemoveUser.
-func loginRemoveUser(t *testing.T, open opener[loginStore]) {
-	check(t, open, "RemoveUser removes all identities and codes of a user, and counts the identities", loginRemovesUser)
+// externalRemoveUser checks RemoveUser.
+func externalRemoveUser(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "RemoveUser removes all identities and codes of a user, and counts the identities",
+		externalRemovesUser)
 	check(t, open, "RemoveUser removes the codes of a user without identities, and does not count them",
-		loginRemovesCodes)
+		externalRemovesCodes)
 }
 
-func loginRemovesUser(t *testing.T, open opener[loginStore]) {
+func externalRemovesUser(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for _, i := range []*external.Identity{loginIdentity("alice", "1"), loginIdentity("alice", "2"),
-		loginIdentity("alice", "3"), loginIdentity("bob", "4"), loginIdentity("Alice", "5")} {
+	for _, i := range []*external.Identity{externalIdentity("alice", "1"), externalIdentity("alice", "2"),
+		externalIdentity("alice", "3"), externalIdentity("bob", "4"), externalIdentity("Alice", "5")} {
 		s.link(i, i.UserID)
 	}
-	for _, c := range []*external.Code{loginCode("alice", "c1"), loginCode("alice", "c2"), loginCode("bob", "c3"),
-		loginCode("Alice", "c4")} {
+	for _, c := range []*external.Code{externalCode("alice", "c1"), externalCode("alice", "c2"),
+		externalCode("bob", "c3"),
+		externalCode("Alice", "c4")} {
 		s.must(s.AddCode(s.Context(), c))
 	}
 	s.put("alice", noon.Add(time.Hour), noon, true)
@@ -104,12 +106,12 @@ func loginRemovesUser(t *testing.T, open opener[loginStore]) {
 	if got := s.find("2"); got != nil {
 		t.Errorf("find: got %+v, want nil", got)
 	}
-	s.link(loginIdentity("bob", "1"), "bob")
+	s.link(externalIdentity("bob", "1"), "bob")
 }
 
-func loginRemovesCodes(t *testing.T, open opener[loginStore]) {
+func externalRemovesCodes(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	s.must(s.AddCode(s.Context(), loginCode("alice", "c")))
+	s.must(s.AddCode(s.Context(), externalCode("alice", "c")))
 	if n, err := s.RemoveUser(s.Context(), "alice"); n != 0 || err != nil {
 		t.Errorf("RemoveUser: got %d, %v, want 0", n, err)
 	}

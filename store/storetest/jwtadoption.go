@@ -10,12 +10,12 @@ import (
 )
 
 // jwtAdoption checks that Start takes over a token of another issuer once.
-func jwtAdoption(t *testing.T, open opener[jwtStore]) {
+func jwtAdoption(t *testing.T, open openFunc[jwtStore]) {
 	check(t, open, "a token of another issuer is adopted once", jwtAdoptsOnce)
 	check(t, open, "of 32 adoptions of one token at once one starts a family, which then ends", jwtAdoptRace)
 }
 
-func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
+func jwtAdoptsOnce(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	foreign := &jwt.Refresh{Digest: "foreign", Issued: noon.Add(-time.Hour), ExpiresAt: noon.Add(48 * time.Hour)}
 	one, two := jwtFamily("alice", "1", 0), jwtFamily("alice", "2", time.Minute)
@@ -64,11 +64,11 @@ func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtAdoptRace(t *testing.T, open opener[jwtStore]) {
+func jwtAdoptRace(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	var mu sync.Mutex
 	started := 0
-	together(32, func(i int) {
+	atOnce(32, func(i int) {
 		f := jwtFamily("alice", fmt.Sprint(i), 0)
 		outcome, err := s.Start(t.Context(), f, jwtToken(f, "first"),
 			&jwt.Refresh{Digest: "foreign", Issued: noon, ExpiresAt: f.ExpiresAt}, 0, false)

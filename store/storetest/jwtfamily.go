@@ -13,7 +13,7 @@ import (
 )
 
 // jwtFamilies checks what Start writes and Find and List return.
-func jwtFamilies(t *testing.T, open opener[jwtStore]) {
+func jwtFamilies(t *testing.T, open openFunc[jwtStore]) {
 	check(t, open, "a family and its token are found as they were started", jwtFindsAsStarted)
 	check(t, open, "a token that was never issued is not found, and counts as unknown and revoked", jwtFindsNothing)
 	check(t, open, "what is there already is an error and changes nothing", jwtSameAgain)
@@ -22,7 +22,7 @@ func jwtFamilies(t *testing.T, open opener[jwtStore]) {
 	checkPages(t, jwtPaged(open))
 }
 
-func jwtFindsAsStarted(t *testing.T, open opener[jwtStore]) {
+func jwtFindsAsStarted(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	full := jwtFamily("älice '\"\\% ", "full", 0)
 	full.Scopes, full.Limited, full.ClientID = []string{"a", "b:c"}, true, "app"
@@ -48,7 +48,7 @@ func jwtFindsAsStarted(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtFindsNothing(t *testing.T, open opener[jwtStore]) {
+func jwtFindsNothing(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	if r, f := s.find("nothing"); r != nil || f != nil {
 		t.Errorf("found %+v %+v, want nil and nil", r, f)
@@ -67,7 +67,7 @@ func jwtFindsNothing(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtSameAgain(t *testing.T, open opener[jwtStore]) {
+func jwtSameAgain(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	one, two := s.start("alice", "1", 0), s.start("alice", "2", 0)
 	again := jwtFamily("alice", "1", 0)
@@ -98,7 +98,7 @@ func jwtSameAgain(t *testing.T, open opener[jwtStore]) {
 	s.rotate("1 first", "next", noon, 0, jwt.Rotated)
 }
 
-func jwtReturnedStays(t *testing.T, open opener[jwtStore]) {
+func jwtReturnedStays(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	s.start("alice", "1", 0)
 	r, f := s.find("1 first")
@@ -120,7 +120,7 @@ func jwtReturnedStays(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtCancelled(t *testing.T, open opener[jwtStore]) {
+func jwtCancelled(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := s.start("alice", "1", 0)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -151,12 +151,12 @@ func jwtCancelled(t *testing.T, open opener[jwtStore]) {
 }
 
 // jwtLimit checks the limit of Start, and what makes room.
-func jwtLimit(t *testing.T, open opener[jwtStore]) {
+func jwtLimit(t *testing.T, open openFunc[jwtStore]) {
 	checkLimitRace(t, jwtLimited(open))
 	check(t, open, "over the limit Start adds nothing, or with evict ends the oldest logins", jwtOverLimit)
 }
 
-func jwtOverLimit(t *testing.T, open opener[jwtStore]) {
+func jwtOverLimit(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	s.start("alice", "expired", -time.Hour)
 	for i := range 4 {
@@ -184,10 +184,10 @@ func jwtOverLimit(t *testing.T, open opener[jwtStore]) {
 }
 
 // jwtPaged opens stores of jwt for checkPages.
-func jwtPaged(open opener[jwtStore]) opener[paged] {
-	return func(t *testing.T) paged {
+func jwtPaged(open openFunc[jwtStore]) openFunc[pageStore] {
+	return func(t *testing.T) pageStore {
 		s := open(t)
-		return paged{
+		return pageStore{
 			add:  func(user, id string, created time.Time) { s.start(user, id, created.Sub(noon)) },
 			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
 			end: func(user, id string) {
@@ -200,10 +200,10 @@ func jwtPaged(open opener[jwtStore]) opener[paged] {
 }
 
 // jwtLimited opens stores of jwt for checkLimitRace.
-func jwtLimited(open opener[jwtStore]) opener[limited] {
-	return func(t *testing.T) limited {
+func jwtLimited(open openFunc[jwtStore]) openFunc[limitStore] {
+	return func(t *testing.T) limitStore {
 		s := open(t)
-		return limited{
+		return limitStore{
 			fill: func(i int) { s.start("alice", fmt.Sprint("old", i), -time.Duration(1000-i)*time.Second) },
 			add: func(i, limit int, evict bool) (bool, []string, error) {
 				f := jwtFamily("alice", fmt.Sprint(i), 0)

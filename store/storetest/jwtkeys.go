@@ -12,7 +12,7 @@ import (
 )
 
 // jwtKeyRing checks which keys there are, and their order.
-func jwtKeyRing(t *testing.T, open opener[keyStore]) {
+func jwtKeyRing(t *testing.T, open openFunc[keyStore]) {
 	check(t, open, "Keys returns the keys as they were added, in the order in which they sign", jwtKeysAsAdded)
 	check(t, open, "Add compares a key with the last one of the same algorithm", jwtKeysOfAlgorithm)
 	check(t, open, "Change sets the times of a key, Remove removes it, and an unknown key is no error", jwtKeysChange)
@@ -22,7 +22,7 @@ func jwtKeyRing(t *testing.T, open opener[keyStore]) {
 	check(t, open, "a context that ended is an error and no verdict", jwtKeysCancelled)
 }
 
-func jwtKeysAsAdded(t *testing.T, open opener[keyStore]) {
+func jwtKeysAsAdded(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	if got := s.ids(); len(got) != 0 {
 		t.Fatalf("ids: got %v, want an empty list", got)
@@ -41,7 +41,7 @@ func jwtKeysAsAdded(t *testing.T, open opener[keyStore]) {
 	}
 }
 
-func jwtKeysOfAlgorithm(t *testing.T, open opener[keyStore]) {
+func jwtKeysOfAlgorithm(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	other := func(id string, signs time.Duration) *jwt.KeyRecord {
 		r := keyRecord(id, signs)
@@ -59,7 +59,7 @@ func jwtKeysOfAlgorithm(t *testing.T, open opener[keyStore]) {
 	}
 }
 
-func jwtKeysChange(t *testing.T, open opener[keyStore]) {
+func jwtKeysChange(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	s.add(keyRecord("b", time.Hour), "a", true)
@@ -90,7 +90,7 @@ func jwtKeysChange(t *testing.T, open opener[keyStore]) {
 }
 
 // jwtKeysChangedMeanwhile checks that a key is changed only by a caller that knows its times.
-func jwtKeysChangedMeanwhile(t *testing.T, open opener[keyStore]) {
+func jwtKeysChangedMeanwhile(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	s.add(keyRecord("b", time.Hour), "a", true)
@@ -118,13 +118,13 @@ func jwtKeysChangedMeanwhile(t *testing.T, open opener[keyStore]) {
 }
 
 // jwtKeysChangeRace checks that of many changes that know the same times one is made.
-func jwtKeysChangeRace(t *testing.T, open opener[keyStore]) {
+func jwtKeysChangeRace(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	for range 5 {
 		before := s.all()[0]
 		did := make([]bool, 16)
-		together(len(did), func(i int) {
+		atOnce(len(did), func(i int) {
 			ends := time.Time{} // one half promotes it, the other half retires it
 			if i%2 == 0 {
 				ends = before.Signs.Add(time.Duration(i+1) * time.Second)
@@ -147,7 +147,7 @@ func jwtKeysChangeRace(t *testing.T, open opener[keyStore]) {
 	}
 }
 
-func jwtKeysLimit(t *testing.T, open opener[keyStore]) {
+func jwtKeysLimit(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	s.add(keyRecord("b", time.Hour), "a", true)
@@ -178,7 +178,7 @@ func jwtKeysLimit(t *testing.T, open opener[keyStore]) {
 	}
 }
 
-func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
+func jwtKeysCancelled(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -198,12 +198,12 @@ func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
 }
 
 // jwtKeyTurns checks that a key has one successor.
-func jwtKeyTurns(t *testing.T, open opener[keyStore]) {
+func jwtKeyTurns(t *testing.T, open openFunc[keyStore]) {
 	check(t, open, "a key is added after the last one only", jwtKeysAfterLast)
 	check(t, open, "of 16 that replace a key at once one does", jwtKeysRace)
 }
 
-func jwtKeysAfterLast(t *testing.T, open opener[keyStore]) {
+func jwtKeysAfterLast(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "x", false)
 	s.add(keyRecord("a", 0), "", true)
@@ -218,12 +218,12 @@ func jwtKeysAfterLast(t *testing.T, open opener[keyStore]) {
 	}
 }
 
-func jwtKeysRace(t *testing.T, open opener[keyStore]) {
+func jwtKeysRace(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	last := ""
 	for round := range 5 {
 		won := make([]bool, 16)
-		together(len(won), func(i int) {
+		atOnce(len(won), func(i int) {
 			var err error
 			if won[i], err = s.Add(t.Context(), keyRecord(fmt.Sprint(round, " ", i), time.Duration(round)*time.Hour),
 				last); err != nil {

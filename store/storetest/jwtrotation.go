@@ -10,7 +10,7 @@ import (
 )
 
 // jwtRotation checks the verdicts of Rotate.
-func jwtRotation(t *testing.T, open opener[jwtStore]) {
+func jwtRotation(t *testing.T, open openFunc[jwtStore]) {
 	check(t, open, "a token is used once, and its second use ends the family and no other", jwtUsedOnce)
 	check(t, open, "a token is good until just before it expires", jwtExpires)
 	check(t, open, "a token may expire before its family", jwtTokenExpiresFirst)
@@ -18,7 +18,7 @@ func jwtRotation(t *testing.T, open opener[jwtStore]) {
 	check(t, open, "of 32 uses of one token at once one is good, and then the family is dead", jwtRotateRace)
 }
 
-func jwtUsedOnce(t *testing.T, open opener[jwtStore]) {
+func jwtUsedOnce(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
@@ -57,7 +57,7 @@ func jwtUsedOnce(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtExpires(t *testing.T, open opener[jwtStore]) {
+func jwtExpires(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
@@ -73,7 +73,7 @@ func jwtExpires(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtTokenExpiresFirst(t *testing.T, open opener[jwtStore]) {
+func jwtTokenExpiresFirst(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := jwtFamily("alice", "1", 0)
 	first := jwtToken(f, "first")
@@ -84,7 +84,7 @@ func jwtTokenExpiresFirst(t *testing.T, open opener[jwtStore]) {
 	s.rotate("1 first", "second", noon.Add(time.Minute), 0, jwt.Expired)
 }
 
-func jwtForgets(t *testing.T, open opener[jwtStore]) {
+func jwtForgets(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
@@ -104,12 +104,12 @@ func jwtForgets(t *testing.T, open opener[jwtStore]) {
 	s.rotate("1 second", "fifth", gone, 0, jwt.Reused) // used ones are known as long as they count
 }
 
-func jwtRotateRace(t *testing.T, open opener[jwtStore]) {
+func jwtRotateRace(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for round := range 5 {
 		f := s.start("alice", fmt.Sprint(round), 0)
 		verdicts := make([]jwt.Verdict, 32)
-		together(len(verdicts), func(i int) {
+		atOnce(len(verdicts), func(i int) {
 			rotation, err := s.Rotate(t.Context(), f.ID+" first", noon, 0, jwtToken(f, fmt.Sprint("next", i)))
 			if err != nil {
 				t.Error(err)
@@ -137,13 +137,13 @@ func jwtRotateRace(t *testing.T, open opener[jwtStore]) {
 }
 
 // jwtGrace checks the retries of Rotate.
-func jwtGrace(t *testing.T, open opener[jwtStore]) {
+func jwtGrace(t *testing.T, open openFunc[jwtStore]) {
 	check(t, open, "within the grace the same successor is given, until it is used", jwtRetries)
 	check(t, open, "a grace ends at its instant, and there is no grace without a sealed successor", jwtGraceEnds)
 	check(t, open, "of 32 uses at once within a grace all get one successor", jwtGraceRace)
 }
 
-func jwtRetries(t *testing.T, open opener[jwtStore]) {
+func jwtRetries(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	s.start("alice", "1", 0)
 	s.rotate("1 first", "second", noon, time.Minute, jwt.Rotated)
@@ -165,7 +165,7 @@ func jwtRetries(t *testing.T, open opener[jwtStore]) {
 	s.rotate("1 second", "other", noon.Add(2*time.Second), time.Minute, jwt.Revoked)
 }
 
-func jwtGraceEnds(t *testing.T, open opener[jwtStore]) {
+func jwtGraceEnds(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for i, row := range []struct {
 		after  time.Duration
@@ -208,11 +208,11 @@ func jwtGraceEnds(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtGraceRace(t *testing.T, open opener[jwtStore]) {
+func jwtGraceRace(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := s.start("alice", "1", 0)
 	successors := make([]string, 32)
-	together(len(successors), func(i int) {
+	atOnce(len(successors), func(i int) {
 		next := jwtToken(f, fmt.Sprint("next", i))
 		next.Sealed = []byte(next.Digest)
 		rotation, err := s.Rotate(t.Context(), "1 first", noon, time.Minute, next)

@@ -13,7 +13,7 @@ import (
 )
 
 // knoxFinding checks what Find and a look-up by hash return.
-func knoxFinding(t *testing.T, open opener[knoxStore]) {
+func knoxFinding(t *testing.T, open openFunc[knoxStore]) {
 	check(t, open, "a look-up by hash, if there is one, finds what Find does", knoxByHash)
 	check(t, open, "a record is found as it was added", knoxFindsAsAdded)
 	check(t, open, "what was never added is not found and no error", knoxFindsNothing)
@@ -22,7 +22,7 @@ func knoxFinding(t *testing.T, open opener[knoxStore]) {
 	check(t, open, "a call with a cancelled context changes all or nothing", knoxCancelled)
 }
 
-func knoxFindsAsAdded(t *testing.T, open opener[knoxStore]) {
+func knoxFindsAsAdded(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	full := record("alice", "full", 0)
 	full.Name, full.IP, full.UserAgent, full.Stamp = "my phöne", "2001:db8::1", "curl/8 \"'\\%", "stamp"
@@ -42,19 +42,19 @@ func knoxFindsAsAdded(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxFindsNothing(t *testing.T, open opener[knoxStore]) {
+func knoxFindsNothing(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	if got := s.find("nothing"); got != nil {
 		t.Errorf("found %+v, want nil", got)
 	}
 }
 
-func knoxSameDigest(t *testing.T, open opener[knoxStore]) {
+func knoxSameDigest(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	s.add(record("alice", "1", 0))
 	other := record("bob", "2", 0)
 	other.Digest = record("alice", "1", 0).Digest
-	if _, err := s.Add(t.Context(), other, 0, false, none); err == nil {
+	if _, err := s.Add(t.Context(), other, 0, false, revokedAtNoon); err == nil {
 		t.Error("got no error, want one")
 	}
 	if got := s.find(other.Digest); got.UserID != "alice" {
@@ -70,7 +70,7 @@ func knoxSameDigest(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxOddText(t *testing.T, open opener[knoxStore]) {
+func knoxOddText(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	odd := `'; DROP TABLE knox_tokens; -- "%_\ ` + "\u2028" + `日本`
 	r := record(odd, "1", 0)
@@ -89,14 +89,14 @@ func knoxOddText(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxCancelled(t *testing.T, open opener[knoxStore]) {
+func knoxCancelled(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for i := range 3 {
 		s.add(record("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Add(ctx, record("alice", "new", time.Hour), 3, true, none)
+	_, err := s.Add(ctx, record("alice", "new", time.Hour), 3, true, revokedAtNoon)
 	got := s.list("alice", noon)
 	if want := []string{"2", "1", "0"}; err != nil && !slices.Equal(got, want) {
 		t.Errorf("error %v, but left %v, want %v", err, got, want)
@@ -108,13 +108,13 @@ func knoxCancelled(t *testing.T, open opener[knoxStore]) {
 }
 
 // knoxListing checks the list of the live records of a user, which comes in pages.
-func knoxListing(t *testing.T, open opener[knoxStore]) {
+func knoxListing(t *testing.T, open openFunc[knoxStore]) {
 	checkPages(t, knoxPaged(open))
 	check(t, open, "an expired record is found but not listed", knoxListsLive)
 	check(t, open, "pages have no expired record among the others", knoxPagesLive)
 }
 
-func knoxListsLive(t *testing.T, open opener[knoxStore]) {
+func knoxListsLive(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	r := record("alice", "1", 0)
 	s.add(r)
@@ -129,7 +129,7 @@ func knoxListsLive(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxPagesLive(t *testing.T, open opener[knoxStore]) {
+func knoxPagesLive(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for i := range 6 {
 		r := record("alice", fmt.Sprint(i), 0)
@@ -146,14 +146,14 @@ func knoxPagesLive(t *testing.T, open opener[knoxStore]) {
 }
 
 // knoxPaged opens stores of knox for checkPages.
-func knoxPaged(open opener[knoxStore]) opener[paged] {
-	return func(t *testing.T) paged {
+func knoxPaged(open openFunc[knoxStore]) openFunc[pageStore] {
+	return func(t *testing.T) pageStore {
 		s := open(t)
-		return paged{
+		return pageStore{
 			add:  func(user, id string, created time.Time) { s.add(record(user, id, created.Sub(noon))) },
 			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
 			end: func(user, id string) {
-				if found, err := s.Revoke(t.Context(), user, id, none); !found || err != nil {
+				if found, err := s.Revoke(t.Context(), user, id, revokedAtNoon); !found || err != nil {
 					t.Errorf("Revoke: got %v, %v, want true", found, err)
 				}
 			},

@@ -11,13 +11,13 @@ import (
 )
 
 // knoxPurging checks Purge and PurgeEnded.
-func knoxPurging(t *testing.T, open opener[knoxStore]) {
+func knoxPurging(t *testing.T, open openFunc[knoxStore]) {
 	check(t, open, "purging removes what has expired, in batches, each once", knoxPurges)
 	check(t, open, "PurgeEnded removes ended tokens by the instant of their end, in batches, and no live record",
 		knoxPurgesEnded)
 }
 
-func knoxPurges(t *testing.T, open opener[knoxStore]) {
+func knoxPurges(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for i := range 10 {
 		r := record("alice", fmt.Sprint(i), 0)
@@ -34,7 +34,7 @@ func knoxPurges(t *testing.T, open opener[knoxStore]) {
 	}
 	var mu sync.Mutex
 	seen := map[string]bool{}
-	purgers(func() {
+	purgeAtOnce(func() {
 		purged, err := s.Purge(t.Context(), 100, knox.Ending{At: at})
 		if err != nil {
 			t.Error(err)
@@ -56,7 +56,7 @@ func knoxPurges(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxPurgesEnded(t *testing.T, open opener[knoxStore]) {
+func knoxPurgesEnded(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	s.add(record("alice", "live", -time.Hour))
 	for i := range 10 {
@@ -68,7 +68,7 @@ func knoxPurgesEnded(t *testing.T, open opener[knoxStore]) {
 	}
 	var mu sync.Mutex
 	total := 0
-	purgers(func() {
+	purgeAtOnce(func() {
 		n, err := s.PurgeEnded(t.Context(), at, 100)
 		if err != nil {
 			t.Error(err)

@@ -12,7 +12,7 @@ import (
 )
 
 // knoxRevoking checks Revoke and RevokeAll.
-func knoxRevoking(t *testing.T, open opener[knoxStore]) {
+func knoxRevoking(t *testing.T, open openFunc[knoxStore]) {
 	check(t, open, "revoking one leaves the others and other users'", knoxRevokesOne)
 	check(t, open, "revoking all leaves other users'", knoxRevokesAll)
 	check(t, open, "revoking all but one leaves that one as it was, with the new stamp", knoxRevokesOthers)
@@ -22,7 +22,7 @@ func knoxRevoking(t *testing.T, open opener[knoxStore]) {
 	check(t, open, "if many callers revoke one record at once, one of them is told so", knoxRevokeOneRace)
 }
 
-func knoxRevokesOne(t *testing.T, open opener[knoxStore]) {
+func knoxRevokesOne(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	s.add(record("alice", "1", 0))
 	s.add(record("alice", "2", 0))
@@ -31,7 +31,7 @@ func knoxRevokesOne(t *testing.T, open opener[knoxStore]) {
 		user, id string
 		want     bool
 	}{{"bob", "1", false}, {"alice", "b", false}, {"alice", "1", true}, {"alice", "1", false}} {
-		if got, err := s.Revoke(t.Context(), step.user, step.id, none); got != step.want || err != nil {
+		if got, err := s.Revoke(t.Context(), step.user, step.id, revokedAtNoon); got != step.want || err != nil {
 			t.Errorf("Revoke %s of %s: got %v, %v, want %v", step.id, step.user, got, err, step.want)
 		}
 	}
@@ -40,17 +40,17 @@ func knoxRevokesOne(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxRevokesAll(t *testing.T, open opener[knoxStore]) {
+func knoxRevokesAll(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	s.add(record("alice", "1", 0))
 	s.add(record("alice", "2", -time.Minute))
 	s.add(record("bob", "b", 0))
-	ids, err := s.RevokeAll(t.Context(), "alice", "", "", none)
+	ids, err := s.RevokeAll(t.Context(), "alice", "", "", revokedAtNoon)
 	slices.Sort(ids)
 	if err != nil || !slices.Equal(ids, []string{"1", "2"}) {
 		t.Errorf("revoked %v, %v, want [1 2]", ids, err)
 	}
-	if ids, err = s.RevokeAll(t.Context(), "alice", "", "", none); err != nil || len(ids) != 0 {
+	if ids, err = s.RevokeAll(t.Context(), "alice", "", "", revokedAtNoon); err != nil || len(ids) != 0 {
 		t.Errorf("then revoked %v, %v, want nothing", ids, err)
 	}
 	if s.find(record("alice", "1", 0).Digest) != nil || len(s.list("bob", noon)) != 1 {
@@ -58,7 +58,7 @@ func knoxRevokesAll(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxRevokesOthers(t *testing.T, open opener[knoxStore]) {
+func knoxRevokesOthers(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	kept := record("alice", "1", 0)
 	kept.Name, kept.Stamp, kept.LastUsed = "phone", "old", noon
@@ -68,7 +68,7 @@ func knoxRevokesOthers(t *testing.T, open opener[knoxStore]) {
 	bobs := record("bob", "b", 0)
 	bobs.Stamp = "bob's"
 	s.add(bobs)
-	ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new", none)
+	ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new", revokedAtNoon)
 	slices.Sort(ids)
 	if err != nil || !slices.Equal(ids, []string{"2", "3"}) {
 		t.Errorf("revoked %v, %v, want [2 3]", ids, err)
@@ -86,13 +86,13 @@ func knoxRevokesOthers(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxKeepsOwn(t *testing.T, open opener[knoxStore]) {
+func knoxKeepsOwn(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	bobs, gone := record("bob", "b", 0), record("alice", "0", 0)
 	s.add(bobs)
 	for _, kept := range []string{bobs.Digest, gone.Digest} {
 		s.add(record("alice", "1", 0))
-		if ids, err := s.RevokeAll(t.Context(), "alice", kept, "new", none); err != nil ||
+		if ids, err := s.RevokeAll(t.Context(), "alice", kept, "new", revokedAtNoon); err != nil ||
 			!slices.Equal(ids, []string{"1"}) {
 			t.Errorf("revoked %v, %v, want [1]", ids, err)
 		}
@@ -105,7 +105,7 @@ func knoxKeepsOwn(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxRevokeRace(t *testing.T, open opener[knoxStore]) {
+func knoxRevokeRace(t *testing.T, open openFunc[knoxStore]) {
 	for round := range 4 {
 		s := open(t)
 		kept := record("alice", "0", 0)
@@ -134,13 +134,13 @@ func knoxRevokeRace(t *testing.T, open opener[knoxStore]) {
 // kept. It returns the records that a call said it revoked.
 func knoxRevokeAtOnce(s knoxStore, kept *knox.Record, others []*knox.Record) *tally {
 	var told tally
-	parallel(4*len(others), func(i int) {
+	atOnce(4*len(others), func(i int) {
 		other := others[i/4]
 		switch i % 4 {
 		case 0:
-			told.add(s.revokeAll("alice", kept.Digest, "new", none)...)
+			told.add(s.revokeAll("alice", kept.Digest, "new", revokedAtNoon)...)
 		case 1:
-			if s.revoke("alice", other.ID, none) {
+			if s.revoke("alice", other.ID, revokedAtNoon) {
 				told.add(other.ID)
 			}
 		case 2:
@@ -152,19 +152,19 @@ func knoxRevokeAtOnce(s knoxStore, kept *knox.Record, others []*knox.Record) *ta
 	return &told
 }
 
-func knoxKeepRace(t *testing.T, open opener[knoxStore]) {
+func knoxKeepRace(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for round := range 8 {
 		kept := record("alice", fmt.Sprint(round), 0)
 		s.add(kept)
-		parallel(16, func(i int) {
+		atOnce(16, func(i int) {
 			switch {
 			case i == 8:
-				if !s.revoke("alice", kept.ID, none) {
+				if !s.revoke("alice", kept.ID, revokedAtNoon) {
 					t.Error("Revoke: it was not there")
 				}
 			case i%2 == 0:
-				if ids := s.revokeAll("alice", kept.Digest, "new", none); len(ids) != 0 {
+				if ids := s.revokeAll("alice", kept.Digest, "new", revokedAtNoon); len(ids) != 0 {
 					t.Errorf("revoked %v, want nothing", ids)
 				}
 			default:
@@ -177,13 +177,13 @@ func knoxKeepRace(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxRevokeOneRace(t *testing.T, open opener[knoxStore]) {
+func knoxRevokeOneRace(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	s.add(record("alice", "1", 0))
 	var mu sync.Mutex
 	told := 0
-	parallel(16, func(int) {
-		found, err := s.Revoke(t.Context(), "alice", "1", none)
+	atOnce(16, func(int) {
+		found, err := s.Revoke(t.Context(), "alice", "1", revokedAtNoon)
 		if err != nil {
 			t.Error(err)
 		}

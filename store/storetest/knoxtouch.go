@@ -9,16 +9,16 @@ import (
 )
 
 // knoxTouching checks the last use and the expiry of a record.
-func knoxTouching(t *testing.T, open opener[knoxStore]) {
+func knoxTouching(t *testing.T, open openFunc[knoxStore]) {
 	check(t, open, "a touch moves the last use and the end forward, never back", knoxTouchForward)
-	checkTouches(t, func(t *testing.T) touched { return knoxTouched(open(t)) })
+	checkTouches(t, func(t *testing.T) touchStore { return knoxTouched(open(t)) })
 	check(t, open, "what is kept of a token has the last use and the expiry of its last touch", knoxTouchKept)
 	check(t, open, "a touch gives no end to a record that has none", knoxTouchNoEnd)
 	check(t, open, "a touch brings back no record that was revoked or has expired", knoxTouchEnded)
 	check(t, open, "no touch in flight brings a record back after it was revoked", knoxTouchRace)
 }
 
-func knoxTouchForward(t *testing.T, open opener[knoxStore]) {
+func knoxTouchForward(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	r := record("alice", "1", 0)
 	s.add(r)
@@ -42,7 +42,7 @@ func knoxTouchForward(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxTouchKept(t *testing.T, open opener[knoxStore]) {
+func knoxTouchKept(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	r := record("alice", "1", 0)
 	s.add(r)
@@ -58,7 +58,7 @@ func knoxTouchKept(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxTouchNoEnd(t *testing.T, open opener[knoxStore]) {
+func knoxTouchNoEnd(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	r := record("alice", "1", 0)
 	r.ExpiresAt = time.Time{}
@@ -69,12 +69,12 @@ func knoxTouchNoEnd(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxTouchEnded(t *testing.T, open opener[knoxStore]) {
+func knoxTouchEnded(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	revoked, expired := record("alice", "1", 0), record("alice", "2", 0)
 	s.add(revoked)
 	s.add(expired)
-	if found, err := s.Revoke(t.Context(), "alice", "1", none); !found || err != nil {
+	if found, err := s.Revoke(t.Context(), "alice", "1", revokedAtNoon); !found || err != nil {
 		t.Fatalf("Revoke: got %v, %v, want true", found, err)
 	}
 	s.touch(revoked, noon.Add(time.Minute), noon.Add(time.Hour))
@@ -87,14 +87,14 @@ func knoxTouchEnded(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxTouchRace(t *testing.T, open opener[knoxStore]) {
+func knoxTouchRace(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for round := range 8 {
 		r := record("alice", fmt.Sprint(round), 0)
 		s.add(r)
-		parallel(24, func(i int) {
+		atOnce(24, func(i int) {
 			if i == 12 {
-				if _, err := s.RevokeAll(t.Context(), "alice", "", "", none); err != nil {
+				if _, err := s.RevokeAll(t.Context(), "alice", "", "", revokedAtNoon); err != nil {
 					t.Error(err)
 				}
 				return

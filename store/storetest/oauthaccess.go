@@ -8,14 +8,14 @@ import (
 )
 
 // oauthAccess checks access tokens.
-func oauthAccess(t *testing.T, open opener[oauthStore]) {
+func oauthAccess(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "an access token is found as it was issued", oauthAccessFound)
 	check(t, open, "Start with a stored digest or ID is an error and changes nothing", oauthAccessAgain)
 	check(t, open, "AddAccess adds a token to a live grant and moves the expiry of the grant", oauthAccessAdded)
 	check(t, open, "RemoveAccess removes one access token and leaves the rest of the grant", oauthAccessRemoved)
 }
 
-func oauthAccessFound(t *testing.T, open opener[oauthStore]) {
+func oauthAccessFound(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := oauthGrant("alice", "1")
 	want := &server.Access{Digest: "d", ID: "jti", GrantID: "1", Scopes: []string{"read", "a:b"},
@@ -38,7 +38,7 @@ func oauthAccessFound(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthAccessAgain(t *testing.T, open opener[oauthStore]) {
+func oauthAccessAgain(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	for sentence, row := range map[string]struct {
@@ -61,7 +61,7 @@ func oauthAccessAgain(t *testing.T, open opener[oauthStore]) {
 	s.wantLive(false, "3")
 }
 
-func oauthAccessAdded(t *testing.T, open opener[oauthStore]) {
+func oauthAccessAdded(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	s.start("alice", "ended")
@@ -99,7 +99,7 @@ func oauthAccessAdded(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthAccessRemoved(t *testing.T, open opener[oauthStore]) {
+func oauthAccessRemoved(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	for _, want := range []bool{true, false} {

@@ -10,7 +10,7 @@ import (
 )
 
 // oauthAnswers checks that a page and what its answer leads to are one step.
-func oauthAnswers(t *testing.T, open opener[oauthStore]) {
+func oauthAnswers(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "Approve uses up the page that it answers, and no other page", oauthAnswerOnce)
 	check(t, open, "a page that was answered, has expired or never was gives nothing", oauthAnswerLate)
 	check(t, open, "an approval that is refused uses up its page", oauthAnswerRefused)
@@ -18,7 +18,7 @@ func oauthAnswers(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "of 32 answers to a page one counts", oauthAnswerRace)
 }
 
-func oauthAnswerOnce(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.show("page")
 	s.show("other")
@@ -31,7 +31,7 @@ func oauthAnswerOnce(t *testing.T, open opener[oauthStore]) {
 	s.wantLive(true, "1")
 }
 
-func oauthAnswerLate(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerLate(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.show("page")
 	s.show("expired")
@@ -59,7 +59,7 @@ func oauthAnswerLate(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthAnswerRefused(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerRefused(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "there")
 	for name, change := range map[string]func(a *server.Approval){
@@ -76,7 +76,7 @@ func oauthAnswerRefused(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthAnswerError(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerError(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "there")
 	s.show("page")
@@ -92,12 +92,12 @@ func oauthAnswerError(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthAnswerRace(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerRace(t *testing.T, open openFunc[oauthStore]) {
 	for range 3 {
 		s := open(t)
 		s.show("page")
 		var added, answered atomic.Int32
-		together(32, func(i int) {
+		atOnce(32, func(i int) {
 			got, err := s.answer(fmt.Sprint(i), "page", noon, nil)
 			switch {
 			case err != nil:

@@ -9,11 +9,11 @@ import (
 )
 
 // oauthCalls checks what holds for every method.
-func oauthCalls(t *testing.T, open opener[oauthStore]) {
+func oauthCalls(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a context that has ended is an error, and changes nothing", oauthCancelled)
 }
 
-func oauthCancelled(t *testing.T, open opener[oauthStore]) {
+func oauthCancelled(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("x", "")
 	kept := oauthGrant("x", "x")

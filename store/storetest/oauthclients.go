@@ -10,13 +10,13 @@ import (
 )
 
 // oauthClients checks what clients there are, and how they change.
-func oauthClients(t *testing.T, open opener[oauthStore]) {
+func oauthClients(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a client is found as it was added, and once", oauthClientFound)
 	check(t, open, "clients are listed by owner or all, in order, from after one, up to a limit", oauthClientsListed)
 	check(t, open, "ChangeClient changes a client only if the caller knows its last change", oauthClientChanged)
 }
 
-func oauthClientFound(t *testing.T, open opener[oauthStore]) {
+func oauthClientFound(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	want := &server.Client{ID: "A_b-1", SecretDigest: "digest", SecretHash: "a$1$" + odd, SecretReplaces: "before",
 		SecretsRetired: []string{"one", "two"}, Name: odd, Owner: odd,
@@ -45,7 +45,7 @@ func oauthClientFound(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthClientsListed(t *testing.T, open opener[oauthStore]) {
+func oauthClientsListed(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"d", "b", "c", "a", "B"} {
 		s.addClient(id, map[bool]string{true: "alice"}[id != "c"])
@@ -69,7 +69,7 @@ func oauthClientsListed(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthClientChanged(t *testing.T, open opener[oauthStore]) {
+func oauthClientChanged(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	was := s.addClient("shop", "alice")
 	change := func(name, owner string, updated, was time.Time, want bool) {
@@ -93,14 +93,14 @@ func oauthClientChanged(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthDisabling checks what becomes of the grants of a client that is disabled or removed.
-func oauthDisabling(t *testing.T, open opener[oauthStore]) {
+func oauthDisabling(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "disabling or removing a client ends what it has, and lets it have no more", oauthClientLoses)
 	check(t, open, "a client may be added disabled and enabled again, and its ended grants stay ended",
 		oauthClientEnabled)
 	check(t, open, "ChangeClient with an old time, and AddClient with a known ID, change nothing", oauthClientTooLate)
 }
 
-func oauthClientLoses(t *testing.T, open opener[oauthStore]) {
+func oauthClientLoses(t *testing.T, open openFunc[oauthStore]) {
 	for name, end := range map[string]func(s oauthStore) (bool, error){
 		"disable": func(s oauthStore) (bool, error) {
 			return done(s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon,
@@ -144,7 +144,7 @@ func oauthLoses(t *testing.T, s oauthStore, name string, end func(s oauthStore) 
 	}
 }
 
-func oauthClientEnabled(t *testing.T, open opener[oauthStore]) {
+func oauthClientEnabled(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	want := &server.Client{ID: "shop", Disabled: true, Created: noon, Updated: noon}
 	_, err := s.added(want)
@@ -185,7 +185,7 @@ func oauthClientEnabled(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthClientTooLate(t *testing.T, open opener[oauthStore]) {
+func oauthClientTooLate(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	disabled := &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}

@@ -9,7 +9,7 @@ import (
 )
 
 // oauthCodes checks Approve and Redeem.
-func oauthCodes(t *testing.T, open opener[oauthStore]) {
+func oauthCodes(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a grant and its code are found as they were approved", oauthCodeFound)
 	check(t, open, "what is there already is an error and changes nothing", oauthCodeAgain)
 	check(t, open, "a code is good once", oauthCodeOnce)
@@ -20,7 +20,7 @@ func oauthCodes(t *testing.T, open opener[oauthStore]) {
 		oauthCodeMovesExpiry)
 }
 
-func oauthCodeFound(t *testing.T, open opener[oauthStore]) {
+func oauthCodeFound(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := &server.Grant{ID: "g", ClientID: "web", UserID: odd, Type: "authorization_code", SessionID: odd, Offline: true,
 		Permissions: server.Permissions{{Resource: "https://api.example/?x='", Scopes: []string{"read", "a:b"}},
@@ -49,7 +49,7 @@ func oauthCodeFound(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthCodeAgain(t *testing.T, open opener[oauthStore]) {
+func oauthCodeAgain(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.approve("alice", "1", "c1")
 	for sentence, a := range map[string]server.Approval{
@@ -88,7 +88,7 @@ func oauthCodeAgain(t *testing.T, open opener[oauthStore]) {
 	s.redeem("c1", noon, oauthTokens(oauthGrant("alice", "1"), "good"), server.Redeemed)
 }
 
-func oauthCodeOnce(t *testing.T, open opener[oauthStore]) {
+func oauthCodeOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.approve("alice", "1", "c")
 	s.redeem("none", noon, oauthTokens(g, "t"), server.Unknown)
@@ -119,7 +119,7 @@ func oauthCodeOnce(t *testing.T, open opener[oauthStore]) {
 	s.redeem("c", late, oauthTokens(g, "v"), server.Revoked)
 }
 
-func oauthCodeExpires(t *testing.T, open opener[oauthStore]) {
+func oauthCodeExpires(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.approve("alice", "1", "c")
 	s.redeem("c", noon.Add(time.Minute), oauthTokens(g, "t"), server.Expired)
@@ -131,7 +131,7 @@ func oauthCodeExpires(t *testing.T, open opener[oauthStore]) {
 	s.redeem("d", noon.Add(time.Second), oauthTokens(short, "u"), server.Expired)
 }
 
-func oauthCodeNoRefresh(t *testing.T, open opener[oauthStore]) {
+func oauthCodeNoRefresh(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.approve("alice", "1", "c")
 	s.redeem("c", noon, server.Tokens{Access: oauthTokens(g, "t").Access}, server.Redeemed)
@@ -140,7 +140,7 @@ func oauthCodeNoRefresh(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthCodeRefused(t *testing.T, open opener[oauthStore]) {
+func oauthCodeRefused(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.approve("alice", "1", "c")
 	s.keeps("an unknown one", func() { s.redeem("C", noon, oauthTokens(g, "t"), server.Unknown) }, "1", "c", "t")
@@ -154,7 +154,7 @@ func oauthCodeRefused(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthCodeMovesExpiry(t *testing.T, open opener[oauthStore]) {
+func oauthCodeMovesExpiry(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := oauthGrant("alice", "1")
 	g.ExpiresAt = noon.Add(9 * time.Hour)

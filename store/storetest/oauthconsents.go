@@ -9,7 +9,7 @@ import (
 )
 
 // oauthConsents checks what users agreed to.
-func oauthConsents(t *testing.T, open opener[oauthStore]) {
+func oauthConsents(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a consent is added to the earlier ones of the user for the client", oauthConsentAdded)
 	check(t, open, "a grant that rests on a consent needs one that covers it", oauthConsentCovers)
 	check(t, open, "offline_access is recalled for the APIs of its page alone", oauthConsentOffline)
@@ -20,7 +20,7 @@ func oauthConsents(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "users with names that differ by little are others", oauthUsersExact)
 }
 
-func oauthConsentAdded(t *testing.T, open opener[oauthStore]) {
+func oauthConsentAdded(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	if got, err := s.Consent(s.Context(), "alice", "web"); got != nil || err != nil {
 		t.Errorf("Consent: got %+v, %v, want nil", got, err)
@@ -42,7 +42,7 @@ func oauthConsentAdded(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthConsentCovers(t *testing.T, open opener[oauthStore]) {
+func oauthConsentCovers(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	if s.approveScopes("1", nil, true, "read") {
 		t.Error("approved without a consent")
@@ -72,7 +72,7 @@ func oauthConsentCovers(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthConsentOffline checks that offline_access is recalled only at the APIs of a page that showed it.
-func oauthConsentOffline(t *testing.T, open opener[oauthStore]) {
+func oauthConsentOffline(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	login := server.Permission{Scopes: []string{"openid", "offline_access"}}
 	at := func(resource string, scopes ...string) server.Permission {
@@ -105,7 +105,7 @@ func oauthConsentOffline(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthConsentsListed(t *testing.T, open opener[oauthStore]) {
+func oauthConsentsListed(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"b", "a", "B"} {
 		s.addClient(id, "")
@@ -139,7 +139,7 @@ func oauthConsentsListed(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthWithdrawn(t *testing.T, open opener[oauthStore]) {
+func oauthWithdrawn(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("other", "")
 	s.approveScopes("b", oauthConsent(noon, "read"), false, "read")
@@ -164,7 +164,7 @@ func oauthWithdrawn(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthNotRemembered(t *testing.T, open opener[oauthStore]) {
+func oauthNotRemembered(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("closed", "")
 	_, _, err := s.ChangeClient(s.Context(), &server.Client{ID: "closed", Disabled: true, Created: noon,
@@ -200,7 +200,7 @@ func oauthNotRemembered(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthConsentCopies(t *testing.T, open opener[oauthStore]) {
+func oauthConsentCopies(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	spare := make([]string, 1, 4) // that appending would write to
 	spare[0] = "read"
@@ -216,7 +216,7 @@ func oauthConsentCopies(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthUsersExact(t *testing.T, open opener[oauthStore]) {
+func oauthUsersExact(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	others := []string{"Alice", "alice ", "älice", "alic", "alice2", "' OR ''='", "%", ""}
 	for _, user := range append(others, "alice") {

@@ -10,14 +10,14 @@ import (
 )
 
 // oauthGrants checks what grants there are, and how they end.
-func oauthGrants(t *testing.T, open opener[oauthStore]) {
+func oauthGrants(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a user's live grants are listed, the greatest identifier first", oauthGrantsListed)
 	check(t, open, "a grant ends once", oauthEndsOnce)
 	check(t, open, "EndSession ends the grants of the session, except those with offline access", oauthEndsSession)
 	check(t, open, "what was returned does not change", oauthGrantCopies)
 }
 
-func oauthGrantsListed(t *testing.T, open opener[oauthStore]) {
+func oauthGrantsListed(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	later := func(g *server.Grant) { g.Created = noon.Add(time.Microsecond) }
 	s.start("alice", "b", later)
@@ -41,7 +41,7 @@ func oauthGrantsListed(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthEndsOnce(t *testing.T, open opener[oauthStore]) {
+func oauthEndsOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
@@ -61,7 +61,7 @@ func oauthEndsOnce(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthEndsSession(t *testing.T, open opener[oauthStore]) {
+func oauthEndsSession(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	in := func(session string, offline bool) func(*server.Grant) {
 		return func(g *server.Grant) { g.SessionID, g.Offline = session, offline }
@@ -89,7 +89,7 @@ func oauthEndsSession(t *testing.T, open opener[oauthStore]) {
 	s.wantLive(false, "a", "b")
 }
 
-func oauthGrantCopies(t *testing.T, open opener[oauthStore]) {
+func oauthGrantCopies(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.approve("alice", "1", "c")
 	s.start("alice", "2")
@@ -120,13 +120,13 @@ func oauthGrantCopies(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthEndingAll checks what ends all grants of a user, a session or a client.
-func oauthEndingAll(t *testing.T, open opener[oauthStore]) {
+func oauthEndingAll(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "EndAll ends all grants of a user except the kept one, and stamps that one", oauthEndsAll)
 	check(t, open, "EndAll stamps the kept grant only if it is live, and accepts no kept grant", oauthEndsAllStamps)
 	check(t, open, "EndAll leaves grants that have ended or expired", oauthEndsNoMore)
 }
 
-func oauthEndsAll(t *testing.T, open opener[oauthStore]) {
+func oauthEndsAll(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"b", "a", "kept"} {
 		s.start("alice", id)
@@ -151,7 +151,7 @@ func oauthEndsAll(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthEndsAllStamps(t *testing.T, open opener[oauthStore]) {
+func oauthEndsAllStamps(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt, g.Stamp = noon, "old" })
 	s.start("alice", "ended", func(g *server.Grant) { g.Stamp = "old" })
@@ -171,7 +171,7 @@ func oauthEndsAllStamps(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthEndsNoMore(t *testing.T, open opener[oauthStore]) {
+func oauthEndsNoMore(t *testing.T, open openFunc[oauthStore]) {
 	for name, end := range map[string]func(s oauthStore) (int, error){
 		"Withdraw": func(s oauthStore) (int, error) {
 			ids, err := s.Withdraw(s.Context(), "alice", "web", fraction)

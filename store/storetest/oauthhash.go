@@ -9,12 +9,12 @@ import (
 )
 
 // oauthByHash checks the look-up by hash of a store that is a [server.HashFinder].
-func oauthByHash(t *testing.T, open opener[oauthStore]) {
+func oauthByHash(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a look-up of an access token by hash, if there is one, finds what FindAccess does",
 		oauthFindsByHash)
 }
 
-func oauthFindsByHash(t *testing.T, open opener[oauthStore]) {
+func oauthFindsByHash(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	finder, ok := s.Store.(server.HashFinder)
 	if !ok {
@@ -66,7 +66,7 @@ func oauthFindsByHash(t *testing.T, open opener[oauthStore]) {
 // removes both.
 func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
 	s.Helper()
-	twin := twinOf(own)
+	twin := sameHashOf(own)
 	if access, _, err := s.FindAccess(s.Context(), twin); access != nil || err != nil {
 		s.Errorf("another shard: found %+v and %v, want nil and nil", access, err)
 	}

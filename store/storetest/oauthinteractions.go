@@ -8,12 +8,12 @@ import (
 )
 
 // oauthInteractions checks pages that wait for an answer, and keys that are used once.
-func oauthInteractions(t *testing.T, open opener[oauthStore]) {
+func oauthInteractions(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "an interaction is there until it expires or is taken", oauthInteractionTaken)
 	check(t, open, "a key is fresh once, until it expires", oauthKeyFresh)
 }
 
-func oauthInteractionTaken(t *testing.T, open opener[oauthStore]) {
+func oauthInteractionTaken(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	want := &server.Interaction{ID: "0190163d-8694-739b-aea5-966c26f8ad91", Digest: "d", UserID: odd, SessionID: "s",
 		Created: fraction, ExpiresAt: noon.Add(time.Hour), Data: []byte(`{"a":"\u0000ü"}`)}
@@ -61,7 +61,7 @@ func oauthInteractionUsed(t *testing.T, s oauthStore, want *server.Interaction) 
 	}
 }
 
-func oauthKeyFresh(t *testing.T, open opener[oauthStore]) {
+func oauthKeyFresh(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i, row := range []struct {
 		key     string

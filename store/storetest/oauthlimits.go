@@ -11,7 +11,7 @@ import (
 )
 
 // oauthLimits checks the limit of grants, and what makes room.
-func oauthLimits(t *testing.T, open opener[oauthStore]) {
+func oauthLimits(t *testing.T, open openFunc[oauthStore]) {
 	for _, l := range oauthLimitsOf {
 		t.Run(l.name, func(t *testing.T) {
 			if l.user != "" { // a client's own are counted by the same code
@@ -29,7 +29,7 @@ func oauthLimits(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "over the limit a consent is not remembered", oauthLimitConsent)
 }
 
-func oauthLimitClients(t *testing.T, open opener[oauthStore]) {
+func oauthLimitClients(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("other", "")
 	s.start("alice", "1", func(g *server.Grant) { g.ClientID = "other" })
@@ -40,7 +40,7 @@ func oauthLimitClients(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthLimitTokens(t *testing.T, open opener[oauthStore]) {
+func oauthLimitTokens(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	if added, err := s.Start(s.Context(), oauthGrant("alice", "2"), oauthTokens(oauthGrant("alice", "1"), "2"), 1,
@@ -50,7 +50,7 @@ func oauthLimitTokens(t *testing.T, open opener[oauthStore]) {
 	s.wantLive(true, "1")
 }
 
-func oauthLimitConsent(t *testing.T, open opener[oauthStore]) {
+func oauthLimitConsent(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	g := oauthGrant("alice", "2")
@@ -65,12 +65,12 @@ func oauthLimitConsent(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthClientLimits checks the limit of clients of an owner.
-func oauthClientLimits(t *testing.T, open opener[oauthStore]) {
+func oauthClientLimits(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "an owner has as many clients as the limit, whatever others have", oauthOwnerLimit)
 	check(t, open, "of 32 clients at once an owner gets as many as the limit", oauthOwnerLimitRace)
 }
 
-func oauthOwnerLimit(t *testing.T, open opener[oauthStore]) {
+func oauthOwnerLimit(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i, row := range []struct {
 		id    string
@@ -99,10 +99,10 @@ func oauthOwnerLimit(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthOwnerLimitRace(t *testing.T, open opener[oauthStore]) {
+func oauthOwnerLimitRace(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	var added, over atomic.Int32
-	together(32, func(i int) {
+	atOnce(32, func(i int) {
 		got, err := s.AddClient(s.Context(), &server.Client{ID: fmt.Sprint(i), Owner: "alice", Created: noon,
 			Updated: noon}, 10)
 		switch {

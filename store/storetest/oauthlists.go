@@ -10,7 +10,7 @@ import (
 )
 
 // oauthLists checks the lists that come in pages. Those of clients are in [oauthClients].
-func oauthLists(t *testing.T, open opener[oauthStore]) {
+func oauthLists(t *testing.T, open openFunc[oauthStore]) {
 	checkPages(t, oauthPaged(open))
 	check(t, open, "Grants returns a grant with the same fields as Grant", oauthGrantListed)
 	check(t, open, "consents come in pages in order of client, and those of others are not among them",
@@ -19,7 +19,7 @@ func oauthLists(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "a long list has each row once, whatever the limit of a page", oauthLongList)
 }
 
-func oauthGrantListed(t *testing.T, open opener[oauthStore]) {
+func oauthGrantListed(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	want := s.start("alice", "1", func(g *server.Grant) {
 		g.Permissions = server.Permissions{{Resource: "b", Scopes: []string{odd, "read"}}, {Resource: "a"}}
@@ -33,7 +33,7 @@ func oauthGrantListed(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthConsentPages(t *testing.T, open opener[oauthStore]) {
+func oauthConsentPages(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	agree := func(user, client string) {
 		g := oauthGrant(user, user+client)
@@ -87,7 +87,7 @@ func (s oauthStore) consentPages(agreed server.Permissions, limit int) string {
 	}
 }
 
-func oauthClientPages(t *testing.T, open opener[oauthStore]) {
+func oauthClientPages(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"a", "b", "C"} {
 		s.addClient(id, "")
@@ -136,7 +136,7 @@ func oauthClientPages(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthLongList(t *testing.T, open opener[oauthStore]) {
+func oauthLongList(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i := range 60 {
 		s.start("alice", fmt.Sprintf("%03d", i*37%60))
@@ -168,10 +168,10 @@ func (s oauthStore) countGrants(limit int) (n int) {
 }
 
 // oauthPaged opens stores of the authorization server for checkPages.
-func oauthPaged(open opener[oauthStore]) opener[paged] {
-	return func(t *testing.T) paged {
+func oauthPaged(open openFunc[oauthStore]) openFunc[pageStore] {
+	return func(t *testing.T) pageStore {
 		s := open(t)
-		return paged{
+		return pageStore{
 			add: func(user, id string, created time.Time) {
 				s.start(user, id, func(g *server.Grant) { g.Created = created })
 			},

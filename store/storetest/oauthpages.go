@@ -10,7 +10,7 @@ import (
 )
 
 // oauthPages checks how many pages wait for a user.
-func oauthPages(t *testing.T, open opener[oauthStore]) {
+func oauthPages(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "one page too many of a user removes the oldest", oauthPagesLimit)
 	check(t, open, "adding a page with a stored digest is an error and removes nothing", oauthPagesThere)
 	check(t, open, "a page that was answered or has expired does not count for the limit", oauthPagesRoom)
@@ -38,7 +38,7 @@ func (s oauthStore) wantPages(waiting []string, gone ...string) {
 	}
 }
 
-func oauthPagesLimit(t *testing.T, open opener[oauthStore]) {
+func oauthPagesLimit(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"2", "1", "3"} { // the identifier counts, not the order of the calls
 		s.must(s.page("alice", id, 3))
@@ -57,7 +57,7 @@ func oauthPagesLimit(t *testing.T, open opener[oauthStore]) {
 	s.wantPages([]string{"7", "0"}, "5", "6")
 }
 
-func oauthPagesThere(t *testing.T, open opener[oauthStore]) {
+func oauthPagesThere(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.must(s.page("alice", "1", 2))
 	s.must(s.page("alice", "2", 2))
@@ -67,7 +67,7 @@ func oauthPagesThere(t *testing.T, open opener[oauthStore]) {
 	s.wantPages([]string{"1", "2"})
 }
 
-func oauthPagesRoom(t *testing.T, open opener[oauthStore]) {
+func oauthPagesRoom(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"1", "2", "3"} {
 		s.must(s.page("alice", id, 3))
@@ -85,9 +85,9 @@ func oauthPagesRoom(t *testing.T, open opener[oauthStore]) {
 	s.wantPages([]string{"4", "5", "6"}, "1")
 }
 
-func oauthPagesRace(t *testing.T, open opener[oauthStore]) {
+func oauthPagesRace(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
-	together(32, func(i int) {
+	atOnce(32, func(i int) {
 		if err := s.page("alice", fmt.Sprintf("%02d", i), 5); err != nil {
 			t.Error(err)
 		}
@@ -104,7 +104,7 @@ func oauthPagesRace(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthRequests checks that an authorization request leads to one code.
-func oauthRequests(t *testing.T, open opener[oauthStore]) {
+func oauthRequests(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a request is answered once, until its record expires", oauthRequestOnce)
 	check(t, open, "after an error of Approve the request can still be answered", oauthRequestError)
 	check(t, open, "of 32 answers to a request, each from its own page, one counts", oauthRequestRace)
@@ -115,7 +115,7 @@ func oauthRequest(key string) func(a *server.Approval) {
 	return func(a *server.Approval) { a.Request, a.RequestExpires = key, noon.Add(time.Hour) }
 }
 
-func oauthRequestOnce(t *testing.T, open opener[oauthStore]) {
+func oauthRequestOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.wantAnswer("the first answer to a request", "1", "", "r", noon, true)
 	s.show("page")
@@ -146,7 +146,7 @@ func (s oauthStore) wantAnswer(what, id, page, request string, at time.Time, wan
 	}
 }
 
-func oauthRequestError(t *testing.T, open opener[oauthStore]) {
+func oauthRequestError(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "there")
 	if added, err := s.answer("there", "", noon, oauthRequest("r")); added.OK() && err == nil {
@@ -157,13 +157,13 @@ func oauthRequestError(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthRequestRace(t *testing.T, open opener[oauthStore]) {
+func oauthRequestRace(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i := range 32 {
 		s.show(fmt.Sprint("page", i))
 	}
 	var added, answered atomic.Int32
-	together(32, func(i int) {
+	atOnce(32, func(i int) {
 		got, err := s.answer(fmt.Sprint(i), fmt.Sprint("page", i), noon, oauthRequest("r"))
 		switch {
 		case err != nil:

@@ -9,12 +9,12 @@ import (
 )
 
 // oauthPurge checks Purge of what expired.
-func oauthPurge(t *testing.T, open opener[oauthStore]) {
+func oauthPurge(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "Purge removes expired records in batches, and nothing else", oauthPurges)
 	check(t, open, "the tokens of a live grant are removed in steps", oauthPurgesTokens)
 }
 
-func oauthPurges(t *testing.T, open opener[oauthStore]) {
+func oauthPurges(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i := range 3 {
 		id := fmt.Sprint("over", i)
@@ -84,7 +84,7 @@ func oauthPurgesLater(t *testing.T, s oauthStore) {
 		server.Redeemed)
 }
 
-func oauthPurgesTokens(t *testing.T, open opener[oauthStore]) {
+func oauthPurgesTokens(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1")
 	old := "1 refresh"

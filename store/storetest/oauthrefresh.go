@@ -10,7 +10,7 @@ import (
 )
 
 // oauthRefresh checks Rotate.
-func oauthRefresh(t *testing.T, open opener[oauthStore]) {
+func oauthRefresh(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a refresh token is good once, and a second use ends the grant", oauthRefreshOnce)
 	check(t, open, "a refresh token that expired, or whose grant expired, is Expired", oauthRefreshExpires)
 	check(t, open, "Rotate to tokens with a stored digest or of another grant is an error and changes nothing",
@@ -19,7 +19,7 @@ func oauthRefresh(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "a second use of a refresh token ends its grant and no other", oauthRefreshReplay)
 }
 
-func oauthRefreshOnce(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1")
 	s.rotate("none", noon, 0, oauthTokens(g, "2"), server.Unknown)
@@ -47,7 +47,7 @@ func oauthRefreshOnce(t *testing.T, open opener[oauthStore]) {
 	s.rotate("1 refresh", noon, 0, oauthTokens(g, "4"), server.Revoked)
 }
 
-func oauthRefreshExpires(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshExpires(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1", func(g *server.Grant) { g.ExpiresAt = noon.Add(5 * time.Hour) })
 	s.rotate("1 refresh", noon.Add(3*time.Hour), 0, oauthTokens(g, "2"), server.Expired)
@@ -56,7 +56,7 @@ func oauthRefreshExpires(t *testing.T, open opener[oauthStore]) {
 	s.rotate("short refresh", noon.Add(time.Hour), 0, oauthTokens(oauthGrant("alice", "short"), "x"), server.Expired)
 }
 
-func oauthRefreshAgain(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshAgain(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1")
 	other := s.start("alice", "2")
@@ -72,7 +72,7 @@ func oauthRefreshAgain(t *testing.T, open opener[oauthStore]) {
 	s.rotate("1 refresh", noon, 0, oauthTokens(g, "3"), server.Redeemed)
 }
 
-func oauthRefreshRefused(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshRefused(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1", func(g *server.Grant) { g.ExpiresAt = noon.Add(5 * time.Hour) })
 	next := oauthSealed(g, "2")
@@ -98,7 +98,7 @@ func oauthRefreshRefused(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthRefreshReplay(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshReplay(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1")
 	other := s.start("alice", "2")
@@ -112,14 +112,14 @@ func oauthRefreshReplay(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthGrace checks the retries of Rotate.
-func oauthGrace(t *testing.T, open opener[oauthStore]) {
+func oauthGrace(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "within the grace Rotate returns the same successor, until that is used", oauthRetries)
 	check(t, open, "after the grace, or without a sealed successor, a second use is Reused", oauthGraceEnds)
 	check(t, open, "a refresh sets the expiry of the grant to that of the new tokens, and a retry never shortens it",
 		oauthRetryMoves)
 }
 
-func oauthRetries(t *testing.T, open opener[oauthStore]) {
+func oauthRetries(t *testing.T, open openFunc[oauthStore]) {
 	const grace = 10 * time.Second
 	s := open(t)
 	g := s.start("alice", "1")
@@ -148,7 +148,7 @@ func oauthRetries(t *testing.T, open opener[oauthStore]) {
 	s.wantLive(false, "1")
 }
 
-func oauthGraceEnds(t *testing.T, open opener[oauthStore]) {
+func oauthGraceEnds(t *testing.T, open openFunc[oauthStore]) {
 	const grace = 10 * time.Second
 	s := open(t)
 	for i, row := range []struct {
@@ -168,7 +168,7 @@ func oauthGraceEnds(t *testing.T, open opener[oauthStore]) {
 	s.rotate("expiring refresh", noon.Add(time.Second), grace, oauthSealed(g, "x"), server.Reused)
 }
 
-func oauthRetryMoves(t *testing.T, open opener[oauthStore]) {
+func oauthRetryMoves(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1", func(g *server.Grant) { g.ExpiresAt = noon.Add(9 * time.Hour) })
 	for _, row := range []struct {

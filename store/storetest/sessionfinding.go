@@ -13,7 +13,7 @@ import (
 )
 
 // sessionFinding checks what Find and a look-up by hash return.
-func sessionFinding(t *testing.T, open opener[sessionStore]) {
+func sessionFinding(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "a look-up by hash, if there is one, finds what Find does", sessionsByHash)
 	check(t, open, "a record is found as it was added", sessionFindsAsAdded)
 	check(t, open, "what was never added is not found and no error", sessionFindsNothing)
@@ -22,7 +22,7 @@ func sessionFinding(t *testing.T, open opener[sessionStore]) {
 	check(t, open, "a call with a cancelled context changes all or nothing", sessionCancelled)
 }
 
-func sessionFindsAsAdded(t *testing.T, open opener[sessionStore]) {
+func sessionFindsAsAdded(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	full := sessionRecord("alice", "full", 0)
 	full.Scopes, full.Limited, full.Remembered = []string{"a", "b:c"}, true, true
@@ -40,14 +40,14 @@ func sessionFindsAsAdded(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionFindsNothing(t *testing.T, open opener[sessionStore]) {
+func sessionFindsNothing(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	if got := s.find("nothing"); got != nil {
 		t.Errorf("found %+v, want nil", got)
 	}
 }
 
-func sessionSameDigest(t *testing.T, open opener[sessionStore]) {
+func sessionSameDigest(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	s.add(sessionRecord("alice", "2", 0))
@@ -65,7 +65,7 @@ func sessionSameDigest(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionOddText(t *testing.T, open opener[sessionStore]) {
+func sessionOddText(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	odd := `'; DROP TABLE sessions; -- "%_\ ` + "\u2028" + `日本`
 	r := sessionRecord(odd, "1", 0)
@@ -82,7 +82,7 @@ func sessionOddText(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionCancelled(t *testing.T, open opener[sessionStore]) {
+func sessionCancelled(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 3 {
 		s.add(sessionRecord("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
@@ -126,13 +126,13 @@ func sessionCancelledEnds(ctx context.Context, t *testing.T, s sessionStore) {
 }
 
 // sessionListing checks the list of the live sessions of a user, which comes in pages.
-func sessionListing(t *testing.T, open opener[sessionStore]) {
+func sessionListing(t *testing.T, open openFunc[sessionStore]) {
 	checkPages(t, sessionPaged(open))
 	check(t, open, "an expired record is found but not listed", sessionListsLive)
 	check(t, open, "a replaced session is on no page of the list", sessionListsSuccessor)
 }
 
-func sessionListsLive(t *testing.T, open opener[sessionStore]) {
+func sessionListsLive(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	r := sessionRecord("alice", "1", 0)
 	s.add(r)
@@ -144,7 +144,7 @@ func sessionListsLive(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionListsSuccessor(t *testing.T, open opener[sessionStore]) {
+func sessionListsSuccessor(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 4 {
 		s.add(sessionRecord("alice", fmt.Sprint(i), 0))
@@ -160,10 +160,10 @@ func sessionListsSuccessor(t *testing.T, open opener[sessionStore]) {
 }
 
 // sessionPaged opens stores of sessions for checkPages.
-func sessionPaged(open opener[sessionStore]) opener[paged] {
-	return func(t *testing.T) paged {
+func sessionPaged(open openFunc[sessionStore]) openFunc[pageStore] {
+	return func(t *testing.T) pageStore {
 		s := open(t)
-		return paged{
+		return pageStore{
 			add:  func(user, id string, created time.Time) { s.add(sessionRecord(user, id, created.Sub(noon))) },
 			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
 			end: func(user, id string) {

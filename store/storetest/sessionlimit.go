@@ -8,7 +8,7 @@ import (
 )
 
 // sessionLimit checks the limit of Add, and what makes room.
-func sessionLimit(t *testing.T, open opener[sessionStore]) {
+func sessionLimit(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "over the limit nothing changes", sessionOverLimit)
 	check(t, open, "the session that is replaced does not count against the limit", sessionLimitReplaced)
 	check(t, open, "another user's session that is replaced makes no room", sessionLimitOther)
@@ -19,7 +19,7 @@ func sessionLimit(t *testing.T, open opener[sessionStore]) {
 	checkLimitRace(t, sessionLimited(open))
 }
 
-func sessionOverLimit(t *testing.T, open opener[sessionStore]) {
+func sessionOverLimit(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	s.add(sessionRecord("alice", "2", 0))
@@ -34,7 +34,7 @@ func sessionOverLimit(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionLimitReplaced(t *testing.T, open opener[sessionStore]) {
+func sessionLimitReplaced(t *testing.T, open openFunc[sessionStore]) {
 	for _, evict := range []bool{false, true} {
 		s := open(t)
 		s.add(sessionRecord("alice", "1", 0))
@@ -50,7 +50,7 @@ func sessionLimitReplaced(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionLimitOther(t *testing.T, open opener[sessionStore]) {
+func sessionLimitOther(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	s.add(sessionRecord("bob", "b", 0))
@@ -71,7 +71,7 @@ func sessionLimitOther(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionLimitExpired(t *testing.T, open opener[sessionStore]) {
+func sessionLimitExpired(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	expired := sessionRecord("alice", "old", -time.Hour)
 	expired.ExpiresAt = noon
@@ -87,7 +87,7 @@ func sessionLimitExpired(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionLimitStamp(t *testing.T, open opener[sessionStore]) {
+func sessionLimitStamp(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	void := sessionRecord("alice", "void", 0)
 	void.Stamp = "old"
@@ -100,7 +100,7 @@ func sessionLimitStamp(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionEvicts(t *testing.T, open opener[sessionStore]) {
+func sessionEvicts(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 4 {
 		s.add(sessionRecord("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
@@ -115,7 +115,7 @@ func sessionEvicts(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionLimitRace(t *testing.T, open opener[sessionStore]) {
+func sessionLimitRace(t *testing.T, open openFunc[sessionStore]) {
 	for _, evict := range []bool{false, true} {
 		s := sessionLimited(open)(t)
 		added, evicted := s.addAtOnce(t, 32, 3, evict)
@@ -126,10 +126,10 @@ func sessionLimitRace(t *testing.T, open opener[sessionStore]) {
 }
 
 // sessionLimited opens stores of sessions for checkLimitRace.
-func sessionLimited(open opener[sessionStore]) opener[limited] {
-	return func(t *testing.T) limited {
+func sessionLimited(open openFunc[sessionStore]) openFunc[limitStore] {
+	return func(t *testing.T) limitStore {
 		s := open(t)
-		return limited{
+		return limitStore{
 			fill: func(i int) {
 				s.add(sessionRecord("alice", fmt.Sprint("old", i),
 					time.Duration(i-1000)*time.Second))

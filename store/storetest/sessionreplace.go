@@ -11,7 +11,7 @@ import (
 )
 
 // sessionReplacing checks Replace, and Add in place of a session.
-func sessionReplacing(t *testing.T, open opener[sessionStore]) {
+func sessionReplacing(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "Add ends the session that it replaces, also if it belongs to another user", sessionAddReplaces)
 	check(t, open, "if many calls of Add replace one session at once, one of them replaces it", sessionAddRace)
 	check(t, open, "Replace moves a live record to a new digest", sessionReplaces)
@@ -19,7 +19,7 @@ func sessionReplacing(t *testing.T, open opener[sessionStore]) {
 	check(t, open, "if many callers replace one session at once, one of them does", sessionReplaceRace)
 }
 
-func sessionAddReplaces(t *testing.T, open opener[sessionStore]) {
+func sessionAddReplaces(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	expired := sessionRecord("carol", "old", -10*time.Hour)
 	for _, old := range []*session.Record{sessionRecord("alice", "1", 0), sessionRecord("bob", "2", 0), expired} {
@@ -40,13 +40,13 @@ func sessionAddReplaces(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionAddRace(t *testing.T, open opener[sessionStore]) {
+func sessionAddRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "old", 0)
 	s.add(old)
 	var mu sync.Mutex
 	told := 0
-	parallel(16, func(i int) {
+	atOnce(16, func(i int) {
 		added, err := s.Add(t.Context(), sessionRecord("alice", fmt.Sprint(i), time.Minute), old.Digest, 0, false, noon)
 		if err != nil {
 			t.Error(err)
@@ -62,7 +62,7 @@ func sessionAddRace(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionReplaces(t *testing.T, open opener[sessionStore]) {
+func sessionReplaces(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old, expired := sessionRecord("alice", "1", 0), sessionRecord("alice", "2", -2*time.Hour)
 	s.add(old)
@@ -91,7 +91,7 @@ func sessionReplaces(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionMark(t *testing.T, open opener[sessionStore]) {
+func sessionMark(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "1", 0)
 	s.add(old)
@@ -124,13 +124,13 @@ func sessionMark(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionReplaceRace(t *testing.T, open opener[sessionStore]) {
+func sessionReplaceRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "1", 0)
 	s.add(old)
 	var mu sync.Mutex
 	told := 0
-	parallel(16, func(i int) {
+	atOnce(16, func(i int) {
 		successor := *old
 		successor.Digest = fmt.Sprint("successor ", i)
 		replaced, err := s.Replace(t.Context(), old.Digest, &successor, noon)

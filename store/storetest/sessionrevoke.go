@@ -11,13 +11,13 @@ import (
 )
 
 // sessionRevoking checks Revoke and RevokeAll.
-func sessionRevoking(t *testing.T, open opener[sessionStore]) {
+func sessionRevoking(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "revoking one leaves the others and other users'", sessionRevokesOne)
 	check(t, open, "if many callers revoke one record at once, one of them is told so", sessionRevokeRace)
 	check(t, open, "revoking all leaves other users', and the one that is kept", sessionRevokesAll)
 }
 
-func sessionRevokesOne(t *testing.T, open opener[sessionStore]) {
+func sessionRevokesOne(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	s.add(sessionRecord("alice", "2", 0))
@@ -35,12 +35,12 @@ func sessionRevokesOne(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionRevokeRace(t *testing.T, open opener[sessionStore]) {
+func sessionRevokeRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	var mu sync.Mutex
 	told := 0
-	parallel(16, func(int) {
+	atOnce(16, func(int) {
 		found, err := s.Revoke(t.Context(), "alice", "1")
 		if err != nil {
 			t.Error(err)
@@ -56,7 +56,7 @@ func sessionRevokeRace(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionRevokesAll(t *testing.T, open opener[sessionStore]) {
+func sessionRevokesAll(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 3 {
 		s.add(sessionRecord("alice", fmt.Sprint(i), time.Duration(-i)*40*time.Minute)) // the last has expired
@@ -80,18 +80,18 @@ func sessionRevokesAll(t *testing.T, open opener[sessionStore]) {
 }
 
 // sessionLogoutRaces checks that a logout wins against what is in flight.
-func sessionLogoutRaces(t *testing.T, open opener[sessionStore]) {
+func sessionLogoutRaces(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "no call that runs during a logout restores the session", sessionLogoutRace)
 	check(t, open, "no call that runs during RevokeAll restores a session", sessionLogoutAllRace)
 	check(t, open, "a logout wins over a replacement, whichever comes first", sessionLogoutReplaceRace)
 }
 
-func sessionLogoutRace(t *testing.T, open opener[sessionStore]) {
+func sessionLogoutRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for round := range 8 {
 		r := sessionRecord("alice", fmt.Sprint(round), 0)
 		s.add(r)
-		parallel(24, func(i int) {
+		atOnce(24, func(i int) {
 			switch {
 			case i == 12:
 				if found, err := s.Revoke(t.Context(), "alice", r.ID); !found || err != nil {
@@ -113,7 +113,7 @@ func sessionLogoutRace(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionLogoutAllRace(t *testing.T, open opener[sessionStore]) {
+func sessionLogoutAllRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for round := range 8 {
 		var records []*session.Record
@@ -123,7 +123,7 @@ func sessionLogoutAllRace(t *testing.T, open opener[sessionStore]) {
 			records = append(records, r)
 		}
 		var ended tally
-		parallel(24, func(i int) {
+		atOnce(24, func(i int) {
 			switch {
 			case i == 12:
 				ids, err := s.RevokeAll(t.Context(), "alice", "")
@@ -145,14 +145,14 @@ func sessionLogoutAllRace(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionLogoutReplaceRace(t *testing.T, open opener[sessionStore]) {
+func sessionLogoutReplaceRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for round := range 16 {
 		r := sessionRecord("alice", fmt.Sprint(round), 0)
 		s.add(r)
 		successor := *r
 		successor.Digest += " after"
-		parallel(2, func(i int) {
+		atOnce(2, func(i int) {
 			if i == 0 {
 				s.wantRevoked("alice", r.ID)
 				return
@@ -169,11 +169,11 @@ func sessionLogoutReplaceRace(t *testing.T, open opener[sessionStore]) {
 }
 
 // sessionPurging checks Purge.
-func sessionPurging(t *testing.T, open opener[sessionStore]) {
+func sessionPurging(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "purging removes what has expired, in batches, each once", sessionPurges)
 }
 
-func sessionPurges(t *testing.T, open opener[sessionStore]) {
+func sessionPurges(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 10 {
 		r := sessionRecord("alice", fmt.Sprint(i), 0)
@@ -186,7 +186,7 @@ func sessionPurges(t *testing.T, open opener[sessionStore]) {
 	}
 	var mu sync.Mutex
 	seen := map[string]bool{}
-	purgers(func() {
+	purgeAtOnce(func() {
 		purged, err := s.Purge(t.Context(), at, 100)
 		if err != nil {
 			t.Error(err)

@@ -7,15 +7,15 @@ import (
 )
 
 // sessionTouching checks the last use and the expiry of a session.
-func sessionTouching(t *testing.T, open opener[sessionStore]) {
+func sessionTouching(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "a touch moves the last use and the end forward, never back", sessionTouchForward)
-	checkTouches(t, func(t *testing.T) touched { return sessionTouched(open(t)) })
+	checkTouches(t, func(t *testing.T) touchStore { return sessionTouched(open(t)) })
 	check(t, open, "a session that lives by a touch is replaced, and its mark is not touched", sessionTouchReplaced)
 	check(t, open, "a login in place of a session that lives by a touch returns it so", sessionTouchLogin)
 	check(t, open, "a touch brings back no record that was ended or has expired", sessionTouchEnded)
 }
 
-func sessionTouchForward(t *testing.T, open opener[sessionStore]) {
+func sessionTouchForward(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	r := sessionRecord("alice", "1", 0)
 	s.add(r)
@@ -39,7 +39,7 @@ func sessionTouchForward(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionTouchReplaced(t *testing.T, open opener[sessionStore]) {
+func sessionTouchReplaced(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "1", 0)
 	s.add(old)
@@ -56,7 +56,7 @@ func sessionTouchReplaced(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionTouchLogin(t *testing.T, open opener[sessionStore]) {
+func sessionTouchLogin(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "1", 0)
 	s.add(old)
@@ -67,7 +67,7 @@ func sessionTouchLogin(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionTouchEnded(t *testing.T, open opener[sessionStore]) {
+func sessionTouchEnded(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	ended, expired := sessionRecord("alice", "1", 0), sessionRecord("alice", "2", 0)
 	s.add(ended)

@@ -108,7 +108,7 @@ func hasEnded(record transfer.Record) bool {
 	return false
 }
 
-// expiredRecords returns a record of each kind that ends, without links.
+// expiredRecords returns one expired record of each kind that [transfer.End] ends. No record refers to another one.
 func expiredRecords(began, expired time.Time) []transfer.Record {
 	const user = "alice"
 	last := expired.Add(time.Hour)

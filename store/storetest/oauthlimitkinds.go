@@ -32,17 +32,17 @@ func oauthApproveUpTo(s oauthStore, g *server.Grant, limit int, evict bool) (ser
 }
 
 // check is check for a way.
-func (l oauthLimitOf) check(t *testing.T, open opener[oauthStore], sentence string,
-	prove func(t *testing.T, open opener[oauthStore], l oauthLimitOf)) {
+func (l oauthLimitOf) check(t *testing.T, open openFunc[oauthStore], sentence string,
+	prove func(t *testing.T, open openFunc[oauthStore], l oauthLimitOf)) {
 	t.Helper()
 	t.Run(sentence, func(t *testing.T) { prove(t, open, l) })
 }
 
 // limited opens stores for checkLimitRace.
-func (l oauthLimitOf) limited(open opener[oauthStore]) opener[limited] {
-	return func(t *testing.T) limited {
+func (l oauthLimitOf) limited(open openFunc[oauthStore]) openFunc[limitStore] {
+	return func(t *testing.T) limitStore {
 		s := open(t)
-		return limited{
+		return limitStore{
 			fill: func(i int) { s.start(l.user, fmt.Sprintf("a%03d", i)) },
 			add: func(i, limit int, evict bool) (bool, []string, error) {
 				added, err := l.add(s, oauthGrant(l.user, fmt.Sprintf("b%03d", i)), limit, evict)
@@ -57,7 +57,7 @@ func (l oauthLimitOf) limited(open opener[oauthStore]) opener[limited] {
 	}
 }
 
-func oauthOverLimit(t *testing.T, open opener[oauthStore], l oauthLimitOf) {
+func oauthOverLimit(t *testing.T, open openFunc[oauthStore], l oauthLimitOf) {
 	s := open(t)
 	s.start(l.user, "1")
 	s.start(l.user, "2")
@@ -82,7 +82,7 @@ func oauthOverLimit(t *testing.T, open opener[oauthStore], l oauthLimitOf) {
 	}
 }
 
-func oauthEvicts(t *testing.T, open opener[oauthStore], l oauthLimitOf) {
+func oauthEvicts(t *testing.T, open openFunc[oauthStore], l oauthLimitOf) {
 	s := open(t)
 	for _, id := range []string{"4", "2", "3", "1"} {
 		s.start(l.user, id)
@@ -103,7 +103,7 @@ func oauthEvicts(t *testing.T, open opener[oauthStore], l oauthLimitOf) {
 	s.rotate("1 refresh", noon, 0, oauthTokens(oauthGrant(l.user, "1"), "next"), server.Revoked)
 }
 
-func oauthLimitOthers(t *testing.T, open opener[oauthStore], l oauthLimitOf) {
+func oauthLimitOthers(t *testing.T, open openFunc[oauthStore], l oauthLimitOf) {
 	s := open(t)
 	s.addClient("other", "")
 	s.start(l.user, "0 ended")
@@ -131,7 +131,7 @@ func oauthLimitOthers(t *testing.T, open opener[oauthStore], l oauthLimitOf) {
 	s.wantLive(true, "0 bob's")
 }
 
-func oauthEvictsNothing(t *testing.T, open opener[oauthStore], l oauthLimitOf) {
+func oauthEvictsNothing(t *testing.T, open openFunc[oauthStore], l oauthLimitOf) {
 	s := open(t)
 	s.start(l.user, "1")
 	if added, err := l.add(s, oauthGrant(l.user, "1"), 1, true); err == nil {

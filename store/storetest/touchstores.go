@@ -8,13 +8,13 @@ import (
 )
 
 // knoxTouched is a store of knox for checkTouches.
-func knoxTouched(s knoxStore) touched {
+func knoxTouched(s knoxStore) touchStore {
 	recordOf := func(user, id string, expires time.Duration) *knox.Record {
 		r := record(user, id, -time.Hour)
 		r.ExpiresAt = noon.Add(expires)
 		return r
 	}
-	return touched{
+	return touchStore{
 		pair: isPair(s.Store),
 		add: func(user, id string, expires time.Duration, limit int, now time.Duration) bool {
 			ending := knox.Ending{At: noon.Add(now)}
@@ -37,7 +37,7 @@ func knoxTouched(s knoxStore) touched {
 			return s.page(user, after, limit, noon.Add(now))
 		},
 		end: func(user, id string) {
-			if found, err := s.Revoke(s.t.Context(), user, id, none); !found || err != nil {
+			if found, err := s.Revoke(s.t.Context(), user, id, revokedAtNoon); !found || err != nil {
 				s.t.Errorf("Revoke: %v, %v, want true", found, err)
 			}
 		},
@@ -55,13 +55,13 @@ func knoxTouched(s knoxStore) touched {
 }
 
 // sessionTouched is a store of sessions for checkTouches.
-func sessionTouched(s sessionStore) touched {
+func sessionTouched(s sessionStore) touchStore {
 	recordOf := func(user, id string, expires time.Duration) *session.Record {
 		r := sessionRecord(user, id, -time.Hour)
 		r.ExpiresAt = noon.Add(expires)
 		return r
 	}
-	return touched{
+	return touchStore{
 		pair: isPair(s.Store),
 		add: func(user, id string, expires time.Duration, limit int, now time.Duration) bool {
 			added, err := s.Add(s.t.Context(), recordOf(user, id, expires), "", limit, false, noon.Add(now))

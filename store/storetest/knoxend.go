@@ -12,7 +12,7 @@ import (
 )
 
 // knoxEnding checks what is kept of records that ended.
-func knoxEnding(t *testing.T, open opener[knoxStore]) {
+func knoxEnding(t *testing.T, open openFunc[knoxStore]) {
 	check(t, open, "what is kept of an ended record is what it was, and when and why it ended", knoxKeepsEnded)
 	check(t, open, "a record found expired has ended when it expired", knoxEndedExpired)
 	check(t, open, "Ended lists the ended tokens of a user since an instant, the newest first, up to a limit",
@@ -23,7 +23,7 @@ func knoxEnding(t *testing.T, open opener[knoxStore]) {
 	check(t, open, "two tokens with one identifier may end, and both are listed", knoxEndsTwice)
 }
 
-func knoxKeepsEnded(t *testing.T, open opener[knoxStore]) {
+func knoxKeepsEnded(t *testing.T, open openFunc[knoxStore]) {
 	full := record("alice", "full", 0)
 	full.Name, full.IP, full.UserAgent, full.Stamp = "my phöne", "2001:db8::1", "curl/8 \"'\\%", "stamp"
 	full.Scopes, full.Limited, full.LastUsed = []string{"a", "b:c"}, true, noon.Add(time.Second)
@@ -53,7 +53,7 @@ func knoxKeepsEnded(t *testing.T, open opener[knoxStore]) {
 }
 
 // knoxKeepsWhenAsked ends a record in two stores, and checks what each of them keeps of it.
-func knoxKeepsWhenAsked(t *testing.T, open opener[knoxStore], r *knox.Record, sentence string,
+func knoxKeepsWhenAsked(t *testing.T, open openFunc[knoxStore], r *knox.Record, sentence string,
 	end func(knoxStore, *knox.Record, knox.Ending) error) {
 	t.Helper()
 	at := noon.Add(time.Hour)
@@ -80,7 +80,7 @@ func knoxKeepsWhenAsked(t *testing.T, open opener[knoxStore], r *knox.Record, se
 	}
 }
 
-func knoxEndedExpired(t *testing.T, open opener[knoxStore]) {
+func knoxEndedExpired(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for i := range 4 {
 		r := record("alice", fmt.Sprint(i), 0)
@@ -104,7 +104,7 @@ func knoxEndedExpired(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxListsEnded(t *testing.T, open opener[knoxStore]) {
+func knoxListsEnded(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for i, minute := range []int{3, 1, 4, 2} {
 		s.end("alice", fmt.Sprint(i), noon.Add(time.Duration(minute)*time.Minute))
@@ -132,14 +132,14 @@ func knoxListsEnded(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxEndRace(t *testing.T, open opener[knoxStore]) {
+func knoxEndRace(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for round := range 8 {
 		user := fmt.Sprint("user", round)
 		r := record(user, "1", 0)
 		r.ExpiresAt = noon // so that Purge may have it too
 		s.add(r)
-		parallel(16, func(i int) {
+		atOnce(16, func(i int) {
 			end := knox.Ending{Reason: knox.EndRevoked, At: noon.Add(-time.Minute), Keep: true}
 			var err error
 			switch i % 4 {
@@ -162,12 +162,12 @@ func knoxEndRace(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxEvictRace(t *testing.T, open opener[knoxStore]) {
+func knoxEvictRace(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	s.add(record("alice", "old", -time.Hour))
 	var mu sync.Mutex
 	told := map[string]int{}
-	parallel(16, func(i int) {
+	atOnce(16, func(i int) {
 		added, err := s.Add(t.Context(), record("alice", fmt.Sprint(i), time.Duration(i)*time.Second), 1, true,
 			knox.Ending{Reason: knox.EndEvicted, At: noon, Keep: true})
 		if err != nil {
@@ -188,7 +188,7 @@ func knoxEvictRace(t *testing.T, open opener[knoxStore]) {
 	}
 }
 
-func knoxEndsTwice(t *testing.T, open opener[knoxStore]) {
+func knoxEndsTwice(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for range 2 {
 		s.end("alice", "1", noon)

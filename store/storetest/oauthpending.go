@@ -10,7 +10,7 @@ import (
 )
 
 // oauthWaiting checks that requests that are never completed cost what is used one grant at most.
-func oauthWaiting(t *testing.T, open opener[oauthStore]) {
+func oauthWaiting(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "grants whose code was not redeemed are evicted first", oauthWaitingFirst)
 	check(t, open, "among them, those of the same client are evicted first", oauthWaitingClient)
 	check(t, open, "a start without a code evicts the oldest grant, redeemed or not", oauthWaitingTokens)
@@ -18,7 +18,7 @@ func oauthWaiting(t *testing.T, open opener[oauthStore]) {
 		oauthWaitingExtended)
 }
 
-func oauthWaitingFirst(t *testing.T, open opener[oauthStore]) {
+func oauthWaitingFirst(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("other", "")
 	s.start("alice", "1")
@@ -34,7 +34,7 @@ func oauthWaitingFirst(t *testing.T, open opener[oauthStore]) {
 	s.approveOver("8", "web", "2")
 }
 
-func oauthWaitingClient(t *testing.T, open opener[oauthStore]) {
+func oauthWaitingClient(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("other", "")
 	s.approveOver("1", "other")
@@ -50,7 +50,7 @@ func oauthWaitingClient(t *testing.T, open opener[oauthStore]) {
 	s.approveOver("9", "web", "6", "0", "5")
 }
 
-func oauthWaitingTokens(t *testing.T, open opener[oauthStore]) {
+func oauthWaitingTokens(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	s.approve("alice", "2", "c")
@@ -61,7 +61,7 @@ func oauthWaitingTokens(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthWaitingExtended(t *testing.T, open opener[oauthStore]) {
+func oauthWaitingExtended(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i, minutes := range []int{5, 1, 4, 2, 3} {
 		s.start("alice", fmt.Sprint(i), func(g *server.Grant) {

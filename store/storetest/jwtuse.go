@@ -11,7 +11,7 @@ import (
 )
 
 // jwtKept checks Use, and Start with a token of another issuer that stays good.
-func jwtKept(t *testing.T, open opener[jwtStore]) {
+func jwtKept(t *testing.T, open openFunc[jwtStore]) {
 	check(t, open, "Use leaves a token valid until the token expires", jwtUsedOften)
 	check(t, open, "a use moves the ends of token and family, but to no earlier instant", jwtUseMovesEnds)
 	check(t, open, "a token that was replaced is reused, and one that was used can still be replaced", jwtUseAndRotate)
@@ -34,7 +34,7 @@ func (s jwtStore) use(digest string, now, ends time.Time, want jwt.Verdict) jwt.
 	return rotation
 }
 
-func jwtUsedOften(t *testing.T, open opener[jwtStore]) {
+func jwtUsedOften(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
@@ -68,7 +68,7 @@ func jwtUsedOften(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtUseMovesEnds(t *testing.T, open opener[jwtStore]) {
+func jwtUseMovesEnds(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := s.start("alice", "1", 0)
 	longer := f.ExpiresAt.Add(time.Hour)
@@ -90,7 +90,7 @@ func jwtUseMovesEnds(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtUseAndRotate(t *testing.T, open opener[jwtStore]) {
+func jwtUseAndRotate(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
@@ -107,7 +107,7 @@ func jwtUseAndRotate(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtUseRefused(t *testing.T, open opener[jwtStore]) {
+func jwtUseRefused(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := jwtFamily("alice", "1", 0)
 	short := jwtToken(f, "first")
@@ -130,10 +130,10 @@ func jwtUseRefused(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtUseRace(t *testing.T, open opener[jwtStore]) {
+func jwtUseRace(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	s.start("alice", "1", 0)
-	together(32, func(i int) {
+	atOnce(32, func(i int) {
 		rotation, err := s.Use(t.Context(), "1 first", noon.Add(time.Duration(i)*time.Second), time.Time{})
 		if err != nil || rotation.Verdict != jwt.Kept {
 			t.Errorf("got verdict %d, %v, want %d", rotation.Verdict, err, jwt.Kept)
@@ -147,12 +147,12 @@ func jwtUseRace(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtUseEndAllRace(t *testing.T, open opener[jwtStore]) {
+func jwtUseEndAllRace(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for round := range 10 {
 		id := fmt.Sprint(round)
 		s.start("alice", id, 0)
-		together(5, func(i int) {
+		atOnce(5, func(i int) {
 			if i == 4 {
 				if _, err := s.EndAll(t.Context(), "alice", "", "", noon); err != nil {
 					t.Error(err)
@@ -183,7 +183,7 @@ func (s jwtStore) keep(id, digest string, expires time.Time) (jwt.Started, *jwt.
 	return started, first
 }
 
-func jwtKeepsAdopted(t *testing.T, open opener[jwtStore]) {
+func jwtKeepsAdopted(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	expires := noon.Add(48 * time.Hour)
 	started, first := s.keep("1", "foreign", expires)
@@ -219,11 +219,11 @@ func jwtKeepsAdopted(t *testing.T, open opener[jwtStore]) {
 	s.use("foreign", noon.Add(time.Second), time.Time{}, jwt.Reused)
 }
 
-func jwtKeepRace(t *testing.T, open opener[jwtStore]) {
+func jwtKeepRace(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	var mu sync.Mutex
 	families := 0
-	together(32, func(i int) {
+	atOnce(32, func(i int) {
 		f := jwtFamily("alice", fmt.Sprint(i), 0)
 		first := &jwt.Refresh{Digest: "foreign", FamilyID: f.ID, Issued: noon, ExpiresAt: f.ExpiresAt}
 		started, err := s.Start(t.Context(), f, first, first, 0, false)
@@ -242,7 +242,7 @@ func jwtKeepRace(t *testing.T, open opener[jwtStore]) {
 	s.use("foreign", noon, time.Time{}, jwt.Kept)
 }
 
-func jwtKeptEnds(t *testing.T, open opener[jwtStore]) {
+func jwtKeptEnds(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	expires := noon.Add(90 * time.Hour)
 	s.keep("1", "foreign", expires)

@@ -10,7 +10,7 @@ import (
 )
 
 // oauthClientEnds checks that what a client loses is told.
-func oauthClientEnds(t *testing.T, open opener[oauthStore]) {
+func oauthClientEnds(t *testing.T, open openFunc[oauthStore]) {
 	for name, end := range map[string]func(s oauthStore) (bool, []server.Ended, error){
 		"a client that is disabled": func(s oauthStore) (bool, []server.Ended, error) {
 			c := &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}
@@ -24,7 +24,7 @@ func oauthClientEnds(t *testing.T, open opener[oauthStore]) {
 			return s.RemoveClient(s.Context(), "web", fraction)
 		},
 	} {
-		check(t, open, name+" tells which grants ended, in order", func(t *testing.T, open opener[oauthStore]) {
+		check(t, open, name+" tells which grants ended, in order", func(t *testing.T, open openFunc[oauthStore]) {
 			oauthClientTells(t, open, end)
 		})
 	}
@@ -33,7 +33,7 @@ func oauthClientEnds(t *testing.T, open opener[oauthStore]) {
 		oauthPublicClientKeeps)
 }
 
-func oauthClientKeeps(t *testing.T, open opener[oauthStore]) {
+func oauthClientKeeps(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	c := &server.Client{ID: "web", Name: "new", Created: noon, Updated: fraction}
@@ -44,7 +44,7 @@ func oauthClientKeeps(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthPublicClientKeeps checks that only the change from confidential to public ends something.
-func oauthPublicClientKeeps(t *testing.T, open opener[oauthStore]) {
+func oauthPublicClientKeeps(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	was := noon
 	change := func(method, name string, want ...server.Ended) {
@@ -72,14 +72,14 @@ func oauthPublicClientKeeps(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthPurgeEnded checks Purge of grants that ended.
-func oauthPurgeEnded(t *testing.T, open opener[oauthStore]) {
+func oauthPurgeEnded(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a grant that ended is known for KeepEnded, and not after that", oauthPurgesEnded)
 	check(t, open, "Purge removes ended grants in batches, whatever ended them, and no live grant",
 		oauthPurgesEndedSteps)
 	check(t, open, "a loop of logins leaves as many grants as the limit", oauthPurgesLoop)
 }
 
-func oauthPurgesEnded(t *testing.T, open opener[oauthStore]) {
+func oauthPurgesEnded(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.approve("alice", "1", "c")
 	s.redeem("c", noon, oauthTokens(g, "t"), server.Redeemed)
@@ -96,7 +96,7 @@ func oauthPurgesEnded(t *testing.T, open opener[oauthStore]) {
 	s.start("alice", "1") // its identifier and digests are free
 }
 
-func oauthPurgesEndedSteps(t *testing.T, open opener[oauthStore]) {
+func oauthPurgesEndedSteps(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("closed", "")
 	long := func(g *server.Grant) { g.ExpiresAt = noon.Add(900 * time.Hour) }
@@ -132,7 +132,7 @@ func oauthPurgesEndedSteps(t *testing.T, open opener[oauthStore]) {
 	s.wantLive(true, "7", "bob's")
 }
 
-func oauthPurgesLoop(t *testing.T, open opener[oauthStore]) {
+func oauthPurgesLoop(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i := range 20 {
 		g := oauthGrant("alice", fmt.Sprintf("%02d", i))
@@ -143,7 +143,7 @@ func oauthPurgesLoop(t *testing.T, open opener[oauthStore]) {
 	s.purge(oauthEndedGone, 99, 17)
 }
 
-func oauthClientTells(t *testing.T, open opener[oauthStore], end func(s oauthStore) (bool, []server.Ended, error)) {
+func oauthClientTells(t *testing.T, open openFunc[oauthStore], end func(s oauthStore) (bool, []server.Ended, error)) {
 	s := open(t)
 	s.addClient("other", "")
 	s.start("bob", "3")

@@ -10,7 +10,7 @@ import (
 )
 
 // jwtEnding checks End and EndAll.
-func jwtEnding(t *testing.T, open opener[jwtStore]) {
+func jwtEnding(t *testing.T, open openFunc[jwtStore]) {
 	check(t, open, "a user ends a family of their own, once", jwtEndsOne)
 	check(t, open, "EndAll ends the families of one user, and of no user with a similar name", jwtEndsAll)
 	check(t, open, "EndAll except one stamps that login, and revokes the tokens of other issuers", jwtEndsOthers)
@@ -18,7 +18,7 @@ func jwtEnding(t *testing.T, open opener[jwtStore]) {
 	check(t, open, "a login during EndAll ends or has the new generation", jwtVoidRace)
 }
 
-func jwtEndsOne(t *testing.T, open opener[jwtStore]) {
+func jwtEndsOne(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
@@ -40,7 +40,7 @@ func jwtEndsOne(t *testing.T, open opener[jwtStore]) {
 	s.rotate("2 first", "second", noon, 0, jwt.Rotated)
 }
 
-func jwtEndsAll(t *testing.T, open opener[jwtStore]) {
+func jwtEndsAll(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	others := []string{"Alice", "alice ", "älice", "alic", "alice2", "' OR ''='", "%"}
 	for i, user := range append(others, "alice") {
@@ -61,7 +61,7 @@ func jwtEndsAll(t *testing.T, open opener[jwtStore]) {
 	s.revoked("another's family claimed", jwt.Claimed{SessionID: "Alice0", UserID: "alice", Generation: 9}, noon, true)
 }
 
-func jwtEndsOthers(t *testing.T, open opener[jwtStore]) {
+func jwtEndsOthers(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
@@ -101,13 +101,13 @@ func jwtEndsOthers(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtEndAllRace(t *testing.T, open opener[jwtStore]) {
+func jwtEndAllRace(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for round := range 10 {
 		for i := range 4 {
 			s.start("alice", fmt.Sprint(round, " ", i), 0)
 		}
-		together(5, func(i int) {
+		atOnce(5, func(i int) {
 			if i == 4 {
 				if _, err := s.EndAll(t.Context(), "alice", "", "", noon); err != nil {
 					t.Error(err)
@@ -126,12 +126,12 @@ func jwtEndAllRace(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtVoidRace(t *testing.T, open opener[jwtStore]) {
+func jwtVoidRace(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for round := range 20 {
 		f := jwtFamily("alice", fmt.Sprint(round), 0)
 		var started jwt.Started
-		together(2, func(i int) {
+		atOnce(2, func(i int) {
 			var err error
 			if i == 0 {
 				started, err = s.Start(t.Context(), f, jwtToken(f, "first"), nil, 0, false)
@@ -148,12 +148,12 @@ func jwtVoidRace(t *testing.T, open opener[jwtStore]) {
 }
 
 // jwtRevocation checks Revoked.
-func jwtRevocation(t *testing.T, open opener[jwtStore]) {
+func jwtRevocation(t *testing.T, open openFunc[jwtStore]) {
 	check(t, open, "a generation revokes all older ones, and what other issuers issued before it", jwtGenerations)
 	check(t, open, "a sliding token is good until it is replaced, and for the grace", jwtSliding)
 }
 
-func jwtGenerations(t *testing.T, open opener[jwtStore]) {
+func jwtGenerations(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for n := range int64(3) {
 		at := noon.Add(time.Duration(n) * time.Minute)
@@ -181,7 +181,7 @@ func jwtGenerations(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtSliding(t *testing.T, open opener[jwtStore]) {
+func jwtSliding(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := s.start("alice", "1", 0)
 	s.start("alice", "2", 0)

@@ -22,8 +22,8 @@ func ownDigest(t *testing.T, user string) (digest string, hash [32]byte) {
 	return digest, hash
 }
 
-// twinOf returns a digest with the same hash and another shard.
-func twinOf(digest string) string {
+// sameHashOf returns a digest with the same hash and another shard.
+func sameHashOf(digest string) string {
 	shard := "AAA"
 	if digest[:3] == shard {
 		shard = "BBB"
@@ -42,7 +42,7 @@ func byHash[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error
 }
 
 // knoxByHash checks the look-up by hash of a store that is a [knox.HashFinder].
-func knoxByHash(t *testing.T, open opener[knoxStore]) {
+func knoxByHash(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	finder, ok := s.Store.(knox.HashFinder)
 	if !ok {
@@ -73,7 +73,7 @@ func knoxByHash(t *testing.T, open opener[knoxStore]) {
 	same("added")
 	s.touch(r, noon.Add(time.Minute), time.Time{})
 	same("used")
-	if _, err := s.RevokeAll(t.Context(), "alice", digest, "stamp", none); err != nil {
+	if _, err := s.RevokeAll(t.Context(), "alice", digest, "stamp", revokedAtNoon); err != nil {
 		t.Fatal(err)
 	}
 	if same("given another stamp"); byHash(t, find, hash).Stamp != "stamp" {
@@ -89,18 +89,18 @@ func knoxByHash(t *testing.T, open opener[knoxStore]) {
 	if got := byHash(t, find, hash); got != nil {
 		t.Errorf("found %+v after it was purged, want nil", got)
 	}
-	twins(t, find, func(id, digest string) {
+	checkSameHash(t, find, func(id, digest string) {
 		r := record("alice", id, 0)
 		r.Digest = digest
 		s.add(r)
 	}, func(id string) (bool, error) {
-		return s.Revoke(t.Context(), "alice", id, none)
+		return s.Revoke(t.Context(), "alice", id, revokedAtNoon)
 	}, func(r *knox.Record) string { return r.Digest })
 }
 
-// twins checks that of two records with digests that differ in the shard alone, the hash leads to
+// checkSameHash checks that of two records with digests that differ in the shard alone, the hash leads to
 // the one that is left when the other is removed, whichever was added first.
-func twins[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error), add func(id, digest string),
+func checkSameHash[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error), add func(id, digest string),
 	remove func(id string) (bool, error), digestOf func(*R) string) {
 	t.Helper()
 	mustRemove := func(id string) {
@@ -111,7 +111,7 @@ func twins[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error)
 	}
 	for _, first := range []bool{true, false} {
 		digest, hash := ownDigest(t, "alice")
-		twin := twinOf(digest)
+		twin := sameHashOf(digest)
 		add("one", digest)
 		add("twin", twin)
 		if byHash(t, find, hash) == nil {
@@ -133,7 +133,7 @@ func twins[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error)
 }
 
 // sessionsByHash checks the look-up by hash of a store that is a [session.HashFinder].
-func sessionsByHash(t *testing.T, open opener[sessionStore]) {
+func sessionsByHash(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	finder, ok := s.Store.(session.HashFinder)
 	if !ok {
@@ -173,7 +173,7 @@ func sessionsByHash(t *testing.T, open opener[sessionStore]) {
 	if got := byHash(t, find, nextHash); got != nil {
 		t.Errorf("found %+v after it was revoked, want nil", got)
 	}
-	twins(t, find, func(id, digest string) {
+	checkSameHash(t, find, func(id, digest string) {
 		r := sessionRecord("alice", id, 0)
 		r.Digest = digest
 		s.add(r)
