@@ -74,7 +74,7 @@ type run struct {
 	now     time.Time
 	keep    time.Time // what is of no use at this instant is left out
 	state   State
-	ledger  *ledger
+	journal *journalState
 	walk    int             // counts how often all records of an engine are read
 	leftOut map[string]bool // keys of consents without a client
 	reports map[Kind]*KindReport
@@ -126,7 +126,7 @@ func (r *run) all(ctx context.Context) error {
 // begin checks that the run may write to the target, and decides where it begins.
 func (r *run) begin(ctx context.Context) error {
 	r.now = time.Now().UTC().Truncate(time.Microsecond)
-	r.keep = r.now.Add(-clocks)
+	r.keep = r.now.Add(-clockSkew)
 	if r.state.Finished {
 		return ErrFinished
 	}
@@ -163,10 +163,10 @@ func (r *run) openLedger() (err error) {
 		}
 		journal = &MemoryJournal{}
 	}
-	if r.ledger, err = openLedger(journal, r.target.Whole()); err != nil {
+	if r.journal, err = openJournalState(journal, r.target.Whole()); err != nil {
 		return err
 	}
-	if r.state.isNew() && len(r.ledger.kinds) > 0 {
+	if r.state.isNew() && len(r.journal.kinds) > 0 {
 		return errors.New("this copy is a new one, and the journal is of another one")
 	}
 	return nil
@@ -175,7 +175,7 @@ func (r *run) openLedger() (err error) {
 // wantEmpty returns an error if the target has records.
 func (r *run) wantEmpty(ctx context.Context) error {
 	for _, kind := range Kinds() {
-		n, err := r.target.Count(ctx, kind, r.now.Add(-forgets))
+		n, err := r.target.Count(ctx, kind, r.now.Add(-minRetention))
 		if err != nil {
 			return fmt.Errorf("counting %s of the target: %w", kind, err)
 		}
@@ -186,7 +186,7 @@ func (r *run) wantEmpty(ctx context.Context) error {
 	return nil
 }
 
-// copy copies all kinds, from the position of the state on.
+// copy copies all kinds. It starts at the position in the state.
 func (r *run) copy(ctx context.Context) error {
 	r.walk++
 	kinds := Kinds()
@@ -208,7 +208,7 @@ func (r *run) copy(ctx context.Context) error {
 	if !r.options.Final {
 		return nil
 	}
-	for _, kind := range slices.Backward(kinds) {
+	for _, kind := range slices.Backward(kinds) { // a grant goes before its client
 		if err := r.removeEnded(ctx, kind); err != nil {
 			return err
 		}

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// ledger is what the journal says that the target has.
-type ledger struct {
+// journalState says which records the target has by the entries of the journal.
+type journalState struct {
 	journal Journal
 	whole   bool // see Target.Whole
-	kinds   map[Kind]map[string]*known
+	kinds   map[Kind]map[string]*copiedRecord
 }
 
-// known is a record that the copy wrote.
-type known struct {
+// copiedRecord is a record that the copy wrote.
+type copiedRecord struct {
 	written *Written // nil if a run ended while it wrote the record for the first time
 	pending *Written // what a step that has not ended writes, or nil
 	removes bool     // a step that has not ended removes it
@@ -22,10 +22,10 @@ type known struct {
 }
 
 // settled reports whether all steps with the record have ended.
-func (k *known) settled() bool { return k.pending == nil && !k.removes }
+func (k *copiedRecord) settled() bool { return k.pending == nil && !k.removes }
 
 // until returns the instant from which the record is of no use, and zero if there is no such instant.
-func (k *known) until() time.Time {
+func (k *copiedRecord) until() time.Time {
 	if k.written == nil {
 		return time.Time{}
 	}
@@ -35,9 +35,9 @@ func (k *known) until() time.Time {
 // isUseful reports whether a record that is of no use from an instant on is of use at another one.
 func isUseful(until, at time.Time) bool { return until.IsZero() || until.After(at) }
 
-// openLedger reads a journal.
-func openLedger(journal Journal, whole bool) (*ledger, error) {
-	l := &ledger{journal: journal, whole: whole, kinds: make(map[Kind]map[string]*known)}
+// openJournalState reads a journal.
+func openJournalState(journal Journal, whole bool) (*journalState, error) {
+	l := &journalState{journal: journal, whole: whole, kinds: make(map[Kind]map[string]*copiedRecord)}
 	var last Entry
 	for entry, err := range journal.Entries() {
 		if err != nil {
@@ -54,15 +54,15 @@ func openLedger(journal Journal, whole bool) (*ledger, error) {
 }
 
 // of returns the records of a kind.
-func (l *ledger) of(kind Kind) map[string]*known {
+func (l *journalState) of(kind Kind) map[string]*copiedRecord {
 	if l.kinds[kind] == nil {
-		l.kinds[kind] = make(map[string]*known)
+		l.kinds[kind] = make(map[string]*copiedRecord)
 	}
 	return l.kinds[kind]
 }
 
 // step keeps an entry, makes the step, and keeps that it has ended.
-func (l *ledger) step(entry Entry, do func() error) error {
+func (l *journalState) step(entry Entry, do func() error) error {
 	if err := l.journal.Append(entry); err != nil {
 		return fmt.Errorf("writing the journal of the copy: %w", err)
 	}
@@ -77,12 +77,12 @@ func (l *ledger) step(entry Entry, do func() error) error {
 	return nil
 }
 
-func (l *ledger) begin(entry Entry) {
+func (l *journalState) begin(entry Entry) {
 	all := l.of(entry.Kind)
 	for i := range entry.Written {
 		w := entry.Written[i] // a copy, since a pointer would hold all others of the step in memory
 		if all[w.Key] == nil {
-			all[w.Key] = &known{}
+			all[w.Key] = &copiedRecord{}
 		}
 		all[w.Key].pending, all[w.Key].removes = &w, false
 	}
@@ -93,7 +93,7 @@ func (l *ledger) begin(entry Entry) {
 	}
 }
 
-func (l *ledger) end(entry Entry) {
+func (l *journalState) end(entry Entry) {
 	all := l.of(entry.Kind)
 	for i := range entry.Written {
 		if k := all[entry.Written[i].Key]; k != nil && k.pending != nil {
@@ -107,7 +107,7 @@ func (l *ledger) end(entry Entry) {
 
 // settled returns how the step of a kind ended that a run began and did not end. Found are the records of that step
 // that the target has. What is not there was not written, or has been removed.
-func (l *ledger) settled(kind Kind, found map[string]Written) Entry {
+func (l *journalState) settled(kind Kind, found map[string]Written) Entry {
 	settled := Entry{Kind: kind}
 	made := l.madeWhole(kind, found)
 	for key, k := range l.of(kind) {
@@ -130,7 +130,7 @@ func (l *ledger) settled(kind Kind, found map[string]Written) Entry {
 }
 
 // madeWhole reports that steps are made as a whole and a part of this one is there. Then all of it was written.
-func (l *ledger) madeWhole(kind Kind, found map[string]Written) bool {
+func (l *journalState) madeWhole(kind Kind, found map[string]Written) bool {
 	for key, there := range found {
 		if k := l.of(kind)[key]; l.whole && k.pending != nil && k.pending.atTarget(there) {
 			return true
@@ -140,20 +140,21 @@ func (l *ledger) madeWhole(kind Kind, found map[string]Written) bool {
 }
 
 // wasThere reports whether the target must have had a record before the step, and after it unless the record ended.
-func (l *ledger) wasThere(kind Kind, k *known) bool {
+func (l *journalState) wasThere(kind Kind, k *copiedRecord) bool {
 	return l.whole && k.written != nil && !mayBeGone(kind, k.until())
 }
 
 // settle keeps how steps ended.
-func (l *ledger) settle(entry Entry) error {
+func (l *journalState) settle(entry Entry) error {
 	if len(entry.Written)+len(entry.Removed) == 0 {
 		return nil
 	}
 	return l.step(entry, func() error { return nil })
 }
 
-// has reports whether a record is the one that was written. Parts that are of no use from an instant on may be missing.
-func (w *Written) has(there Written, useless time.Time) bool {
+// matches reports whether a stored record is the record that was written. A part that had expired at expiredAt may be
+// missing.
+func (w *Written) matches(there Written, expiredAt time.Time) bool {
 	if w.Sum != there.Sum {
 		return false
 	}
@@ -168,7 +169,7 @@ func (w *Written) has(there Written, useless time.Time) bool {
 		delete(missing, part.Sum)
 	}
 	for _, until := range missing {
-		if until.IsZero() || until.After(useless) {
+		if until.IsZero() || until.After(expiredAt) {
 			return false
 		}
 	}
@@ -177,16 +178,18 @@ func (w *Written) has(there Written, useless time.Time) bool {
 
 // atTarget reports whether a record of the target is the one that was written. Only what an engine may have forgotten
 // can be missing.
-func (w *Written) atTarget(there Written) bool { return w.has(there, time.Now().Add(-forgets)) }
+func (w *Written) atTarget(there Written) bool {
+	return w.matches(there, time.Now().Add(-minRetention))
+}
 
 // atSource reports whether a record of the source is the one that was written. A purge may have removed what expired.
-func (w *Written) atSource(there Written) bool { return w.has(there, time.Now().Add(clocks)) }
+func (w *Written) atSource(there Written) bool { return w.matches(there, time.Now().Add(clockSkew)) }
 
-// clocks is by how much the clocks of two machines may differ.
-const clocks = 5 * time.Minute
+// clockSkew is how far the clocks of two machines may differ.
+const clockSkew = 5 * time.Minute
 
-// forgets is how long each engine keeps a record at least after it is of no use.
-const forgets = 23 * time.Hour
+// minRetention is how long each engine keeps a record at least after it has expired.
+const minRetention = 23 * time.Hour
 
 // brief are kinds that Redis may forget sooner. Such a record only refuses something until it expires, or is good for
 // minutes, so that nothing is undone if it is written again.
@@ -200,7 +203,7 @@ func mayBeGone(kind Kind, until time.Time) bool {
 	case until.IsZero():
 		return false
 	case slices.Contains(brief, kind):
-		return !until.After(time.Now().Add(clocks))
+		return !until.After(time.Now().Add(clockSkew))
 	}
-	return !until.After(time.Now().Add(-forgets))
+	return !until.After(time.Now().Add(-minRetention))
 }
