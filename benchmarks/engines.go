@@ -37,16 +37,17 @@ const engineUsers = 1000
 
 // engine is a database with users and tokens.
 type engine struct {
-	name               string
-	db                 *sqlstore.DB
-	numbered           bool // arguments are $1 and not ?
-	findHash, findUser *sql.Stmt
-	tokens             *knox.Tokens
-	pairs              *jwt.Tokens
-	secrets            []string
-	handler            http.Handler
-	next               int
-	refresh            string
+	name     string
+	db       *sqlstore.DB
+	numbered bool // arguments are $1 and not ?
+	findHash *sql.Stmt
+	findUser *sql.Stmt
+	tokens   *knox.Tokens
+	pairs    *jwt.Tokens
+	secrets  []string
+	handler  http.Handler
+	next     int
+	refresh  string
 }
 
 // openEngine opens the engine of an address: sqlite, or the URL of a server whose database is empty.

@@ -65,12 +65,13 @@ func main() {
 
 // options are the flags.
 type options struct {
-	run          string
-	tokens       int
-	before, json string
-	old          string
-	of           string
-	paired       paired.Config
+	run    string
+	tokens int
+	before string
+	json   string
+	old    string
+	of     string
+	paired paired.Config
 
 	connections bool
 	time        time.Duration

@@ -13,9 +13,10 @@ import (
 
 // dialect has the expressions that differ between the engines. n is the number of a copy.
 type dialect struct {
-	numbers    string // a table with a column n from 1 on, with %d for how many
-	id, digest string
-	user       string // with %d for the number of users
+	numbers string // a table with a column n from 1 on, with %d for how many
+	id      string
+	digest  string
+	user    string // with %d for the number of users
 }
 
 var dialects = map[string]dialect{

@@ -30,11 +30,12 @@ const connections = 16
 
 // engine is a kind of database.
 type engine struct {
-	name, flag string
-	large      bool // whether it is loaded with the larger number of tokens
-	settings   func(o *options) []string
-	start      func(o *options, settings []string) (address string, stop func(), err error)
-	smaller    []string // more settings, with which tokens take less
+	name     string
+	flag     string
+	large    bool // whether it is loaded with the larger number of tokens
+	settings func(o *options) []string
+	start    func(o *options, settings []string) (address string, stop func(), err error)
+	smaller  []string // more settings, with which tokens take less
 }
 
 func engines() []*engine {

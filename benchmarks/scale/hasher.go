@@ -27,9 +27,11 @@ const hasherRounds = 2
 
 // crowd is many users that log in again and again.
 type crowd struct {
-	login            http.Handler
-	done, busy, fail atomic.Int64
-	waiting          atomic.Int64
+	login   http.Handler
+	done    atomic.Int64
+	busy    atomic.Int64
+	fail    atomic.Int64
+	waiting atomic.Int64
 }
 
 // hashing is a service. Its tokens are checked while users log in.

@@ -47,21 +47,8 @@ const usesBefore = 4
 // revoked uses a token on both instances, logs out, and returns how long it takes from that answer until the first
 // 401 of the other instance, and how often that one accepted the token meanwhile.
 func (v *visitor) revoked(value string) (took time.Duration, accepted int, err error) {
-	seen, often := make(map[string]int), 0 // how many have it in their cache
-	for range 100 {
-		status, by, err := v.send(http.MethodGet, "/knox/"+userID(0), value)
-		if err != nil || status != http.StatusOK {
-			return 0, 0, fmt.Errorf("a good token was answered with %d: %w", status, err)
-		}
-		if seen[by]++; seen[by] == usesBefore {
-			often++
-		}
-		if often == 2 {
-			break
-		}
-	}
-	if often != 2 {
-		return 0, 0, errors.New("the balancer sends all requests to one instance")
+	if err := v.useOnBoth(value); err != nil {
+		return 0, 0, err
 	}
 	status, here, err := v.send(http.MethodPost, "/logout", value)
 	began := time.Now()
@@ -84,6 +71,24 @@ func (v *visitor) revoked(value string) (took time.Duration, accepted int, err e
 		}
 	}
 	return 0, 0, fmt.Errorf("a token is accepted %v after it was revoked", patience)
+}
+
+// useOnBoth uses a token until both instances have it in their caches.
+func (v *visitor) useOnBoth(value string) error {
+	seen, caches := make(map[string]int), 0
+	for range 100 {
+		status, by, err := v.send(http.MethodGet, "/knox/"+userID(0), value)
+		if err != nil || status != http.StatusOK {
+			return fmt.Errorf("a good token was answered with %d: %w", status, err)
+		}
+		if seen[by]++; seen[by] == usesBefore {
+			caches++
+		}
+		if caches == 2 {
+			return nil
+		}
+	}
+	return errors.New("the balancer sends all requests to one instance")
 }
 
 func (o *options) runInstances(out io.Writer) error {

@@ -26,10 +26,11 @@ const loaders = 2
 
 // pattern is a key of the sample.
 type pattern struct {
-	key, value text
-	ordered    bool // a sorted set, with value as member
-	score      text
-	isUse      bool // it is there for tokens that were used only
+	key     text
+	value   text
+	ordered bool // a sorted set, with value as member
+	score   text
+	isUse   bool // it is there for tokens that were used only
 }
 
 // text is parts of text around what differs. A part with a field of 1 or more is that field.
@@ -152,38 +153,47 @@ func readPatterns(ctx context.Context, client rueidis.Client, prefix string,
 	}
 	var all []pattern
 	for _, key := range keys {
-		kind, err := client.Do(ctx, client.B().Type().Key(key).Build()).ToString()
+		one, found, err := readPattern(ctx, client, key, sample)
 		if err != nil {
 			return nil, err
 		}
-		if tag := tagIn(key); tag != tagOf(sample[fieldDigest]) {
-			return nil, fmt.Errorf("%s has the tag %s, want %s", key, tag, tagOf(sample[fieldDigest]))
-		}
-		sample[fieldTag] = "{" + tagIn(key) + "}"
-		one := pattern{key: cut(key, sample), ordered: kind == "zset"}
-		sample[fieldTag] = ""
-		if one.ordered {
-			command := client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()
-			members, err := client.Do(ctx, command).AsZScores()
-			if err != nil || len(members) != 1 {
-				return nil, fmt.Errorf("%s has %d members, want one: %w", key, len(members), err)
-			}
-			one.value = cut(members[0].Member, sample)
-			one.score = cut(strconv.FormatFloat(members[0].Score, 'f', 0, 64), sample)
-			all = append(all, one)
-			continue
-		}
-		value, err := client.Do(ctx, client.B().Get().Key(key).Build()).ToString()
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasPrefix(value, "{") {
-			one.value = cut(value, sample)
-			one.isUse = !strings.Contains(value, sampleUser)
+		if found {
 			all = append(all, one)
 		}
 	}
 	return all, nil
+}
+
+// readPattern reads a key. It reports false for the version of a list.
+func readPattern(ctx context.Context, client rueidis.Client, key string, sample [fields]string) (one pattern,
+	found bool, err error) {
+	kind, err := client.Do(ctx, client.B().Type().Key(key).Build()).ToString()
+	if err != nil {
+		return one, false, err
+	}
+	if tag := tagIn(key); tag != tagOf(sample[fieldDigest]) {
+		return one, false, fmt.Errorf("%s has the tag %s, want %s", key, tag, tagOf(sample[fieldDigest]))
+	}
+	tagged := sample
+	tagged[fieldTag] = "{" + tagIn(key) + "}"
+	one = pattern{key: cut(key, tagged), ordered: kind == "zset"}
+	if one.ordered {
+		command := client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()
+		members, err := client.Do(ctx, command).AsZScores()
+		if err != nil || len(members) != 1 {
+			return one, false, fmt.Errorf("%s has %d members, want one: %w", key, len(members), err)
+		}
+		one.value = cut(members[0].Member, sample)
+		one.score = cut(strconv.FormatFloat(members[0].Score, 'f', 0, 64), sample)
+		return one, true, nil
+	}
+	value, err := client.Do(ctx, client.B().Get().Key(key).Build()).ToString()
+	if err != nil || !strings.HasPrefix(value, "{") {
+		return one, false, err
+	}
+	one.value = cut(value, sample)
+	one.isUse = !strings.Contains(value, sampleUser)
+	return one, true, nil
 }
 
 // loadRedis writes the keys of a population.
@@ -257,9 +267,11 @@ func readAnswers(answers *bufio.Reader, sent <-chan int) (err error) {
 
 // commands writes commands of Redis, and counts them.
 type commands struct {
-	out                *bufio.Writer
-	count              int
-	key, value, number []byte
+	out    *bufio.Writer
+	count  int
+	key    []byte
+	value  []byte
+	number []byte
 }
 
 func (c *commands) do(parts ...string) {

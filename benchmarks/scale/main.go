@@ -44,17 +44,23 @@ func main() {
 
 // options are the flags.
 type options struct {
-	parts, only          list
-	small, medium, large int
-	memory               int
-	time, purgeTime      time.Duration
-	garbage, logins      int
-	revocations          int
-	rounds, users        int
-	mixed                time.Duration
-	rate                 int
-	log                  io.Writer
-	began                time.Time
+	parts       list
+	only        list
+	small       int
+	medium      int
+	large       int
+	memory      int
+	time        time.Duration
+	purgeTime   time.Duration
+	garbage     int
+	logins      int
+	revocations int
+	rounds      int
+	users       int
+	mixed       time.Duration
+	rate        int
+	log         io.Writer
+	began       time.Time
 }
 
 func newOptions(flags *flag.FlagSet) *options {

@@ -52,12 +52,13 @@ type mixedClients struct {
 	mixedOrder
 	http *http.Client
 
-	mu                sync.Mutex
-	tokens, refreshes []string
-	taken             times
-	late              int
-	unavailable       int
-	wrong             error
+	mu          sync.Mutex
+	tokens      []string
+	refreshes   []string
+	taken       times
+	late        int
+	unavailable int
+	wrong       error
 }
 
 // mixedResult is what they saw.

@@ -21,14 +21,16 @@ const (
 
 // loaded is a server with two populations.
 type loaded struct {
-	engine         *engine
-	address        string
-	settings       []string
-	databases      []*database
-	few, many      *subject
-	size           size // of the large population
-	took           time.Duration
-	smaller, large int
+	engine    *engine
+	address   string
+	settings  []string
+	databases []*database
+	few       *subject
+	many      *subject
+	size      size // of the large population
+	took      time.Duration
+	smaller   int
+	large     int
 }
 
 // loadEngine starts a server and loads both populations.
@@ -100,58 +102,76 @@ func (s *subject) sampled(ctx context.Context) error {
 	return nil
 }
 
-// slice repeats a step for a while on two goroutines.
+// slice repeats a step for a while on several goroutines.
 func (s *subject) slice(st step, while time.Duration) (times, error) {
 	all := make([]times, workers)
 	errs := make([]error, workers)
-	var both sync.WaitGroup
+	var running sync.WaitGroup
 	for i := range workers {
-		both.Go(func() {
-			for end := time.Now().Add(while); ; {
-				do, ok := st.prepare(s)
-				if !ok {
-					return
-				}
-				began := time.Now()
-				if errs[i] = do(); errs[i] != nil {
-					return
-				}
-				all[i] = append(all[i], time.Since(began))
-				if time.Now().After(end) {
-					return
-				}
-			}
-		})
+		running.Go(func() { all[i], errs[i] = s.repeat(st, while) })
 	}
-	both.Wait()
+	running.Wait()
 	return joined(all...), errors.Join(errs...)
+}
+
+// repeat repeats a step for a while, or until it has nothing to do.
+func (s *subject) repeat(st step, while time.Duration) (all times, err error) {
+	for end := time.Now().Add(while); ; {
+		do, ok := st.prepare(s)
+		if !ok {
+			return all, nil
+		}
+		began := time.Now()
+		if err := do(); err != nil {
+			return all, err
+		}
+		all = append(all, time.Since(began))
+		if time.Now().After(end) {
+			return all, nil
+		}
+	}
+}
+
+// comparison has the times of a step with few and with many tokens, and the ratios of their rounds.
+type comparison struct {
+	few      times
+	many     times
+	ratios   spread // of p50
+	ratios99 spread // of p99
+}
+
+// compare repeats a step with few and with many tokens in turns.
+func (l *loaded) compare(st step, while time.Duration) (c comparison, err error) {
+	for round := range rounds + 1 {
+		few, errFew := l.few.slice(st, while)
+		many, errMany := l.many.slice(st, while)
+		if err := errors.Join(errFew, errMany); err != nil {
+			return c, err
+		}
+		if round == 0 && len(few) > rounds { // which warms up
+			continue
+		}
+		if c.few, c.many = joined(c.few, few), joined(c.many, many); len(few) > 0 && len(many) > 0 {
+			c.ratios = append(c.ratios, ratio(many.at(0.5), few.at(0.5)))
+			c.ratios99 = append(c.ratios99, ratio(many.at(0.99), few.at(0.99)))
+		}
+	}
+	return c, nil
 }
 
 // operations prints a row for each step.
 func (o *options) operations(t table, l *loaded) error {
 	for _, st := range steps() {
-		var few, many times
-		var ratios, ratios99 spread
-		for round := range rounds + 1 {
-			a, errA := l.few.slice(st, o.time/rounds)
-			b, errB := l.many.slice(st, o.time/rounds)
-			if err := errors.Join(errA, errB); err != nil {
-				return fmt.Errorf("%s: %s: %w", l.engine.name, st.name, err)
-			}
-			if round == 0 && len(a) > rounds { // which warms up
-				continue
-			}
-			if few, many = joined(few, a), joined(many, b); len(a) > 0 && len(b) > 0 {
-				ratios = append(ratios, ratio(b.at(0.5), a.at(0.5)))
-				ratios99 = append(ratios99, ratio(b.at(0.99), a.at(0.99)))
-			}
+		c, err := l.compare(st, o.time/rounds)
+		if err != nil {
+			return fmt.Errorf("%s: %s: %w", l.engine.name, st.name, err)
 		}
 		met, aim := true, "–"
 		if st.aim > 0 {
-			met, aim = ratios.middle() <= st.aim, fmt.Sprintf("%.1fx", st.aim)
+			met, aim = c.ratios.middle() <= st.aim, fmt.Sprintf("%.1fx", st.aim)
 		}
-		t.row(l.engine.name, st.name, few.String(), number(l.large), many.String(), aimed(ratios.String(), met),
-			ratios99.short(), aim)
+		t.row(l.engine.name, st.name, c.few.String(), number(l.large), c.many.String(), aimed(c.ratios.String(), met),
+			c.ratios99.short(), aim)
 	}
 	return nil
 }

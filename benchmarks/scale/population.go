@@ -56,9 +56,13 @@ func (p *population) created(n int) time.Time {
 
 // record is what differs between two stored tokens. Instants are microseconds.
 type record struct {
-	digest, id, user           string
-	created, expires, lastUsed int64 // lastUsed is 0 for never
-	first                      bool  // of the user's
+	digest   string
+	id       string
+	user     string
+	created  int64
+	expires  int64
+	lastUsed int64 // 0 for never
+	first    bool  // of the user's
 }
 
 func (p *population) record(n int) record {

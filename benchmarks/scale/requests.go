@@ -37,7 +37,8 @@ type load struct {
 	P99      time.Duration `json:"p99"`
 	Wrong    string        `json:"wrong"` // the first answer that was not the wanted one
 
-	server, engine time.Duration // of CPU
+	server time.Duration // of CPU
+	engine time.Duration // of CPU
 }
 
 // runClients sends requests as ordered.
@@ -84,11 +85,13 @@ func wrongIn(result *vegeta.Result, user string) string {
 
 // call is a row: the call with one backend of one instance.
 type call struct {
-	name, backend, engine string
-	server                *instance
-	engineCPU             func() time.Duration // nil if it is not known
-	values                []string
-	rounds                []load
+	name      string
+	backend   string
+	engine    string
+	server    *instance
+	engineCPU func() time.Duration // nil if it is not known
+	values    []string
+	rounds    []load
 }
 
 // variant is an engine with an instance on it.

@@ -38,9 +38,11 @@ type subject struct {
 	use    http.Handler // of a token, with its use being written
 	pairs  *jwt.Tokens
 
-	unused, leaving, purged atomic.Int64 // tokens that were used first, users that lost all, tokens that were purged
-	mu                      sync.Mutex
-	refresh                 []string // good refresh tokens
+	unused  atomic.Int64 // tokens that were used first
+	leaving atomic.Int64 // users that lost all
+	purged  atomic.Int64 // tokens that were purged
+	mu      sync.Mutex
+	refresh []string // good refresh tokens
 }
 
 // newSubject opens the stores on a database.

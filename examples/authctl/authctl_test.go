@@ -149,17 +149,17 @@ func checkShared(t *testing.T, f file) {
 		for range 6 {
 			wg.Go(func() {
 				if r := f.run("issue", "alice"); r.code != 0 {
-					t.Errorf("%+v", r)
+					t.Errorf("authctl issue alice: got %+v, want exit code 0", r)
 				}
 			})
 			wg.Go(func() {
 				if answer, text := d.do("POST", "/auth/login/", cookie); answer.StatusCode != 200 {
-					t.Errorf("%d %s", answer.StatusCode, text)
+					t.Errorf("do: got %d, %s, want status 200", answer.StatusCode, text)
 				}
 			})
 			wg.Go(func() {
 				if r := f.run("purge"); r.code != 0 {
-					t.Errorf("%+v", r)
+					t.Errorf("authctl purge: got %+v, want exit code 0", r)
 				}
 			})
 		}
@@ -187,7 +187,7 @@ func TestIssue(t *testing.T) {
 			f.want("revoke", "alice", "-all")
 			r := f.run(append(strings.Fields(row.args), "-name", "for CI")...)
 			if r.code != 0 || !regexp.MustCompile(`^demo_[0-9A-Za-z]{40}\n$`).MatchString(r.out) {
-				t.Fatalf("%+v", r)
+				t.Fatalf("authctl: got %+v, want exit code 0 and a match of %s", r, `^demo_[0-9A-Za-z]{40}\n$`)
 			}
 			if strings.Contains(r.err, strings.TrimSpace(r.out)) {
 				t.Error("the secret is on stderr, too")
@@ -200,7 +200,7 @@ func TestIssue(t *testing.T) {
 			}
 			if row.lives == 0 {
 				if all[0].Expiry != nil || !all[0].HasExpiry {
-					t.Errorf("%+v", all[0])
+					t.Errorf("got %+v, want no expiry, told as null", all[0])
 				}
 				return
 			}
@@ -230,10 +230,10 @@ func TestASecretThatNobodyCouldReadIsRevoked(t *testing.T) {
 			cmd := exec.Command(binary(t, "authctl"), "-db", "sqlite:"+f.path, "issue", "alice")
 			cmd.Stdout = output
 			if r := start(t, cmd); r.code != 1 || !strings.Contains(r.err, "nobody could read the secret") {
-				t.Errorf("%+v", r)
+				t.Errorf("authctl: got %+v, want exit code 1 and \"nobody could read the secret\" in it", r)
 			}
 			if all := f.entries("list", "alice"); len(all) != 0 {
-				t.Errorf("%+v", all)
+				t.Errorf("entries: got %+v, want an empty list", all)
 			}
 		})
 	}
@@ -303,7 +303,7 @@ func TestWhatCannotBeDoneSaysSo(t *testing.T) {
 		f.t = t
 		for _, args := range [][]string{{"-h"}, {"issue", "-h"}} {
 			if r := f.run(args...); r.code != 0 || !strings.HasPrefix(r.out, "usage:") || r.err != "" {
-				t.Errorf("%+v", r)
+				t.Errorf("authctl: got %+v, want exit code 0 and the prefix \"usage:\" and no error output", r)
 			}
 		}
 	})
@@ -325,7 +325,7 @@ func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
 			for _, args := range [][]string{{"issue", "alice"}, {"list", "alice"}, {"revoke", "alice", "-all"},
 				{"audit", "alice"}, {"purge"}} {
 				if r := f.run(args...); r.code != 1 || r.out != "" || !strings.Contains(r.err, row.says) {
-					t.Errorf("%v: %+v", args, r)
+					t.Errorf("%v: authctl: got %+v, want exit code 1 and no output and %q in it", args, r, row.says)
 				}
 			}
 			content, err := os.ReadFile(f.path)
@@ -342,7 +342,7 @@ func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
 		}
 		defer db.Close()
 		if r := f.run("purge"); r.code != 1 || !strings.Contains(r.err, "the users cannot be read") {
-			t.Errorf("%+v", r)
+			t.Errorf("authctl purge: got %+v, want exit code 1 and \"the users cannot be read\" in it", r)
 		}
 		var tables int
 		if err := db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sqlite_master").
@@ -398,16 +398,16 @@ func TestLoginsByJWTAreListedAndEnded(t *testing.T) {
 	s.logIn(t, "alice", "two")
 	all := f.entries("list", "alice")
 	if len(all) != 2 || all[0].Kind != "login" || all[0].UserAgent != "app/1" || all[0].Expiry == nil {
-		t.Fatalf("%+v", all)
+		t.Fatalf("entries: got %+v, want 2 entries and Kind \"login\" and UserAgent \"app/1\" and an Expiry", all)
 	}
 	if out := f.want("revoke", "alice", "one"); !strings.Contains(out, "login one of alice has ended") {
-		t.Error(out)
+		t.Errorf("authctl revoke alice one: got %v, want \"login one of alice has ended\" in it", out)
 	}
 	if all := f.entries("list", "alice"); len(all) != 1 || all[0].ID != "two" {
-		t.Errorf("%+v", all)
+		t.Errorf("entries: got %+v, want 1 entry and ID \"two\"", all)
 	}
 	if r := f.run("revoke", "bob", "two"); r.code != 1 {
-		t.Errorf("%+v", r)
+		t.Errorf("authctl revoke bob two: got %+v, want exit code 1", r)
 	}
 }
 
@@ -428,23 +428,23 @@ func TestKeysAreShownAndReplaced(t *testing.T) {
 	out := f.want("keys", "rotate")
 	second := line(out, "published")
 	if first == "" || second == "" || line(out, "signing") != first {
-		t.Fatal(out)
+		t.Fatalf("keys rotate: got %s, want the first key to sign and a second one published", out)
 	}
 	if out := f.want("keys", "promote", second); line(out, "signing") != second || line(out, "verifying") != first {
-		t.Error(out)
+		t.Errorf("authctl: got %v, want signing %s and verifying %s", out, second, first)
 	}
 	if out := f.want("keys", "retire", first); line(out, "dead") != first {
-		t.Error(out)
+		t.Errorf("authctl: got %v, want dead %s", out, first)
 	}
 	for _, args := range [][]string{{"keys"}, {"keys", "list", "x"}, {"keys", "promote"}, {"keys", "burn"}} {
 		if r := f.run(args...); r.code != 2 {
-			t.Errorf("%v: %+v", args, r)
+			t.Errorf("%v: authctl: got %+v, want exit code 2", args, r)
 		}
 	}
 	for _, args := range [][]string{{"keys", "retire", "x"}, {"keys", "promote", first},
 		{"keys", "list", "-key", "/nowhere"}} {
 		if r := f.run(args...); r.code != 1 {
-			t.Errorf("%v: %+v", args, r)
+			t.Errorf("%v: authctl: got %+v, want exit code 1", args, r)
 		}
 	}
 }
@@ -471,11 +471,11 @@ func TestAnIdentifierThatLooksLikeAFlagIsAnArgument(t *testing.T) {
 		{"-key=" + file, "promote", key.ID()},
 		{"promote", key.ID(), "-key", file}, {"promote", "--", key.ID()}, {"retire", key.ID()}} {
 		if out := f.want(append([]string{"keys"}, args...)...); !strings.Contains(out, key.ID()) {
-			t.Errorf("%v: %s", args, out)
+			t.Errorf("%v: authctl: got %s, want %q in it", args, out, key.ID())
 		}
 	}
 	if r := f.run("keys", "promote", "-x"); r.code != 2 {
-		t.Errorf("%+v", r)
+		t.Errorf("authctl keys promote -x: got %+v, want exit code 2", r)
 	}
 }
 
@@ -541,7 +541,7 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 		}
 	}
 	if all := f.entries("list", "alice"); len(all) != 1 || all[0].Kind != "token" {
-		t.Errorf("%+v", all)
+		t.Errorf("entries: got %+v, want 1 entry and Kind \"token\"", all)
 	}
 	if left, err := s.session.List(ctx, "alice", "", 10, past); err != nil || len(left) != 1 || left[0].ID != "c" {
 		t.Errorf("sessions left: %v, %v", left, err)
@@ -602,7 +602,7 @@ func TestRevokeAll(t *testing.T) {
 	t.Run("of a user who has nothing is done already", func(t *testing.T) {
 		f := newFile(t)
 		if out := f.want("revoke", "alice", "-all"); strings.Count(out, " 0\n") != 5 {
-			t.Error(out)
+			t.Errorf("revoke alice -all: got %s, want 5 lines with the count 0", out)
 		}
 	})
 	t.Run("one at a time works for a user who is gone, too", func(t *testing.T) {
@@ -620,7 +620,7 @@ func TestRevokeAll(t *testing.T) {
 		f.issue("alice")
 		id := f.entries("list", "alice")[0].ID
 		if r := f.run("revoke", "bob", id); r.code != 1 {
-			t.Errorf("%+v", r)
+			t.Errorf("authctl: got %+v, want exit code 1", r)
 		}
 		if len(f.entries("list", "alice")) != 1 {
 			t.Error("it has ended")
@@ -632,7 +632,8 @@ func TestAuditTellsWhatEndedAndWhy(t *testing.T) {
 	f := newFile(t)
 	if r := f.run("audit", "alice", "-json"); r.code != 0 || r.out != "[]\n" ||
 		!strings.Contains(r.err, "nothing is kept") {
-		t.Errorf("%+v", r)
+		t.Errorf("authctl audit alice -json: got %+v, want exit code 0 and out %v and \"nothing is kept\" in it", r,
+			"[]\n")
 	}
 	f.issue("alice", "-name", "first", "-scopes", "reports:read")
 	id := f.entries("list", "alice")[0].ID
@@ -651,20 +652,20 @@ func TestAuditTellsWhatEndedAndWhy(t *testing.T) {
 	for _, e := range all {
 		got = append(got, e.Name+" "+e.Reason)
 		if e.Ended == "" || e.HasExpiry {
-			t.Errorf("%+v", e)
+			t.Errorf("got %+v, want an entry with an end and without an expiry", e)
 		}
 	}
 	if want := []string{"third expired", "second revoked_all", "first revoked"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	if first := all[2]; first.ID != id || !slices.Equal(first.Scopes, []string{"reports:read"}) {
-		t.Errorf("%+v", first)
+		t.Errorf("got %+v, want ID %v and Scopes [reports:read]", first, id)
 	}
 	table := f.want("audit", "alice")
-	if !regexp.MustCompile(
-		`(?m)^ID +NAME +CREATED .*\n.*third.* expired .*\n.*second.* revoked_all .*\n` +
-			`.*first .* revoked .* reports:read$`).MatchString(table) {
-		t.Error(table)
+	want := regexp.MustCompile(`(?m)^ID +NAME +CREATED .*\n.*third.* expired .*\n.*second.* revoked_all .*\n` +
+		`.*first .* revoked .* reports:read$`)
+	if !want.MatchString(table) {
+		t.Errorf("authctl audit alice: got %v, want a match of %s", table, want)
 	}
 }
 
@@ -689,14 +690,14 @@ func TestTheTable(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			f.t = t
 			if out := f.want("list", "alice"); !regexp.MustCompile(row.pattern).MatchString(out) {
-				t.Error(out)
+				t.Errorf("authctl list alice: got %v, want a match of %s", out, row.pattern)
 			}
 		})
 	}
 	t.Run("an empty list is an array for programs", func(t *testing.T) {
 		f.t = t
 		if out := f.want("list", "bob", "-json"); out != "[]\n" {
-			t.Error(out)
+			t.Errorf("authctl list bob -json: got %v, want %q", out, "[]\n")
 		}
 	})
 }
@@ -722,7 +723,7 @@ func TestNoCommandPrintsASecretButThatOfIssue(t *testing.T) {
 		for rows.Next() {
 			var text string
 			if err := rows.Scan(&text); err != nil || text == "" {
-				t.Fatal(query, err)
+				t.Fatalf("%s: got %q, %v, want a text that is not empty", query, text, err)
 			}
 			secrets = append(secrets, text)
 		}

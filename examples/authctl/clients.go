@@ -15,9 +15,21 @@ import (
 
 // clientFlags are what an application is registered with.
 type clientFlags struct {
-	id, name, owner, scopes, method, algorithm string
-	redirects, afterLogout, grants, resources  lines
-	public, firstParty, withoutPKCE, idClaims  bool
+	id          string
+	name        string
+	owner       string
+	scopes      string
+	method      string
+	algorithm   string
+	redirects   lines
+	afterLogout lines
+	grants      lines
+	resources   lines
+	public      bool
+	firstParty  bool
+	withoutPKCE bool
+	idClaims    bool
+	asJSON      bool // how clients are printed
 }
 
 // lines is a flag that may be repeated.
@@ -25,6 +37,7 @@ type lines []string
 
 func (l *lines) String() string        { return strings.Join(*l, " ") }
 func (l *lines) Set(text string) error { *l = append(*l, text); return nil }
+
 func (c *call) clientFlags() *clientFlags {
 	f := &clientFlags{}
 	c.flags.StringVar(&f.id, "id", "", "its `client_id`; empty makes one")
@@ -45,6 +58,7 @@ func (c *call) clientFlags() *clientFlags {
 	c.flags.BoolVar(&f.idClaims, "claims-in-id-token", false, "its ID tokens have name and e-mail address, too")
 	c.flags.BoolVar(&f.withoutPKCE, "allow-without-pkce", false, "it may leave out PKCE where it asks for openid and "+
 		"sends a nonce")
+	c.flags.BoolVar(&f.asJSON, "json", false, "for programs: the names of RFC 7591, never a secret")
 	return f
 }
 
@@ -80,7 +94,6 @@ func (f *clientFlags) into(c *call, r *server.Registration) {
 // clients manages the applications of the authorization server.
 func clients(ctx context.Context, c *call) error {
 	f := c.clientFlags()
-	asJSON := c.flags.Bool("json", false, "for programs: the names of RFC 7591, never a secret")
 	if err := c.parse(1, 2); err != nil {
 		return err
 	}
@@ -98,7 +111,7 @@ func clients(ctx context.Context, c *call) error {
 	defer s.db.Close()
 	switch do {
 	case "list":
-		return listClients(ctx, c, s, *asJSON)
+		return listClients(ctx, c, s, f.asJSON)
 	case "add":
 		return addClient(ctx, c, s, f)
 	case "audit":
@@ -113,33 +126,42 @@ func clients(ctx context.Context, c *call) error {
 	}
 	switch do {
 	case "show":
-		return showClients(c.stdout, *asJSON, client)
+		return showClients(c.stdout, f.asJSON, client)
 	case "change":
-		r := client.Registration()
-		f.into(c, &r)
-		changed, err := s.oauth.ChangeClient(ctx, client, r)
-		if err != nil {
-			return err
-		}
-		if client.Public() && !changed.Public() {
-			return renewSecret(ctx, c, s, changed)
-		}
-		return showClients(c.stdout, *asJSON, changed)
+		return changeClient(ctx, c, s, f, client)
 	case "secret":
 		return renewSecret(ctx, c, s, client)
 	case "disable", "enable":
 		if client, err = s.oauth.DisableClient(ctx, client, do == "disable"); err != nil {
 			return err
 		}
-		return showClients(c.stdout, *asJSON, client)
+		return showClients(c.stdout, f.asJSON, client)
 	case "delete":
-		if _, err := s.oauth.RemoveClient(ctx, id); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.stdout, "client %s is deleted, and all it had has ended\n", id)
-		return nil
+		return deleteClient(ctx, c, s, id)
 	}
 	return misused("there is no %q for clients", do)
+}
+
+// changeClient changes a client by the flags that are given. A client that was public gets a secret.
+func changeClient(ctx context.Context, c *call, s *service, f *clientFlags, client *server.Client) error {
+	r := client.Registration()
+	f.into(c, &r)
+	changed, err := s.oauth.ChangeClient(ctx, client, r)
+	if err != nil {
+		return err
+	}
+	if client.Public() && !changed.Public() {
+		return renewSecret(ctx, c, s, changed)
+	}
+	return showClients(c.stdout, f.asJSON, changed)
+}
+
+func deleteClient(ctx context.Context, c *call, s *service, id string) error {
+	if _, err := s.oauth.RemoveClient(ctx, id); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "client %s is deleted, and all it had has ended\n", id)
+	return nil
 }
 
 // addClient registers a client. Its secret, and nothing else, goes to stdout.

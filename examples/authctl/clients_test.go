@@ -26,7 +26,7 @@ func (s *service) grant(t *testing.T, name, id string, expires time.Time) {
 		server.Tokens{Access: &server.Access{Digest: id, ID: id, GrantID: id, Issued: now, ExpiresAt: expires}}, 0,
 		false)
 	if err != nil || !added.OK() {
-		t.Fatal(added, err)
+		t.Fatalf("got %v, %v, want OK", added, err)
 	}
 }
 
@@ -38,16 +38,17 @@ func TestWhatApplicationsWereGrantedIsListedAndEnded(t *testing.T) {
 	all := f.entries("list", "alice")
 	if len(all) != 2 || all[0].Kind != "grant" || all[0].Name != "shop" ||
 		!slices.Equal(all[0].Scopes, []string{"reports:read"}) {
-		t.Fatalf("%+v", all)
+		t.Fatalf("entries: got %+v, want 2 entries and Kind \"grant\" and Name \"shop\" and Scopes [reports:read]",
+			all)
 	}
 	if r := f.run("revoke", "bob", "one"); r.code != 1 {
-		t.Errorf("%+v", r)
+		t.Errorf("authctl revoke bob one: got %+v, want exit code 1", r)
 	}
 	if out := f.want("revoke", "alice", "one"); !strings.Contains(out, "grant one of alice has ended") {
-		t.Error(out)
+		t.Errorf("authctl revoke alice one: got %v, want \"grant one of alice has ended\" in it", out)
 	}
 	if all := f.entries("list", "alice"); len(all) != 1 || all[0].ID != "two" {
-		t.Errorf("%+v", all)
+		t.Errorf("entries: got %+v, want 1 entry and ID \"two\"", all)
 	}
 }
 
@@ -67,7 +68,7 @@ func TestAClientFromItsRegistrationToItsEnd(t *testing.T) {
 	client := check(secret, true)
 	if client.Name != "Shop" || client.Owner != "alice" || len(client.RedirectURIs) != 2 ||
 		!slices.Equal(client.Scopes, []string{"openid", "reports:read"}) || !client.Allows("refresh_token") {
-		t.Errorf("%+v", client)
+		t.Errorf("added client: got %+v, want what the flags say", client)
 	}
 	another := f.want("clients", "secret", "shop")
 	check(secret, false)
@@ -75,16 +76,16 @@ func TestAClientFromItsRegistrationToItsEnd(t *testing.T) {
 	f.want("clients", "change", "shop", "-name", "Bigger shop", "-grant", "client_credentials")
 	if client := check(another, true); client.Name != "Bigger shop" || client.Allows("authorization_code") ||
 		len(client.RedirectURIs) != 2 {
-		t.Errorf("%+v", client)
+		t.Errorf("changed client: got %+v, want name Bigger shop, only client_credentials and 2 redirect URIs", client)
 	}
 	if out := f.want("clients", "list"); !strings.Contains(strings.Join(strings.Fields(out), " "),
 		"shop Bigger shop confidential client_credentials alice") {
-		t.Error(out)
+		t.Errorf("clients list: got %s, want the confidential client shop of alice", out)
 	}
 	var shown []map[string]any
 	if err := json.Unmarshal([]byte(f.want("clients", "show", "shop", "-json")), &shown); err != nil ||
 		len(shown) != 1 || shown[0]["client_id"] != "shop" || shown[0]["client_secret"] != nil {
-		t.Errorf("%v %v", shown, err)
+		t.Errorf("clients show shop: got %v, %v, want the client without its secret", shown, err)
 	}
 	f.want("clients", "disable", "shop")
 	if !check(another, true).Disabled {
@@ -96,15 +97,16 @@ func TestAClientFromItsRegistrationToItsEnd(t *testing.T) {
 	}
 	if out := f.want("clients", "audit"); !strings.Contains(out, "RFC 9700 §2.6: Issuer") ||
 		!strings.Contains(out, "client shop") {
-		t.Error(out)
+		t.Errorf("authctl clients audit: got %v, want %q in it and \"client shop\" in it", out, "RFC 9700 §2.6: Issuer")
 	}
 	f.want("clients", "delete", "shop")
 	if out := f.want("clients", "list"); strings.Contains(out, "shop") {
-		t.Error(out)
+		t.Errorf("authctl clients list: got %v, want no \"shop\"", out)
 	}
 	public := f.run("clients", "add", "-id", "app", "-public", "-redirect", "com.example.app:/cb")
 	if public.code != 0 || public.out != "" || !strings.Contains(public.err, "client app") {
-		t.Errorf("%+v", public)
+		t.Errorf("authctl clients add -public: got %+v, want exit code 0, no output and \"client app\" in the errors",
+			public)
 	}
 }
 
@@ -130,7 +132,7 @@ func TestWhatCannotBeDoneWithClientsSaysSo(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			if r := f.run(strings.Fields(row.args)...); r.code != row.code || !strings.Contains(r.err, row.says) ||
 				r.out != "" {
-				t.Errorf("%+v", r)
+				t.Errorf("authctl: got %+v, want exit code %v and %q in it and no output", r, row.code, row.says)
 			}
 		})
 	}

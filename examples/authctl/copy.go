@@ -70,10 +70,11 @@ func copyAll(ctx context.Context, c *call) error {
 // copying is a run of a copy.
 type copying struct {
 	*call
-	source, target place
-	kept           *copyFile
-	final          bool
-	told           time.Time
+	source place
+	target place
+	kept   *copyFile
+	final  bool
+	told   time.Time
 }
 
 // run copies the users of the service, and then what was issued to them. The file says that the copy is finished only

@@ -38,7 +38,7 @@ func TestUnitCopyFile(t *testing.T) {
 			return &r
 		}
 		if r := inFolder(filepath.Dir(path), filepath.Base(path)); r.code != 0 {
-			t.Fatalf("%+v", r)
+			t.Fatalf("authctl: got %+v, want exit code 0", r)
 		}
 		c.run(t) // by the absolute path
 		other := newFile(t)

@@ -68,23 +68,34 @@ func (d redisPeople) readInto(ctx context.Context, all map[string]person, node r
 			return err
 		}
 		for _, key := range entry.Elements {
-			text, err := d.Client.Do(ctx, d.Client.B().Get().Key(key).Build()).ToString()
-			if rueidis.IsRedisNil(err) {
-				continue
-			}
+			p, found, err := d.readKey(ctx, key, prefix)
 			if err != nil {
-				return fmt.Errorf("key %q: %w", key, err)
+				return err
 			}
-			p, err := personOf(strings.TrimPrefix(key, prefix), text, strings.HasSuffix(prefix, "signup:"))
-			if err != nil {
-				return fmt.Errorf("key %q cannot be read: %w", key, err)
+			if found {
+				all[p.key()] = p
 			}
-			all[p.key()] = p
 		}
 		if cursor = entry.Cursor; cursor == 0 {
 			return nil
 		}
 	}
+}
+
+// readKey reads the user of a key. It reports false if the key was removed since it was found.
+func (d redisPeople) readKey(ctx context.Context, key, prefix string) (p person, found bool, err error) {
+	text, err := d.Client.Do(ctx, d.Client.B().Get().Key(key).Build()).ToString()
+	if rueidis.IsRedisNil(err) {
+		return person{}, false, nil
+	}
+	if err != nil {
+		return person{}, false, fmt.Errorf("key %q: %w", key, err)
+	}
+	p, err = personOf(strings.TrimPrefix(key, prefix), text, strings.HasSuffix(prefix, "signup:"))
+	if err != nil {
+		return person{}, false, fmt.Errorf("key %q cannot be read: %w", key, err)
+	}
+	return p, true, nil
 }
 
 func personOf(name, text string, signUp bool) (person, error) {

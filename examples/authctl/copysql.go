@@ -16,9 +16,11 @@ import (
 
 // person is what the service itself keeps of a user, or of a sign-up that led to one. Replace it by your own tables.
 type person struct {
-	signUp        string // the id of a sign-up; then only name is set beside it
-	name, encoded string
-	active, admin bool
+	signUp  string // the id of a sign-up; then only name is set beside it
+	name    string
+	encoded string
+	active  bool
+	admin   bool
 }
 
 // key tells persons apart. A sign-up has an id for its key, and a user a name.

@@ -47,8 +47,10 @@ const (
 
 // command is what to do, and how it is written.
 type command struct {
-	name, arguments, about string
-	do                     func(ctx context.Context, c *call) error
+	name      string
+	arguments string
+	about     string
+	do        func(ctx context.Context, c *call) error
 }
 
 var commands = []command{
@@ -74,10 +76,12 @@ var commands = []command{
 
 // call is one use of a command.
 type call struct {
-	db, notify     string
-	flags          *flag.FlagSet
-	args           []string
-	stdout, stderr io.Writer
+	db     string
+	notify string
+	flags  *flag.FlagSet
+	args   []string
+	stdout io.Writer
+	stderr io.Writer
 }
 
 // usageError is a command line that cannot be meant.

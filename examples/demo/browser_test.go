@@ -278,7 +278,7 @@ func TestAPersonSignsInAndOut(t *testing.T) {
 		t.Errorf("the back button shows %q", got)
 	}
 	if status := b.open("/devices"); status != 200 {
-		t.Error(status)
+		t.Errorf("open: got %v, want status 200", status)
 	}
 	b.wantAt("/session/login")
 }
@@ -493,7 +493,7 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	for _, name := range []string{"laptop", "build server", long} {
 		if status, text := p.do("POST", "/auth/login/", "",
 			`{"username":"alice","password":"correct-horse-battery","name":"`+name+`"}`); status != 200 {
-			t.Fatal(status, text)
+			t.Fatalf("do: got %v, %v, want status 200", status, text)
 		}
 	}
 	dir := os.Getenv("GATEWARDEN_SCREENSHOTS")

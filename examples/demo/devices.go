@@ -19,9 +19,13 @@ import (
 // device is a row of the page of devices: a session, a knox token, or a login
 // that a pair of JWTs came of.
 type device struct {
-	Kind, ID, Name, IP string
-	Created, Used      time.Time
-	Current            bool
+	Kind    string
+	ID      string
+	Name    string
+	IP      string
+	Created time.Time
+	Used    time.Time
+	Current bool
 }
 
 // devices lists where a user is signed in.

@@ -46,7 +46,7 @@ func TestUnitAClientOfDjangoKeepsItsSecret(t *testing.T) {
 		}
 		if said := refuses(t, args...); !strings.Contains(said, `client "x"`) ||
 			!strings.Contains(said, "client_secret_hash") {
-			t.Error(said)
+			t.Errorf("refuses: got %v, want %q in it and \"client_secret_hash\" in it", said, `client "x"`)
 		}
 	})
 	t.Run("a secret of few bytes is an error at the start that names the member", func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestUnitAClientOfDjangoKeepsItsSecret(t *testing.T) {
 		}
 		if said := refuses(t, args...); !strings.Contains(said, `client "x"`) ||
 			!strings.Contains(said, "allow_short_secret") {
-			t.Error(said)
+			t.Errorf("refuses: got %v, want %q in it and \"allow_short_secret\" in it", said, `client "x"`)
 		}
 	})
 }

@@ -17,7 +17,7 @@ func TestUnitAnIssuerWithAPath(t *testing.T) {
 			status, text := p.do("GET", document, "", "")
 			var members map[string]any
 			if err := json.Unmarshal([]byte(text), &members); err != nil || status != http.StatusOK {
-				t.Fatalf("%d %s", status, text)
+				t.Fatalf("Unmarshal: got %d, %s, want status %v", status, text, http.StatusOK)
 			}
 			if name, _ := members["issuer"].(string); name != "" && name != origin+"/o" {
 				t.Errorf("the issuer is %q", name)

@@ -107,7 +107,7 @@ func TestADemoIsTheProviderOfAnother(t *testing.T) {
 	// A visitor that wanted to see a page comes to it by each way to sign in.
 	wanted := newTourist(t, there, here)
 	if page, _ := wanted.visit(here, "/devices"); !strings.Contains(page.body, `href="/login/other/?next=%2Fdevices"`) {
-		t.Errorf("%s", page.body)
+		t.Errorf("visit: got %s, want %q in it", page.body, `href="/login/other/?next=%2Fdevices"`)
 	}
 	// bob is not signed in there yet: he is asked, and comes back to the same request.
 	page, at := to.visit(here, "/login/other/?next=/devices")
@@ -116,7 +116,7 @@ func TestADemoIsTheProviderOfAnother(t *testing.T) {
 	}
 	u, _ := url.Parse(at)
 	if got := to.at[there.url].logIn(bob, ""); got.status != 303 {
-		t.Fatal(got)
+		t.Fatalf("logIn: got %v, want status 303", got)
 	}
 	page, at = to.visit(there, u.Query().Get("next"))
 	if page.status != 200 || at != here.url+"/devices" {
@@ -152,11 +152,11 @@ func TestADemoIsTheProviderOfAnother(t *testing.T) {
 	account := own.get("/account")
 	last := own.post("/login/other/unlink/", url.Values{"id": {id.FindStringSubmatch(account.body)[1]}})
 	if last.status != 409 || !strings.Contains(last.body, `data-reason="last_way"`) {
-		t.Errorf("%d %s", last.status, last.body)
+		t.Errorf("post: got %d, %s, want status 409 and %q in it", last.status, last.body, `data-reason="last_way"`)
 	}
 	if got := linking.at[here.url].post("/login/other/unlink/",
 		url.Values{"id": {id.FindStringSubmatch(page.body)[1]}}); got.status != 303 {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("post: got %d, %s, want status 303", got.status, got.body)
 	}
 	gone := newTourist(t, there, here)
 	gone.at[there.url].logIn(alice)
@@ -168,7 +168,8 @@ func TestADemoIsTheProviderOfAnother(t *testing.T) {
 	if got := lost.visit().get("/login/other/?next=/devices"); got.status != 503 ||
 		!strings.Contains(got.body, `href="/login/other/?next=%2Fdevices"`) ||
 		!strings.Contains(got.body, `href="/session/login"`) {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("get: got %d, %s, want status 503 and %q in it and %q in it", got.status, got.body,
+			`href="/login/other/?next=%2Fdevices"`, `href="/session/login"`)
 	}
 }
 
@@ -186,19 +187,20 @@ func TestAnAppGetsATokenByACode(t *testing.T) {
 	location := got.header.Get("Location")
 	u, err := url.Parse(location)
 	if err != nil || !strings.HasPrefix(location, p.url+"/callback?login_code=") {
-		t.Fatalf("%d %s %s", got.status, location, got.body)
+		t.Fatalf("Get: got %d, %s, %s, want the prefix %q", got.status, location, got.body,
+			p.url+"/callback?login_code=")
 	}
 	if page := v.get(u.RequestURI()); !strings.Contains(page.body, u.Query().Get("login_code")) {
-		t.Errorf("%s", page.body)
+		t.Errorf("get: got %s, want %q in it", page.body, u.Query().Get("login_code"))
 	}
 	body, _ := json.Marshal(map[string]string{"login_code": u.Query().Get("login_code"), "code_verifier": app.verifier})
 	status, text := p.do("POST", "/auth/login/", "", string(body))
 	var answer struct{ Token string }
 	if json.Unmarshal([]byte(text), &answer) != nil || status != 200 {
-		t.Fatalf("%d %s", status, text)
+		t.Fatalf("POST /auth/login/: got status %d, %s, want 200 and a token", status, text)
 	}
 	if _, me := p.do("GET", "/api/me", "Token "+answer.Token, ""); !strings.Contains(me, `"user":"acme-1"`) {
-		t.Errorf("%s", me)
+		t.Errorf("do: got %s, want %q in it", me, `"user":"acme-1"`)
 	}
 	if status, text := p.do("POST", "/auth/login/", "", string(body)); status != 401 {
 		t.Errorf("twice: %d %s", status, text)
@@ -219,7 +221,7 @@ func outside(t *testing.T, to string) string {
 	defer answer.Body.Close()
 	u, err := url.Parse(answer.Header.Get("Location"))
 	if err != nil || u.Host == "" {
-		t.Fatalf("%d %v", answer.StatusCode, err)
+		t.Fatalf("Parse: got %d, %v, want some Host", answer.StatusCode, err)
 	}
 	return u.RequestURI()
 }
@@ -245,7 +247,7 @@ func TestWhatMustNotSignAnybodyIn(t *testing.T) {
 				before[name] = value
 			}
 			if got := v.get(back); got.status != 303 {
-				t.Fatalf("%d %s", got.status, got.body)
+				t.Fatalf("get: got %d, %s, want status 303", got.status, got.body)
 			}
 			v.cookies = before
 			return v.get(back)
@@ -275,7 +277,8 @@ func TestWhatMustNotSignAnybodyIn(t *testing.T) {
 		got := row.act(v)
 		if got.status != row.status || !strings.Contains(got.body, `data-reason="`+row.reason+`"`) ||
 			!strings.Contains(got.body, `href="/session/login"`) {
-			t.Errorf("%s: %d %s", sentence, got.status, got.body)
+			t.Errorf("%s: act: got %d, %s, want status %v and %q in it and %q in it", sentence, got.status, got.body,
+				row.status, `data-reason="`+row.reason+`"`, `href="/session/login"`)
 		}
 		v.want(401, "")
 	}
@@ -292,7 +295,7 @@ func TestAProviderThatCannotBeIsAnError(t *testing.T) {
 		"a/b,https://login.example,id,secret", "acme,https://login.example,,secret"} {
 		if out := refuses(t, "-db", "memory:", "-provider", provider); !strings.Contains(out, "provider") &&
 			!strings.Contains(out, "oauth2/external") {
-			t.Errorf("%s: %s", provider, out)
+			t.Errorf("%s: refuses: got %s, want \"oauth2/external\" in it", provider, out)
 		}
 	}
 }
@@ -332,7 +335,7 @@ func TestInABrowserSomebodySignsInByAnotherDemoAndLinks(t *testing.T) {
 	phone.leads(chromedp.Click("button[name=allow]", chromedp.ByQuery))
 	phone.wantAt("/account")
 	if text := phone.text(".devices"); !strings.Contains(text, "other alice") {
-		t.Errorf("%s", text)
+		t.Errorf("text: got %s, want \"other alice\" in it", text)
 	}
 	var wide bool
 	if phone.eval("document.documentElement.scrollWidth > innerWidth", &wide); wide {
@@ -345,12 +348,12 @@ func TestInABrowserSomebodySignsInByAnotherDemoAndLinks(t *testing.T) {
 	b.shot("login-account")
 	b.click(".devices button")
 	if text := b.text("main"); !strings.Contains(text, "last way in") {
-		t.Errorf("%s", text)
+		t.Errorf("text: got %s, want \"last way in\" in it", text)
 	}
 	b.shot("login-last-way")
 	if status := b.open("/login/other/callback/?code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAA"); status != 400 ||
 		!strings.Contains(b.text("[role=alert]"), "another browser") {
-		t.Errorf("%d %s", status, b.text("main"))
+		t.Errorf("open: got %d, %s, want status 400 and \"another browser\" in it", status, b.text("main"))
 	}
 	b.shot("login-failed")
 }

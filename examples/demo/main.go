@@ -48,18 +48,22 @@ func main() {
 
 // settings are the flags.
 type settings struct {
-	addr, db, cert, certKey string
-	key                     string // file of the application key
-	tokenTTL, accessTTL     time.Duration
-	leeway                  time.Duration
-	issuer                  string // what tokens name as theirs; the URL by default
-	origin                  string // scheme and host of issuer, below which the handlers are
-	clients                 string // file of OAuth 2 clients
-	providers               []external.Provider
-	origins                 []string // of providers by http
-	trusted                 []netip.Prefix
-	url                     string // where it is served
-	port                    string // of issuer, as browsers see it
+	addr      string
+	db        string
+	cert      string
+	certKey   string
+	key       string // file of the application key
+	tokenTTL  time.Duration
+	accessTTL time.Duration
+	leeway    time.Duration
+	issuer    string // what tokens name as theirs; the URL by default
+	origin    string // scheme and host of issuer, below which the handlers are
+	clients   string // file of OAuth 2 clients
+	providers []external.Provider
+	origins   []string // of providers by http
+	trusted   []netip.Prefix
+	url       string // where it is served
+	port      string // of issuer, as browsers see it
 }
 
 func parseFlags(args []string, stderr io.Writer) (settings, error) {

@@ -124,40 +124,54 @@ var builtIn = []server.Registration{
 func (a *app) addClients(ctx context.Context, file string) error {
 	all := builtIn
 	if file != "" {
-		text, err := os.ReadFile(file)
+		more, err := a.registrationsOf(file)
 		if err != nil {
 			return fmt.Errorf("-clients: %w", err)
 		}
-		more, err := server.ParseRegistrations(text)
-		if err != nil {
-			return fmt.Errorf("-clients: %w", err)
-		}
-		for _, r := range more {
-			if r.ClientSecret == "" && r.ClientSecretHash == "" && r.TokenEndpointAuthMethod == "" {
-				r.TokenEndpointAuthMethod = server.AuthNone // a secret that was made would not be seen
-			}
-			all = append(slices.Clip(all), a.supported(r))
-		}
+		all = append(slices.Clip(all), more...)
 	}
 	for _, r := range all {
-		_, err := a.oauth.EnsureClient(ctx, r)
-		if errors.Is(err, server.ErrUnsupported) {
-			// A file may be for several servers: the client is not there, rather than
-			// less safe than it says.
-			a.logger.WarnContext(ctx, "-clients: left out", "client", r.ClientID, "error", err)
-			if err := a.disableStored(ctx, r.ClientID); err != nil {
-				return err
-			}
-			continue
-		}
-		if refused := (*server.Error)(nil); errors.As(err, &refused) {
-			return fmt.Errorf("-clients: client %q: %s", r.ClientID, refused.Description)
-		}
-		if err != nil {
+		if err := a.addClient(ctx, r); err != nil {
 			return err
 		}
-		a.reportMembers(ctx, r)
 	}
+	return nil
+}
+
+// registrationsOf reads the registrations of a file.
+func (a *app) registrationsOf(file string) ([]server.Registration, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	all, err := server.ParseRegistrations(text)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range all {
+		if r.ClientSecret == "" && r.ClientSecretHash == "" && r.TokenEndpointAuthMethod == "" {
+			r.TokenEndpointAuthMethod = server.AuthNone // a secret that was made would not be seen
+		}
+		all[i] = a.supported(r)
+	}
+	return all, nil
+}
+
+// addClient registers a client. It leaves out a client that asks for what this server does not have: a file may be for
+// several servers, and the client would be less safe here than its registration says.
+func (a *app) addClient(ctx context.Context, r server.Registration) error {
+	_, err := a.oauth.EnsureClient(ctx, r)
+	if errors.Is(err, server.ErrUnsupported) {
+		a.logger.WarnContext(ctx, "-clients: left out", "client", r.ClientID, "error", err)
+		return a.disableStored(ctx, r.ClientID)
+	}
+	if refused := (*server.Error)(nil); errors.As(err, &refused) {
+		return fmt.Errorf("-clients: client %q: %s", r.ClientID, refused.Description)
+	}
+	if err != nil {
+		return err
+	}
+	a.reportMembers(ctx, r)
 	return nil
 }
 

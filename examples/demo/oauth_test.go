@@ -214,7 +214,8 @@ func TestOf32RedemptionsAtOnceNothingIsLeft(t *testing.T) {
 			var g granted
 			if err := json.NewDecoder(answer.Body).Decode(&g); err != nil || answer.StatusCode != 200 &&
 				answer.StatusCode != 400 {
-				t.Errorf("%d %v", answer.StatusCode, err)
+				t.Errorf("token endpoint: got status %d, error %v, want JSON with status 200 or 400", answer.StatusCode,
+					err)
 			}
 			if answer.StatusCode == 200 {
 				mu.Lock()
@@ -321,7 +322,8 @@ func TestAnIssuerOfAnotherMachineByHTTPIsWarnedOf(t *testing.T) {
 	if _, text := p.do("GET", "/.well-known/oauth-authorization-server", "", ""); !strings.Contains(
 		text, `"token_endpoint":"http://demo.internal:8000/o/token/"`) ||
 		!strings.Contains(p.log.text(), "everybody on the way") {
-		t.Errorf("%s %s", text, p.log.text())
+		t.Errorf("metadata: got %s\nlog:\n%s\nwant the token endpoint of the issuer, and a warning about http", text,
+			p.log.text())
 	}
 	token := p.token(200, newApplication("demo-job", "demo-job-secret"), "grant_type", "client_credentials")
 	p.want(200, "GET", "/api/me", "Bearer "+token.Access)
@@ -346,7 +348,7 @@ func TestUnitARefusedClientOfAFileIsDisabled(t *testing.T) {
 	p = start(`,"dpop_bound_access_tokens":true`)
 	p.token(401, newApplication("x", "a-secret-of-24-characters"), "grant_type", "client_credentials")
 	if !p.log.has("the client of an earlier run is disabled") {
-		t.Error(p.log.text())
+		t.Errorf("the log has no line about the disabled client of an earlier run:\n%s", p.log.text())
 	}
 	p.stop(syscall.SIGTERM)
 	again := start(`,"dpop_bound_access_tokens":true`)
@@ -386,7 +388,7 @@ func TestClientsOfAFile(t *testing.T) {
 	p.want(403, "POST", "/api/reports", "Bearer "+mine.Access)
 	if status, text := p.do("GET", "/api/me", "Bearer "+mine.Access, ""); status != 200 ||
 		strings.TrimSpace(text) != `{"user":null,"backend":"oauth2","scopes":["reports:read"],"client":"mine"}` {
-		t.Errorf("%d %s", status, text)
+		t.Errorf("GET /api/me: got status %d, %s, want 200 and the client without a user", status, text)
 	}
 	bare := newApplication("bare", "")
 	if got := p.redeem(200, bare, p.signIn(alice).authorize(bare, "reports:read")); got.Refresh != "" {
@@ -396,13 +398,13 @@ func TestClientsOfAFile(t *testing.T) {
 	for _, id := range []string{"bound", "keyed", "pairwise", "hs"} {
 		if got := p.signIn(alice).get(newApplication(id, "").at("reports:read")); got.status != 400 ||
 			!strings.Contains(p.log.text(), id) {
-			t.Errorf("%s: %d", id, got.status)
+			t.Errorf("%s: get: got %d, want status 400 and %q in it", id, got.status, id)
 		}
 	}
 	write(`[{"client_id": "mine", "redirect_uris": ["javascript:alert(1)"]}]`)
 	if said := refuses(t, "-db", "memory:", "-clients", file); !strings.Contains(said, `client "mine"`) ||
 		!strings.Contains(said, "redirect URI") {
-		t.Error(said)
+		t.Errorf("refuses: got %v, want %q in it and \"redirect URI\" in it", said, `client "mine"`)
 	}
 	write(`{`)
 	refuses(t, "-db", "memory:", "-clients", file)

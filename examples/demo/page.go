@@ -50,22 +50,24 @@ type view struct {
 
 // Page is what the single pages show.
 type Page struct {
-	Who            identity // home
-	URL            string
-	Plain          bool // it is served by http
-	Steps          []step
-	Users          []account
-	Username, Next string // login
-	Devices        []device
-	Cursor         string // of the next page, or ""
-	Later          bool   // this is not the first page
-	Backend        string
-	Choices        []external.Choice
-	Identities     []*external.Identity // account
-	HasPassword    bool
-	Code, State    string // callback
-	LoginCode      string
-	Answer         string
+	Who         identity // home
+	URL         string
+	Plain       bool // it is served by http
+	Steps       []step
+	Users       []account
+	Username    string // login
+	Next        string // login
+	Devices     []device
+	Cursor      string // of the next page, or ""
+	Later       bool   // this is not the first page
+	Backend     string
+	Choices     []external.Choice
+	Identities  []*external.Identity // account
+	HasPassword bool
+	Code        string // callback
+	State       string // callback
+	LoginCode   string
+	Answer      string
 }
 
 // pages writes pages. They work without script.
@@ -77,7 +79,8 @@ type pages struct {
 	providers string
 	parsed    map[string]*template.Template
 
-	toLogin, toPassword render
+	toLogin    render
+	toPassword render
 }
 
 // render answers a refused request. See auth.Config.

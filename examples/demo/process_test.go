@@ -221,7 +221,7 @@ const alice, bob, admin = "alice:correct-horse-battery", "bob:staple-tractor-lam
 func skip(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("GATEWARDEN_REQUIRE_SERVICES") != "" {
-		t.Fatal(why)
+		t.Fatalf("GATEWARDEN_REQUIRE_SERVICES is set, but this is missing: %s", why)
 	}
 	t.Skip(why)
 }

@@ -160,7 +160,7 @@ func TestAStaleCookieIsNoCredential(t *testing.T) {
 	} {
 		got := v.with(c.cookie).get("/api/public", "Authorization", c.authorization)
 		if got.status != c.status || c.body != "" && got.body != c.body {
-			t.Errorf("%s: %d %s", name, got.status, got.body)
+			t.Errorf("%s: got status %d, %q, want %d, %q", name, got.status, got.body, c.status, c.body)
 		}
 		if line := got.cookie(v.name()); c.clears && line != cleared(v.name()) {
 			t.Errorf("%s: cookie %q", name, line)
@@ -296,7 +296,7 @@ func TestNoRequestIsAnsweredAfterALogout(t *testing.T) {
 		ended.Wait()
 		close(faults)
 		for fault := range faults {
-			t.Error(fault)
+			t.Errorf("a request during the logout: %v", fault)
 		}
 		flying.want(401, "")
 	}
@@ -407,7 +407,7 @@ func TestAProxyIsBelievedOnlyWhereItIsTrusted(t *testing.T) {
 	} {
 		v := launch(t, args...).visit()
 		if got := v.logIn(alice, proxied...); got.status != 403 || v.session() != "" {
-			t.Errorf("%s: %d %s", name, got.status, got.body)
+			t.Errorf("%s: got status %d, %s, want 403 and no session", name, got.status, got.body)
 		}
 		if got := v.logIn(alice); got.status != 303 {
 			t.Errorf("%s, as itself: %d %s", name, got.status, got.body)
@@ -420,7 +420,7 @@ func TestWhatOthersWriteIsShownAsText(t *testing.T) {
 	p := launch(t, "-db", "memory:")
 	if status, text := p.do("POST", "/auth/login/", "",
 		`{"username":"alice","password":"correct-horse-battery","name":"\"><script>alert('x')</script>"}`); status != 200 {
-		t.Fatal(status, text)
+		t.Fatalf("do: got %v, %v, want status 200", status, text)
 	}
 	v := p.visit()
 	v.headers.Set("User-Agent", hostile)
@@ -433,12 +433,13 @@ func TestWhatOthersWriteIsShownAsText(t *testing.T) {
 		"the next of the form": p.visit().get("/session/login?next=" + url.QueryEscape(hostile)),
 	} {
 		if strings.Contains(got.body, "<script>alert") || !strings.Contains(got.body, shown) {
-			t.Errorf("%s: %s", name, got.body)
+			t.Errorf("%s: got %s, want no %q and %q in it", name, got.body, "<script>alert", shown)
 		}
 		if got.header.Get("Content-Type") != "text/html; charset=utf-8" ||
 			got.header.Get("X-Content-Type-Options") != "nosniff" ||
 			!strings.HasPrefix(got.header.Get("Content-Security-Policy"), "default-src 'none'; style-src 'sha256-") {
-			t.Errorf("%s: %v", name, got.header)
+			t.Errorf("%s: got header %v, want text/html, nosniff and a Content-Security-Policy with style hashes", name,
+				got.header)
 		}
 	}
 }
@@ -451,7 +452,7 @@ func TestNoCookieIsKeptOfWhoDoesNotSignIn(t *testing.T) {
 		"a failed login": p.visit().logIn("alice:wrong-password"),
 	} {
 		if lines := got.header["Set-Cookie"]; len(lines) > 0 {
-			t.Errorf("%s: %q", path, lines)
+			t.Errorf("%s: got %q, want no lines", path, lines)
 		}
 	}
 	v := p.visit()

@@ -58,21 +58,25 @@ var errNoName = errors.New("no name is free")
 // names are those to try for a user that wants one: this one in letters that a name may have, then with numbers.
 func names(wanted string) iter.Seq[string] {
 	wanted = strings.Map(func(r rune) rune {
-		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.@", r) {
+		if isNameRune(r) {
 			return r
 		}
 		return '_'
 	}, wanted)
 	wanted = wanted[:min(len(wanted), 100)]
 	return func(yield func(string) bool) {
-		for n := 1; n < 1000; n++ {
-			name := wanted
-			if n > 1 {
-				name = fmt.Sprint(wanted, "-", n)
-			}
-			if !yield(name) {
+		if !yield(wanted) {
+			return
+		}
+		for n := 2; n < 1000; n++ {
+			if !yield(fmt.Sprint(wanted, "-", n)) {
 				return
 			}
 		}
 	}
+}
+
+// isNameRune reports whether the name of a user may have a character.
+func isNameRune(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.@", r)
 }

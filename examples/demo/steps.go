@@ -4,7 +4,8 @@ import "strings"
 
 // step is something to try: what it shows, and the lines to paste.
 type step struct {
-	Title, Why string
+	Title string
+	Why   string
 	// Script has a command a line. What stands behind an arrow is the answer, and no part of the command.
 	Script string
 	// OverHTTP is said if the demo is not served by TLS.

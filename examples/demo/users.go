@@ -12,8 +12,10 @@ import (
 
 // user is the application's own type; two methods make it one of auth's.
 type user struct {
-	name, encoded string
-	active, admin bool
+	name    string
+	encoded string
+	active  bool
+	admin   bool
 }
 
 func (u *user) UserID() string { return u.name }
@@ -23,8 +25,10 @@ func (u *user) AuthStamp() string { return u.encoded }
 
 // account is a user of a fresh store. That everybody knows the passwords is what a demo is for.
 type account struct {
-	Name, Password  string
-	Inactive, Admin bool
+	Name     string
+	Password string
+	Inactive bool
+	Admin    bool
 }
 
 var accounts = []account{

@@ -23,8 +23,13 @@ type Tickets struct {
 
 // Ticket is what is known of a ticket, as a credential. It is not primary, so nothing is issued for it.
 type Ticket struct {
-	ID, UserID, IP, Device, digest, stamp string
-	terms                                 backend.Terms // MaxExpiresAt is the end of the ticket
+	ID     string
+	UserID string
+	IP     string
+	Device string
+	digest string
+	stamp  string
+	terms  backend.Terms // MaxExpiresAt is the end of the ticket
 }
 
 func (Ticket) Backend() string            { return "ticket" }

@@ -136,21 +136,22 @@ func (d *daemon) startOnce() error {
 	if _, err := io.WriteString(d.commands, "start\n"); err != nil {
 		return err
 	}
+	return d.waitReady(logged)
+}
+
+// waitReady waits until the shell has told the process id and the server has logged, after so many bytes of its log,
+// that it is ready. The shell may tell the process id later than the server is ready.
+func (d *daemon) waitReady(logged int64) error {
 	timeout := time.After(patience)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	for told := false; ; { // the shell may tell the process id later than the server is ready
+	for told := false; ; {
 		select {
 		case answer, open := <-d.answers:
-			if open && (answer != ended || !told) {
-				told = told || answer != ended
-				continue // it is the process id, or the end of a server that ended before this start
+			if !open || answer == ended && told {
+				return d.endedError(d.logSince(logged))
 			}
-			text := d.logSince(logged)
-			if strings.Contains(text, d.engine.held) {
-				return fmt.Errorf("%w:\n%s", errHeld, text)
-			}
-			return fmt.Errorf("it ended:\n%s", text)
+			told = told || answer != ended // otherwise it is the end of a server that ended before this start
 		case <-look.C:
 			if told && len(d.answers) == 0 && strings.Contains(d.logSince(logged), d.engine.ready) {
 				return nil
@@ -159,6 +160,14 @@ func (d *daemon) startOnce() error {
 			return fmt.Errorf("it is not ready after %v:\n%s", patience, d.logSince(logged))
 		}
 	}
+}
+
+// endedError says by the log of a start why the server ended.
+func (d *daemon) endedError(text string) error {
+	if strings.Contains(text, d.engine.held) {
+		return fmt.Errorf("%w:\n%s", errHeld, text)
+	}
+	return fmt.Errorf("it ended:\n%s", text)
 }
 
 func (d *daemon) log() string { return filepath.Join(d.folder, "log") }

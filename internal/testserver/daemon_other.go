@@ -11,10 +11,11 @@ import (
 
 // daemon is a server that this process started. On this system there is no such server.
 type daemon struct {
-	engine           engine
-	programs         programs
-	folder, password string
-	port             int
+	engine   engine
+	programs programs
+	folder   string
+	password string
+	port     int
 }
 
 func startDaemon(e engine) (*daemon, *url.URL, error) {

@@ -12,13 +12,16 @@ import (
 
 // engine is what differs between the servers.
 type engine struct {
-	name, scheme, variable string
+	name     string
+	scheme   string
+	variable string
 
 	// These are for SQL only.
-	drivers                      []string // names in package sql, the best first
-	createDatabase, dropDatabase string   // with %s for the name
-	version                      string   // the query
-	dsn                          func(*url.URL) string
+	drivers        []string // names in package sql, the best first
+	createDatabase string   // with %s for the name
+	dropDatabase   string   // with %s for the name
+	version        string   // the query
+	dsn            func(*url.URL) string
 
 	find  func() (programs, error) // errMissing says what to install
 	user  string                   // the administrator

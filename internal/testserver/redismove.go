@@ -11,7 +11,8 @@ import (
 // Move is a slot on its way from one master to another. Meanwhile a key of the slot is on either of them: From answers
 // ASK for a key that it does not have, and TRYAGAIN for several keys of which it has only some.
 type Move struct {
-	From, To *Node
+	From *Node
+	To   *Node
 
 	cluster *Cluster
 	slot    string

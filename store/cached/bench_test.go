@@ -106,7 +106,7 @@ func BenchmarkFind(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if found, err := store.Find(b.Context(), token.Digest); found == nil || err != nil {
-			b.Fatal(found, err)
+			b.Fatalf("Find: got %v, %v, want a record", found, err)
 		}
 	}
 }

@@ -143,7 +143,7 @@ func TestUnitAnAccessTokenOfASessionThatEndsWithoutAnAnswer(t *testing.T) {
 		Access:  &server.Access{Digest: "a", ID: "a", GrantID: "1", Issued: now, ExpiresAt: now.Add(time.Hour)},
 		Refresh: &server.Refresh{Digest: "r", GrantID: "1", Issued: now, ExpiresAt: now.Add(time.Hour)}}
 	if added, err := store.Start(t.Context(), grant, tokens, 0, false); !added.OK() || err != nil {
-		t.Fatal(added, err)
+		t.Fatalf("Start: got %v, %v, want OK", added, err)
 	}
 	find := func(want bool) {
 		t.Helper()

@@ -22,9 +22,10 @@ var _ jwt.Store = (*JWTStore)(nil)
 
 // claimed is what of a [jwt.Claimed] decides whether a token without a digest is revoked.
 type claimed struct {
-	userID, sessionID string
-	generation        int64
-	issuedAt          int64 // in microseconds since 1970, of tokens without a generation
+	userID     string
+	sessionID  string
+	generation int64
+	issuedAt   int64 // in microseconds since 1970, of tokens without a generation
 }
 
 // JWT returns a cache in front of store. The error says what is wrong with config.

@@ -94,7 +94,7 @@ func TestUnitASession(t *testing.T) {
 		successor := *find("a")
 		successor.Digest = "b"
 		if ok, err := store.Replace(t.Context(), "a", &successor, time.Now()); !ok || err != nil {
-			t.Fatal(ok, err)
+			t.Fatalf("Replace: got %v, %v, want true", ok, err)
 		}
 		wantAsked(t, &counted.asked, 2, "the tombstone", func() {
 			for range 2 {
@@ -137,8 +137,8 @@ func TestUnitALoginOfJWTs(t *testing.T) {
 		revoked(later, false)
 	})
 	wantAsked(t, &counted.asked, 2, "a sliding token", func() { revoked(sliding, false) })
-	if ok, err := store.Revoke(t.Context(), "alice", "1", time.Now()); !ok || err != nil {
-		t.Fatal(ok, err)
+	if ok, err := store.End(t.Context(), "alice", "1", time.Now()); !ok || err != nil {
+		t.Fatalf("Revoke: got %v, %v, want true", ok, err)
 	}
 	wantAsked(t, &counted.asked, 2, "a login that ended", func() { revoked(access, true) })
 	access.SessionID = "2"
@@ -169,7 +169,7 @@ func TestUnitAnAccessTokenOfOAuth(t *testing.T) {
 			Access:  &server.Access{Digest: "a", ID: "a", GrantID: "1", Issued: now, ExpiresAt: now.Add(time.Hour)},
 			Refresh: &server.Refresh{Digest: "r", GrantID: "1", Issued: now, ExpiresAt: now.Add(time.Hour)}}
 		if added, err := store.Start(t.Context(), grant, tokens, 0, false); !added.OK() || err != nil {
-			t.Fatal(added, err)
+			t.Fatalf("Start: got %v, %v, want OK", added, err)
 		}
 		return counted, store, func(want bool) {
 			t.Helper()

@@ -33,7 +33,7 @@ func BenchmarkKnoxFind(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			if r, err := store.Find(context.Background(), digest); r == nil || err != nil {
-				b.Fatal(r, err)
+				b.Fatalf("Find: got %v, %v, want a record", r, err)
 			}
 		}
 	}
@@ -43,7 +43,7 @@ func BenchmarkKnoxFind(b *testing.B) {
 	b.Run("GET", func(b *testing.B) {
 		db := openTest(b, Config{MaxCached: -1})
 		key := db.key(knoxTokens, tagOfOwner("alice"), benchRecord(b, Knox(db)))
-		client := db.client.(*bounded).Client // as a program without this package would use it
+		client := db.client.(*limitedClient).Client // as a program without this package would use it
 		for b.Loop() {
 			if err := client.Do(context.Background(), client.B().Get().Key(key).Build()).Error(); err != nil {
 				b.Fatal(err)
@@ -81,7 +81,7 @@ func BenchmarkKnoxRequest(b *testing.B) {
 		for b.Loop() {
 			w := httptest.ResponseRecorder{}
 			if handler.ServeHTTP(&w, r); w.Code != 0 && w.Code != 200 {
-				b.Fatal(w.Code)
+				b.Fatalf("the request: got status %d, want 200", w.Code)
 			}
 		}
 	}

@@ -19,11 +19,11 @@ import (
 // A change must read every key with a value that it decides by, and for a decision about all members of an index the
 // version of the index. Keys that are written need not be read.
 type change struct {
-	db      *DB
-	gate    string   // the value of the tag's gate if this change has closed it, or ""
-	names   []string // of keys, in order
-	entries map[string]*entry
-	lean    bool // whether the memory of the server is full, so that a removal must do without: see transactEnd
+	db          *DB
+	gate        string   // the value of the tag's gate if this change has closed it, or ""
+	names       []string // of keys, in order
+	entries     map[string]*entry
+	outOfMemory bool // the memory of the server is full, so a removal must use no memory: see transactEnd
 }
 
 // entry is a key of a change.
@@ -74,8 +74,8 @@ func (c *change) read(ctx context.Context, keys ...string) error {
 	return nil
 }
 
-// suppose takes keys for absent without reading them. If one of them is there, commit writes nothing.
-func (c *change) suppose(keys ...string) {
+// assumeAbsent treats keys as absent without reading them. If one of them is there, commit writes nothing.
+func (c *change) assumeAbsent(keys ...string) {
 	for _, key := range keys {
 		c.entry(key).known = true
 	}
@@ -104,30 +104,34 @@ func (c *change) set(key string, value any, ttl time.Duration) {
 // remove removes a key.
 func (c *change) remove(key string) { c.do(key, "del", "", "") }
 
-// list adds a member to an index that is ordered by the bytes of its members. The index lives for ttl at least.
-func (c *change) list(index, member string, ttl time.Duration) {
+// addMember adds a member to an index that is ordered by the bytes of its members. The index lives for ttl at least.
+// The script runs removals last. So addMember deletes an earlier removal of the same member.
+func (c *change) addMember(index, member string, ttl time.Duration) {
 	e := c.entry(index)
 	e.commands = slices.DeleteFunc(e.commands, func(w command) bool { return w.name == "unlist" && w.first == member })
 	c.do(index, "list", member, millis(ttl))
 }
 
-// expire adds a member to an index that is ordered by instants, or moves it there.
-func (c *change) expire(index, member string, at time.Time, ttl time.Duration) {
+// addExpiring adds a member to an index that is ordered by instants, or moves it to another instant.
+func (c *change) addExpiring(index, member string, at time.Time, ttl time.Duration) {
 	c.do(index, "expire "+strconv.FormatInt(int64(microsOf(at)), 10), member, millis(ttl))
 }
 
-// unlist removes a member from either kind of index.
-func (c *change) unlist(index, member string) { c.do(index, "unlist", member, "") }
+// removeMember removes a member from either kind of index.
+func (c *change) removeMember(index, member string) { c.do(index, "unlist", member, "") }
 
 // versionTTL is how long the version of an index is kept after its last change. It only must be longer than a change.
 const versionTTL = 24 * time.Hour
 
-// bump changes the version of an index, which is random, since a counter that has gone would begin again. Each change
-// that adds a member does.
-func (c *change) bump(version string) { c.do(version, "set", cryptorand.Text(), millis(versionTTL)) }
+// changeVersion changes the version of an index, which is random, since a counter that has gone would begin again.
+// Each change that adds a member does.
+func (c *change) changeVersion(version string) {
+	c.do(version, "set", cryptorand.Text(), millis(versionTTL))
+}
 
-// tryBump is bump for a change that may not fail because the memory of the server is full. It is for caches only.
-func (c *change) tryBump(version string) {
+// tryChangeVersion is changeVersion for a change that may not fail because the memory of the server is full. It is for
+// caches only.
+func (c *change) tryChangeVersion(version string) {
 	c.do(version, "try set", cryptorand.Text(), millis(versionTTL))
 }
 
@@ -173,7 +177,7 @@ func (c *change) commit(ctx context.Context) (bool, error) {
 		c.db.watch.wrote(c.names)
 	}
 	if err != nil {
-		return false, outage("a change", err)
+		return false, wrapError("a change", err)
 	}
 	return written, nil
 }
@@ -194,9 +198,9 @@ func (c *change) idle() bool {
 func (db *DB) transact(ctx context.Context, turn string, decide func(ctx context.Context, c *change) error) error {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
-	leave, err := db.turns.enter(ctx, turn)
+	leave, err := db.turns.lock(ctx, turn)
 	if err != nil {
-		return outage("waiting for other changes", err)
+		return wrapError("waiting for other changes", err)
 	}
 	defer leave()
 	gate := gate{db: db}
@@ -209,10 +213,10 @@ func (db *DB) transact(ctx context.Context, turn string, decide func(ctx context
 		if err == nil && !done {
 			done, err = c.commit(ctx)
 		}
-		if done || err != nil && !passing(err) {
+		if done || err != nil && !isRetryable(err) {
 			return err
 		}
-		if err == nil && try >= patientTries {
+		if err == nil && try >= triesBeforeGate {
 			gate.open() // one that this change has closed and that ended by itself, if any
 			gate.close(ctx, c)
 		}
@@ -222,9 +226,9 @@ func (db *DB) transact(ctx context.Context, turn string, decide func(ctx context
 	}
 }
 
-// passing reports an error of a slot that is on its way to another node, or that two nodes do not agree about. Nothing
-// was changed then.
-func passing(err error) bool {
+// isRetryable reports an error of a slot that is on its way to another node, or that two nodes do not agree about.
+// Nothing was changed then.
+func isRetryable(err error) bool {
 	var reply *rueidis.RedisError
 	if !errors.As(err, &reply) {
 		return false
@@ -247,8 +251,8 @@ func pause(ctx context.Context, try int) error {
 	}
 }
 
-// outage says what failed. An error of Redis that an operator can mend gets a sentence.
-func outage(what string, err error) error {
+// wrapError says what failed. An error of Redis that an operator can mend gets a sentence.
+func wrapError(what string, err error) error {
 	if hint := hintOf(err); hint != "" {
 		return fmt.Errorf("redisstore: %s: %s: %w", what, hint, err)
 	}

@@ -25,51 +25,51 @@ import (
 // suites are those of storetest that have races, as two instances at a place.
 var suites = []struct {
 	name string
-	run  func(t *testing.T, place func(t testing.TB) testPlace)
+	run  func(t *testing.T, place func(t testing.TB) testRedis)
 }{
-	{"knox", func(t *testing.T, place func(t testing.TB) testPlace) {
+	{"knox", func(t *testing.T, place func(t testing.TB) testRedis) {
 		storetest.Knox(t, func(t *testing.T) knox.Store {
 			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.KnoxPair(Knox(first), Knox(second))
 		})
 	}},
-	{"sessions", func(t *testing.T, place func(t testing.TB) testPlace) {
+	{"sessions", func(t *testing.T, place func(t testing.TB) testRedis) {
 		storetest.Sessions(t, func(t *testing.T) session.Store {
 			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.SessionsPair(Sessions(first), Sessions(second))
 		})
 	}},
-	{"JWT", func(t *testing.T, place func(t testing.TB) testPlace) {
+	{"JWT", func(t *testing.T, place func(t testing.TB) testRedis) {
 		storetest.JWT(t, func(t *testing.T) jwt.Store {
 			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.JWTPair(JWT(first), JWT(second))
 		})
 	}},
-	{"OAuth", func(t *testing.T, place func(t testing.TB) testPlace) {
+	{"OAuth", func(t *testing.T, place func(t testing.TB) testRedis) {
 		storetest.OAuth(t, func(t *testing.T) server.Store {
 			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.OAuthPair(OAuth(first), OAuth(second))
 		})
 	}},
-	{"external logins", func(t *testing.T, place func(t testing.TB) testPlace) {
+	{"external logins", func(t *testing.T, place func(t testing.TB) testRedis) {
 		storetest.External(t, func(t *testing.T) external.Store {
 			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.ExternalPair(External(first), External(second))
 		})
 	}},
-	{"one-time tokens", func(t *testing.T, place func(t testing.TB) testPlace) {
+	{"one-time tokens", func(t *testing.T, place func(t testing.TB) testRedis) {
 		storetest.OneTime(t, func(t *testing.T) password.OneTimeStore {
 			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.OneTimePair(OneTime(first), OneTime(second))
 		})
 	}},
-	{"throttle", func(t *testing.T, place func(t testing.TB) testPlace) {
+	{"throttle", func(t *testing.T, place func(t testing.TB) testRedis) {
 		storetest.Throttle(t, func(t *testing.T) password.ThrottleStore {
 			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.ThrottlePair(Throttle(first), Throttle(second))
 		})
 	}},
-	{"keys", func(t *testing.T, place func(t testing.TB) testPlace) {
+	{"keys", func(t *testing.T, place func(t testing.TB) testRedis) {
 		storetest.JWTKeys(t, func(t *testing.T) jwt.KeyStore {
 			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.JWTKeysPair(JWTKeys(first), JWTKeys(second))
@@ -82,14 +82,14 @@ var suites = []struct {
 func TestSuitesWhileSlotsMove(t *testing.T) {
 	t.Parallel() // since it mostly waits, as its suites do
 	cluster := testserver.NewRedisCluster(t, aclFile(t))
-	moving := func(t testing.TB) testPlace {
+	moving := func(t testing.TB) testRedis {
 		option, err := rueidis.ParseURL(cluster.URL())
 		if err != nil {
 			t.Fatal(err)
 		}
 		option.InitAddress = cluster.Addresses()
 		option.Username, option.Password = "app", passwordOfApp
-		return testPlace{option, "gatewarden:" + strings.TrimPrefix(cluster.Prefix(t), "test_")}
+		return testRedis{option, "gatewarden:" + strings.TrimPrefix(cluster.Prefix(t), "test_")}
 	}
 	stop := moveSlots(t, cluster)
 	defer stop()
@@ -165,7 +165,7 @@ func TestHalfMovedSlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := testPlace{option, "x:"}.open(
+	db := testRedis{option, "x:"}.open(
 		t, Config{MaxCached: -1, Timeout: time.Second, Logger: slog.New(slog.DiscardHandler)})
 	store := Knox(db)
 	var records []*knox.Record
@@ -211,7 +211,7 @@ func TestNodesThatDoNotAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := testPlace{option, "x:"}.open(t, Config{MaxCached: -1, Logger: slog.New(slog.DiscardHandler)})
+	db := testRedis{option, "x:"}.open(t, Config{MaxCached: -1, Logger: slog.New(slog.DiscardHandler)})
 	store, r := Knox(db), tokenOf("alice")
 	slot := cluster.Slot(t, "{"+string(tagOfOwner("alice"))+"}")
 	move := cluster.BeginMove(t, slot)
@@ -280,5 +280,5 @@ func TestStartWhileASlotMoves(t *testing.T) {
 	}
 	cluster.BeginMove(t, cluster.Slot(t, "{"+string(tagAt(0))+"}"))
 	cluster.BeginMove(t, cluster.Slot(t, "{"+string(tagOfText("probe"))+"}"))
-	testPlace{option, "x:"}.open(t, Config{MaxCached: -1, Timeout: 2 * time.Second})
+	testRedis{option, "x:"}.open(t, Config{MaxCached: -1, Timeout: 2 * time.Second})
 }

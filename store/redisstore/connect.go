@@ -47,7 +47,7 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	if err != nil {
 		return unreachable(option, err)
 	}
-	db.client = newBounded(client)
+	db.client = newLimitedClient(client)
 	if err := db.check(ctx); err != nil {
 		return err
 	}
@@ -66,13 +66,13 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	if err != nil {
 		return unreachable(option, err)
 	}
-	db.reader = newBounded(reader)
+	db.reader = newLimitedClient(reader)
 	return nil
 }
 
 // redirections is how often a call follows nodes that say that another one has the slot. Two nodes may each name the
 // other one until they agree. The client would follow them for ever, also after the caller has gone. A change is tried
-// again until Config.Timeout: see passing.
+// again until Config.Timeout: see isRetryable.
 const redirections = 64
 
 // retryDelay is how long the client waits before it tries a read again after a lost connection. Changes are not tried
@@ -103,7 +103,7 @@ func unreachable(option rueidis.ClientOption, err error) error {
 	case errors.As(err, &network):
 		return fmt.Errorf("redisstore: %s cannot be reached: %w", where, err)
 	}
-	return outage(where, err)
+	return wrapError(where, err)
 }
 
 // check looks at each server, and asks each master. A replica of a Cluster may be down.
@@ -117,7 +117,7 @@ func (db *DB) check(ctx context.Context) error {
 			continue // Ping tells whether it is a master
 		}
 		if err != nil {
-			return outage(address+": INFO", err)
+			return wrapError(address+": INFO", err)
 		}
 		if err := db.checkNode(ctx, address, info); err != nil {
 			return err

@@ -30,7 +30,7 @@ func TestReadsHaveOneConnection(t *testing.T) {
 	node := testserver.NewRedis(t)
 	option := optionOf(t, node)
 	option.DisableAutoPipelining = true
-	store := Knox(testPlace{option, "x:"}.open(t, Config{}))
+	store := Knox(testRedis{option, "x:"}.open(t, Config{}))
 	var done sync.WaitGroup
 	for range 50 {
 		done.Go(func() { wantFound(t, store, tokenOf("alice"), false) })

@@ -81,7 +81,7 @@ type DB struct {
 	client rueidis.Client // for changes, and reads that are not cached
 	reader rueidis.Client // for reads that are cached: its connections are told about changes. It may be client
 	config Config
-	turns  turns
+	turns  keyedMutex
 	watch  *watch
 }
 
@@ -97,7 +97,7 @@ func Open(ctx context.Context, option rueidis.ClientOption, config Config) (*DB,
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{config: config, turns: newTurns()}
+	db := &DB{config: config, turns: newKeyedMutex()}
 	db.watch = newWatch(db)
 	if err := db.connect(ctx, option); err != nil {
 		db.Close()

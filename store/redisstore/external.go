@@ -196,8 +196,8 @@ func (s *externalStore) add(ctx context.Context, c *change, account string, i *e
 	}
 	c.set(s.key(externalIdentities, account), identityRowOf(i), 0)
 	c.set(id, accountRow{1, account}, 0)
-	c.list(s.key(externalLists, i.UserID), listed(i.ID, account), 0)
-	c.bump(s.key(externalVersion, i.UserID))
+	c.addMember(s.key(externalLists, i.UserID), listed(i.ID, account), 0)
+	c.changeVersion(s.key(externalVersion, i.UserID))
 	return s.dropReservation(ctx, c, account)
 }
 
@@ -206,7 +206,7 @@ func (s *externalStore) remove(ctx context.Context, c *change, i *external.Ident
 	account := accountOf(i.Issuer, i.Subject)
 	c.remove(s.key(externalIdentities, account))
 	c.remove(s.key(externalIDs, i.ID))
-	c.unlist(s.key(externalLists, i.UserID), listed(i.ID, account))
+	c.removeMember(s.key(externalLists, i.UserID), listed(i.ID, account))
 	return s.dropReservation(ctx, c, account)
 }
 

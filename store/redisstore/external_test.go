@@ -211,7 +211,7 @@ func (e externalTest) keyEnding(k kind, end string) string {
 
 func TestExternalFullMemory(t *testing.T) {
 	node := testserver.NewRedis(t)
-	e := newExternalTest(t, testPlace{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
+	e := newExternalTest(t, testRedis{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
 	e.fill()
 	node.Do(t, "CONFIG", "SET", "maxmemory", "1")
 	if fresh, err := e.PutOnce(t.Context(), "new", e.now.Add(time.Hour), e.now); fresh || err == nil {

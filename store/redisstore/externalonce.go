@@ -47,9 +47,9 @@ func (s *externalStore) putCode(c *change, code *external.Code, now time.Time) {
 	ttl := ttlUntil(code.ExpiresAt, now)
 	c.set(s.key(externalCodes, code.Digest),
 		loginCodeRow{1, code.UserID, code.Stamp, code.Challenge, code.Data, microsOf(code.ExpiresAt)}, ttl)
-	c.list(s.key(externalCodeLists, code.UserID), code.Digest, ttl)
-	c.bump(s.key(externalVersion, code.UserID))
-	c.expire(s.key(externalCodesEnd, ""), code.Digest, code.ExpiresAt, ttl)
+	c.addMember(s.key(externalCodeLists, code.UserID), code.Digest, ttl)
+	c.changeVersion(s.key(externalVersion, code.UserID))
+	c.addExpiring(s.key(externalCodesEnd, ""), code.Digest, code.ExpiresAt, ttl)
 }
 
 // TakeCode implements [external.CodeStore]. It takes no memory of the server.
@@ -75,8 +75,8 @@ func (s *externalStore) TakeCode(ctx context.Context, digest string, now time.Ti
 
 func (s *externalStore) removeCode(c *change, digest string, row loginCodeRow) {
 	c.remove(s.key(externalCodes, digest))
-	c.unlist(s.key(externalCodeLists, row.UserID), digest)
-	c.unlist(s.key(externalCodesEnd, ""), digest)
+	c.removeMember(s.key(externalCodeLists, row.UserID), digest)
+	c.removeMember(s.key(externalCodesEnd, ""), digest)
 }
 
 // removeCodes removes the codes of a user, in a change that has read the version of the user's indexes.
@@ -98,7 +98,7 @@ func (s *externalStore) removeCodes(ctx context.Context, c *change, userID strin
 		case found && row.UserID == userID:
 			s.removeCode(c, digest, row)
 		default:
-			c.unlist(index, digest)
+			c.removeMember(index, digest)
 		}
 	}
 	return nil
@@ -134,7 +134,7 @@ func (s *externalStore) PutOnce(ctx context.Context, key string, expires, now ti
 func (s *externalStore) putOnce(c *change, t tag, key string, expires, now time.Time) {
 	ttl := ttlUntil(expires, now)
 	c.set(s.db.key(externalOnce, t, key), usedRow{1, microsOf(expires)}, ttl)
-	c.expire(s.db.key(externalOnceEnd, t, ""), key, expires, ttl)
+	c.addExpiring(s.db.key(externalOnceEnd, t, ""), key, expires, ttl)
 }
 
 // Purge implements [external.Store].
@@ -186,7 +186,7 @@ func (s *externalStore) purgeOnce(ctx context.Context, c *change, t tag, keys []
 		if found && now.Before(row.Expires.time()) {
 			continue
 		}
-		c.unlist(s.db.key(externalOnceEnd, t, ""), key)
+		c.removeMember(s.db.key(externalOnceEnd, t, ""), key)
 		if found {
 			c.remove(name)
 			n++
@@ -207,7 +207,7 @@ func (s *externalStore) purgeCodes(ctx context.Context, c *change, digests []str
 		case err != nil:
 			return 0, err
 		case !found:
-			c.unlist(s.key(externalCodesEnd, ""), digest)
+			c.removeMember(s.key(externalCodesEnd, ""), digest)
 		case !row.live(now):
 			s.removeCode(c, digest, row)
 			n++
@@ -228,7 +228,7 @@ func (s *externalStore) purgeReservations(ctx context.Context, c *change, accoun
 		case err != nil:
 			return 0, err
 		case !found:
-			c.unlist(s.key(externalReservedEnd, ""), account)
+			c.removeMember(s.key(externalReservedEnd, ""), account)
 		case !row.live(now):
 			if err := s.dropReservation(ctx, c, account); err != nil {
 				return 0, err

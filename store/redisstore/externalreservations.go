@@ -84,7 +84,7 @@ func (s *externalStore) putReservation(c *change, account string, row reservedRo
 	ttl := ttlUntil(expires, now)
 	c.set(s.key(externalReserved, account), row, ttl)
 	c.set(s.key(externalReservedIDs, row.ID), accountRow{1, account}, ttl)
-	c.expire(s.key(externalReservedEnd, ""), account, expires, ttl)
+	c.addExpiring(s.key(externalReservedEnd, ""), account, expires, ttl)
 }
 
 // Confirm implements [external.ReservationStore].
@@ -125,6 +125,6 @@ func (s *externalStore) dropReservation(ctx context.Context, c *change, account 
 	}
 	c.remove(s.key(externalReserved, account))
 	c.remove(s.key(externalReservedIDs, has.ID))
-	c.unlist(s.key(externalReservedEnd, ""), account)
+	c.removeMember(s.key(externalReservedEnd, ""), account)
 	return nil
 }

@@ -115,7 +115,7 @@ func TestStartWithEviction(t *testing.T) {
 
 func TestBecomingAReplica(t *testing.T) {
 	primary, node := testserver.NewRedis(t), testserver.NewRedis(t, testserver.RedisSetting("requirepass", ""))
-	store := Knox(testPlace{optionOf(t, node), "x:"}.open(t, Config{Timeout: time.Second}))
+	store := Knox(testRedis{optionOf(t, node), "x:"}.open(t, Config{Timeout: time.Second}))
 	r := tokenOf("alice")
 	mustAdd(t, store, r)
 	_ = primary
@@ -128,7 +128,7 @@ func TestBecomingAReplica(t *testing.T) {
 
 func TestScriptsAreForgotten(t *testing.T) {
 	node := testserver.NewRedis(t, testserver.RedisAOF())
-	store := Knox(testPlace{optionOf(t, node), "x:"}.open(t, Config{}))
+	store := Knox(testRedis{optionOf(t, node), "x:"}.open(t, Config{}))
 	first, second := tokenOf("alice"), tokenOf("alice")
 	mustAdd(t, store, first)
 	node.Do(t, "SCRIPT", "FLUSH")
@@ -139,13 +139,13 @@ func TestScriptsAreForgotten(t *testing.T) {
 
 func TestKillAndRestart(t *testing.T) {
 	node := testserver.NewRedis(t, testserver.RedisAOF())
-	store := Knox(testPlace{optionOf(t, node), "x:"}.open(t, Config{Timeout: time.Second}))
+	store := Knox(testRedis{optionOf(t, node), "x:"}.open(t, Config{Timeout: time.Second}))
 	kept, revoked := tokenOf("alice"), tokenOf("bob")
 	mustAdd(t, store, kept)
 	mustAdd(t, store, revoked)
 	wantFound(t, store, kept, true) // and is cached
 	if ok, err := store.Revoke(t.Context(), "bob", revoked.ID, endNow()); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("Revoke: got %v, %v, want true", ok, err)
 	}
 	node.Kill(t)
 	eventually(t, "nothing cached is believed", func() bool {
@@ -177,7 +177,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 
 func TestFullMemory(t *testing.T) {
 	node := testserver.NewRedis(t)
-	db := testPlace{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1})
+	db := testRedis{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1})
 	store := Knox(db)
 	first, second := tokenOf("alice"), tokenOf("alice")
 	mustAdd(t, store, first)
@@ -245,7 +245,7 @@ func TestForeignValues(t *testing.T) {
 
 // A user's identifier is a part of keys, and may have the braces by which a Cluster chooses a slot.
 func TestOddUsers(t *testing.T) {
-	for _, place := range []testPlace{onNode(t), onCluster(t)} {
+	for _, place := range []testRedis{onNode(t), onCluster(t)} {
 		store := Knox(place.open(t, Config{MaxCached: -1}))
 		for _, userID := range []string{"{a}", "}{", "a:{b}", "*", "[x]", "\n", strings.Repeat("ä", 256), " "} {
 			r := tokenOf(userID)

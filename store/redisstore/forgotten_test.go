@@ -29,7 +29,7 @@ func TestNothingGrowsWithoutPurge(t *testing.T) {
 		}
 		if day%2 == 0 {
 			if ok, err := tokens.Revoke(t.Context(), "alice", r.ID, ending); !ok || err != nil {
-				t.Fatal(ok, err)
+				t.Fatalf("Revoke: got %v, %v, want true", ok, err)
 			}
 		}
 		s := &session.Record{Digest: tokenOf("alice").Digest, ID: backend.NewID(), UserID: "alice", Created: now,

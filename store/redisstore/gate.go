@@ -19,8 +19,8 @@ import (
 const (
 	// gates is the kind of these keys.
 	gates kind = "pg"
-	// patientTries is how often a change is overtaken before it closes the gate.
-	patientTries = 3
+	// triesBeforeGate is how often a change is overtaken before it closes the gate.
+	triesBeforeGate = 3
 	// gateTTL is how long a gate is closed at most. It is as long as a change may take by default.
 	gateTTL = defaultTimeout
 )

@@ -22,7 +22,7 @@ func overtaking(t *testing.T, first, second *DB, key string) (tries, overtaken i
 		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		err := second.transact(short, "second", func(ctx context.Context, c *change) error {
-			c.bump(key)
+			c.changeVersion(key)
 			return c.read(ctx, key)
 		})
 		switch {
@@ -41,7 +41,7 @@ func TestAChangeThatIsOvertakenClosesTheGate(t *testing.T) {
 	first, second := place.pair(t, Config{MaxCached: -1})
 	key := first.key(userChanges, tagOfOwner("alice"), "alice")
 	tries, overtaken, err := overtaking(t, first, second, key)
-	if err != nil || overtaken != patientTries+1 || tries != patientTries+2 {
+	if err != nil || overtaken != triesBeforeGate+1 || tries != triesBeforeGate+2 {
 		t.Errorf("%d tries of which %d were overtaken, %v", tries, overtaken, err)
 	}
 	if err := second.UserChanged(t.Context(), "alice"); err != nil {
@@ -57,7 +57,7 @@ func TestAGateOpensAfterAnError(t *testing.T) {
 	failed := errors.New("given up")
 	tries := 0
 	err := first.transact(t.Context(), "first", func(ctx context.Context, c *change) error {
-		if tries++; tries > patientTries+1 {
+		if tries++; tries > triesBeforeGate+1 {
 			return failed
 		}
 		if err := c.read(ctx, key); err != nil {
@@ -86,13 +86,13 @@ func TestAGateThatEndsIsClosedAgain(t *testing.T) {
 			return err
 		}
 		c.set(key, useRow{Version: 1}, time.Hour)
-		if tries > patientTries+3 {
+		if tries > triesBeforeGate+3 {
 			return nil
 		}
 		testserver.Redis(t).Do(t, "DEL", gate) // as its time to live does
 		return second.UserChanged(t.Context(), "alice")
 	})
-	if err != nil || tries != patientTries+4 {
+	if err != nil || tries != triesBeforeGate+4 {
 		t.Errorf("%d tries, %v", tries, err)
 	}
 	if err := second.UserChanged(t.Context(), "alice"); err != nil {
@@ -103,10 +103,10 @@ func TestAGateThatEndsIsClosedAgain(t *testing.T) {
 // If the memory of the server is full, no gate can be closed. A change that only removes keys is made nevertheless.
 func TestAFullMemoryClosesNoGate(t *testing.T) {
 	node := testserver.NewRedis(t)
-	place := testPlace{optionOf(t, node), "x:"}
+	place := testRedis{optionOf(t, node), "x:"}
 	first, second := place.pair(t, Config{MaxCached: -1, Timeout: 2 * time.Second})
 	var keys []string
-	for n := range patientTries + 3 {
+	for n := range triesBeforeGate + 3 {
 		key := first.key(userChanges, tagOfOwner("alice"), strconv.Itoa(n))
 		node.Do(t, "SET", key, "a value")
 		keys = append(keys, key)
@@ -126,15 +126,15 @@ func TestAFullMemoryClosesNoGate(t *testing.T) {
 	node.Do(t, "CONFIG", "SET", "maxmemory", "1")
 	tries := 0
 	err := remove(first, keys, func() {
-		if tries++; tries > patientTries+2 {
+		if tries++; tries > triesBeforeGate+2 {
 			return
 		}
 		if err := remove(second, keys[tries:tries+1], func() {}); err != nil {
 			t.Error(err)
 		}
 	})
-	if err != nil || tries != patientTries+3 {
-		t.Errorf("%d tries, %v, want %d", tries, err, patientTries+3)
+	if err != nil || tries != triesBeforeGate+3 {
+		t.Errorf("%d tries, %v, want %d", tries, err, triesBeforeGate+3)
 	}
 	if left := node.Do(t, "EXISTS", keys[0]); left != int64(0) {
 		t.Error("the key was not removed")

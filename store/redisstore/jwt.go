@@ -24,12 +24,13 @@ var (
 
 // starting is a call of Start.
 type starting struct {
-	family         *jwt.Session
-	first, adopted *jwt.Refresh
-	limit          int
-	evict          bool
-	kept           bool // the adopted token stays good
-	full           bool // the memory of the server is full
+	family  *jwt.Session
+	first   *jwt.Refresh
+	adopted *jwt.Refresh
+	limit   int
+	evict   bool
+	kept    bool // the adopted token stays good
+	full    bool // the memory of the server is full
 }
 
 // Start implements [jwt.Store].
@@ -45,7 +46,7 @@ func (s *jwtStore) Start(ctx context.Context, family *jwt.Session, first, adopte
 		return s.seenElsewhere(ctx, call)
 	}
 	var started jwt.Started
-	err = alsoIfFull(func(full bool) error { // since a token that was seen before ends its family
+	err = retryOutOfMemory(func(full bool) error { // since a token that was seen before ends its family
 		call.full = full
 		return s.db.transact(ctx, family.UserID, func(ctx context.Context, c *change) (err error) {
 			started, err = s.start(ctx, c, call)
@@ -63,7 +64,7 @@ func (s *jwtStore) Start(ctx context.Context, family *jwt.Session, first, adopte
 func (s *jwtStore) placeAll(ctx context.Context, call starting) (elsewhere bool, err error) {
 	place := func(r *jwt.Refresh) error {
 		ttl := ttlUntil(r.ExpiresAt.Add(jwt.KeepExpired), call.family.Created)
-		return s.db.place(ctx, jwtTokens, jwtPlaces, r.Digest, tagOfOwner(call.family.UserID), ttl)
+		return s.db.storeTag(ctx, jwtTokens, jwtPlaces, r.Digest, tagOfOwner(call.family.UserID), ttl)
 	}
 	if call.adopted != nil {
 		switch err := place(call.adopted); {
@@ -81,7 +82,7 @@ func (s *jwtStore) placeAll(ctx context.Context, call starting) (elsewhere bool,
 
 // seenElsewhere ends the family of an adopted token that is there with another tag, as start does.
 func (s *jwtStore) seenElsewhere(ctx context.Context, call starting) (jwt.Started, error) {
-	var void voidRow
+	var void revokedBeforeRow
 	owner := s.db.key(jwtOwners, tagOfOwner(call.family.UserID), call.family.UserID)
 	if _, err := s.db.get(ctx, owner, &void); err != nil {
 		return jwt.Started{}, err
@@ -120,7 +121,7 @@ func (s *jwtStore) start(ctx context.Context, c *change, call starting) (started
 	if err := c.read(ctx, keys...); err != nil {
 		return started, err
 	}
-	void, err := s.void(ctx, c, t, family.UserID)
+	void, err := s.loadRevokedBefore(ctx, c, t, family.UserID)
 	if err != nil {
 		return started, err
 	}
@@ -192,7 +193,7 @@ func (s *jwtStore) live(ctx context.Context, c *change, userID string, now time.
 		case err != nil:
 			return nil, err
 		case l == nil:
-			c.unlist(index, id)
+			c.removeMember(index, id)
 		case l.Live(now):
 			live = append(live, l)
 		}
@@ -222,7 +223,7 @@ func (s *jwtStore) add(c *change, t tag, call starting) {
 		s.putToken(c, t, l, &used, now)
 	}
 	s.putLogin(c, t, l, now)
-	c.bump(s.db.key(jwtVersion, t, family.UserID))
+	c.changeVersion(s.db.key(jwtVersion, t, family.UserID))
 }
 
 // Find implements [jwt.Store].

@@ -29,7 +29,7 @@ func BenchmarkJWT(b *testing.B) {
 		for b.Loop() {
 			rotation, err := j.Rotate(b.Context(), digest(n), j.now, 0, token(n+1))
 			if rotation.Verdict != jwt.Rotated || err != nil {
-				b.Fatal(rotation, err)
+				b.Fatalf("Rotate: got %v, %v, want verdict Rotated", rotation, err)
 			}
 			n++
 		}
@@ -38,7 +38,7 @@ func BenchmarkJWT(b *testing.B) {
 		for b.Loop() {
 			revoked, err := j.Revoked(b.Context(), jwt.Claimed{SessionID: id, UserID: "alice"}, j.now)
 			if revoked || err != nil {
-				b.Fatal(revoked, err)
+				b.Fatalf("Revoked: got %v, %v, want false", revoked, err)
 			}
 		}
 	})

@@ -8,7 +8,7 @@ import (
 )
 
 // Revoked implements [jwt.Store]. What decides is read in one round trip, and an adopted token takes a second one. That
-// needs no change: what is void stays void, so the answer is right for the moment of the first read.
+// needs no change: what is revoked stays revoked, so the answer is right for the moment of the first read.
 func (s *jwtStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (bool, error) {
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
@@ -18,7 +18,7 @@ func (s *jwtStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 		keys = append(keys, s.db.key(jwtFamilies, t, c.SessionID))
 	}
 	if c.Digest != "" {
-		return s.spent(ctx, c, now, keys)
+		return s.isTokenRevoked(ctx, c, now, keys)
 	}
 	texts, err := s.db.getAll(ctx, keys)
 	if err != nil {
@@ -27,14 +27,14 @@ func (s *jwtStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 	return isRevoked(c, now, keys, texts)
 }
 
-// isRevoked decides by what is void for the user and, if there is a second key, by the family.
+// isRevoked decides by what was revoked for the user and, if there is a second key, by the family.
 func isRevoked(c jwt.Claimed, now time.Time, keys []string, texts []*string) (bool, error) {
 	if len(keys) > 1 {
 		if live, err := isLive(keys[1], texts[1], c, now); err != nil || !live {
 			return err == nil, err
 		}
 	}
-	return isVoid(keys[0], texts[0], c)
+	return isRevokedBefore(keys[0], texts[0], c)
 }
 
 // isLive reports whether the text of a key is a live family of the user.
@@ -49,12 +49,12 @@ func isLive(key string, text *string, c jwt.Claimed, now time.Time) (bool, error
 	return row.UserID == c.UserID && row.login(c.SessionID).Live(now), nil
 }
 
-// isVoid reports whether the text of a key voids what is of no family.
-func isVoid(key string, text *string, c jwt.Claimed) (bool, error) {
+// isRevokedBefore reports whether the text of a key revokes a token that belongs to no family.
+func isRevokedBefore(key string, text *string, c jwt.Claimed) (bool, error) {
 	if text == nil { // generation 0, and nothing is void
 		return false, nil
 	}
-	var row voidRow
+	var row revokedBeforeRow
 	if err := decode(key, *text, &row); err != nil {
 		return false, err
 	}
@@ -64,8 +64,9 @@ func isVoid(key string, text *string, c jwt.Claimed) (bool, error) {
 	return c.Generation < row.Generation, nil
 }
 
-// spent is Revoked for a claim with a digest. A family without its key has ended.
-func (s *jwtStore) spent(ctx context.Context, c jwt.Claimed, now time.Time, keys []string) (bool, error) {
+// isTokenRevoked implements Revoked for a claim with the digest of a refresh token. A family whose key is missing has
+// ended.
+func (s *jwtStore) isTokenRevoked(ctx context.Context, c jwt.Claimed, now time.Time, keys []string) (bool, error) {
 	row, t, texts, err := s.token(ctx, c.Digest, keys...)
 	if err != nil {
 		return false, err
@@ -73,7 +74,7 @@ func (s *jwtStore) spent(ctx context.Context, c jwt.Claimed, now time.Time, keys
 	if revoked, err := isRevoked(c, now, keys, texts); err != nil || revoked {
 		return revoked, err
 	}
-	if row == nil {
+	if row == nil { // the token is unknown, and revoked if it belongs to a family
 		return c.SessionID != "", nil
 	}
 	r := row.refresh(c.Digest)

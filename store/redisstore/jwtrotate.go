@@ -15,7 +15,7 @@ type jwtUse struct {
 	full    bool // the memory of the server is full: see jwtStore.end
 	token   *jwt.Refresh
 	login   *login
-	void    voidRow
+	void    revokedBeforeRow
 	expired []string // digests of the family that are of no use any more, at most forgetAtOnce
 }
 
@@ -56,7 +56,7 @@ func (s *jwtStore) Use(ctx context.Context, digest string, now, ends time.Time) 
 func (s *jwtStore) use(ctx context.Context, digest, next string, now time.Time,
 	decide func(ctx context.Context, u *jwtUse) (jwt.Rotation, error)) (jwt.Rotation, error) {
 	var rotation jwt.Rotation
-	err := alsoIfFull(func(full bool) error {
+	err := retryOutOfMemory(func(full bool) error {
 		return s.db.atDigest(ctx, jwtPlaces, digest, func(ctx context.Context, c *change, t tag) (bool, error) {
 			rotation = jwt.Rotation{}
 			u := &jwtUse{c: c, t: t, now: now, full: full}
@@ -110,7 +110,7 @@ func (s *jwtStore) load(ctx context.Context, u *jwtUse, digest, next string) (bo
 	if u.login, err = s.login(ctx, u.c, u.t, row.FamilyID); err != nil {
 		return true, err
 	}
-	u.void, err = s.void(ctx, u.c, u.t, row.UserID)
+	u.void, err = s.loadRevokedBefore(ctx, u.c, u.t, row.UserID)
 	return true, err
 }
 
@@ -127,10 +127,10 @@ func (s *jwtStore) expired(ctx context.Context, u *jwtUse) (wait func() error) {
 	return func() error { return <-read }
 }
 
-// retry has the verdict about a token that was rotated: its successor within the grace, and otherwise the end of the
+// retry decides about a token that was rotated before. Within the grace it returns the successor. Otherwise it ends the
 // family.
 func (s *jwtStore) retry(ctx context.Context, u *jwtUse, grace time.Duration) (jwt.Rotation, error) {
-	since := u.now.Sub(u.token.Rotated)
+	since := u.now.Sub(u.token.Rotated) // negative if the clock of another instance is ahead
 	if since <= -grace || since >= grace {
 		return s.reused(u), nil
 	}
@@ -153,7 +153,7 @@ func (s *jwtStore) reused(u *jwtUse) jwt.Rotation {
 	return jwt.Rotation{Verdict: jwt.Reused, Session: u.login.Session}
 }
 
-// rotate puts a token in the place of the one that is used, and forgets those that are of no use any more.
+// rotate replaces the token that is used by a new one, and removes expired tokens.
 func (s *jwtStore) rotate(ctx context.Context, u *jwtUse, next *jwt.Refresh) (jwt.Rotation, error) {
 	c, t, l := u.c, u.t, u.login
 	switch {
@@ -163,12 +163,12 @@ func (s *jwtStore) rotate(ctx context.Context, u *jwtUse, next *jwt.Refresh) (jw
 		return jwt.Rotation{}, errDigestExists
 	}
 	ttl := ttlUntil(next.ExpiresAt.Add(jwt.KeepExpired), u.now)
-	if err := s.db.place(ctx, jwtTokens, jwtPlaces, next.Digest, t, ttl); err != nil {
+	if err := s.db.storeTag(ctx, jwtTokens, jwtPlaces, next.Digest, t, ttl); err != nil {
 		return jwt.Rotation{}, err
 	}
 	for _, digest := range u.expired {
 		c.remove(s.db.key(jwtTokens, t, digest))
-		c.unlist(s.db.key(jwtMembers, t, l.ID), digest)
+		c.removeMember(s.db.key(jwtMembers, t, l.ID), digest)
 	}
 	used := *u.token
 	used.Rotated, used.Successor, used.Sealed = u.now, next.Digest, nil

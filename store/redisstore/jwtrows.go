@@ -16,11 +16,11 @@ const (
 	jwtVersion  kind = "jv" // version of that index
 	jwtOwners   kind = "jo" // what is void for a user. It has no end
 	jwtExpiry   kind = "jx" // index of the families of a tag by when Purge removes them: see jwtMember
-	jwtPlaces   kind = "jd" // the tag of a digest that names another one: see locate
+	jwtPlaces   kind = "jd" // the tag of a digest that names another one: see tagOfRecord
 )
 
-// jwtMember is a member of the index of Purge. It has the user, so that the family can be taken from the user's list
-// when its own key has gone.
+// jwtMember returns the member of a family in the index that Purge reads. It contains the user. So Purge can remove the
+// family from the user's list when the key of the family is gone.
 func jwtMember(userID, familyID string) string { return userID + separator + familyID }
 
 // familyRow is a family as Redis has it. Its identifier is in the key.
@@ -121,8 +121,9 @@ func (r *refreshRow) refresh(digest string) *jwt.Refresh {
 		Rotated: r.Rotated.time(), Successor: r.Successor, Adopted: r.Adopted, Sealed: r.Sealed}
 }
 
-// voidRow is what is void for a user.
-type voidRow struct {
+// revokedBeforeRow says which tokens of a user are revoked: those of older generations, and those that other issuers
+// issued until an instant.
+type revokedBeforeRow struct {
 	Version    int    `json:"v"`
 	Generation int64  `json:"g"`
 	Voided     micros `json:"d"`
@@ -138,9 +139,9 @@ func (s *jwtStore) login(ctx context.Context, c *change, t tag, id string) (*log
 	return row.login(id), nil
 }
 
-// void reads what is void for a user in a change.
-func (s *jwtStore) void(ctx context.Context, c *change, t tag, userID string) (voidRow, error) {
-	var row voidRow
+// loadRevokedBefore reads the revokedBeforeRow of a user in a change.
+func (s *jwtStore) loadRevokedBefore(ctx context.Context, c *change, t tag, userID string) (revokedBeforeRow, error) {
+	var row revokedBeforeRow
 	_, err := c.get(ctx, s.db.key(jwtOwners, t, userID), &row)
 	return row, err
 }
@@ -150,11 +151,11 @@ func (s *jwtStore) putLogin(c *change, t tag, l *login, now time.Time) {
 	until := l.until()
 	ttl := ttlUntil(until, now)
 	c.set(s.db.key(jwtFamilies, t, l.ID), l.row(), ttl)
-	c.expire(s.db.key(jwtExpiry, t, ""), jwtMember(l.UserID, l.ID), until, ttl)
+	c.addExpiring(s.db.key(jwtExpiry, t, ""), jwtMember(l.UserID, l.ID), until, ttl)
 	if l.RevokedAt.IsZero() {
-		c.list(s.db.key(jwtLists, t, l.UserID), l.ID, ttl)
+		c.addMember(s.db.key(jwtLists, t, l.UserID), l.ID, ttl)
 	} else {
-		c.unlist(s.db.key(jwtLists, t, l.UserID), l.ID)
+		c.removeMember(s.db.key(jwtLists, t, l.UserID), l.ID)
 	}
 }
 
@@ -163,7 +164,7 @@ func (s *jwtStore) putToken(c *change, t tag, l *login, r *jwt.Refresh, now time
 	l.remember(r)
 	ttl := ttlUntil(r.ExpiresAt.Add(jwt.KeepExpired), now)
 	c.set(s.db.key(jwtTokens, t, r.Digest), refreshRowOf(r, l.UserID), ttl)
-	c.expire(s.db.key(jwtMembers, t, l.ID), r.Digest, r.ExpiresAt, ttl)
+	c.addExpiring(s.db.key(jwtMembers, t, l.ID), r.Digest, r.ExpiresAt, ttl)
 }
 
 // end ends a family that has not ended. If the memory of the server is full, the key of the family is removed. Without
@@ -175,7 +176,7 @@ func (s *jwtStore) end(c *change, t tag, l *login, now time.Time, full bool) {
 	l.RevokedAt = now
 	if full {
 		c.remove(s.db.key(jwtFamilies, t, l.ID))
-		c.unlist(s.db.key(jwtLists, t, l.UserID), l.ID)
+		c.removeMember(s.db.key(jwtLists, t, l.UserID), l.ID)
 		return
 	}
 	s.putLogin(c, t, l, now)

@@ -19,7 +19,7 @@ const (
 	knoxLists   kind = "ku" // index of a user's records: see listed
 	knoxVersion kind = "kv" // version of that index
 	knoxExpiry  kind = "kx" // index of the digests of a tag by expiry
-	knoxPlaces  kind = "kd" // the tag of a digest that names another one: see locate
+	knoxPlaces  kind = "kd" // the tag of a digest that names another one: see tagOfRecord
 	knoxEnded   kind = "ke" // index of what is kept of a user's ended tokens, by the time of the end
 	knoxEndings kind = "kf" // the same for all users of a tag
 )
@@ -151,7 +151,7 @@ func (s *knoxStore) load(ctx context.Context, c *change, t tag, digest string) (
 func (s *knoxStore) Add(ctx context.Context, record *knox.Record, limit int, evict bool,
 	ending knox.Ending) (knox.Added, error) {
 	t := tagOfOwner(record.UserID)
-	if err := s.db.place(ctx, knoxTokens, knoxPlaces, record.Digest, t,
+	if err := s.db.storeTag(ctx, knoxTokens, knoxPlaces, record.Digest, t,
 		ttlUntil(record.ExpiresAt, ending.At)); err != nil {
 		return knox.Added{}, err
 	}
@@ -165,7 +165,7 @@ func (s *knoxStore) Add(ctx context.Context, record *knox.Record, limit int, evi
 		if c.exists(s.db.key(knoxTokens, t, record.Digest)) {
 			return errDigestExists
 		}
-		full, surplus, err := s.surplus(ctx, c, record, limit, evict, ending)
+		full, surplus, err := s.evictions(ctx, c, record, limit, evict, ending)
 		if err != nil || full {
 			added.OverLimit = full
 			return err
@@ -185,8 +185,8 @@ func (s *knoxStore) Add(ctx context.Context, record *knox.Record, limit int, evi
 	return added, nil
 }
 
-// surplus returns the records that must go before one is added, or that there is no room.
-func (s *knoxStore) surplus(ctx context.Context, c *change, record *knox.Record, limit int, evict bool,
+// evictions returns the records that must go before one is added, or that there is no room.
+func (s *knoxStore) evictions(ctx context.Context, c *change, record *knox.Record, limit int, evict bool,
 	ending knox.Ending) (full bool, surplus []*knox.Record, err error) {
 	if limit <= 0 {
 		return false, nil, nil
@@ -235,7 +235,7 @@ func (s *knoxStore) ofUser(ctx context.Context, c *change, userID string) ([]*kn
 // put writes a new record of a user who logs in.
 func (s *knoxStore) put(c *change, t tag, r *knox.Record, now time.Time) {
 	s.write(c, t, r, now)
-	c.bump(s.db.key(knoxVersion, t, r.UserID))
+	c.changeVersion(s.db.key(knoxVersion, t, r.UserID))
 }
 
 // write writes a new record. What counts the records of the user meanwhile need not know of it.
@@ -243,9 +243,9 @@ func (s *knoxStore) write(c *change, t tag, r *knox.Record, now time.Time) {
 	ttl := slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Slide, now)
 	c.set(s.db.key(knoxTokens, t, r.Digest), knoxRowOf(r), ttl)
 	c.remove(s.db.key(knoxUses, t, r.Digest))
-	c.list(s.db.key(knoxLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
+	c.addMember(s.db.key(knoxLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
 	if !r.ExpiresAt.IsZero() {
-		c.expire(s.db.key(knoxExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
+		c.addExpiring(s.db.key(knoxExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
 	}
 }
 
@@ -253,8 +253,8 @@ func (s *knoxStore) write(c *change, t tag, r *knox.Record, now time.Time) {
 func (s *knoxStore) end(c *change, t tag, r *knox.Record, ending knox.Ending) {
 	c.remove(s.db.key(knoxTokens, t, r.Digest))
 	c.remove(s.db.key(knoxUses, t, r.Digest))
-	c.unlist(s.db.key(knoxLists, t, r.UserID), listed(r.ID, r.Digest))
-	c.unlist(s.db.key(knoxExpiry, t, ""), r.Digest)
+	c.removeMember(s.db.key(knoxLists, t, r.UserID), listed(r.ID, r.Digest))
+	c.removeMember(s.db.key(knoxExpiry, t, ""), r.Digest)
 	if ending.Keep {
 		s.keep(c, t, ending.Of(r), ending)
 	}
@@ -275,7 +275,7 @@ func (s *knoxStore) Touch(ctx context.Context, touch knox.Touch) error {
 		if moved {
 			use.Expires = microsOf(touch.ExpiresAt)
 			r.ExpiresAt = touch.ExpiresAt
-			s.prolong(c, t, r, touch.Used)
+			s.extend(c, t, r, touch.Used)
 		}
 		if use.LastUsed != microsOf(r.LastUsed) || moved {
 			c.set(s.db.key(knoxUses, t, touch.Digest), use, slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Slide,
@@ -285,12 +285,12 @@ func (s *knoxStore) Touch(ctx context.Context, touch knox.Touch) error {
 	})
 }
 
-// prolong moves the expiry of a record in the indexes. Its key lives long enough already, unless it slides without an
+// extend moves the expiry of a record in the indexes. Its key lives long enough already, unless it slides without an
 // end: see slidingTTL.
-func (s *knoxStore) prolong(c *change, t tag, r *knox.Record, now time.Time) {
+func (s *knoxStore) extend(c *change, t tag, r *knox.Record, now time.Time) {
 	ttl := slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Slide, now)
-	c.expire(s.db.key(knoxExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
-	c.list(s.db.key(knoxLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
+	c.addExpiring(s.db.key(knoxExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
+	c.addMember(s.db.key(knoxLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
 	c.keepFor(s.db.key(knoxTokens, t, r.Digest), ttlUntil(r.ExpiresAt, now), ttl)
 }
 
@@ -364,7 +364,7 @@ func (s *knoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, e
 					slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Slide, ending.At))
 			}
 		}
-		c.tryBump(s.db.key(userChanges, t, userID))
+		c.tryChangeVersion(s.db.key(userChanges, t, userID))
 		return nil
 	})
 	if err != nil {
@@ -388,12 +388,12 @@ func (s *knoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([
 			}
 			switch {
 			case r == nil:
-				c.unlist(s.db.key(knoxExpiry, t, ""), digest)
+				c.removeMember(s.db.key(knoxExpiry, t, ""), digest)
 			case !r.Live(ending.At):
 				s.end(c, t, r, ending)
 				gone = append(gone, r)
 			default: // some other program moved the member, which would come again and again
-				s.prolong(c, t, r, ending.At)
+				s.extend(c, t, r, ending.At)
 			}
 		}
 		return func() { purged = append(purged, gone...) }, nil

@@ -42,8 +42,8 @@ func (s *knoxStore) keep(c *change, t tag, e *knox.EndedToken, ending knox.Endin
 // note writes what is left of a token. The members of both indexes have all of it, so that a list is one command.
 func (s *knoxStore) note(c *change, t tag, e *knox.EndedToken, once string, ttl time.Duration) {
 	member := endedMember(e, once)
-	c.expire(s.db.key(knoxEnded, t, e.UserID), member, e.EndedAt, ttl)
-	c.expire(s.db.key(knoxEndings, t, ""), e.UserID+separator+member, e.EndedAt, ttl)
+	c.addExpiring(s.db.key(knoxEnded, t, e.UserID), member, e.EndedAt, ttl)
+	c.addExpiring(s.db.key(knoxEndings, t, ""), e.UserID+separator+member, e.EndedAt, ttl)
 }
 
 func endedRowOf(e *knox.EndedToken, once string) endedRow {
@@ -96,8 +96,8 @@ func (s *knoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int)
 	remove := func(_ context.Context, c *change, t tag, members []string) (func(), error) {
 		for _, member := range members {
 			userID, rest, _ := strings.Cut(member, separator)
-			c.unlist(s.db.key(knoxEndings, t, ""), member)
-			c.unlist(s.db.key(knoxEnded, t, userID), rest)
+			c.removeMember(s.db.key(knoxEndings, t, ""), member)
+			c.removeMember(s.db.key(knoxEnded, t, userID), rest)
 		}
 		return func() { purged += len(members) }, nil
 	}

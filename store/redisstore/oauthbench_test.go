@@ -15,7 +15,7 @@ func BenchmarkOAuthFindAccess(b *testing.B) {
 		now := backend.StoreTime(time.Now())
 		client := &server.Client{ID: "web", Created: now, Updated: now}
 		if added, err := store.AddClient(b.Context(), client, 0); !added.OK() || err != nil {
-			b.Fatal(added, err)
+			b.Fatalf("AddClient: got %v, %v, want OK", added, err)
 		}
 		g := &server.Grant{ID: backend.NewIDOf("alice"), ClientID: "web", UserID: "alice", Created: now,
 			ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
@@ -23,12 +23,12 @@ func BenchmarkOAuthFindAccess(b *testing.B) {
 		tokens := server.Tokens{Access: &server.Access{Digest: digest, GrantID: g.ID, Issued: now,
 			ExpiresAt: g.ExpiresAt}}
 		if added, err := store.Start(b.Context(), g, tokens, 0, false); !added.OK() || err != nil {
-			b.Fatal(added, err)
+			b.Fatalf("Start: got %v, %v, want OK", added, err)
 		}
 		b.ReportAllocs()
 		for b.Loop() {
 			if a, g, err := store.FindAccess(context.Background(), digest); a == nil || g == nil || err != nil {
-				b.Fatal(a, g, err)
+				b.Fatalf("FindAccess: got %v, %v, %v, want a record", a, g, err)
 			}
 		}
 	}

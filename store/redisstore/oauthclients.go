@@ -48,7 +48,7 @@ func (s *oauthStore) AddClient(ctx context.Context, client *server.Client, limit
 		if limit > 0 {
 			have, err := s.db.client.Do(ctx, s.db.client.B().Zcard().Key(owned).Build()).AsInt64()
 			if err != nil {
-				return outage("reading index "+owned, err)
+				return wrapError("reading index "+owned, err)
 			}
 			if added.OverLimit = have >= int64(limit); added.OverLimit {
 				return nil
@@ -67,16 +67,16 @@ func (s *oauthStore) AddClient(ctx context.Context, client *server.Client, limit
 func (s *oauthStore) putClient(c *change, client *server.Client) {
 	c.set(s.clientKey(client.ID), clientRow{Version: 1, Generation: newGeneration(), Added: newGeneration(),
 		Client: client}, 0)
-	c.list(s.db.key(oauthClientList, clientsTag, ""), client.ID, 0)
+	c.addMember(s.db.key(oauthClientList, clientsTag, ""), client.ID, 0)
 	s.listOwned(c, client)
 }
 
 // forgetClient removes a client.
 func (s *oauthStore) forgetClient(c *change, client *server.Client) {
 	c.remove(s.clientKey(client.ID))
-	c.unlist(s.db.key(oauthClientList, clientsTag, ""), client.ID)
+	c.removeMember(s.db.key(oauthClientList, clientsTag, ""), client.ID)
 	index, _ := s.ownedKeys(client.Owner)
-	c.unlist(index, client.ID)
+	c.removeMember(index, client.ID)
 }
 
 // clientTurn is the turn of changes of a client.
@@ -89,8 +89,8 @@ func (s *oauthStore) ownedKeys(owner string) (index, version string) {
 
 func (s *oauthStore) listOwned(c *change, client *server.Client) {
 	index, version := s.ownedKeys(client.Owner)
-	c.list(index, client.ID, 0)
-	c.bump(version)
+	c.addMember(index, client.ID, 0)
+	c.changeVersion(version)
 }
 
 // Client implements [server.Store].
@@ -117,18 +117,26 @@ func (s *oauthStore) Clients(ctx context.Context, owner, after string, limit int
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids { // a client may have been removed or given away since the index was read
-			client := states[id].client()
-			if client != nil && (owner == "" || client.Owner == owner) && len(page) < limit {
-				page = append(page, client)
-			}
-		}
+		page = append(page, clientsOf(states, ids, owner)...)
 		if len(ids) < size {
 			break
 		}
 		after = ids[len(ids)-1]
 	}
-	return page, nil
+	return page[:min(limit, len(page))], nil
+}
+
+// clientsOf returns the clients of an owner in the order of their IDs, or of all owners if owner is "". A client may
+// have been removed or given to another owner since the index was read.
+func clientsOf(states map[string]clientState, ids []string, owner string) []*server.Client {
+	var clients []*server.Client
+	for _, id := range ids {
+		client := states[id].client()
+		if client != nil && (owner == "" || client.Owner == owner) {
+			clients = append(clients, client)
+		}
+	}
+	return clients
 }
 
 // ChangeClient implements [server.Store]. It calls endGenerations after the client has changed. If that fails, the
@@ -153,7 +161,7 @@ func (s *oauthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 		c.set(s.clientKey(client.ID), after, 0)
 		if client.Owner != before.Client.Owner {
 			index, _ := s.ownedKeys(before.Client.Owner)
-			c.unlist(index, client.ID)
+			c.removeMember(index, client.ID)
 			s.listOwned(c, client)
 		}
 		return nil

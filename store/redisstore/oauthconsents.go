@@ -27,7 +27,7 @@ func (s *oauthStore) loadConsent(ctx context.Context, c *change, client clientSt
 // saveConsent writes a consent in such a change. It stays until it is withdrawn.
 func (s *oauthStore) saveConsent(c *change, client clientState, consent *server.Consent) {
 	c.set(s.consentKey(consent.UserID, consent.ClientID), consentRowOf(consent, client.row.Added), 0)
-	c.list(s.agreedKey(grantTag(consent.UserID, consent.ClientID), consent.UserID), consent.ClientID, 0)
+	c.addMember(s.agreedKey(grantTag(consent.UserID, consent.ClientID), consent.UserID), consent.ClientID, 0)
 }
 
 func (s *oauthStore) agreedKey(t tag, userID string) string { return s.db.key(oauthAgreed, t, userID) }
@@ -35,7 +35,7 @@ func (s *oauthStore) agreedKey(t tag, userID string) string { return s.db.key(oa
 // forgetConsent removes a consent, if it is there.
 func (s *oauthStore) forgetConsent(c *change, userID, clientID string) {
 	c.remove(s.consentKey(userID, clientID))
-	c.unlist(s.agreedKey(grantTag(userID, clientID), userID), clientID)
+	c.removeMember(s.agreedKey(grantTag(userID, clientID), userID), clientID)
 }
 
 // Consent implements [server.Store].

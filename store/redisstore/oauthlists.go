@@ -19,7 +19,7 @@ func (s *oauthStore) Grants(ctx context.Context, userID, after string, limit int
 	index, _ := s.grantLists(t, userID, "")
 	var page []*server.Grant
 	err := s.db.page(ctx, index, after, limit, func(ids []string) (int, error) {
-		all, err := s.heldIn(ctx, newChange(s.db), t, ids)
+		all, err := s.loadGrants(ctx, newChange(s.db), t, ids)
 		for _, of := range all {
 			if of.row.live(now) && len(page) < limit {
 				page = append(page, of.row.grant(of.id))

@@ -38,7 +38,7 @@ func (s *oauthStore) putOnce(c *change, key string, row onceRow, now time.Time, 
 	expires := row.Expires.time()
 	ttl := min(max(expires.Sub(now), 0), maxTTL) + longer
 	c.set(s.onceKey(key), row, ttl)
-	c.expire(s.db.key(oauthOnceExpiry, tagOfText(key), ""), key, expires, ttl)
+	c.addExpiring(s.db.key(oauthOnceExpiry, tagOfText(key), ""), key, expires, ttl)
 }
 
 func (s *oauthStore) onceKey(key string) string { return s.db.key(oauthOnce, tagOfText(key), key) }
@@ -73,5 +73,5 @@ func (s *oauthStore) releaseRequest(ctx context.Context, a server.Approval) erro
 
 func (s *oauthStore) forgetOnce(c *change, key string) {
 	c.remove(s.onceKey(key))
-	c.unlist(s.db.key(oauthOnceExpiry, tagOfText(key), ""), key)
+	c.removeMember(s.db.key(oauthOnceExpiry, tagOfText(key), ""), key)
 }

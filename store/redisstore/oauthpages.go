@@ -27,10 +27,10 @@ func (s *oauthStore) userPageKeys(userID string) (index, version string) {
 func (s *oauthStore) AddInteraction(ctx context.Context, interaction *server.Interaction, limit int) error {
 	row, digest := pageRowOf(interaction), interaction.Digest
 	t, ttl := pageTagOf(row.UserID, digest), ttlUntil(interaction.ExpiresAt, interaction.Created)
-	if err := s.db.place(ctx, oauthPages, oauthPagePlaces, digest, t, ttl); err != nil {
+	if err := s.db.storeTag(ctx, oauthPages, oauthPagePlaces, digest, t, ttl); err != nil {
 		return err
 	}
-	if row.UserID == "" { // place has not looked
+	if row.UserID == "" { // storeTag has not looked
 		if _, ok, err := s.pageTag(ctx, digest); err != nil || ok {
 			return cmp.Or(err, errDigestExists)
 		}
@@ -58,11 +58,11 @@ func (s *oauthStore) putPage(c *change, t tag, page *server.Interaction, now tim
 	ttl := ttlUntil(page.ExpiresAt, now)
 	if page.UserID != "" {
 		index, version := s.userPageKeys(page.UserID)
-		c.list(index, listed(page.ID, page.Digest), ttl)
-		c.bump(version)
+		c.addMember(index, listed(page.ID, page.Digest), ttl)
+		c.changeVersion(version)
 	}
 	c.set(s.db.key(oauthPages, t, page.Digest), pageRowOf(page), ttl)
-	c.expire(s.db.key(oauthPageExpiry, t, ""), page.Digest, page.ExpiresAt, ttl)
+	c.addExpiring(s.db.key(oauthPageExpiry, t, ""), page.Digest, page.ExpiresAt, ttl)
 }
 
 // makePageRoom removes a user's interactions with the least IDs, until one more makes limit.
@@ -91,14 +91,14 @@ func (s *oauthStore) makePageRoom(ctx context.Context, c *change, userID string,
 
 // pageTag returns the tag of an interaction that was placed. Usually that is the one of its digest, and ok is false.
 func (s *oauthStore) pageTag(ctx context.Context, digest string) (t tag, ok bool, err error) {
-	return s.placed(ctx, oauthPages, oauthPagePlaces, digest)
+	return s.storedTag(ctx, oauthPages, oauthPagePlaces, digest)
 }
 
-// placed returns the tag of a record that was placed, if it is there: see DB.place.
-func (s *oauthStore) placed(ctx context.Context, records, places kind, digest string) (t tag, ok bool, err error) {
+// storedTag returns the tag of a record that storeTag wrote, if the record is there.
+func (s *oauthStore) storedTag(ctx context.Context, records, places kind, digest string) (t tag, ok bool, err error) {
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
-	t, ok, err = s.db.locate(ctx, places, digest)
+	t, ok, err = s.db.tagOfRecord(ctx, places, digest)
 	if err != nil || !ok {
 		return "", false, err
 	}
@@ -119,10 +119,10 @@ func (s *oauthStore) loadPage(ctx context.Context, c *change, t tag, digest stri
 // removePage removes an interaction.
 func (s *oauthStore) removePage(c *change, t tag, digest string, row *pageRow) {
 	c.remove(s.db.key(oauthPages, t, digest))
-	c.unlist(s.db.key(oauthPageExpiry, t, ""), digest)
+	c.removeMember(s.db.key(oauthPageExpiry, t, ""), digest)
 	if row.UserID != "" {
 		index, _ := s.userPageKeys(row.UserID)
-		c.unlist(index, listed(row.ID, digest))
+		c.removeMember(index, listed(row.ID, digest))
 	}
 }
 

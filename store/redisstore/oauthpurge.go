@@ -30,7 +30,7 @@ type oauthPurge struct {
 	*oauthStore
 	now     time.Time
 	removed int
-	gone    []held // grants that are in the indexes of their clients yet
+	gone    []loadedGrant // grants that are in the indexes of their clients yet
 }
 
 // counted returns what to do after a change.
@@ -42,7 +42,7 @@ func (p *oauthPurge) grants(ctx context.Context, c *change, t tag, ids []string)
 	if err := p.readAll(ctx, c, oauthGrants, t, ids); err != nil {
 		return nil, err
 	}
-	var gone []held
+	var gone []loadedGrant
 	for _, id := range ids {
 		row, err := p.loadGrant(ctx, c, t, id)
 		if err != nil {
@@ -50,7 +50,7 @@ func (p *oauthPurge) grants(ctx context.Context, c *change, t tag, ids []string)
 		}
 		switch {
 		case row == nil:
-			c.unlist(p.db.key(oauthGrantExpiry, t, ""), id)
+			c.removeMember(p.db.key(oauthGrantExpiry, t, ""), id)
 			continue
 		case p.now.Before(row.until()): // it was prolonged since the index was read
 			continue
@@ -58,7 +58,7 @@ func (p *oauthPurge) grants(ctx context.Context, c *change, t tag, ids []string)
 		if err := p.forgetGrant(ctx, c, t, id, row); err != nil {
 			return nil, err
 		}
-		gone = append(gone, held{id, row})
+		gone = append(gone, loadedGrant{id, row})
 	}
 	return func() {
 		p.removed += len(gone)
@@ -103,7 +103,7 @@ func (p *oauthPurge) access(ctx context.Context, c *change, t tag, digests []str
 			return nil, err
 		}
 		if found {
-			c.unlist(p.db.key(oauthGrantTokens, t, row.GrantID), ownAccess+digest)
+			c.removeMember(p.db.key(oauthGrantTokens, t, row.GrantID), ownAccess+digest)
 			n++
 		}
 		p.forgetOwn(c, t, ownAccess+digest)
@@ -124,7 +124,7 @@ func (p *oauthPurge) refresh(ctx context.Context, c *change, t tag, digests []st
 			return nil, err
 		}
 		if found {
-			c.unlist(p.db.key(oauthGrantTokens, t, row.GrantID), ownRefresh+digest)
+			c.removeMember(p.db.key(oauthGrantTokens, t, row.GrantID), ownRefresh+digest)
 			n++
 		}
 		p.forgetOwn(c, t, ownRefresh+digest)
@@ -144,7 +144,7 @@ func (p *oauthPurge) pages(ctx context.Context, c *change, t tag, digests []stri
 			return nil, err
 		}
 		if row == nil {
-			c.unlist(p.db.key(oauthPageExpiry, t, ""), digest)
+			c.removeMember(p.db.key(oauthPageExpiry, t, ""), digest)
 			continue
 		}
 		p.removePage(c, t, digest, row)

@@ -18,7 +18,7 @@ const (
 	oauthClientHas   kind = "om" // index of a client's grants by expiry at the tag of the client: see clientMember
 	oauthPages       kind = "oi" // an interaction, by digest
 	oauthPageExpiry  kind = "oj" // index of the interactions of a tag by expiry
-	oauthPagePlaces  kind = "ok" // the tag of a digest that names another one: see locate
+	oauthPagePlaces  kind = "ok" // the tag of a digest that names another one: see tagOfRecord
 	oauthUserPages   kind = "o2" // index of a user's interactions: see listed
 	oauthUserPageVer kind = "o3" // version of that index
 	oauthConsents    kind = "os" // a consent, by user and client: see consentName

@@ -21,7 +21,7 @@ func (s *oauthStore) findOwn(ctx context.Context, from rueidis.Client, records, 
 	texts, err := getAll(ctx, from, []string{key})
 	if err == nil && texts[0] == nil {
 		var ok bool
-		if t, ok, err = s.db.locate(ctx, places, digest); err != nil || !ok {
+		if t, ok, err = s.db.tagOfRecord(ctx, places, digest); err != nil || !ok {
 			return "", false, err
 		}
 		key = s.db.key(records, t, digest)
@@ -62,7 +62,8 @@ func (s *oauthStore) FindRefresh(ctx context.Context, digest string) (*server.Re
 }
 
 // FindAccess implements [server.Store]. It takes two round trips: one for the token, and one for its grant and client
-// together. Both are read after the token, so a token that is good is not taken for one that has ended.
+// together. The grant and the client are read after the token. So FindAccess finds a valid token while another instance
+// changes it.
 func (s *oauthStore) FindAccess(ctx context.Context, digest string) (*server.Access, *server.Grant, error) {
 	var row accessRow
 	t, found, err := s.findOwn(ctx, s.db.reader, oauthAccess, oauthAccessPlaces, digest, &row)
@@ -79,7 +80,7 @@ func (s *oauthStore) FindAccess(ctx context.Context, digest string) (*server.Acc
 // AddAccess implements [server.Store].
 func (s *oauthStore) AddAccess(ctx context.Context, access *server.Access, now time.Time) (bool, error) {
 	added := false
-	found, err := s.atGrant(ctx, access.GrantID, func(ctx context.Context, c *change, t tag, of held) error {
+	found, err := s.atGrant(ctx, access.GrantID, func(ctx context.Context, c *change, t tag, of loadedGrant) error {
 		if added = of.row.live(now); !added {
 			return nil
 		}
@@ -106,7 +107,7 @@ func (s *oauthStore) RemoveAccess(ctx context.Context, digest string) (bool, err
 			return false, err
 		}
 		s.forgetOwn(c, t, ownAccess+digest)
-		c.unlist(s.db.key(oauthGrantTokens, t, row.GrantID), ownAccess+digest)
+		c.removeMember(s.db.key(oauthGrantTokens, t, row.GrantID), ownAccess+digest)
 		return true, nil
 	})
 	return removed && err == nil, err

@@ -95,18 +95,18 @@ func TestOAuthKeys(t *testing.T) {
 	tokens, next := o.tokens(g), o.tokens(g)
 	if verdict, err := o.store.Redeem(t.Context(), code.Digest, o.now, tokens); verdict != server.Redeemed ||
 		err != nil {
-		t.Fatal(verdict, err)
+		t.Fatalf("Redeem: got %v, %v, want Redeemed", verdict, err)
 	}
 	rotation, err := o.store.Rotate(t.Context(), tokens.Refresh.Digest, o.now, 0, next)
 	if rotation.Verdict != server.Redeemed || err != nil {
-		t.Fatal(rotation, err)
+		t.Fatalf("Rotate: got %v, %v, want verdict Redeemed", rotation, err)
 	}
 	if ok, err := o.store.AddAccess(t.Context(), o.tokens(g).Access, o.now); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("AddAccess: got %v, %v, want true", ok, err)
 	}
 	ended, _ := o.start("alice")
 	if ok, err := o.store.End(t.Context(), ended.ID, o.now); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("End: got %v, %v, want true", ok, err)
 	}
 	kept := []kind{oauthClients, oauthClientList, oauthOwned, oauthConsents, oauthAgreed}
 	elsewhere := append(slices.Clone(kept), oauthOwnedVer, oauthClientHas, oauthOnce, oauthOnceExpiry)
@@ -135,12 +135,12 @@ func TestOAuthCodesLiveAsLongAsTheirGrants(t *testing.T) {
 	o.add(o.store.Approve(t.Context(), server.Approval{Grant: g, Code: code}))
 	verdict, err := o.store.Redeem(t.Context(), code.Digest, o.now, o.tokens(g))
 	if verdict != server.Redeemed || err != nil {
-		t.Fatal(verdict, err)
+		t.Fatalf("Redeem: got %v, %v, want Redeemed", verdict, err)
 	}
 	long := o.tokens(g).Access
 	long.ExpiresAt = o.now.Add(1000 * time.Hour)
 	if ok, err := o.store.AddAccess(t.Context(), long, o.now); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("AddAccess: got %v, %v, want true", ok, err)
 	}
 	for _, key := range []string{o.db.key(oauthCodes, tagOfOwner("alice"), code.Digest),
 		o.db.key(oauthGrantTokens, tagOfOwner("alice"), g.ID), o.db.key(oauthGrantList, tagOfOwner("alice"), "alice"),
@@ -211,7 +211,7 @@ func errOf2[T, U any](_ T, _ U, err error) error { return err }
 // On a server whose memory is full, everything can still be ended.
 func TestOAuthFullMemory(t *testing.T) {
 	node := testserver.NewRedis(t)
-	o := newOAuthTest(t, testPlace{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
+	o := newOAuthTest(t, testRedis{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
 	first, firstTokens := o.start("alice")
 	second, secondTokens := o.start("alice")
 	_, thirdTokens := o.start("alice")
@@ -219,7 +219,7 @@ func TestOAuthFullMemory(t *testing.T) {
 	fourth, fourthTokens := o.start("bob")
 	rotation, err := o.store.Rotate(t.Context(), fourthTokens.Refresh.Digest, o.now, 0, o.tokens(fourth))
 	if rotation.Verdict != server.Redeemed || err != nil {
-		t.Fatal(rotation, err)
+		t.Fatalf("Rotate: got %v, %v, want verdict Redeemed", rotation, err)
 	}
 	node.Do(t, "CONFIG", "SET", "maxmemory", "1")
 	g := o.grant("alice")
@@ -278,7 +278,7 @@ func TestOAuthEndsAreTold(t *testing.T) {
 				}
 			}
 			if c, err := o.store.Client(t.Context(), "web"); c == nil || err != nil {
-				t.Fatal(c, err)
+				t.Fatalf("Client: got %v, %v, want a record", c, err)
 			}
 			if err := end(other, g, tokens, o.now); err != nil {
 				t.Fatal(err)

@@ -15,7 +15,7 @@ const (
 	onceLists   kind = "wu" // index of a user's unused records, by purpose: see listed
 	onceVersion kind = "wv" // version of that index
 	onceExpiry  kind = "wx" // index of the digests of a tag by expiry, with those of used records
-	oncePlaces  kind = "wd" // the tag of a digest that names another one: see locate
+	oncePlaces  kind = "wd" // the tag of a digest that names another one: see tagOfRecord
 )
 
 // oneTimeRow is a one-time token as Redis has it.
@@ -55,7 +55,7 @@ func (s *oneTimeStore) Find(ctx context.Context, digest string) (*password.OneTi
 	if err != nil || r != nil {
 		return r, err
 	}
-	t, ok, err := s.db.locate(ctx, oncePlaces, digest)
+	t, ok, err := s.db.tagOfRecord(ctx, oncePlaces, digest)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *oneTimeStore) unused(ctx context.Context, c *change, userID string) ([]
 		}
 		switch {
 		case r == nil:
-			c.unlist(index, member)
+			c.removeMember(index, member)
 		case r.Used.IsZero() && r.UserID == userID:
 			all = append(all, r)
 		}
@@ -111,7 +111,7 @@ func (s *oneTimeStore) unused(ctx context.Context, c *change, userID string) ([]
 	return all, nil
 }
 
-// unusedFor is unused for one purpose.
+// unusedFor returns the unused records of the user of r that have the purpose of r.
 func (s *oneTimeStore) unusedFor(ctx context.Context, c *change,
 	r *password.OneTimeRecord) ([]*password.OneTimeRecord, error) {
 	all, err := s.unused(ctx, c, r.UserID)
@@ -121,7 +121,7 @@ func (s *oneTimeStore) unusedFor(ctx context.Context, c *change,
 // Add implements [password.OneTimeStore].
 func (s *oneTimeStore) Add(ctx context.Context, record *password.OneTimeRecord, limit int, now time.Time) error {
 	t, ttl := tagOfOwner(record.UserID), ttlUntil(record.ExpiresAt, now)
-	if err := s.db.place(ctx, onceRecords, oncePlaces, record.Digest, t, ttl); err != nil {
+	if err := s.db.storeTag(ctx, onceRecords, oncePlaces, record.Digest, t, ttl); err != nil {
 		return err
 	}
 	key := s.db.key(onceRecords, t, record.Digest)
@@ -152,18 +152,18 @@ func (s *oneTimeStore) Add(ctx context.Context, record *password.OneTimeRecord, 
 func (s *oneTimeStore) put(c *change, t tag, record *password.OneTimeRecord, now time.Time) {
 	ttl := ttlUntil(record.ExpiresAt, now)
 	c.set(s.db.key(onceRecords, t, record.Digest), oneTimeRowOf(record), ttl)
-	c.expire(s.db.key(onceExpiry, t, ""), record.Digest, record.ExpiresAt, ttl)
+	c.addExpiring(s.db.key(onceExpiry, t, ""), record.Digest, record.ExpiresAt, ttl)
 	if record.Used.IsZero() {
-		c.list(s.db.key(onceLists, t, record.UserID), listed(string(record.Purpose), record.Digest), ttl)
-		c.bump(s.db.key(onceVersion, t, record.UserID))
+		c.addMember(s.db.key(onceLists, t, record.UserID), listed(string(record.Purpose), record.Digest), ttl)
+		c.changeVersion(s.db.key(onceVersion, t, record.UserID))
 	}
 }
 
 // remove removes a record. It takes no memory of the server.
 func (s *oneTimeStore) remove(c *change, t tag, r *password.OneTimeRecord) {
 	c.remove(s.db.key(onceRecords, t, r.Digest))
-	c.unlist(s.db.key(onceLists, t, r.UserID), listed(string(r.Purpose), r.Digest))
-	c.unlist(s.db.key(onceExpiry, t, ""), r.Digest)
+	c.removeMember(s.db.key(onceLists, t, r.UserID), listed(string(r.Purpose), r.Digest))
+	c.removeMember(s.db.key(onceExpiry, t, ""), r.Digest)
 }
 
 // Redeem implements [password.OneTimeStore]. It compares all unused tokens of the user, so of many at once one is the
@@ -195,7 +195,7 @@ func (s *oneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 		used := *r
 		used.Used = now
 		c.set(s.db.key(onceRecords, t, digest), oneTimeRowOf(&used), ttlUntil(r.ExpiresAt, now))
-		c.unlist(s.db.key(onceLists, t, r.UserID), listed(string(r.Purpose), digest))
+		c.removeMember(s.db.key(onceLists, t, r.UserID), listed(string(r.Purpose), digest))
 		verdict = password.OneTimeFirst
 		return true, nil
 	})
@@ -240,7 +240,7 @@ func (s *oneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int
 			case err != nil:
 				return nil, err
 			case r == nil: // Redis removed it
-				c.unlist(s.db.key(onceExpiry, t, ""), digest)
+				c.removeMember(s.db.key(onceExpiry, t, ""), digest)
 			case !now.Before(r.ExpiresAt):
 				s.remove(c, t, r)
 				n++

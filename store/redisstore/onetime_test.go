@@ -102,7 +102,7 @@ func TestOneTimeUnreadable(t *testing.T) {
 
 func TestOneTimeFullMemory(t *testing.T) {
 	node := testserver.NewRedis(t)
-	o := newOnceTest(t, testPlace{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
+	o := newOnceTest(t, testRedis{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1}))
 	digest := o.add("alice")
 	node.Do(t, "CONFIG", "SET", "maxmemory", "1")
 	if verdict, err := o.Redeem(t.Context(), digest, o.now); err == nil || !strings.Contains(err.Error(), "memory") {
@@ -133,7 +133,7 @@ func TestOneTimeAddedMeanwhile(t *testing.T) {
 	o.add("alice")
 	c := newChange(o.db)
 	if all, err := (&oneTimeStore{o.db}).unused(t.Context(), c, "alice"); len(all) != 1 || err != nil {
-		t.Fatal(all, err)
+		t.Fatalf("unused: got %v, %v, want 1 entry", all, err)
 	}
 	o.add("alice")
 	if written, err := c.commit(t.Context()); written || err != nil {

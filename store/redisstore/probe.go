@@ -46,7 +46,7 @@ func (db *DB) probeCluster(ctx context.Context) error {
 		if err == nil {
 			_, err = c.commit(ctx)
 		}
-		if err != nil && !passing(err) {
+		if err != nil && !isRetryable(err) {
 			return err
 		}
 	}
@@ -64,14 +64,14 @@ func (c *change) probe(ctx context.Context, t tag) error {
 		return err
 	}
 	c.set(keys["value"], useRow{Version: 1}, slack)
-	c.list(keys["list"], name, slack)
-	c.list(keys["list for ever"], name, 0)
-	c.expire(keys["instants"], name, time.Now(), slack)
-	c.bump(keys["version"])
-	c.tryBump(keys["other version"])
+	c.addMember(keys["list"], name, slack)
+	c.addMember(keys["list for ever"], name, 0)
+	c.addExpiring(keys["instants"], name, time.Now(), slack)
+	c.changeVersion(keys["version"])
+	c.tryChangeVersion(keys["other version"])
 	c.keepFor(keys["value"], 2*slack, 2*slack)
-	c.unlist(keys["list"], name)
-	c.unlist(keys["instants"], name)
+	c.removeMember(keys["list"], name)
+	c.removeMember(keys["instants"], name)
 	for _, key := range keys {
 		c.remove(key)
 	}

@@ -20,7 +20,7 @@ func getAll(ctx context.Context, client rueidis.Client, keys []string) ([]*strin
 	for i, result := range client.DoMulti(ctx, commands...) {
 		text, err := textOf(result)
 		if err != nil {
-			return nil, outage("reading key "+keys[i], err)
+			return nil, wrapError("reading key "+keys[i], err)
 		}
 		texts[i] = text
 	}
@@ -50,8 +50,8 @@ func (db *DB) get(ctx context.Context, key string, value any) (bool, error) {
 	return true, decode(key, *texts[0], value)
 }
 
-// members returns at most limit members of an index of change.list, from the last one before the member before or, if
-// that is "", from the last one of all. They are in falling order.
+// members returns at most limit members of an index of change.addMember, from the last one before the member before
+// or, if that is "", from the last one of all. They are in falling order.
 func (db *DB) members(ctx context.Context, index, before string, limit int) ([]string, error) {
 	from := "+"
 	if before != "" {
@@ -71,7 +71,8 @@ func (db *DB) membersAfter(ctx context.Context, index, after string, limit int) 
 	return listOf(index, db.client.Do(ctx, command))
 }
 
-// membersWith returns the members of an index of change.list that begin with prefix, at most limit, in rising order.
+// membersWith returns the members of an index of change.addMember that begin with prefix, at most limit, in rising
+// order.
 func (db *DB) membersWith(ctx context.Context, index, prefix string, limit int) ([]string, error) {
 	command := db.client.B().Zrangebylex().Key(index).Min("["+prefix).Max("("+prefix+"\xff").Limit(
 		0, int64(limit)).Build()
@@ -86,7 +87,7 @@ func (db *DB) all(ctx context.Context, index string) ([]string, error) {
 func listOf(index string, result rueidis.RedisResult) ([]string, error) {
 	members, err := result.AsStrSlice()
 	if err != nil && !rueidis.IsRedisNil(err) {
-		return nil, outage("reading index "+index, err)
+		return nil, wrapError("reading index "+index, err)
 	}
 	return members, nil
 }

@@ -82,7 +82,7 @@ func (db *DB) findRecord(ctx context.Context, records, uses, places kind, digest
 	if err != nil || found {
 		return found, err
 	}
-	t, ok, err := db.locate(ctx, places, digest)
+	t, ok, err := db.tagOfRecord(ctx, places, digest)
 	if err != nil || !ok {
 		return false, err
 	}
@@ -96,14 +96,14 @@ func (db *DB) readRecord(ctx context.Context, key, useKey string, row, use any) 
 	results := db.reader.DoMulti(ctx, build.Get().Key(useKey).Build(), build.Get().Key(key).Build())
 	text, err := textOf(results[1])
 	if err != nil {
-		return false, outage("reading key "+key, err)
+		return false, wrapError("reading key "+key, err)
 	}
 	if text == nil {
 		return false, nil
 	}
 	used, err := textOf(results[0])
 	if err != nil {
-		return false, outage("reading key "+useKey, err)
+		return false, wrapError("reading key "+useKey, err)
 	}
 	if used != nil {
 		if err := decode(useKey, *used, use); err != nil {
@@ -116,11 +116,11 @@ func (db *DB) readRecord(ctx context.Context, key, useKey string, row, use any) 
 // A digest of package backend names the tag of its owner. One of another form, which an application or a test made,
 // does not. Then a key with the tag of the digest says where the record is.
 
-// placeTTL is how long such a key lives at least. If the record lives for ever, the key does, too. See also keepPlace.
-const placeTTL = 366 * 24 * time.Hour
+// tagTTL is how long such a key lives at least. If the record lives for ever, the key does, too. See also extendTag.
+const tagTTL = 366 * 24 * time.Hour
 
-// locate returns the tag of a record if its digest does not name it.
-func (db *DB) locate(ctx context.Context, places kind, digest string) (t tag, ok bool, err error) {
+// tagOfRecord returns the tag of a record if its digest does not name it.
+func (db *DB) tagOfRecord(ctx context.Context, places kind, digest string) (t tag, ok bool, err error) {
 	key := db.key(places, tagOfDigest(digest), digest)
 	texts, err := db.getAll(ctx, []string{key})
 	if err != nil || texts[0] == nil {
@@ -147,16 +147,16 @@ var allTags = sync.OnceValue(func() []tag {
 	return all
 })
 
-// place notes the tag of a record before it is added, unless its digest names it. A record of this digest with
-// another tag is errDigestExists.
-func (db *DB) place(ctx context.Context, records, places kind, digest string, t tag, ttl time.Duration) error {
+// storeTag writes the tag of a record before the record is added, unless its digest names the tag. If there is a record
+// of this digest with another tag, it returns errDigestExists.
+func (db *DB) storeTag(ctx context.Context, records, places kind, digest string, t tag, ttl time.Duration) error {
 	own := tagOfDigest(digest)
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
 	if own == t {
 		return nil
 	}
-	other, ok, err := db.locate(ctx, places, digest)
+	other, ok, err := db.tagOfRecord(ctx, places, digest)
 	if err != nil {
 		return err
 	}
@@ -170,34 +170,34 @@ func (db *DB) place(ctx context.Context, records, places kind, digest string, t 
 	if texts[0] != nil {
 		return errDigestExists
 	}
-	return db.setPlace(ctx, db.key(places, own, digest), t, ttl)
+	return db.setTag(ctx, db.key(places, own, digest), t, ttl)
 }
 
-// setPlace writes the key that says where a record is. The record lives for ttl, and for ever if that is 0.
-func (db *DB) setPlace(ctx context.Context, key string, t tag, ttl time.Duration) error {
+// setTag writes the key that says where a record is. The record lives for ttl, and for ever if that is 0.
+func (db *DB) setTag(ctx context.Context, key string, t tag, ttl time.Duration) error {
 	set := db.client.B().Set().Key(key).Value(string(t))
 	var command rueidis.Completed
 	if ttl > 0 {
-		command = set.Px(max(ttl, placeTTL)).Build()
+		command = set.Px(max(ttl, tagTTL)).Build()
 	} else {
 		command = set.Build()
 	}
 	if err := db.client.Do(ctx, command).Error(); err != nil {
-		return outage("a change", err)
+		return wrapError("a change", err)
 	}
 	return nil
 }
 
-// keepPlace has the key that says where a record is live for placeTTL again, since a record that is used may live for
+// extendTag has the key that says where a record is live for tagTTL again, since a record that is used may live for
 // longer than it was expected to. It is called with each use, so it mostly reads only.
-func (db *DB) keepPlace(ctx context.Context, key string) error {
+func (db *DB) extendTag(ctx context.Context, key string) error {
 	left, err := db.client.Do(ctx, db.client.B().Pttl().Key(key).Build()).AsInt64()
-	if err == nil && left >= 0 && left < (placeTTL/2).Milliseconds() {
-		prolong := db.client.B().Pexpire().Key(key).Milliseconds(placeTTL.Milliseconds()).Build()
+	if err == nil && left >= 0 && left < (tagTTL/2).Milliseconds() {
+		prolong := db.client.B().Pexpire().Key(key).Milliseconds(tagTTL.Milliseconds()).Build()
 		err = db.client.Do(ctx, prolong).Error()
 	}
 	if err != nil {
-		return outage("a change", err)
+		return wrapError("a change", err)
 	}
 	return nil
 }
@@ -218,17 +218,17 @@ func (db *DB) atDigest(ctx context.Context, places kind, digest string,
 	}
 	limited, cancel := db.limit(ctx)
 	defer cancel()
-	t, ok, err := db.locate(limited, places, digest)
+	t, ok, err := db.tagOfRecord(limited, places, digest)
 	if err != nil || !ok {
 		return err
 	}
-	if err := db.keepPlace(limited, db.key(places, tagOfDigest(digest), digest)); err != nil {
+	if err := db.extendTag(limited, db.key(places, tagOfDigest(digest), digest)); err != nil {
 		return err
 	}
 	return at(t)
 }
 
-// digestsOf returns the digests in an index of change.list, and reads all keys that keysOf names of each. A member
+// digestsOf returns the digests in an index of change.addMember, and reads all keys that keysOf names of each. A member
 // without any of its keys is dropped from the index.
 func (c *change) digestsOf(ctx context.Context, index, version string,
 	keysOf func(digest string) []string) ([]string, error) {
@@ -249,7 +249,7 @@ func (c *change) digestsOf(ctx context.Context, index, version string,
 	}
 	for i, member := range members {
 		if !slices.ContainsFunc(keysOf(digests[i]), c.exists) {
-			c.unlist(index, member)
+			c.removeMember(index, member)
 		}
 	}
 	return digests, nil
@@ -281,7 +281,7 @@ func (db *DB) sweep(ctx context.Context, c *change, list string, keyOf func(memb
 	}
 	for i, member := range members {
 		if !c.exists(keys[i]) && len(c.entries[keys[i]].commands) == 0 {
-			c.unlist(list, member)
+			c.removeMember(list, member)
 		}
 	}
 	return nil
@@ -297,7 +297,8 @@ func (db *DB) listedWith(ctx context.Context, index, id string) ([]string, error
 // pageSize is how many members of an index are read at once.
 const pageSize = 100
 
-// page walks an index of change.list from its last member before the identifier after, until take has as many as limit.
+// page walks an index of change.addMember from its last member before the identifier after, until take has as many as
+// limit.
 func (db *DB) page(ctx context.Context, index, after string, limit int,
 	take func(digests []string) (int, error)) error {
 	ctx, cancel := db.limit(ctx)
@@ -322,7 +323,7 @@ func (db *DB) page(ctx context.Context, index, after string, limit int,
 	}
 }
 
-// until returns at most limit members of an index of change.expire with an instant at or before an instant.
+// until returns at most limit members of an index of change.addExpiring with an instant at or before an instant.
 func (db *DB) until(ctx context.Context, index string, at time.Time, limit int) ([]string, error) {
 	return listOf(index, db.client.Do(ctx, db.untilCommand(index, at, limit)))
 }
@@ -332,7 +333,8 @@ func (db *DB) untilCommand(index string, at time.Time, limit int) rueidis.Comple
 		Limit(0, int64(limit)).Build()
 }
 
-// since returns at most limit members of an index of change.expire with an instant after an instant, the last first.
+// since returns at most limit members of an index of change.addExpiring with an instant after an instant, the last
+// first.
 func (db *DB) since(ctx context.Context, index string, at time.Time, limit int) ([]string, error) {
 	from := "-inf"
 	if !at.IsZero() {
@@ -421,7 +423,7 @@ func (db *DB) purgeTag(ctx context.Context, index kind, t tag, at time.Time, lim
 			}
 			more = len(members) == size
 			done, err = remove(ctx, c, t, members)
-			c.tryBump(version) // since a purge frees memory
+			c.tryChangeVersion(version) // since a purge frees memory
 			return err
 		})
 		if err != nil || done == nil {

@@ -16,7 +16,7 @@ import (
 func TestTLS(t *testing.T) {
 	node := testserver.NewRedis(t, testserver.RedisTLS())
 	option := optionOf(t, node)
-	store := Knox(testPlace{option, "x:"}.open(t, Config{}))
+	store := Knox(testRedis{option, "x:"}.open(t, Config{}))
 	r := tokenOf("alice")
 	mustAdd(t, store, r)
 	wantFound(t, store, r, true)
@@ -61,7 +61,7 @@ func TestACL(t *testing.T) {
 	node := testserver.NewRedis(t, aclFile(t))
 	option := optionOf(t, node)
 	option.Username, option.Password = "app", passwordOfApp
-	db := testPlace{option, "gatewarden:"}.open(t, Config{}) // with a cache
+	db := testRedis{option, "gatewarden:"}.open(t, Config{}) // with a cache
 	r := tokenOf("alice")
 	mustAdd(t, Knox(db), r)
 	wantFound(t, Knox(db), r, true)
@@ -93,13 +93,13 @@ func TestSentinel(t *testing.T) {
 	})
 	option := rueidis.ClientOption{InitAddress: []string{sentinel.Address()}, Password: primary.Password(),
 		Sentinel: rueidis.SentinelOption{MasterSet: testserver.SentinelName, Password: primary.Password()}}
-	store := Knox(testPlace{option, "x:"}.open(t, Config{Timeout: 2 * time.Second}))
+	store := Knox(testRedis{option, "x:"}.open(t, Config{Timeout: 2 * time.Second}))
 	kept, revoked := tokenOf("alice"), tokenOf("bob")
 	mustAdd(t, store, kept)
 	mustAdd(t, store, revoked)
 	wantFound(t, store, kept, true)
 	if ok, err := store.Revoke(t.Context(), "bob", revoked.ID, endNow()); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("Revoke: got %v, %v, want true", ok, err)
 	}
 	if n := primary.Do(t, "WAIT", "1", "10000"); n != int64(1) {
 		t.Fatalf("%v replicas have all writes", n)

@@ -15,7 +15,7 @@ const (
 	sessionLists   kind = "su" // index of a user's records: see listed. It has no tombstones
 	sessionVersion kind = "sv" // version of that index
 	sessionExpiry  kind = "sx" // index of the digests of a tag by expiry, with those of tombstones
-	sessionPlaces  kind = "sd" // the tag of a digest that names another one: see locate
+	sessionPlaces  kind = "sd" // the tag of a digest that names another one: see tagOfRecord
 )
 
 // sessionRow is a record as Redis has it. A tombstone has no user.
@@ -184,7 +184,7 @@ func (s *sessionStore) Touch(ctx context.Context, touch session.Touch) error {
 		if moved {
 			use.Expires = microsOf(touch.ExpiresAt)
 			r.ExpiresAt = touch.ExpiresAt
-			s.prolong(c, t, r, touch.Used)
+			s.extend(c, t, r, touch.Used)
 		}
 		if use.LastUsed != microsOf(r.LastUsed) || moved {
 			_, useKey := s.keys(t, touch.Digest)
@@ -194,13 +194,13 @@ func (s *sessionStore) Touch(ctx context.Context, touch session.Touch) error {
 	})
 }
 
-// prolong moves the expiry of a record in the indexes. Its key lives long enough already, unless most of its time is
+// extend moves the expiry of a record in the indexes. Its key lives long enough already, unless most of its time is
 // over: see slidingTTL.
-func (s *sessionStore) prolong(c *change, t tag, r *session.Record, now time.Time) {
+func (s *sessionStore) extend(c *change, t tag, r *session.Record, now time.Time) {
 	key, _ := s.keys(t, r.Digest)
 	ttl := sessionTTL(r, now)
-	c.expire(s.db.key(sessionExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
-	c.list(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
+	c.addExpiring(s.db.key(sessionExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
+	c.addMember(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
 	c.keepFor(key, ttlUntil(r.ExpiresAt, now), ttl)
 }
 

@@ -87,7 +87,7 @@ func TestUnitSessionKeysEnd(t *testing.T) {
 	addSession(t, store, second, first)
 	third.ID = second.ID
 	if replaced, err := store.Replace(t.Context(), second.Digest, third, now); !replaced || err != nil {
-		t.Fatal(replaced, err)
+		t.Fatalf("Replace: got %v, %v, want true", replaced, err)
 	}
 	touch.Digest = third.Digest
 	if err := store.Touch(t.Context(), touch); err != nil {
@@ -127,21 +127,21 @@ func TestUnitSessionKeysAfterTheirEnd(t *testing.T) {
 		addSession(t, store, r, nil)
 		touch := session.Touch{Digest: r.Digest, Used: backend.StoreTime(now.Add(time.Second)), LiveUntil: r.ExpiresAt}
 		if err := store.Touch(t.Context(), touch); err != nil {
-			t.Fatal(i, err)
+			t.Fatalf("Touch of session %d: got error %v, want nil", i, err)
 		}
 	}
 	successor := newSession("alice", now)
 	if replaced, err := store.Replace(t.Context(), records[3].Digest, successor, now); !replaced || err != nil {
-		t.Fatal(replaced, err)
+		t.Fatalf("Replace: got %v, %v, want true", replaced, err)
 	}
 	if found, err := store.Revoke(t.Context(), "alice", records[0].ID); !found || err != nil {
-		t.Fatal(found, err)
+		t.Fatalf("Revoke: got %v, %v, want true", found, err)
 	}
 	if ids, err := store.RevokeAll(t.Context(), "alice", records[1].Digest); len(ids) != 2 || err != nil {
-		t.Fatal(ids, err)
+		t.Fatalf("RevokeAll: got %v, %v, want 2 entries", ids, err)
 	}
 	if purged, err := store.Purge(t.Context(), now.Add(48*time.Hour), 100); len(purged) != 2 || err != nil {
-		t.Fatal(purged, err)
+		t.Fatalf("Purge: got %v, %v, want 2 entries", purged, err)
 	}
 	var left []string
 	for key := range sessionKeyTTLs(t, db) {
@@ -338,7 +338,7 @@ func TestUnitSessionTakesThePlaceOfAnotherUsers(t *testing.T) {
 			tombstone, findErr := store.Find(t.Context(), old.Digest)
 			added, addedErr := store.Find(t.Context(), fresh.Digest)
 			if errors.Join(findErr, addedErr) != nil {
-				t.Fatal(findErr, addedErr)
+				t.Fatalf("Find: got errors %v and %v, want nil", findErr, addedErr)
 			}
 			if tombstone.IsTombstone() != (err == nil) || (added != nil) != (err == nil) {
 				t.Fatalf("cancelled after %d calls of Redis, with error %v: found %+v and %+v", calls, err, tombstone,

@@ -57,7 +57,7 @@ func (s *sessionStore) place(ctx context.Context, t tag, r *session.Record, now 
 	if r.MaxExpiresAt.After(ends) {
 		ends = r.MaxExpiresAt
 	}
-	return s.db.place(ctx, sessionRecords, sessionPlaces, r.Digest, t, ttlUntil(ends, now))
+	return s.db.storeTag(ctx, sessionRecords, sessionPlaces, r.Digest, t, ttlUntil(ends, now))
 }
 
 // tagOf returns the tag of the session that Add replaces, which may be of any user, or "" without a digest.
@@ -90,7 +90,7 @@ func (s *sessionStore) add(ctx context.Context, c *change, record *session.Recor
 	if c.exists(key) {
 		return added, errDigestExists
 	}
-	full, surplus, err := s.surplus(ctx, c, record, replaced, limit, evict, now)
+	full, surplus, err := s.evictions(ctx, c, record, replaced, limit, evict, now)
 	if err != nil || full {
 		return session.Added{OverLimit: full}, err
 	}
@@ -107,9 +107,9 @@ func (s *sessionStore) add(ctx context.Context, c *change, record *session.Recor
 	})
 }
 
-// surplus returns the records that must go before one is added, or that there is no room. The record that is replaced
+// evictions returns the records that must go before one is added, or that there is no room. The record that is replaced
 // does not count.
-func (s *sessionStore) surplus(ctx context.Context, c *change, record *session.Record, replaced string, limit int,
+func (s *sessionStore) evictions(ctx context.Context, c *change, record *session.Record, replaced string, limit int,
 	evict bool, now time.Time) (full bool, surplus []*session.Record, err error) {
 	if limit <= 0 {
 		return false, nil, nil
@@ -148,7 +148,7 @@ func (s *sessionStore) moveOld(ctx context.Context, c *change, t tag, digest str
 // move puts the tombstone of a session in its place. Caches hear of it as of any change of the record.
 func (s *sessionStore) move(c *change, t tag, r *session.Record, now time.Time) {
 	s.putTombstone(c, t, r.Tombstone(now), now)
-	c.unlist(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
+	c.removeMember(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
 }
 
 // putTombstone writes a tombstone.
@@ -157,7 +157,7 @@ func (s *sessionStore) putTombstone(c *change, t tag, tombstone *session.Record,
 	ttl := sessionTTL(tombstone, now)
 	c.set(key, sessionRowOf(tombstone), ttl)
 	c.remove(useKey)
-	c.expire(s.db.key(sessionExpiry, t, ""), tombstone.Digest, tombstone.ExpiresAt, ttl)
+	c.addExpiring(s.db.key(sessionExpiry, t, ""), tombstone.Digest, tombstone.ExpiresAt, ttl)
 }
 
 // put writes a new record.
@@ -166,9 +166,9 @@ func (s *sessionStore) put(c *change, t tag, r *session.Record, now time.Time) {
 	ttl := sessionTTL(r, now)
 	c.set(key, sessionRowOf(r), ttl)
 	c.remove(useKey)
-	c.list(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
-	c.bump(s.db.key(sessionVersion, t, r.UserID))
-	c.expire(s.db.key(sessionExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
+	c.addMember(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
+	c.changeVersion(s.db.key(sessionVersion, t, r.UserID))
+	c.addExpiring(s.db.key(sessionExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
 }
 
 // end removes a record or a tombstone.
@@ -176,9 +176,9 @@ func (s *sessionStore) end(c *change, t tag, r *session.Record) {
 	key, useKey := s.keys(t, r.Digest)
 	c.remove(key)
 	c.remove(useKey)
-	c.unlist(s.db.key(sessionExpiry, t, ""), r.Digest)
+	c.removeMember(s.db.key(sessionExpiry, t, ""), r.Digest)
 	if !r.IsTombstone() {
-		c.unlist(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
+		c.removeMember(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
 	}
 }
 
@@ -256,7 +256,7 @@ func (s *sessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]st
 				ids = append(ids, r.ID)
 			}
 		}
-		c.tryBump(s.db.key(userChanges, t, userID))
+		c.tryChangeVersion(s.db.key(userChanges, t, userID))
 		return nil
 	})
 	if err != nil {
@@ -277,12 +277,12 @@ func (s *sessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*
 		for i, r := range records {
 			switch {
 			case r == nil:
-				c.unlist(s.db.key(sessionExpiry, t, ""), digests[i])
+				c.removeMember(s.db.key(sessionExpiry, t, ""), digests[i])
 			case !r.Live(now):
 				s.end(c, t, r)
 				gone = append(gone, r)
 			default: // the index is wrong, and would lead here again and again
-				c.expire(s.db.key(sessionExpiry, t, ""), r.Digest, r.ExpiresAt, sessionTTL(r, now))
+				c.addExpiring(s.db.key(sessionExpiry, t, ""), r.Digest, r.ExpiresAt, sessionTTL(r, now))
 			}
 		}
 		return func() { purged = append(purged, gone...) }, nil

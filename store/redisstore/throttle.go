@@ -121,7 +121,8 @@ func (s *throttleStore) rows(ctx context.Context, c *change, keys []string) ([]c
 	return rows, nil
 }
 
-// write notes the row of a key in the place of the one that was read.
+// write adds the new row of a key to the change. was is the row that was read. Redis keeps the key counterSlack longer
+// than the counter is valid.
 func (s *throttleStore) write(c *change, key string, was, row counterRow, now time.Time) {
 	s.writeFor(c, key, was, row, now, counterSlack)
 }
@@ -133,7 +134,7 @@ func (s *throttleStore) writeFor(c *change, key string, was, row counterRow, now
 		return
 	}
 	if was != none && (row == none || s.expiryOf(was.Expires) != s.expiryOf(row.Expires)) {
-		c.unlist(s.expiryOf(was.Expires), key)
+		c.removeMember(s.expiryOf(was.Expires), key)
 	}
 	if row == none {
 		c.remove(s.key(key))
@@ -142,7 +143,7 @@ func (s *throttleStore) writeFor(c *change, key string, was, row counterRow, now
 	expires := row.Expires.time()
 	ttl := min(max(expires.Sub(now), 0), maxTTL) + longer
 	c.set(s.key(key), row, ttl)
-	c.expire(s.expiryOf(row.Expires), key, expires, ttl)
+	c.addExpiring(s.expiryOf(row.Expires), key, expires, ttl)
 }
 
 // Purge implements [password.ThrottleStore]. What expired long ago is gone without it.
@@ -182,7 +183,7 @@ func (s *throttleStore) purge(ctx context.Context, index string, now time.Time, 
 		for i, key := range keys {
 			switch {
 			case rows[i] == (counterRow{}): // Redis removed it
-				c.unlist(index, key)
+				c.removeMember(index, key)
 				more = len(keys) == limit
 			case rows[i].live(now) == (counterRow{}):
 				s.write(c, key, rows[i], counterRow{}, now)

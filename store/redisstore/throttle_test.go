@@ -96,7 +96,7 @@ func TestThrottleUnreadable(t *testing.T) {
 // TestThrottleFailsClosed checks that no failure is lost without an error.
 func TestThrottleFailsClosed(t *testing.T) {
 	node := testserver.NewRedis(t)
-	db := testPlace{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1, Timeout: time.Second})
+	db := testRedis{optionOf(t, node), "x:"}.open(t, Config{MaxCached: -1, Timeout: time.Second})
 	s, now := Throttle(db), backend.StoreTime(time.Now())
 	mustCount(t, s, now, now.Add(time.Hour), "a", "b")
 	node.Do(t, "CONFIG", "SET", "maxmemory", "1")

@@ -19,31 +19,31 @@ func Transfer(db *DB) transfer.Target {
 	names := newNames(db)
 	jwts, logins := &jwtStore{db}, &externalStore{db}
 	oauth := &oauthStore{db}
-	return &mover{db, map[transfer.Kind]moving{
-		transfer.Owners:         movingOwners{byName: byName{names, jwtOwners}, jwtStore: jwts},
-		transfer.JWTKeys:        movingKeys{jwtKeyStore: &jwtKeyStore{db}},
-		transfer.KnoxTokens:     movingTokens{knoxStore: &knoxStore{db}, names: names},
-		transfer.KnoxEnded:      movingEnded{knoxStore: &knoxStore{db}},
-		transfer.Sessions:       movingSessions{sessionStore: &sessionStore{db}},
-		transfer.JWTLogins:      movingLogins{jwtStore: jwts},
-		transfer.OAuthClients:   movingClients{oauthStore: oauth},
-		transfer.OAuthConsents:  movingConsents{byName: byName{names, oauthConsents}, oauthStore: oauth},
-		transfer.OAuthGrants:    movingGrants{oauthStore: oauth},
-		transfer.OAuthPages:     movingPages{oauthStore: oauth},
-		transfer.OAuthOnce:      movingOAuthOnce{oauthStore: oauth},
-		transfer.Identities:     movingIdentities{byName: byName{names, externalIdentities}, externalStore: logins},
-		transfer.Reservations:   movingReservations{externalStore: logins},
-		transfer.LoginCodes:     movingCodes{externalStore: logins},
-		transfer.LoginOnce:      movingLoginOnce{externalStore: logins},
-		transfer.OneTimeTokens:  movingOneTime{oneTimeStore: &oneTimeStore{db}},
-		transfer.ThrottleCounts: movingCounters{throttleStore: &throttleStore{db}, names: names},
+	return &transferStore{db, map[transfer.Kind]transferKind{
+		transfer.Owners:         transferOwners{byName: byName{names, jwtOwners}, jwtStore: jwts},
+		transfer.JWTKeys:        transferKeys{jwtKeyStore: &jwtKeyStore{db}},
+		transfer.KnoxTokens:     transferTokens{knoxStore: &knoxStore{db}, names: names},
+		transfer.KnoxEnded:      transferEnded{knoxStore: &knoxStore{db}},
+		transfer.Sessions:       transferSessions{sessionStore: &sessionStore{db}},
+		transfer.JWTLogins:      transferLogins{jwtStore: jwts},
+		transfer.OAuthClients:   transferClients{oauthStore: oauth},
+		transfer.OAuthConsents:  transferConsents{byName: byName{names, oauthConsents}, oauthStore: oauth},
+		transfer.OAuthGrants:    transferGrants{oauthStore: oauth},
+		transfer.OAuthPages:     transferPages{oauthStore: oauth},
+		transfer.OAuthOnce:      transferOAuthOnce{oauthStore: oauth},
+		transfer.Identities:     transferIdentities{byName: byName{names, externalIdentities}, externalStore: logins},
+		transfer.Reservations:   transferReservations{externalStore: logins},
+		transfer.LoginCodes:     transferCodes{externalStore: logins},
+		transfer.LoginOnce:      transferLoginOnce{externalStore: logins},
+		transfer.OneTimeTokens:  transferOneTime{oneTimeStore: &oneTimeStore{db}},
+		transfer.ThrottleCounts: transferCounters{throttleStore: &throttleStore{db}, names: names},
 	}}
 }
 
-// mover is a Source and a Target.
-type mover struct {
+// transferStore is a Source and a Target.
+type transferStore struct {
 	db  *DB
-	all map[transfer.Kind]moving
+	all map[transfer.Kind]transferKind
 }
 
 // ref is where a record is: the tag and the name of its key. A ref without a name is that of a record that is not
@@ -53,8 +53,8 @@ type ref struct {
 	name string
 }
 
-// moving is how one kind of records is read and written.
-type moving interface {
+// transferKind reads and writes the records of one kind.
+type transferKind interface {
 	// is reports whether a record has the type of the kind.
 	is(record transfer.Record) bool
 
@@ -63,8 +63,8 @@ type moving interface {
 	page(ctx context.Context, after string, limit int, now time.Time) (records []transfer.Record, next string,
 		err error)
 
-	// home returns where a record belongs, by its own fields.
-	home(record transfer.Record) ref
+	// refOf returns where a record is stored, by its own fields.
+	refOf(record transfer.Record) ref
 
 	// find returns where the records with the keys of others are, if they are there.
 	find(ctx context.Context, like []transfer.Record) ([]ref, error)
@@ -83,7 +83,7 @@ type moving interface {
 }
 
 // of returns how a kind is moved, for records which must be of this kind.
-func (m *mover) of(k transfer.Kind, records ...transfer.Record) (moving, error) {
+func (m *transferStore) of(k transfer.Kind, records ...transfer.Record) (transferKind, error) {
 	moves, ok := m.all[k]
 	if !ok {
 		return nil, fmt.Errorf("redisstore: there is no kind %q of records", k)
@@ -100,7 +100,7 @@ func (m *mover) of(k transfer.Kind, records ...transfer.Record) (moving, error) 
 func failed(k transfer.Kind, err error) error { return fmt.Errorf("%s: %w", k, err) }
 
 // Export implements [transfer.Source].
-func (m *mover) Export(ctx context.Context, k transfer.Kind, after string, limit int,
+func (m *transferStore) Export(ctx context.Context, k transfer.Kind, after string, limit int,
 	now time.Time) (transfer.Page, error) {
 	moves, err := m.of(k)
 	if err != nil {
@@ -129,7 +129,7 @@ const countAtOnce = 1000
 
 // Count implements [transfer.Source]. It reads all records, but those of which there may be very many. Of these it
 // reads the indexes.
-func (m *mover) Count(ctx context.Context, k transfer.Kind, now time.Time) (int, error) {
+func (m *transferStore) Count(ctx context.Context, k transfer.Kind, now time.Time) (int, error) {
 	if many, ok := m.all[k].(interface {
 		count(ctx context.Context, now time.Time) (int, error)
 	}); ok {
@@ -153,7 +153,7 @@ func (m *mover) Count(ctx context.Context, k transfer.Kind, now time.Time) (int,
 }
 
 // Lookup implements [transfer.Source].
-func (m *mover) Lookup(ctx context.Context, k transfer.Kind, like []transfer.Record,
+func (m *transferStore) Lookup(ctx context.Context, k transfer.Kind, like []transfer.Record,
 	now time.Time) ([]transfer.Record, error) {
 	moves, err := m.of(k, like...)
 	if err != nil || len(like) == 0 {

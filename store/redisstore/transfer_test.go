@@ -8,7 +8,7 @@ import (
 )
 
 // movedEngine opens all stores of a place.
-func movedEngine(t *testing.T, place testPlace) storetest.TransferEngine {
+func movedEngine(t *testing.T, place testRedis) storetest.TransferEngine {
 	t.Helper()
 	db := place.open(t, Config{})
 	return storetest.TransferEngine{Transfer: Transfer(db), Knox: Knox(db), Sessions: Sessions(db), JWT: JWT(db),
@@ -18,9 +18,9 @@ func movedEngine(t *testing.T, place testPlace) storetest.TransferEngine {
 // TestUnitTransfer moves everything between one server and a Cluster. The short form has one way.
 func TestUnitTransfer(t *testing.T) {
 	node, cluster := onNode, onCluster
-	pairs := map[string][2]func(t testing.TB) testPlace{"from one server to a Cluster": {node, cluster}}
+	pairs := map[string][2]func(t testing.TB) testRedis{"from one server to a Cluster": {node, cluster}}
 	if os.Getenv("GATEWARDEN_FAULTS") == "full" {
-		pairs["from a Cluster to one server"] = [2]func(t testing.TB) testPlace{cluster, node}
+		pairs["from a Cluster to one server"] = [2]func(t testing.TB) testRedis{cluster, node}
 	}
 	for name, pair := range pairs {
 		t.Run(name, func(t *testing.T) {

@@ -8,29 +8,29 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// movingClients moves clients of OAuth.
-type movingClients struct {
+// transferClients moves clients of OAuth.
+type transferClients struct {
 	typed[transfer.OAuthClient]
 	*oauthStore
 }
 
-func (m movingClients) own() kind { return oauthClients }
+func (m transferClients) own() kind { return oauthClients }
 
-func (m movingClients) home(record transfer.Record) ref {
+func (m transferClients) refOf(record transfer.Record) ref {
 	return ref{clientsTag, record.(transfer.OAuthClient).ID}
 }
 
-func (m movingClients) page(ctx context.Context, after string, limit int,
+func (m transferClients) page(ctx context.Context, after string, limit int,
 	_ time.Time) ([]transfer.Record, string, error) {
 	list := []string{m.db.key(oauthClientList, clientsTag, "")}
 	return m.db.pageOf(ctx, list, anyScore, after, limit, memberRef, m.load)
 }
 
-func (m movingClients) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferClients) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingClients) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferClients) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	ids := make([]string, len(at))
 	for i, r := range at {
 		ids[i] = r.name
@@ -48,7 +48,7 @@ func (m movingClients) load(ctx context.Context, at []ref) ([]transfer.Record, e
 	return records, nil
 }
 
-func (m movingClients) add(_ context.Context, c *change, _ tag, records []transfer.Record, _ time.Time) error {
+func (m transferClients) add(_ context.Context, c *change, _ tag, records []transfer.Record, _ time.Time) error {
 	for _, record := range records {
 		m.putClient(c, record.(transfer.OAuthClient).Client)
 	}
@@ -57,7 +57,7 @@ func (m movingClients) add(_ context.Context, c *change, _ tag, records []transf
 
 // replace writes a client in the place of another one. The grants that were copied stay good: those which the client
 // has ended are records of their own.
-func (m movingClients) replace(ctx context.Context, records []transfer.Record) error {
+func (m transferClients) replace(ctx context.Context, records []transfer.Record) error {
 	for _, record := range records {
 		client := record.(transfer.OAuthClient).Client
 		err := m.db.transact(ctx, clientTurn(client.ID), func(ctx context.Context, c *change) error {
@@ -66,7 +66,7 @@ func (m movingClients) replace(ctx context.Context, records []transfer.Record) e
 				return err
 			}
 			if index, _ := m.ownedKeys(row.Client.Owner); row.Client.Owner != client.Owner {
-				c.unlist(index, client.ID)
+				c.removeMember(index, client.ID)
 				m.listOwned(c, client)
 			}
 			row.Client = client
@@ -80,7 +80,7 @@ func (m movingClients) replace(ctx context.Context, records []transfer.Record) e
 	return nil
 }
 
-func (m movingClients) remove(ctx context.Context, c *change, _ tag, names []string) error {
+func (m transferClients) remove(ctx context.Context, c *change, _ tag, names []string) error {
 	for _, id := range names {
 		row, found, err := m.loadClient(ctx, c, id)
 		if err != nil {
@@ -93,31 +93,31 @@ func (m movingClients) remove(ctx context.Context, c *change, _ tag, names []str
 	return nil
 }
 
-// movingConsents moves what users agreed to. A name is consentName.
-type movingConsents struct {
+// transferConsents moves what users agreed to. A name is consentName.
+type transferConsents struct {
 	typed[transfer.OAuthConsent]
 	byName
 	*oauthStore
 }
 
-func (m movingConsents) own() kind { return oauthConsents }
+func (m transferConsents) own() kind { return oauthConsents }
 
-func (m movingConsents) home(record transfer.Record) ref {
+func (m transferConsents) refOf(record transfer.Record) ref {
 	r := record.(transfer.OAuthConsent)
 	return ref{grantTag(r.UserID, r.ClientID), consentName(r.UserID, r.ClientID)}
 }
 
-func (m movingConsents) page(ctx context.Context, after string, limit int,
+func (m transferConsents) page(ctx context.Context, after string, limit int,
 	_ time.Time) ([]transfer.Record, string, error) {
 	return m.pageBy(ctx, after, limit, m.load)
 }
 
-func (m movingConsents) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferConsents) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
 // load leaves out consents to clients that are not there any more.
-func (m movingConsents) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferConsents) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	rows, err := rowsOf[consentRow](ctx, m.db, oauthConsents, at)
 	if err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func (m movingConsents) load(ctx context.Context, at []ref) ([]transfer.Record, 
 	return records, nil
 }
 
-func (m movingConsents) add(ctx context.Context, c *change, _ tag, records []transfer.Record, _ time.Time) error {
+func (m transferConsents) add(ctx context.Context, c *change, _ tag, records []transfer.Record, _ time.Time) error {
 	consents := make([]*server.Consent, len(records))
 	clients := make([]string, len(records))
 	for i, record := range records {
@@ -158,7 +158,7 @@ func (m movingConsents) add(ctx context.Context, c *change, _ tag, records []tra
 	return nil
 }
 
-func (m movingConsents) remove(_ context.Context, c *change, _ tag, names []string) error {
+func (m transferConsents) remove(_ context.Context, c *change, _ tag, names []string) error {
 	for _, name := range names {
 		userID, clientID := consentOf(name)
 		m.forgetConsent(c, userID, clientID)

@@ -10,41 +10,41 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// movingIdentities moves identities of external logins. A name is accountOf.
-type movingIdentities struct {
+// transferIdentities moves identities of external logins. A name is accountOf.
+type transferIdentities struct {
 	typed[transfer.Identity]
 	byName
 	*externalStore
 }
 
 // own is "", so that what is there is read first: an ID that is there is an error of add.
-func (m movingIdentities) own() kind { return "" }
+func (m transferIdentities) own() kind { return "" }
 
-func (m movingIdentities) home(record transfer.Record) ref {
+func (m transferIdentities) refOf(record transfer.Record) ref {
 	r := record.(transfer.Identity)
 	return ref{externalTag, accountOf(r.Issuer, r.Subject)}
 }
 
-func (m movingIdentities) page(ctx context.Context, after string, limit int,
+func (m transferIdentities) page(ctx context.Context, after string, limit int,
 	_ time.Time) ([]transfer.Record, string, error) {
 	return m.pageBy(ctx, after, limit, m.load)
 }
 
-func (m movingIdentities) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferIdentities) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingIdentities) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferIdentities) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	return loadRows(ctx, m.db, externalIdentities, at, func(_ string, row *identityRow) transfer.Record {
 		return transfer.Identity{Identity: row.identity()}
 	})
 }
 
-func (m movingIdentities) add(ctx context.Context, c *change, _ tag, records []transfer.Record, _ time.Time) error {
+func (m transferIdentities) add(ctx context.Context, c *change, _ tag, records []transfer.Record, _ time.Time) error {
 	ids := make([]string, len(records))
 	accounts := make([]string, len(records))
 	for i, record := range records {
-		ids[i], accounts[i] = record.(transfer.Identity).ID, m.home(record).name
+		ids[i], accounts[i] = record.(transfer.Identity).ID, m.refOf(record).name
 	}
 	if err := c.read(ctx, append(m.keys(externalIDs, ids), m.keys(externalReserved, accounts)...)...); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (m movingIdentities) add(ctx context.Context, c *change, _ tag, records []t
 	return nil
 }
 
-func (m movingIdentities) remove(ctx context.Context, c *change, _ tag, names []string) error {
+func (m transferIdentities) remove(ctx context.Context, c *change, _ tag, names []string) error {
 	if err := c.read(ctx, m.keys(externalIdentities, names)...); err != nil {
 		return err
 	}
@@ -76,29 +76,29 @@ func (m movingIdentities) remove(ctx context.Context, c *change, _ tag, names []
 	return nil
 }
 
-// movingReservations moves accounts that are being made for identities. A name is accountOf.
-type movingReservations struct {
+// transferReservations moves accounts that are being made for identities. A name is accountOf.
+type transferReservations struct {
 	typed[transfer.Reservation]
 	*externalStore
 }
 
-func (m movingReservations) own() kind { return externalReserved }
+func (m transferReservations) own() kind { return externalReserved }
 
-func (m movingReservations) home(record transfer.Record) ref {
+func (m transferReservations) refOf(record transfer.Record) ref {
 	r := record.(transfer.Reservation)
 	return ref{externalTag, accountOf(r.Issuer, r.Subject)}
 }
 
-func (m movingReservations) page(ctx context.Context, after string, limit int,
+func (m transferReservations) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, []string{m.key(externalReservedEnd, "")}, expiring(now), after, limit, memberRef, m.load)
 }
 
-func (m movingReservations) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferReservations) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingReservations) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferReservations) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	return loadRows(ctx, m.db, externalReserved, at, func(account string, row *reservedRow) transfer.Record {
 		issuer, subject := issuerOf(account)
 		return transfer.Reservation{Reservation: &external.Reservation{ID: row.ID, Issuer: issuer, Subject: subject,
@@ -116,15 +116,15 @@ func issuerOf(account string) (issuer, subject string) {
 	return both[:n], both[n:]
 }
 
-func (m movingReservations) add(_ context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
+func (m transferReservations) add(_ context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		r := record.(transfer.Reservation)
-		m.putReservation(c, m.home(r).name, reservedRow{1, r.ID, microsOf(r.ExpiresAt)}, now)
+		m.putReservation(c, m.refOf(r).name, reservedRow{1, r.ID, microsOf(r.ExpiresAt)}, now)
 	}
 	return nil
 }
 
-func (m movingReservations) remove(ctx context.Context, c *change, _ tag, names []string) error {
+func (m transferReservations) remove(ctx context.Context, c *change, _ tag, names []string) error {
 	for _, account := range names {
 		if err := m.dropReservation(ctx, c, account); err != nil {
 			return err
@@ -133,41 +133,41 @@ func (m movingReservations) remove(ctx context.Context, c *change, _ tag, names 
 	return nil
 }
 
-// movingCodes moves codes that apps exchange for tokens.
-type movingCodes struct {
+// transferCodes moves codes that apps exchange for tokens.
+type transferCodes struct {
 	typed[transfer.LoginCode]
 	*externalStore
 }
 
-func (m movingCodes) own() kind { return externalCodes }
+func (m transferCodes) own() kind { return externalCodes }
 
-func (m movingCodes) home(record transfer.Record) ref {
+func (m transferCodes) refOf(record transfer.Record) ref {
 	return ref{externalTag, record.(transfer.LoginCode).Digest}
 }
 
-func (m movingCodes) page(ctx context.Context, after string, limit int,
+func (m transferCodes) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, []string{m.key(externalCodesEnd, "")}, expiring(now), after, limit, memberRef, m.load)
 }
 
-func (m movingCodes) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferCodes) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingCodes) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferCodes) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	return loadRows(ctx, m.db, externalCodes, at, func(digest string, row *loginCodeRow) transfer.Record {
 		return transfer.LoginCode{Code: row.code(digest)}
 	})
 }
 
-func (m movingCodes) add(_ context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
+func (m transferCodes) add(_ context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		m.putCode(c, record.(transfer.LoginCode).Code, now)
 	}
 	return nil
 }
 
-func (m movingCodes) remove(ctx context.Context, c *change, _ tag, names []string) error {
+func (m transferCodes) remove(ctx context.Context, c *change, _ tag, names []string) error {
 	for _, digest := range names {
 		var row loginCodeRow
 		found, err := c.get(ctx, m.key(externalCodes, digest), &row)
@@ -181,32 +181,32 @@ func (m movingCodes) remove(ctx context.Context, c *change, _ tag, names []strin
 	return nil
 }
 
-// movingLoginOnce moves keys of external logins that were used once.
-type movingLoginOnce struct {
+// transferLoginOnce moves keys of external logins that were used once.
+type transferLoginOnce struct {
 	typed[*transfer.Once]
 	*externalStore
 }
 
-func (m movingLoginOnce) own() kind { return externalOnce }
+func (m transferLoginOnce) own() kind { return externalOnce }
 
-func (m movingLoginOnce) home(record transfer.Record) ref { return onceHome(record) }
+func (m transferLoginOnce) refOf(record transfer.Record) ref { return onceHome(record) }
 
-func (m movingLoginOnce) page(ctx context.Context, after string, limit int,
+func (m transferLoginOnce) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(externalOnceEnd), expiring(now), after, limit, memberRef, m.load)
 }
 
-func (m movingLoginOnce) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferLoginOnce) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingLoginOnce) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferLoginOnce) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	return loadRows(ctx, m.db, externalOnce, at, func(key string, row *usedRow) transfer.Record {
 		return &transfer.Once{Of: transfer.LoginOnce, Text: key, ExpiresAt: row.Expires.time()}
 	})
 }
 
-func (m movingLoginOnce) add(_ context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
+func (m transferLoginOnce) add(_ context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		r := record.(*transfer.Once)
 		m.putOnce(c, t, r.Text, r.ExpiresAt, now)
@@ -214,10 +214,10 @@ func (m movingLoginOnce) add(_ context.Context, c *change, t tag, records []tran
 	return nil
 }
 
-func (m movingLoginOnce) remove(_ context.Context, c *change, t tag, names []string) error {
+func (m transferLoginOnce) remove(_ context.Context, c *change, t tag, names []string) error {
 	for _, key := range names {
 		c.remove(m.db.key(externalOnce, t, key))
-		c.unlist(m.db.key(externalOnceEnd, t, ""), key)
+		c.removeMember(m.db.key(externalOnceEnd, t, ""), key)
 	}
 	return nil
 }

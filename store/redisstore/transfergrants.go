@@ -8,30 +8,30 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// movingGrants moves grants with their code and their tokens.
-type movingGrants struct {
+// transferGrants moves grants with their code and their tokens.
+type transferGrants struct {
 	typed[*transfer.OAuthGrant]
 	*oauthStore
 }
 
-func (m movingGrants) own() kind { return oauthGrants }
+func (m transferGrants) own() kind { return oauthGrants }
 
-func (m movingGrants) home(record transfer.Record) ref {
+func (m transferGrants) refOf(record transfer.Record) ref {
 	r := record.(*transfer.OAuthGrant)
 	return ref{grantTag(r.UserID, r.ClientID), r.ID}
 }
 
-func (m movingGrants) page(ctx context.Context, after string, limit int,
+func (m transferGrants) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(oauthGrantExpiry), expiring(now), after, limit, memberRef, m.load)
 }
 
-func (m movingGrants) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferGrants) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
 	return m.db.findPlaced(ctx, m, oauthGrantPlaces, like, tagOfID)
 }
 
 // load reads the grants, and then what is listed as their own.
-func (m movingGrants) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferGrants) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	rows, err := rowsOf[grantRow](ctx, m.db, oauthGrants, at)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ type owned struct {
 }
 
 // loadOwn reads the codes and tokens of grants.
-func (m movingGrants) loadOwn(ctx context.Context, at []ref, grants []*transfer.OAuthGrant) error {
+func (m transferGrants) loadOwn(ctx context.Context, at []ref, grants []*transfer.OAuthGrant) error {
 	lists, err := m.db.allOf(ctx, oauthGrantTokens, at)
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func give[R any](some *owned, rows []*R, to func(g *transfer.OAuthGrant, digest 
 }
 
 // before lists grants in the indexes that have other tags: see listElsewhere.
-func (m movingGrants) before(ctx context.Context, records []transfer.Record, now time.Time) error {
+func (m transferGrants) before(ctx context.Context, records []transfer.Record, now time.Time) error {
 	err := inTags(ctx, records, func(r transfer.Record) tag { return tagOfOwner(r.(*transfer.OAuthGrant).ClientID) },
 		func(ctx context.Context, t tag, some []transfer.Record) error {
 			return m.db.transact(ctx, "import "+string(t), func(_ context.Context, c *change) error {
@@ -136,7 +136,7 @@ func (m movingGrants) before(ctx context.Context, records []transfer.Record, now
 	var odd []transfer.Record
 	for _, record := range records {
 		r := record.(*transfer.OAuthGrant)
-		if r.SessionID != "" && tagOfID(r.SessionID) != m.home(r).t {
+		if r.SessionID != "" && tagOfID(r.SessionID) != m.refOf(r).t {
 			odd = append(odd, record)
 		}
 	}
@@ -144,14 +144,14 @@ func (m movingGrants) before(ctx context.Context, records []transfer.Record, now
 		func(ctx context.Context, own tag, some []transfer.Record) error {
 			return m.db.transact(ctx, "import "+string(own), func(_ context.Context, c *change) error {
 				for _, record := range some {
-					m.noteSessionTag(c, m.home(record).t, record.(*transfer.OAuthGrant).Grant, now)
+					m.noteSessionTag(c, m.refOf(record).t, record.(*transfer.OAuthGrant).Grant, now)
 				}
 				return nil
 			})
 		})
 }
 
-func (m movingGrants) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
+func (m transferGrants) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
 	clients := make([]string, len(records))
 	for i, record := range records {
 		clients[i] = record.(*transfer.OAuthGrant).ClientID
@@ -171,7 +171,7 @@ func (m movingGrants) add(ctx context.Context, c *change, t tag, records []trans
 }
 
 // addGrant writes a grant with its code and its tokens.
-func (m movingGrants) addGrant(ctx context.Context, c *change, t tag, r *transfer.OAuthGrant, row *grantRow,
+func (m transferGrants) addGrant(ctx context.Context, c *change, t tag, r *transfer.OAuthGrant, row *grantRow,
 	now time.Time) error {
 	if err := m.notePlace(ctx, t, r.Grant, now); err != nil {
 		return err
@@ -179,11 +179,11 @@ func (m movingGrants) addGrant(ctx context.Context, c *change, t tag, r *transfe
 	for _, code := range r.Codes {
 		ttl := row.lastTTL(now)
 		row.Code, row.Waiting = code.Digest, code.Redeemed.IsZero()
-		if err := m.placeOwn(ctx, oauthCodes, oauthCodePlaces, t, r.ID, code.GrantID, code.Digest, ttl); err != nil {
+		if err := m.storeOwnTag(ctx, oauthCodes, oauthCodePlaces, t, r.ID, code.GrantID, code.Digest, ttl); err != nil {
 			return err
 		}
 		c.set(m.db.key(oauthCodes, t, code.Digest), codeRowOf(code), ttl)
-		c.list(m.db.key(oauthGrantTokens, t, r.ID), ownCode+code.Digest, ttl)
+		c.addMember(m.db.key(oauthGrantTokens, t, r.ID), ownCode+code.Digest, ttl)
 	}
 	if row.Revoked == 0 {
 		m.putGrant(c, t, r.ID, row, now)
@@ -192,14 +192,14 @@ func (m movingGrants) addGrant(ctx context.Context, c *change, t tag, r *transfe
 	}
 	for _, a := range r.Access {
 		ttl := ttlUntil(a.ExpiresAt, now)
-		if err := m.placeOwn(ctx, oauthAccess, oauthAccessPlaces, t, r.ID, a.GrantID, a.Digest, ttl); err != nil {
+		if err := m.storeOwnTag(ctx, oauthAccess, oauthAccessPlaces, t, r.ID, a.GrantID, a.Digest, ttl); err != nil {
 			return err
 		}
 		m.putAccess(c, t, r.ClientID, a, ttl)
 	}
 	for _, token := range r.Refresh {
 		ttl := ttlUntil(token.ExpiresAt, now)
-		err := m.placeOwn(ctx, oauthRefresh, oauthRefreshPlace, t, r.ID, token.GrantID, token.Digest, ttl)
+		err := m.storeOwnTag(ctx, oauthRefresh, oauthRefreshPlace, t, r.ID, token.GrantID, token.Digest, ttl)
 		if err != nil {
 			return err
 		}
@@ -208,17 +208,18 @@ func (m movingGrants) addGrant(ctx context.Context, c *change, t tag, r *transfe
 	return nil
 }
 
-// placeOwn has a code or a token found by its digest, and checks that it is of its grant.
-func (m movingGrants) placeOwn(ctx context.Context, records, places kind, t tag, id, grantID, digest string,
-	ttl time.Duration) error {
-	if grantID != id {
+// storeOwnTag stores the tag of a code or token under its digest, so that it can be found. It returns an error if the
+// code or token belongs to another grant.
+func (m transferGrants) storeOwnTag(ctx context.Context, records, places kind, t tag, wantGrantID, grantID,
+	digest string, ttl time.Duration) error {
+	if grantID != wantGrantID {
 		return errForeignToken
 	}
-	return m.db.place(ctx, records, places, digest, t, ttl)
+	return m.db.storeTag(ctx, records, places, digest, t, ttl)
 }
 
 // remove removes grants with all that is their own. Members of the indexes of their clients stay, and do no harm.
-func (m movingGrants) remove(ctx context.Context, c *change, t tag, names []string) error {
+func (m transferGrants) remove(ctx context.Context, c *change, t tag, names []string) error {
 	keys := make([]string, len(names))
 	for i, id := range names {
 		keys[i] = m.grantKey(t, id)

@@ -9,64 +9,64 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// movingOwners moves what is void for users.
-type movingOwners struct {
+// transferOwners moves the generations of users.
+type transferOwners struct {
 	typed[*transfer.Owner]
 	byName
 	*jwtStore
 }
 
-func (m movingOwners) own() kind { return jwtOwners }
+func (m transferOwners) own() kind { return jwtOwners }
 
-func (m movingOwners) home(record transfer.Record) ref {
+func (m transferOwners) refOf(record transfer.Record) ref {
 	userID := record.(*transfer.Owner).UserID
 	return ref{tagOfOwner(userID), userID}
 }
 
-func (m movingOwners) page(ctx context.Context, after string, limit int,
+func (m transferOwners) page(ctx context.Context, after string, limit int,
 	_ time.Time) ([]transfer.Record, string, error) {
 	return m.pageBy(ctx, after, limit, m.load)
 }
 
-func (m movingOwners) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferOwners) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingOwners) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
-	return loadRows(ctx, m.db, jwtOwners, at, func(userID string, row *voidRow) transfer.Record {
+func (m transferOwners) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+	return loadRows(ctx, m.db, jwtOwners, at, func(userID string, row *revokedBeforeRow) transfer.Record {
 		return &transfer.Owner{UserID: userID, Generation: row.Generation, Voided: row.Voided.time()}
 	})
 }
 
-func (m movingOwners) add(_ context.Context, c *change, t tag, records []transfer.Record, _ time.Time) error {
+func (m transferOwners) add(_ context.Context, c *change, t tag, records []transfer.Record, _ time.Time) error {
 	for _, record := range records {
 		o := record.(*transfer.Owner)
-		c.set(m.db.key(jwtOwners, t, o.UserID), voidRow{1, o.Generation, microsOf(o.Voided)}, 0)
+		c.set(m.db.key(jwtOwners, t, o.UserID), revokedBeforeRow{1, o.Generation, microsOf(o.Voided)}, 0)
 	}
 	return nil
 }
 
-func (m movingOwners) remove(_ context.Context, c *change, t tag, names []string) error {
+func (m transferOwners) remove(_ context.Context, c *change, t tag, names []string) error {
 	for _, userID := range names {
 		c.remove(m.db.key(jwtOwners, t, userID))
 	}
 	return nil
 }
 
-// movingKeys moves the keys of a Keyring. All of them are in one value.
-type movingKeys struct {
+// transferKeys moves the keys of a Keyring. All of them are in one value.
+type transferKeys struct {
 	typed[transfer.JWTKey]
 	*jwtKeyStore
 }
 
-func (m movingKeys) own() kind { return "" }
+func (m transferKeys) own() kind { return "" }
 
-func (m movingKeys) home(record transfer.Record) ref {
+func (m transferKeys) refOf(record transfer.Record) ref {
 	return ref{jwtKeyTag, record.(transfer.JWTKey).ID}
 }
 
 // page returns all keys, which are few.
-func (m movingKeys) page(ctx context.Context, _ string, _ int, _ time.Time) ([]transfer.Record, string, error) {
+func (m transferKeys) page(ctx context.Context, _ string, _ int, _ time.Time) ([]transfer.Record, string, error) {
 	all, err := m.Keys(ctx)
 	if err != nil {
 		return nil, "", err
@@ -78,11 +78,11 @@ func (m movingKeys) page(ctx context.Context, _ string, _ int, _ time.Time) ([]t
 	return records, "", nil
 }
 
-func (m movingKeys) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferKeys) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingKeys) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferKeys) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	all, err := m.Keys(ctx)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (m movingKeys) load(ctx context.Context, at []ref) ([]transfer.Record, erro
 	return records, nil
 }
 
-func (m movingKeys) add(ctx context.Context, c *change, _ tag, records []transfer.Record, _ time.Time) error {
+func (m transferKeys) add(ctx context.Context, c *change, _ tag, records []transfer.Record, _ time.Time) error {
 	var set keySetRow
 	if _, err := c.get(ctx, m.key(), &set); err != nil {
 		return err
@@ -110,7 +110,7 @@ func (m movingKeys) add(ctx context.Context, c *change, _ tag, records []transfe
 	return nil
 }
 
-func (m movingKeys) remove(ctx context.Context, c *change, _ tag, names []string) error {
+func (m transferKeys) remove(ctx context.Context, c *change, _ tag, names []string) error {
 	var set keySetRow
 	if _, err := c.get(ctx, m.key(), &set); err != nil {
 		return err
@@ -120,34 +120,34 @@ func (m movingKeys) remove(ctx context.Context, c *change, _ tag, names []string
 	return nil
 }
 
-// movingLogins moves logins with their refresh tokens.
-type movingLogins struct {
+// transferLogins moves logins with their refresh tokens.
+type transferLogins struct {
 	typed[*transfer.JWTLogin]
 	*jwtStore
 }
 
-func (m movingLogins) own() kind { return jwtFamilies }
+func (m transferLogins) own() kind { return jwtFamilies }
 
-func (m movingLogins) home(record transfer.Record) ref {
+func (m transferLogins) refOf(record transfer.Record) ref {
 	r := record.(*transfer.JWTLogin)
 	return ref{tagOfOwner(r.UserID), r.ID}
 }
 
-func (m movingLogins) page(ctx context.Context, after string, limit int,
+func (m transferLogins) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(jwtExpiry), expiring(now), after, limit, listedRef, m.load)
 }
 
-func (m movingLogins) count(ctx context.Context, now time.Time) (int, error) {
+func (m transferLogins) count(ctx context.Context, now time.Time) (int, error) {
 	return m.db.countOf(ctx, jwtFamilies, m.db.indexesOf(jwtExpiry), expiring(now), listedRef)
 }
 
 // find goes by the user. A family has no other key that leads to it.
-func (m movingLogins) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferLogins) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingLogins) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferLogins) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	families, err := rowsOf[familyRow](ctx, m.db, jwtFamilies, at)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (m movingLogins) load(ctx context.Context, at []ref) ([]transfer.Record, er
 	return records, nil
 }
 
-func (m movingLogins) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
+func (m transferLogins) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		r := record.(*transfer.JWTLogin)
 		family := *r.Session
@@ -194,7 +194,7 @@ func (m movingLogins) add(ctx context.Context, c *change, t tag, records []trans
 				return errOtherFamily
 			}
 			ttl := ttlUntil(token.ExpiresAt.Add(jwt.KeepExpired), now)
-			if err := m.db.place(ctx, jwtTokens, jwtPlaces, token.Digest, t, ttl); err != nil {
+			if err := m.db.storeTag(ctx, jwtTokens, jwtPlaces, token.Digest, t, ttl); err != nil {
 				return err
 			}
 			m.putToken(c, t, l, token, now)
@@ -204,7 +204,7 @@ func (m movingLogins) add(ctx context.Context, c *change, t tag, records []trans
 	return nil
 }
 
-func (m movingLogins) remove(ctx context.Context, c *change, t tag, names []string) error {
+func (m transferLogins) remove(ctx context.Context, c *change, t tag, names []string) error {
 	if err := c.read(ctx, m.keysOf(t, names)...); err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (m movingLogins) remove(ctx context.Context, c *change, t tag, names []stri
 		}
 		if l != nil {
 			m.forget(c, t, l.UserID, id, digests[i])
-			c.unlist(m.db.key(jwtExpiry, t, ""), jwtMember(l.UserID, id))
+			c.removeMember(m.db.key(jwtExpiry, t, ""), jwtMember(l.UserID, id))
 		}
 	}
 	return nil

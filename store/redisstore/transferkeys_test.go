@@ -48,7 +48,7 @@ func fillAll(t *testing.T, db *DB) {
 		}
 		key := &jwt.KeyRecord{ID: id, Algorithm: jwt.ES256, Sealed: []byte("sealed"), Created: now, SignsFrom: now}
 		if ok, err := JWTKeys(db).Add(t.Context(), key, last); !ok || err != nil {
-			t.Fatal(ok, err)
+			t.Fatalf("Add: got %v, %v, want true", ok, err)
 		}
 	}
 	fillOAuth(t, &oauthStore{db})
@@ -76,7 +76,7 @@ func fillKnox(t *testing.T, store knox.Store, now time.Time) {
 	ending := endNow()
 	ending.Keep = true
 	if ok, err := store.Revoke(t.Context(), "alice", records["ended"].ID, ending); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("Revoke: got %v, %v, want true", ok, err)
 	}
 	for _, name := range []string{"plain", "sliding"} {
 		used := now.Add(time.Minute)
@@ -93,7 +93,7 @@ func fillOAuth(t *testing.T, s *oauthStore) {
 	s.mustAddClient(t, "other")
 	s.answerLong(t)
 	if fresh, err := s.PutOnce(t.Context(), "assertion", oauthNow.Add(time.Hour), oauthNow); !fresh || err != nil {
-		t.Fatal(fresh, err)
+		t.Fatalf("PutOnce: got %v, %v, want true", fresh, err)
 	}
 	page, open := pageOf("alice"), pageOf("")
 	for _, p := range []*server.Interaction{page, open} {
@@ -108,17 +108,17 @@ func fillOAuth(t *testing.T, s *oauthStore) {
 		tokens := oauthTokensOf(g)
 		tokens.Access.Digest, tokens.Refresh.Digest = "odd access of "+user, "odd refresh of "+user
 		if added, err := s.Start(t.Context(), g, tokens, 0, false); !added.OK() || err != nil {
-			t.Fatal(added, err)
+			t.Fatalf("Start: got %v, %v, want OK", added, err)
 		}
 	}
 	g := s.answerLong(t)
 	if ok, err := s.End(t.Context(), g.ID, oauthNow); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("End: got %v, %v, want true", ok, err)
 	}
 	waiting := grantOf("bob", "web")
 	if added, err := s.Approve(t.Context(), server.Approval{Grant: waiting, Code: &server.Code{Digest: "odd code",
 		GrantID: waiting.ID, ExpiresAt: oauthNow.Add(time.Minute)}}); !added.OK() || err != nil {
-		t.Fatal(added, err)
+		t.Fatalf("Approve: got %v, %v, want OK", added, err)
 	}
 }
 
@@ -157,7 +157,7 @@ func storedIn(t *testing.T, db *DB) map[string]stored {
 			command := db.client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()
 			members, err := db.client.Do(t.Context(), command).AsZScores()
 			if err != nil {
-				t.Fatal(key, err)
+				t.Fatalf("ZRANGE %s: got error %v, want nil", key, err)
 			}
 			if kind(k) == oauthClientHas {
 				for i := range members {

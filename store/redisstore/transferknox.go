@@ -15,25 +15,25 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// movingTokens moves knox tokens.
-type movingTokens struct {
+// transferTokens moves knox tokens.
+type transferTokens struct {
 	typed[transfer.KnoxToken]
 	*knoxStore
 	names *names
 }
 
-func (m movingTokens) own() kind { return knoxTokens }
+func (m transferTokens) own() kind { return knoxTokens }
 
-func (m movingTokens) home(record transfer.Record) ref {
+func (m transferTokens) refOf(record transfer.Record) ref {
 	r := record.(transfer.KnoxToken)
 	return ref{tagOfOwner(r.UserID), r.Digest}
 }
 
 // page goes by the index of what expires. Before it come the lists of users which live for ever, since only they may
 // have tokens that never expire.
-func (m movingTokens) page(ctx context.Context, after string, limit int,
+func (m transferTokens) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
-	from, err := spotIn(after)
+	from, err := parsePosition(after)
 	if err != nil {
 		return nil, "", err
 	}
@@ -67,13 +67,13 @@ func (m movingTokens) page(ctx context.Context, after string, limit int,
 	return append(records, rest...), next, err
 }
 
-func (m movingTokens) pageOfExpiring(ctx context.Context, after string, limit int,
+func (m transferTokens) pageOfExpiring(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(knoxExpiry), expiring(now), after, limit, memberRef, m.load)
 }
 
 // count reads those lists too, and the records in them.
-func (m movingTokens) count(ctx context.Context, now time.Time) (int, error) {
+func (m transferTokens) count(ctx context.Context, now time.Time) (int, error) {
 	n, err := m.db.countOf(ctx, knoxTokens, m.db.indexesOf(knoxExpiry), expiring(now), memberRef)
 	if err != nil {
 		return 0, err
@@ -99,16 +99,16 @@ func (m movingTokens) count(ctx context.Context, now time.Time) (int, error) {
 }
 
 // listedRef returns the ref of a record whose digest is in the member of an index of a user's records.
-func listedRef(s spot) ref {
+func listedRef(s position) ref {
 	t, _ := nameIn(s.index)
 	return ref{t, digestIn(s.member)}
 }
 
-func (m movingTokens) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferTokens) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
 	return m.db.findPlaced(ctx, m, knoxPlaces, like, tagOfDigest)
 }
 
-func (m movingTokens) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferTokens) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	uses, err := rowsOf[useRow](ctx, m.db, knoxUses, at) // first: see readRecord
 	if err != nil {
 		return nil, err
@@ -134,10 +134,10 @@ func useOf(use *useRow) useRow {
 	return *use
 }
 
-func (m movingTokens) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
+func (m transferTokens) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		r := record.(transfer.KnoxToken).Record
-		if err := m.db.place(ctx, knoxTokens, knoxPlaces, r.Digest, t, ttlUntil(r.ExpiresAt, now)); err != nil {
+		if err := m.db.storeTag(ctx, knoxTokens, knoxPlaces, r.Digest, t, ttlUntil(r.ExpiresAt, now)); err != nil {
 			return err
 		}
 		m.write(c, t, r, now)
@@ -145,7 +145,7 @@ func (m movingTokens) add(ctx context.Context, c *change, t tag, records []trans
 	return nil
 }
 
-func (m movingTokens) remove(ctx context.Context, c *change, t tag, names []string) error {
+func (m transferTokens) remove(ctx context.Context, c *change, t tag, names []string) error {
 	var keys []string
 	for _, digest := range names {
 		keys = append(keys, m.db.key(knoxTokens, t, digest), m.db.key(knoxUses, t, digest))
@@ -165,16 +165,16 @@ func (m movingTokens) remove(ctx context.Context, c *change, t tag, names []stri
 	return nil
 }
 
-// movingEnded moves what is kept of knox tokens that ended. A name is a member of knoxEndings.
-type movingEnded struct {
+// transferEnded moves what is kept of knox tokens that ended. A name is a member of knoxEndings.
+type transferEnded struct {
 	typed[transfer.KnoxEndedToken]
 	*knoxStore
 }
 
 // own is "", because the members of an index are the records.
-func (m movingEnded) own() kind { return "" }
+func (m transferEnded) own() kind { return "" }
 
-func (m movingEnded) page(ctx context.Context, after string, limit int,
+func (m transferEnded) page(ctx context.Context, after string, limit int,
 	_ time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(knoxEndings), anyScore, after, limit, memberRef, m.load)
 }
@@ -183,8 +183,8 @@ func (m movingEnded) page(ctx context.Context, after string, limit int,
 // and the copy does not know for how long a service keeps it.
 const movedKept = 10 * defaultKept
 
-// home gives a record the same name each time, so that a record that comes twice is there once.
-func (m movingEnded) home(record transfer.Record) ref {
+// refOf gives a record the same name each time, so that a record that comes twice is there once.
+func (m transferEnded) refOf(record transfer.Record) ref {
 	e := record.(transfer.KnoxEndedToken).EndedToken
 	return ref{tagOfOwner(e.UserID), e.UserID + separator + endedMember(e, onceOf(e))}
 }
@@ -196,7 +196,7 @@ func onceOf(e *knox.EndedToken) string {
 }
 
 // find reads what is kept of the users at the instants of the ends.
-func (m movingEnded) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferEnded) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
 	ctx, cancel := m.db.limit(ctx)
 	defer cancel()
 	commands := make(rueidis.Commands, len(like))
@@ -225,7 +225,7 @@ func (m movingEnded) find(ctx context.Context, like []transfer.Record) ([]ref, e
 }
 
 // load decodes the members. It asks nothing.
-func (m movingEnded) load(_ context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferEnded) load(_ context.Context, at []ref) ([]transfer.Record, error) {
 	records := make([]transfer.Record, len(at))
 	for i, r := range at {
 		if r.name == "" {
@@ -241,7 +241,7 @@ func (m movingEnded) load(_ context.Context, at []ref) ([]transfer.Record, error
 	return records, nil
 }
 
-func (m movingEnded) add(_ context.Context, c *change, t tag, records []transfer.Record, _ time.Time) error {
+func (m transferEnded) add(_ context.Context, c *change, t tag, records []transfer.Record, _ time.Time) error {
 	for _, record := range records {
 		e := record.(transfer.KnoxEndedToken).EndedToken
 		m.note(c, t, e, onceOf(e), movedKept)
@@ -249,11 +249,11 @@ func (m movingEnded) add(_ context.Context, c *change, t tag, records []transfer
 	return nil
 }
 
-func (m movingEnded) remove(_ context.Context, c *change, t tag, names []string) error {
+func (m transferEnded) remove(_ context.Context, c *change, t tag, names []string) error {
 	for _, name := range names {
 		userID, member, _ := strings.Cut(name, separator)
-		c.unlist(m.db.key(knoxEndings, t, ""), name)
-		c.unlist(m.db.key(knoxEnded, t, userID), member)
+		c.removeMember(m.db.key(knoxEndings, t, ""), name)
+		c.removeMember(m.db.key(knoxEnded, t, userID), member)
 	}
 	return nil
 }

@@ -7,39 +7,39 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// movingPages moves interactions of OAuth.
-type movingPages struct {
+// transferPages moves interactions of OAuth.
+type transferPages struct {
 	typed[transfer.OAuthPage]
 	*oauthStore
 }
 
-func (m movingPages) own() kind { return oauthPages }
+func (m transferPages) own() kind { return oauthPages }
 
-func (m movingPages) home(record transfer.Record) ref {
+func (m transferPages) refOf(record transfer.Record) ref {
 	r := record.(transfer.OAuthPage)
 	return ref{pageTagOf(r.UserID, r.Digest), r.Digest}
 }
 
-func (m movingPages) page(ctx context.Context, after string, limit int,
+func (m transferPages) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(oauthPageExpiry), expiring(now), after, limit, memberRef, m.load)
 }
 
-func (m movingPages) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferPages) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
 	return m.db.findPlaced(ctx, m, oauthPagePlaces, like, tagOfDigest)
 }
 
-func (m movingPages) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferPages) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	return loadRows(ctx, m.db, oauthPages, at, func(digest string, row *pageRow) transfer.Record {
 		return transfer.OAuthPage{Interaction: row.interaction(digest)}
 	})
 }
 
-func (m movingPages) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
+func (m transferPages) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		page := record.(transfer.OAuthPage).Interaction
 		ttl := ttlUntil(page.ExpiresAt, now)
-		if err := m.db.place(ctx, oauthPages, oauthPagePlaces, page.Digest, t, ttl); err != nil {
+		if err := m.db.storeTag(ctx, oauthPages, oauthPagePlaces, page.Digest, t, ttl); err != nil {
 			return err
 		}
 		m.putPage(c, t, page, now)
@@ -47,7 +47,7 @@ func (m movingPages) add(ctx context.Context, c *change, t tag, records []transf
 	return nil
 }
 
-func (m movingPages) remove(ctx context.Context, c *change, t tag, names []string) error {
+func (m transferPages) remove(ctx context.Context, c *change, t tag, names []string) error {
 	for _, digest := range names {
 		row, err := m.loadPage(ctx, c, t, digest)
 		if err != nil {
@@ -60,15 +60,15 @@ func (m movingPages) remove(ctx context.Context, c *change, t tag, names []strin
 	return nil
 }
 
-// movingOAuthOnce moves keys of the authorization server that were used once.
-type movingOAuthOnce struct {
+// transferOAuthOnce moves keys of the authorization server that were used once.
+type transferOAuthOnce struct {
 	typed[*transfer.Once]
 	*oauthStore
 }
 
-func (m movingOAuthOnce) own() kind { return oauthOnce }
+func (m transferOAuthOnce) own() kind { return oauthOnce }
 
-func (m movingOAuthOnce) home(record transfer.Record) ref { return onceHome(record) }
+func (m transferOAuthOnce) refOf(record transfer.Record) ref { return onceHome(record) }
 
 // onceHome is where both kinds of keys that are used once belong.
 func onceHome(record transfer.Record) ref {
@@ -76,16 +76,16 @@ func onceHome(record transfer.Record) ref {
 	return ref{tagOfText(key), key}
 }
 
-func (m movingOAuthOnce) page(ctx context.Context, after string, limit int,
+func (m transferOAuthOnce) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(oauthOnceExpiry), expiring(now), after, limit, memberRef, m.load)
 }
 
-func (m movingOAuthOnce) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferOAuthOnce) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingOAuthOnce) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferOAuthOnce) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	return loadRows(ctx, m.db, oauthOnce, at, func(key string, row *onceRow) transfer.Record {
 		return &transfer.Once{Of: transfer.OAuthOnce, Text: key, ExpiresAt: row.Expires.time()}
 	})
@@ -93,7 +93,7 @@ func (m movingOAuthOnce) load(ctx context.Context, at []ref) ([]transfer.Record,
 
 // add has Redis keep a key for longer than the store does, since a later run of the copy counts what an earlier one
 // wrote.
-func (m movingOAuthOnce) add(_ context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
+func (m transferOAuthOnce) add(_ context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		r := record.(*transfer.Once)
 		m.putOnce(c, r.Text, onceRow{Version: 1, Expires: microsOf(r.ExpiresAt)}, now, slack)
@@ -101,7 +101,7 @@ func (m movingOAuthOnce) add(_ context.Context, c *change, _ tag, records []tran
 	return nil
 }
 
-func (m movingOAuthOnce) remove(_ context.Context, c *change, _ tag, names []string) error {
+func (m transferOAuthOnce) remove(_ context.Context, c *change, _ tag, names []string) error {
 	for _, key := range names {
 		m.forgetOnce(c, key)
 	}

@@ -7,38 +7,38 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// movingOneTime moves one-time tokens.
-type movingOneTime struct {
+// transferOneTime moves one-time tokens.
+type transferOneTime struct {
 	typed[transfer.OneTimeToken]
 	*oneTimeStore
 }
 
-func (m movingOneTime) own() kind { return onceRecords }
+func (m transferOneTime) own() kind { return onceRecords }
 
-func (m movingOneTime) home(record transfer.Record) ref {
+func (m transferOneTime) refOf(record transfer.Record) ref {
 	r := record.(transfer.OneTimeToken)
 	return ref{tagOfOwner(r.UserID), r.Digest}
 }
 
-func (m movingOneTime) page(ctx context.Context, after string, limit int,
+func (m transferOneTime) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(onceExpiry), expiring(now), after, limit, memberRef, m.load)
 }
 
-func (m movingOneTime) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferOneTime) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
 	return m.db.findPlaced(ctx, m, oncePlaces, like, tagOfDigest)
 }
 
-func (m movingOneTime) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferOneTime) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	return loadRows(ctx, m.db, onceRecords, at, func(digest string, row *oneTimeRow) transfer.Record {
 		return transfer.OneTimeToken{OneTimeRecord: row.record(digest)}
 	})
 }
 
-func (m movingOneTime) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
+func (m transferOneTime) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		r := record.(transfer.OneTimeToken).OneTimeRecord
-		if err := m.db.place(ctx, onceRecords, oncePlaces, r.Digest, t, ttlUntil(r.ExpiresAt, now)); err != nil {
+		if err := m.db.storeTag(ctx, onceRecords, oncePlaces, r.Digest, t, ttlUntil(r.ExpiresAt, now)); err != nil {
 			return err
 		}
 		m.put(c, t, r, now)
@@ -46,7 +46,7 @@ func (m movingOneTime) add(ctx context.Context, c *change, t tag, records []tran
 	return nil
 }
 
-func (m movingOneTime) remove(ctx context.Context, c *change, t tag, names []string) error {
+func (m transferOneTime) remove(ctx context.Context, c *change, t tag, names []string) error {
 	if err := m.read(ctx, c, t, names); err != nil {
 		return err
 	}
@@ -62,21 +62,21 @@ func (m movingOneTime) remove(ctx context.Context, c *change, t tag, names []str
 	return nil
 }
 
-// movingCounters moves counters of failed logins.
-type movingCounters struct {
+// transferCounters moves counters of failed logins.
+type transferCounters struct {
 	typed[*transfer.ThrottleCount]
 	*throttleStore
 	names *names
 }
 
-func (m movingCounters) own() kind { return throttleCounters }
+func (m transferCounters) own() kind { return throttleCounters }
 
-func (m movingCounters) home(record transfer.Record) ref {
+func (m transferCounters) refOf(record transfer.Record) ref {
 	return ref{throttleTag, record.(*transfer.ThrottleCount).Digest}
 }
 
 // page goes by the indexes of each hour, which are few.
-func (m movingCounters) page(ctx context.Context, after string, limit int,
+func (m transferCounters) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	hours, err := m.names.of(ctx, throttleExpiry, after == "", nil)
 	if err != nil {
@@ -85,11 +85,11 @@ func (m movingCounters) page(ctx context.Context, after string, limit int,
 	return m.db.pageOf(ctx, hours, expiring(now), after, limit, memberRef, m.load)
 }
 
-func (m movingCounters) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferCounters) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil
 }
 
-func (m movingCounters) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferCounters) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	return loadRows(ctx, m.db, throttleCounters, at, func(key string, row *counterRow) transfer.Record {
 		return &transfer.ThrottleCount{Digest: key, Counter: row.counter()}
 	})
@@ -97,10 +97,10 @@ func (m movingCounters) load(ctx context.Context, at []ref) ([]transfer.Record, 
 
 // add has Redis keep a counter for longer than the store does, since a later run of the copy counts what an earlier one
 // wrote.
-func (m movingCounters) add(ctx context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
+func (m transferCounters) add(ctx context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
 	keys := make([]string, len(records))
 	for i, record := range records {
-		keys[i] = m.home(record).name
+		keys[i] = m.refOf(record).name
 	}
 	was, err := m.rows(ctx, c, keys)
 	if err != nil {
@@ -112,7 +112,7 @@ func (m movingCounters) add(ctx context.Context, c *change, _ tag, records []tra
 	return nil
 }
 
-func (m movingCounters) remove(ctx context.Context, c *change, _ tag, names []string) error {
+func (m transferCounters) remove(ctx context.Context, c *change, _ tag, names []string) error {
 	was, err := m.rows(ctx, c, names)
 	if err != nil {
 		return err

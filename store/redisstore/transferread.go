@@ -17,7 +17,7 @@ import (
 
 // This file reads pages of records, and finds and decodes them.
 
-// typed is the part of moving for records of one type.
+// typed is the part of transferKind for records of one type.
 type typed[R transfer.Record] struct{}
 
 func (typed[R]) is(record transfer.Record) bool {
@@ -32,9 +32,9 @@ func expiring(now time.Time) string { return "(" + strconv.FormatInt(int64(micro
 const anyScore = "-inf"
 
 // pageOf returns a page of the records that the members of indexes name.
-func (db *DB) pageOf(ctx context.Context, indexes []string, least, after string, limit int, refOf func(s spot) ref,
+func (db *DB) pageOf(ctx context.Context, indexes []string, least, after string, limit int, refOf func(s position) ref,
 	load func(ctx context.Context, at []ref) ([]transfer.Record, error)) ([]transfer.Record, string, error) {
-	from, err := spotIn(after)
+	from, err := parsePosition(after)
 	if err != nil {
 		return nil, "", err
 	}
@@ -89,7 +89,7 @@ func isUnreadable(err error) bool {
 }
 
 // memberRef returns the ref of a record whose name is the member of an index.
-func memberRef(s spot) ref {
+func memberRef(s position) ref {
 	t, _ := nameIn(s.index)
 	return ref{t, s.member}
 }
@@ -215,17 +215,17 @@ func (db *DB) allOf(ctx context.Context, k kind, at []ref) ([][]string, error) {
 }
 
 // homes returns where records belong by their own fields. It is find for kinds whose keys say where they are.
-func homes(moves moving, like []transfer.Record) []ref {
+func homes(moves transferKind, like []transfer.Record) []ref {
 	at := make([]ref, len(like))
 	for i, record := range like {
-		at[i] = moves.home(record)
+		at[i] = moves.refOf(record)
 	}
 	return at
 }
 
 // findPlaced is find for records whose names mostly tell their tag, as tagOf says. The others have a key of the kind
 // places.
-func (db *DB) findPlaced(ctx context.Context, moves moving, places kind, like []transfer.Record,
+func (db *DB) findPlaced(ctx context.Context, moves transferKind, places kind, like []transfer.Record,
 	tagOf func(name string) tag) ([]ref, error) {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()

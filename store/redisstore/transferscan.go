@@ -61,7 +61,7 @@ func (db *DB) scan(ctx context.Context, k kind,
 		case err != nil && ctx.Err() == nil && db.client.Mode() == rueidis.ClientModeCluster:
 			continue // Ping tells whether it is a master
 		case err != nil:
-			return nil, outage(address+": INFO", err)
+			return nil, wrapError(address+": INFO", err)
 		case role != "master":
 			continue
 		}
@@ -98,7 +98,7 @@ func (db *DB) scanNode(ctx context.Context, address string, node rueidis.Client,
 		}
 		cancel()
 		if err != nil {
-			return nil, outage(address+": SCAN", err)
+			return nil, wrapError(address+": SCAN", err)
 		}
 		all = append(all, found...)
 		if cursor = entry.Cursor; cursor == 0 {

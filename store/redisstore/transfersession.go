@@ -8,33 +8,34 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// movingSessions moves sessions, and tombstones of those that got another cookie.
-type movingSessions struct {
+// transferSessions moves sessions, and tombstones of those that got another cookie.
+type transferSessions struct {
 	typed[transfer.Session]
 	*sessionStore
 }
 
-func (m movingSessions) own() kind { return sessionRecords }
+func (m transferSessions) own() kind { return sessionRecords }
 
-func (m movingSessions) home(record transfer.Record) ref {
+func (m transferSessions) refOf(record transfer.Record) ref {
 	r := record.(transfer.Session)
 	return ref{tagOfOwner(cmp.Or(r.UserID, r.Owner)), r.Digest}
 }
 
-func (m movingSessions) page(ctx context.Context, after string, limit int,
+func (m transferSessions) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(sessionExpiry), expiring(now), after, limit, memberRef, m.load)
 }
 
-func (m movingSessions) count(ctx context.Context, now time.Time) (int, error) {
+// count returns the number of sessions that have not expired. It reads the index of expiry and not the sessions.
+func (m transferSessions) count(ctx context.Context, now time.Time) (int, error) {
 	return m.db.countOf(ctx, sessionRecords, m.db.indexesOf(sessionExpiry), expiring(now), memberRef)
 }
 
-func (m movingSessions) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
+func (m transferSessions) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
 	return m.db.findPlaced(ctx, m, sessionPlaces, like, tagOfDigest)
 }
 
-func (m movingSessions) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+func (m transferSessions) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
 	uses, err := rowsOf[useRow](ctx, m.db, sessionUses, at) // first: see readRecord
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func (m movingSessions) load(ctx context.Context, at []ref) ([]transfer.Record, 
 	return records, nil
 }
 
-func (m movingSessions) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
+func (m transferSessions) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		r := record.(transfer.Session).Record
 		if err := m.place(ctx, t, r, now); err != nil {
@@ -67,7 +68,7 @@ func (m movingSessions) add(ctx context.Context, c *change, t tag, records []tra
 	return nil
 }
 
-func (m movingSessions) remove(ctx context.Context, c *change, t tag, names []string) error {
+func (m transferSessions) remove(ctx context.Context, c *change, t tag, names []string) error {
 	found, err := m.loadAll(ctx, c, t, names)
 	if err != nil {
 		return err

@@ -14,16 +14,16 @@ import (
 // This file walks over the members of many indexes, in an order that stays the same: by the key of the index, then by
 // score, then by the bytes of the member. A walk may stop after any member and go on later, in another process too.
 
-// spot is a member of an index. The zero spot is before all members.
-type spot struct {
+// position is a member of an index. The zero position is before all members.
+type position struct {
 	index  string
 	score  int64
 	nth    int // among the members with this score, from 1 on, as the walk saw them
 	member string
 }
 
-// text returns the spot as printable text, for a caller that keeps it.
-func (s spot) text() string {
+// text returns the position as printable text, for a caller that keeps it.
+func (s position) text() string {
 	if s.index == "" {
 		return ""
 	}
@@ -31,17 +31,17 @@ func (s spot) text() string {
 	return base64.RawURLEncoding.EncodeToString([]byte(plain))
 }
 
-// spotIn reads what text returned.
-func spotIn(text string) (spot, error) {
+// parsePosition reads what text returned.
+func parsePosition(text string) (position, error) {
 	if text == "" {
-		return spot{}, nil
+		return position{}, nil
 	}
 	plain, err := base64.RawURLEncoding.DecodeString(text)
 	index, rest, _ := strings.Cut(string(plain), separator)
 	numbers, member, ok := strings.Cut(rest, separator)
-	s := spot{index: index, member: member}
+	s := position{index: index, member: member}
 	if _, wrong := fmt.Sscanf(numbers, "%d %d", &s.score, &s.nth); err != nil || wrong != nil || !ok {
-		return spot{}, errPosition(text)
+		return position{}, errPosition(text)
 	}
 	return s, nil
 }
@@ -50,10 +50,10 @@ func errPosition(text string) error {
 	return fmt.Errorf("redisstore: %q is not a position that Export returned", text)
 }
 
-// walk returns at most limit members after a spot, of indexes in rising order of their keys. Fewer than limit are there
-// at the end only. The score of each is at least least, which is as Redis has it in ZRANGEBYSCORE.
-func (db *DB) walk(ctx context.Context, indexes []string, least string, after spot, limit int) ([]spot, error) {
-	var found []spot
+// walk returns at most limit members after a position, of indexes in rising order of their keys. Fewer than limit are
+// there at the end only. The score of each is at least least, which is as Redis has it in ZRANGEBYSCORE.
+func (db *DB) walk(ctx context.Context, indexes []string, least string, after position, limit int) ([]position, error) {
+	var found []position
 	at, begun := slices.BinarySearch(indexes, after.index)
 	if begun {
 		rest, err := db.restOf(ctx, after, limit)
@@ -93,7 +93,7 @@ func (db *DB) busy(ctx context.Context, indexes []string, from, limit int) (busy
 	for i, result := range db.client.DoMulti(ctx, commands...) {
 		size, err := result.AsInt64()
 		if err != nil {
-			return nil, 0, outage("reading index "+some[i], err)
+			return nil, 0, wrapError("reading index "+some[i], err)
 		}
 		if size > 0 && limit > 0 {
 			busy = append(busy, some[i])
@@ -107,7 +107,7 @@ func (db *DB) busy(ctx context.Context, indexes []string, from, limit int) (busy
 }
 
 // firstOf returns the first members of each of some indexes, at most limit of each.
-func (db *DB) firstOf(ctx context.Context, indexes []string, least string, limit int) ([]spot, error) {
+func (db *DB) firstOf(ctx context.Context, indexes []string, least string, limit int) ([]position, error) {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
 	commands := make(rueidis.Commands, len(indexes))
@@ -117,9 +117,9 @@ func (db *DB) firstOf(ctx context.Context, indexes []string, least string, limit
 	if len(commands) == 0 {
 		return nil, nil
 	}
-	var found []spot
+	var found []position
 	for i, result := range db.client.DoMulti(ctx, commands...) {
-		some, err := spotsOf(spot{index: indexes[i]}, 0, result)
+		some, err := positionsOf(position{index: indexes[i]}, 0, result)
 		if err != nil {
 			return nil, err
 		}
@@ -128,15 +128,15 @@ func (db *DB) firstOf(ctx context.Context, indexes []string, least string, limit
 	return found, nil
 }
 
-// restOf returns the members of an index after a spot. Redis does not begin in the middle of members with one score,
-// but can pass over a number of them. The number is right if the spot is the first that comes. Otherwise members came
-// or went meanwhile, and all with the score are read.
-func (db *DB) restOf(ctx context.Context, after spot, limit int) ([]spot, error) {
+// restOf returns the members of an index after a position. Redis does not begin in the middle of members with one
+// score, but can pass over a number of them. The number is right if the position is the first that comes. Otherwise
+// members came or went meanwhile, and all with the score are read.
+func (db *DB) restOf(ctx context.Context, after position, limit int) ([]position, error) {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
-	read := func(offset, limit int) ([]spot, error) {
+	read := func(offset, limit int) ([]position, error) {
 		command := db.scored(after.index, strconv.FormatInt(after.score, 10), offset, limit)
-		return spotsOf(after, offset, db.client.Do(ctx, command))
+		return positionsOf(after, offset, db.client.Do(ctx, command))
 	}
 	if after.nth > 1 {
 		some, err := read(after.nth-1, limit+1)
@@ -147,14 +147,14 @@ func (db *DB) restOf(ctx context.Context, after spot, limit int) ([]spot, error)
 			return some[1:], nil
 		}
 	}
-	var found []spot
+	var found []position
 	for offset := 0; len(found) < limit; offset += limit {
 		some, err := read(offset, limit)
 		if err != nil {
 			return nil, err
 		}
 		size := len(some)
-		found = append(found, slices.DeleteFunc(some, func(s spot) bool {
+		found = append(found, slices.DeleteFunc(some, func(s position) bool {
 			return s.score == after.score && s.member <= after.member
 		})...)
 		if size < limit {
@@ -169,14 +169,14 @@ func (db *DB) scored(index, from string, offset, limit int) rueidis.Completed {
 		Limit(int64(offset), int64(limit)).Build()
 }
 
-// spotsOf returns the members of an index. Offset is how many members with the score of before were passed over.
-func spotsOf(before spot, offset int, result rueidis.RedisResult) ([]spot, error) {
+// positionsOf returns the members of an index. Offset is how many members with the score of before were passed over.
+func positionsOf(before position, offset int, result rueidis.RedisResult) ([]position, error) {
 	members, err := result.AsZScores()
 	if err != nil && !rueidis.IsRedisNil(err) {
-		return nil, outage("reading index "+before.index, err)
+		return nil, wrapError("reading index "+before.index, err)
 	}
-	last := spot{index: before.index, score: before.score, nth: offset}
-	spots := make([]spot, len(members))
+	last := position{index: before.index, score: before.score, nth: offset}
+	spots := make([]position, len(members))
 	for i, m := range members {
 		if score := int64(m.Score); score != last.score {
 			last.score, last.nth = score, 0
@@ -197,9 +197,9 @@ const (
 
 // countOf returns how many records of a kind are there whose names are members of indexes.
 func (db *DB) countOf(ctx context.Context, k kind, indexes []string, least string,
-	refOf func(s spot) ref) (int, error) {
+	refOf func(s position) ref) (int, error) {
 	n := 0
-	for after := (spot{}); ; {
+	for after := (position{}); ; {
 		spots, err := db.walk(ctx, indexes, least, after, countedAtOnce)
 		if err != nil {
 			return 0, err
@@ -213,7 +213,7 @@ func (db *DB) countOf(ctx context.Context, k kind, indexes []string, least strin
 }
 
 // existing counts those records that are there. The members of one index have one tag, and so one command.
-func (db *DB) existing(ctx context.Context, k kind, spots []spot, refOf func(s spot) ref) (int, error) {
+func (db *DB) existing(ctx context.Context, k kind, spots []position, refOf func(s position) ref) (int, error) {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
 	var commands rueidis.Commands
@@ -234,7 +234,7 @@ func (db *DB) existing(ctx context.Context, k kind, spots []spot, refOf func(s s
 	for _, result := range db.client.DoMulti(ctx, commands...) {
 		some, err := result.AsInt64()
 		if err != nil {
-			return 0, outage("counting keys", err)
+			return 0, wrapError("counting keys", err)
 		}
 		n += int(some)
 	}

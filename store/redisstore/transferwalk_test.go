@@ -19,17 +19,17 @@ func TestUnitTransferWalk(t *testing.T) {
 		for i := range 23 {
 			member := fmt.Sprintf("%03d of %d", i, n)
 			c := newChange(db)
-			c.expire(index, member, now.Add(time.Duration(i/9)*time.Second), slack)
+			c.addExpiring(index, member, now.Add(time.Duration(i/9)*time.Second), slack)
 			if ok, err := c.commit(t.Context()); !ok || err != nil {
-				t.Fatal(ok, err)
+				t.Fatalf("commit: got %v, %v, want true", ok, err)
 			}
 			want = append(want, member)
 		}
 	}
-	walked := func(t *testing.T, size int, between func(last spot)) (got []string) {
+	walked := func(t *testing.T, size int, between func(last position)) (got []string) {
 		t.Helper()
 		for after := ""; ; {
-			from, err := spotIn(after) // as another process would read it
+			from, err := parsePosition(after) // as another process would read it
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,18 +50,18 @@ func TestUnitTransferWalk(t *testing.T) {
 	}
 	for _, size := range []int{1, 4, 9, 23, 50, 1000} {
 		t.Run(fmt.Sprintf("pages of %d have each member once, in order", size), func(t *testing.T) {
-			if got := walked(t, size, func(spot) {}); !slices.Equal(got, want) {
+			if got := walked(t, size, func(position) {}); !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
 	}
 	t.Run("members that go in between hide no others", func(t *testing.T) {
 		gone := 0
-		got := walked(t, 4, func(last spot) { // the walk has been at all of these
+		got := walked(t, 4, func(last position) { // the walk has been at all of these
 			c := newChange(db)
-			c.unlist(last.index, last.member)
+			c.removeMember(last.index, last.member)
 			if ok, err := c.commit(t.Context()); !ok || err != nil {
-				t.Fatal(ok, err)
+				t.Fatalf("commit: got %v, %v, want true", ok, err)
 			}
 			gone++
 		})
@@ -69,9 +69,9 @@ func TestUnitTransferWalk(t *testing.T) {
 			t.Errorf("got %q with %d members gone, want %q", got, gone, want)
 		}
 	})
-	for _, text := range []string{"?", "YWJj", spot{index: "a", member: "b"}.text() + "=="} {
+	for _, text := range []string{"?", "YWJj", position{index: "a", member: "b"}.text() + "=="} {
 		t.Run("a position that Export did not return is an error: "+text, func(t *testing.T) {
-			if _, err := spotIn(text); err == nil {
+			if _, err := parsePosition(text); err == nil {
 				t.Errorf("got no error for %q, want one", text)
 			}
 		})

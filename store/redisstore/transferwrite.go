@@ -57,10 +57,10 @@ func inTags[T any](ctx context.Context, items []T, tagOf func(item T) tag,
 const maxErrors = 3
 
 // Whole implements [transfer.Target].
-func (*mover) Whole() bool { return false }
+func (*transferStore) Whole() bool { return false }
 
 // Import implements [transfer.Target]. It is made in parts, so after an error some records may have been added.
-func (m *mover) Import(ctx context.Context, k transfer.Kind, records []transfer.Record,
+func (m *transferStore) Import(ctx context.Context, k transfer.Kind, records []transfer.Record,
 	now time.Time) (added int, err error) {
 	moves, err := m.of(k, records...)
 	if err != nil {
@@ -74,7 +74,7 @@ func (m *mover) Import(ctx context.Context, k transfer.Kind, records []transfer.
 		}
 	}
 	var mu sync.Mutex
-	err = inTags(ctx, records, func(r transfer.Record) tag { return moves.home(r).t },
+	err = inTags(ctx, records, func(r transfer.Record) tag { return moves.refOf(r).t },
 		func(ctx context.Context, t tag, some []transfer.Record) error {
 			n, err := m.add(ctx, moves, t, some, now)
 			mu.Lock()
@@ -90,14 +90,14 @@ func (m *mover) Import(ctx context.Context, k transfer.Kind, records []transfer.
 
 // add adds those records of one tag that are not there. The first try supposes that all are missing, as most are. That
 // saves a round trip. The records that are there are then read once. No other program changes them.
-func (m *mover) add(ctx context.Context, moves moving, t tag, records []transfer.Record,
+func (m *transferStore) add(ctx context.Context, moves transferKind, t tag, records []transfer.Record,
 	now time.Time) (added int, err error) {
 	supposes := moves.own() != ""
 	err = m.db.transact(ctx, "import "+string(t), func(ctx context.Context, c *change) error {
 		missing := records
 		if supposes {
 			for _, record := range records {
-				c.suppose(m.db.key(moves.own(), t, moves.home(record).name))
+				c.assumeAbsent(m.db.key(moves.own(), t, moves.refOf(record).name))
 			}
 		} else if missing, err = m.missing(ctx, moves, records, now); err != nil {
 			return err
@@ -115,7 +115,7 @@ func (m *mover) add(ctx context.Context, moves moving, t tag, records []transfer
 }
 
 // missing returns those of some records that are not there, or are of no use any more.
-func (m *mover) missing(ctx context.Context, moves moving, records []transfer.Record,
+func (m *transferStore) missing(ctx context.Context, moves transferKind, records []transfer.Record,
 	now time.Time) ([]transfer.Record, error) {
 	at, err := moves.find(ctx, records)
 	if err != nil {
@@ -135,7 +135,7 @@ func (m *mover) missing(ctx context.Context, moves moving, records []transfer.Re
 }
 
 // Replace implements [transfer.Target]. What is there is removed first.
-func (m *mover) Replace(ctx context.Context, k transfer.Kind, records []transfer.Record, now time.Time) error {
+func (m *transferStore) Replace(ctx context.Context, k transfer.Kind, records []transfer.Record, now time.Time) error {
 	moves, err := m.of(k, records...)
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (m *mover) Replace(ctx context.Context, k transfer.Kind, records []transfer
 }
 
 // Remove implements [transfer.Target].
-func (m *mover) Remove(ctx context.Context, k transfer.Kind, like []transfer.Record, _ time.Time) error {
+func (m *transferStore) Remove(ctx context.Context, k transfer.Kind, like []transfer.Record, _ time.Time) error {
 	moves, err := m.of(k, like...)
 	if err != nil || len(like) == 0 {
 		return err

@@ -24,7 +24,7 @@ func (db *DB) WatchUsers(users cached.Cache) {
 // as their caches do.
 func (db *DB) UserChanged(ctx context.Context, userID string) error {
 	return db.transact(ctx, userID, func(_ context.Context, c *change) error {
-		c.bump(db.key(userChanges, tagOfOwner(userID), userID))
+		c.changeVersion(db.key(userChanges, tagOfOwner(userID), userID))
 		return nil
 	})
 }

@@ -75,7 +75,7 @@ func TestUsersAreForgottenEverywhere(t *testing.T) {
 		}
 		loads := second.loads.Load()
 		if err := change(); err != nil {
-			t.Fatal(name, err)
+			t.Fatalf("%s: got error %v, want nil", name, err)
 		}
 		eventually(t, name, func() bool { return !first.cached(t, "alice") })
 		eventually(t, name, func() bool { return second.loads.Load() > loads || !second.cached(t, "alice") })
@@ -125,7 +125,7 @@ func TestUsersAreForgottenHereAtOnce(t *testing.T) {
 		for range 200 {
 			eventually(t, "alice is cached", func() bool { return w.cached(t, "alice") })
 			if err := change(); err != nil {
-				t.Fatal(name, err)
+				t.Fatalf("%s: got error %v, want nil", name, err)
 			}
 			if w.cached(t, "alice") {
 				t.Errorf("%s: the user of before is still cached", name)

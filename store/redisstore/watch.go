@@ -203,16 +203,16 @@ func (w *watch) set(ctx context.Context, heard bool) {
 	}
 }
 
-// turn is what became of the caches after a round.
-type turn int
+// transition says how a round changed the state of the caches.
+type transition int
 
 const (
-	stayed turn = iota
+	stayed transition = iota
 	becameSilent
 	becameHeard
 )
 
-func (w *watch) change(heard bool) (became turn) {
+func (w *watch) change(heard bool) (became transition) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {

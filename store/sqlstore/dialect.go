@@ -26,9 +26,9 @@ type dialect interface {
 	rowLock(lock lock) string
 	// locksRows reports whether an owner is locked by its row in the table owners.
 	locksRows() bool
-	// queueFor returns a statement that must come before a change of rows that many transactions lock with {share}, or
-	// "" if the lock of a row is given in order.
-	queueFor(table string) string
+	// lockTableFor returns a statement that must come before a change of rows that many transactions lock with
+	// {share}, or "" if the lock of a row is given in order.
+	lockTableFor(table string) string
 	// prepares reports whether the store prepares its queries. Otherwise the driver does.
 	prepares() bool
 
@@ -54,10 +54,10 @@ const (
 type fault int
 
 const (
-	lasting   fault = iota // the error is the answer
-	passing                // the engine chose this transaction to end a deadlock: the same one may succeed
-	duplicate              // a key is there already: another transaction was faster
-	misplaced              // the object of a CREATE, ADD or DROP is there already, or gone
+	permanent      fault = iota // the error is the answer
+	retryable                   // the engine ended this transaction because of a deadlock: the same one may succeed
+	duplicateKey                // a key is there already: another transaction was faster
+	alreadyApplied              // the object of a CREATE, ADD or DROP is there already, or gone
 )
 
 // execer is a pool, or the connection of a transaction.

@@ -37,7 +37,7 @@ func (mysql) rollback(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error {
 }
 
 // leave gives the connection of a transaction back that a statement has ended. The driver sends a ROLLBACK for that,
-// also to a server that is silent by now, so pool.giveBack waits for it.
+// also to a server that is silent by now, so pool.releaseConn waits for it.
 func leave(tx *sql.Tx) {
 	go func() { _ = tx.Rollback() }()
 }
@@ -113,10 +113,10 @@ func isNewMySQL(version string) bool {
 
 func (mysql) placeholders(statement string) string { return statement }
 
-func (mysql) gone(error) bool { return false } // the driver says driver.ErrBadConn
+func (mysql) isConnClosed(error) bool { return false } // the driver says driver.ErrBadConn
 
 // Locks of rows are given in the order in which they were asked for.
-func (mysql) queueFor(string) string { return "" }
+func (mysql) lockTableFor(string) string { return "" }
 
 func (mysql) quote(name string) string { return "`" + name + "`" }
 
@@ -138,7 +138,7 @@ func (mysql) prepares() bool { return true }
 // a value does not fit. The number of rows of ON DUPLICATE KEY UPDATE depends on a setting of the connection.
 func (m mysql) insertNew(ctx context.Context, db *DB, in execer, table, columns string, args ...any) (bool, error) {
 	_, err := in.ExecContext(ctx, db.sql(insert(table, columns)), args...)
-	if err != nil && m.fault(err) == duplicate {
+	if err != nil && m.fault(err) == duplicateKey {
 		return false, nil
 	}
 	return err == nil, err
@@ -159,15 +159,15 @@ func (mysql) touchAll(table, condition string) string {
 func (mysql) fault(err error) fault {
 	switch mysqlError(err) {
 	case 1205, 1213: // a lock was waited for too long, a deadlock
-		return passing
+		return retryable
 	case 1020: // MariaDB: the record has changed since it was read
-		return passing
+		return retryable
 	case 1062, 1586: // duplicate entry
-		return duplicate
+		return duplicateKey
 	case 1050, 1060, 1061, 1091: // table, column or index exists; what a DROP names does not exist
-		return misplaced
+		return alreadyApplied
 	}
-	return lasting
+	return permanent
 }
 
 var numbered = regexp.MustCompile(`Error (\d{4})\b`)

@@ -104,19 +104,19 @@ func (postgresql) touchAll(table, condition string) string {
 func (postgresql) fault(err error) fault {
 	switch sqlState(err) {
 	case "40001", "40P01", "55P03": // serialization_failure, deadlock_detected, lock_not_available (lock_timeout)
-		return passing
+		return retryable
 	case "23505", "42P07": // unique_violation, duplicate_table: two that create the same table at once
-		return duplicate
+		return duplicateKey
 	}
-	return lasting
+	return permanent
 }
 
-// gone goes by the SQLSTATE of a shutdown, and of pg_terminate_backend.
-func (postgresql) gone(err error) bool { return strings.HasPrefix(sqlState(err), "57P0") }
+// isConnClosed looks at the SQLSTATE of a shutdown, and of pg_terminate_backend.
+func (postgresql) isConnClosed(err error) bool { return strings.HasPrefix(sqlState(err), "57P0") }
 
-// queueFor makes a transaction wait its turn for rows of a table that others keep locking with {share}. Without it they
-// pass a transaction that waits for such a row. Plain reads go on.
-func (postgresql) queueFor(table string) string {
+// lockTableFor makes a transaction wait its turn for rows of a table that others keep locking with {share}. Without it
+// they pass a transaction that waits for such a row. Plain reads go on.
+func (postgresql) lockTableFor(table string) string {
 	return `LOCK TABLE {prefix}` + table + ` IN EXCLUSIVE MODE`
 }
 

@@ -20,7 +20,7 @@ func (sqlite) quote(name string) string { return `"` + name + `"` }
 func (sqlite) rowLock(lock) string { return "" }
 func (sqlite) locksRows() bool     { return false }
 
-func (sqlite) queueFor(string) string { return "" }
+func (sqlite) lockTableFor(string) string { return "" }
 
 func (sqlite) prepares() bool { return true }
 
@@ -31,7 +31,7 @@ func (sqlite) insertNew(ctx context.Context, db *DB, in execer, table, columns s
 func (sqlite) touchAll(string, string) string { return "" }
 
 // Changes are made one after another, so there are no deadlocks.
-func (sqlite) fault(error) fault { return lasting }
+func (sqlite) fault(error) fault { return permanent }
 
 // beginImmediate takes the one write lock of the file at once. A transaction that reads
 // first and writes later fails, whatever the busy timeout, if another wrote in

@@ -67,7 +67,7 @@ func (s *ExternalStore) LinkFirst(ctx context.Context, identity *external.Identi
 
 // link is Link, or LinkFirst if first is set.
 func (s *ExternalStore) link(ctx context.Context, identity *external.Identity, first bool) (string, bool, error) {
-	l, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (linking, error) {
+	l, err := transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (linking, error) {
 		return s.linkIn(ctx, conn, identity, first)
 	})
 	return l.owner, l.linked, err
@@ -124,7 +124,7 @@ func (s *ExternalStore) Touch(ctx context.Context, seen *external.Identity) erro
 func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast bool) (*external.Identity,
 	external.UnlinkVerdict, error) {
 	verdict := external.UnlinkUnknown
-	removed, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (*external.Identity, error) {
+	removed, err := transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (*external.Identity, error) {
 		verdict = external.UnlinkUnknown
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
@@ -163,7 +163,7 @@ func (s *ExternalStore) isLastIn(ctx context.Context, conn *sql.Conn, userID, id
 
 // RemoveUser implements [external.Store] in one transaction.
 func (s *ExternalStore) RemoveUser(ctx context.Context, userID string) (int, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return 0, err
 		}

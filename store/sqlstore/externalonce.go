@@ -29,7 +29,7 @@ func (s *ExternalStore) AddCode(ctx context.Context, code *external.Code) error 
 
 // TakeCode implements [external.Store] in one transaction.
 func (s *ExternalStore) TakeCode(ctx context.Context, digest string, now time.Time) (*external.Code, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (*external.Code, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (*external.Code, error) {
 		code := &external.Code{Digest: digest}
 		var expires sql.NullInt64
 		err := queryRow(ctx, conn, s.db.sql(`SELECT user_id, stamp, challenge, data, expires_at
@@ -49,7 +49,7 @@ func (s *ExternalStore) TakeCode(ctx context.Context, digest string, now time.Ti
 
 // Purge implements [external.Store] in one transaction.
 func (s *ExternalStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
 		total := 0
 		for _, each := range []struct{ table, key string }{{"login_once", "{key}"}, {"login_codes", "digest"},
 			{"login_reservations", "id"}} {

@@ -12,7 +12,7 @@ import (
 // Reserve implements [external.ReservationStore] in one transaction.
 func (s *ExternalStore) Reserve(ctx context.Context, r *external.Reservation,
 	now time.Time) (id, owner string, err error) {
-	found, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([2]string, error) {
+	found, err := transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([2]string, error) {
 		owner, err := s.ownerIn(ctx, conn, r.Issuer, r.Subject)
 		if err != nil || owner != "" {
 			return [2]string{"", owner}, err
@@ -59,7 +59,7 @@ func (s *ExternalStore) reserveIn(ctx context.Context, conn *sql.Conn, r *extern
 // Confirm implements [external.ReservationStore] in one transaction.
 func (s *ExternalStore) Confirm(ctx context.Context, reservationID string, identity *external.Identity,
 	now time.Time) (owner string, linked bool, err error) {
-	l, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (l linking, err error) {
+	l, err := transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (l linking, err error) {
 		l.owner, l.linked, err = s.ConfirmIn(ctx, conn, reservationID, identity, now)
 		return l, err
 	})

@@ -12,10 +12,15 @@ import (
 
 // JWTStore is a [jwt.Store] in a database.
 type JWTStore struct {
-	db                        *DB
-	addFamily, addToken, find string
-	findStmt, list, listAfter query
-	revoked, revokedSliding   query
+	db             *DB
+	addFamily      string
+	addToken       string
+	find           string
+	findStmt       query
+	list           query
+	listAfter      query
+	revoked        query
+	revokedSliding query
 }
 
 var _ jwt.Store = (*JWTStore)(nil)
@@ -55,7 +60,7 @@ func (s *JWTStore) Start(ctx context.Context, family *jwt.Session, first, adopte
 	if first.SessionID != family.ID {
 		return jwt.Started{}, errFamily
 	}
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (started jwt.Started, err error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (started jwt.Started, err error) {
 		if err = s.db.lockOwner(ctx, conn, family.UserID); err != nil {
 			return started, err
 		}
@@ -115,7 +120,7 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 		return err
 	}
 	// Some of them may be ending just now, which only those find out who lock them.
-	oldest, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
+	oldest, err := queryStrings(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
 		WHERE `+jwtLive+` ORDER BY created, id {lock}`), family.UserID, now)
 	if err != nil || len(oldest) < limit {
 		return err
@@ -125,7 +130,7 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 		return nil
 	}
 	started.Evicted = oldest[:len(oldest)-limit+1]
-	if err := s.db.tellEnded(ctx, conn, family.UserID, started.Evicted); err != nil {
+	if err := s.db.notifyEnded(ctx, conn, family.UserID, started.Evicted); err != nil {
 		return err
 	}
 	return s.endThese(ctx, conn, started.Evicted, family.Created)

@@ -43,7 +43,7 @@ func scanJWTKey(row scanner) (*jwt.KeyRecord, error) {
 // Add implements [jwt.KeyStore] in one transaction. It locks the keys of the algorithm as the records of an owner are
 // locked: to lock the newest one would not keep a newer one out.
 func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (bool, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		if err := s.db.lockOwner(ctx, conn, "keys:"+string(r.Algorithm)); err != nil {
 			return false, err
 		}
@@ -66,7 +66,7 @@ func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (b
 func (s *JWTKeyStore) Change(
 	ctx context.Context, before *jwt.KeyRecord, signs, expiresAt time.Time,
 ) (bool, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		rows, err := conn.QueryContext(ctx, s.db.sql(`SELECT `+jwtKeyColumns+` FROM {prefix}jwt_keys
 			WHERE id = ? {lock}`), before.ID)
 		found, err := all(rows, err, scanJWTKey)

@@ -11,7 +11,7 @@ import (
 // Rotate implements [jwt.Store] in one transaction.
 func (s *JWTStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
 	next *jwt.Refresh) (jwt.Rotation, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (jwt.Rotation, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (jwt.Rotation, error) {
 		return s.rotate(ctx, conn, old, now, grace, next)
 	})
 }
@@ -78,7 +78,7 @@ func (s *JWTStore) replace(ctx context.Context, conn *sql.Conn, old string, next
 
 // Use implements [jwt.Store] in one transaction.
 func (s *JWTStore) Use(ctx context.Context, digest string, now, ends time.Time) (jwt.Rotation, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (jwt.Rotation, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (jwt.Rotation, error) {
 		return s.use(ctx, conn, digest, now, ends)
 	})
 }

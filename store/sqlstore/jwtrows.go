@@ -38,10 +38,16 @@ func tokenValues(r *jwt.Refresh) []any {
 
 // familyRow is a family as it is scanned.
 type familyRow struct {
-	f                                  jwt.Session
-	scopes, amr, claims                sql.NullString
-	created, lastUsed, authTime        sql.NullInt64
-	expiresAt, maxExpiresAt, revokedAt sql.NullInt64
+	f            jwt.Session
+	scopes       sql.NullString
+	amr          sql.NullString
+	claims       sql.NullString
+	created      sql.NullInt64
+	lastUsed     sql.NullInt64
+	authTime     sql.NullInt64
+	expiresAt    sql.NullInt64
+	maxExpiresAt sql.NullInt64
+	revokedAt    sql.NullInt64
 }
 
 func (r *familyRow) fields() []any {

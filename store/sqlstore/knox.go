@@ -11,10 +11,12 @@ import (
 
 // KnoxStore is a [knox.Store] in a database.
 type KnoxStore struct {
-	db                    *DB
-	insert                string
-	find, list, listAfter query
-	uses                  *lastUses
+	db        *DB
+	insert    string
+	find      query
+	list      query
+	listAfter query
+	uses      *touchWriter
 }
 
 var _ knox.Store = (*KnoxStore)(nil)
@@ -31,7 +33,7 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 	if err := db.migrate(ctx, "knox"); err != nil {
 		return nil, err
 	}
-	s := &KnoxStore{db: db, uses: db.lastUses("knox_tokens", "TRUE"),
+	s := &KnoxStore{db: db, uses: db.touchWriterOf("knox_tokens", "TRUE"),
 		insert: db.sql(insert("knox_tokens", knoxColumns))}
 	var errs [3]error
 	s.find, errs[0] = db.prepare(ctx, knoxSelect+`digest = ?`)
@@ -47,7 +49,7 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 // Add implements [knox.Store] in one transaction.
 func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bool,
 	ending knox.Ending) (knox.Added, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added knox.Added, err error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added knox.Added, err error) {
 		if limit > 0 {
 			if added, err = s.makeRoom(ctx, conn, r, limit, evict, ending); err != nil || added.OverLimit {
 				return added, err
@@ -67,7 +69,7 @@ func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record
 	if err := s.db.lockOwner(ctx, conn, r.UserID); err != nil {
 		return added, err
 	}
-	if err := s.uses.settleUser(ctx, conn, r.UserID, ending.At); err != nil {
+	if err := s.uses.flushUser(ctx, conn, r.UserID, ending.At); err != nil {
 		return added, err
 	}
 	rivals := []any{r.UserID, r.Stamp, ending.At.UnixMicro()}
@@ -77,7 +79,7 @@ func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record
 		return added, err
 	}
 	// Some of them may be ending just now, which only those find out who lock them.
-	locked, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}knox_tokens WHERE `+knoxRivals+` {lock}`),
+	locked, err := queryStrings(ctx, conn, s.db.sql(`SELECT id FROM {prefix}knox_tokens WHERE `+knoxRivals+` {lock}`),
 		rivals...)
 	if err != nil || len(locked) < limit {
 		return added, err
@@ -95,7 +97,7 @@ func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record
 	if err != nil {
 		return added, err
 	}
-	return added, s.db.tellEnded(ctx, conn, r.UserID, added.Evicted)
+	return added, s.db.notifyEnded(ctx, conn, r.UserID, added.Evicted)
 }
 
 // Find implements [knox.Store].
@@ -108,7 +110,7 @@ func (s *KnoxStore) Find(ctx context.Context, digest string) (*knox.Record, erro
 	if err != nil {
 		return nil, err
 	}
-	show(pending, digest, &r.LastUsed, &r.ExpiresAt)
+	applyPending(pending, digest, &r.LastUsed, &r.ExpiresAt)
 	return r, nil
 }
 
@@ -132,7 +134,7 @@ func (s *KnoxStore) List(ctx context.Context, userID, after string, limit int,
 		return readAll(ctx, statement, scanKnox, args...)
 	}
 	return livePage(after, limit, part, func(r *knox.Record) bool {
-		show(pending, r.Digest, &r.LastUsed, &r.ExpiresAt)
+		applyPending(pending, r.Digest, &r.LastUsed, &r.ExpiresAt)
 		return r.Live(now)
 	}, func(r *knox.Record) string { return r.ID })
 }

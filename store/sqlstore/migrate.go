@@ -49,7 +49,7 @@ func (db *DB) migrate(ctx context.Context, component string) error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("sqlstore: tables of %s: %w", component, explain(err))
+		return fmt.Errorf("sqlstore: tables of %s: %w", component, withHint(err))
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (db *DB) migrate(ctx context.Context, component string) error {
 func scriptsOf(d dialect, prefix string) (schema.Scripts, error) {
 	folder, err := fs.Sub(migrations, "migrations/"+d.name())
 	scripts := schema.Scripts{Folder: folder, Prefix: prefix, Placeholders: d.placeholders,
-		Done: func(err error) bool { return d.fault(err) == misplaced }}
+		Done: func(err error) bool { return d.fault(err) == alreadyApplied }}
 	switch d.name() {
 	case (postgresql{}).name():
 		scripts.Lock = `LOCK TABLE {prefix}schema IN SHARE ROW EXCLUSIVE MODE`
@@ -71,7 +71,7 @@ func scriptsOf(d dialect, prefix string) (schema.Scripts, error) {
 // wantCurrent returns an error if the tables of a component must be migrated.
 func (db *DB) wantCurrent(ctx context.Context, scripts schema.Scripts, component string) error {
 	current, err := isCurrent(ctx, scripts, db.read, component)
-	if current || errors.Is(err, ErrSchema) || err != nil && helpFor(err) != "" { // such as a missing right
+	if current || errors.Is(err, ErrSchema) || err != nil && hintOf(err) != "" { // such as a missing right
 		return err
 	}
 	return errors.Join(&pendingError{}, err)
@@ -94,16 +94,17 @@ func (*pendingError) Error() string {
 
 func (*pendingError) Is(target error) bool { return target == ErrSchema }
 
-// migrate brings the tables of one component to its newest version. It takes no lock if they have it.
+// migrate brings the tables of one component to the newest version. It returns without a lock if they have that
+// version.
 func (p *pool) migrate(ctx context.Context, scripts schema.Scripts, component string) error {
 	current, err := isCurrent(ctx, scripts, p.db, component)
 	if current || errors.Is(err, ErrSchema) {
 		return err
 	}
-	patient := *p
-	patient.wait = migrateWait
+	longWait := *p // a migration may take longer than another change
+	longWait.wait = migrateWait
 	if scripts.Lock != "" {
-		return patient.transact(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		return longWait.transact(ctx, func(ctx context.Context, conn *sql.Conn) error {
 			return scripts.Migrate(ctx, conn, component)
 		})
 	}
@@ -117,7 +118,7 @@ func (p *pool) migrate(ctx context.Context, scripts schema.Scripts, component st
 	if err := scripts.Create(ctx, p.db); err != nil {
 		return err
 	}
-	return patient.migrateInSteps(ctx, scripts, component)
+	return longWait.migrateInSteps(ctx, scripts, component)
 }
 
 // migrateInSteps migrates in an engine that commits at every statement that changes a table. A transaction on another
@@ -130,7 +131,7 @@ func (p *pool) migrateInSteps(ctx context.Context, scripts schema.Scripts, compo
 		return err
 	}
 	return p.transact(ctx, func(ctx context.Context, lock *sql.Conn) error {
-		if _, err := texts(ctx, lock, `SELECT component FROM `+scripts.Prefix+`schema WHERE component = 'lock' `+
+		if _, err := queryStrings(ctx, lock, `SELECT component FROM `+scripts.Prefix+`schema WHERE component = 'lock' `+
 			p.engine.rowLock(forUpdate)); err != nil {
 			return err
 		}

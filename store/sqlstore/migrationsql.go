@@ -25,7 +25,7 @@ func (db *DB) MigrationSQL(ctx context.Context) (string, error) {
 	listed := true
 	if _, err := db.read.ExecContext(ctx, db.sql(`SELECT component FROM {prefix}schema WHERE 1 = 0`)); err != nil {
 		if !isMissingTable(db.dialect, err) {
-			return "", explain(err)
+			return "", withHint(err)
 		}
 		listed = false
 	}

@@ -42,8 +42,8 @@ func checkedChannel(engine, channel string) error {
 	return nil
 }
 
-// tell says to other instances that users have lost something, in the transaction that takes it from them.
-func (db *DB) tell(ctx context.Context, conn *sql.Conn, userIDs ...string) error {
+// notify tells other instances, in the transaction that revokes something, for which users it did.
+func (db *DB) notify(ctx context.Context, conn *sql.Conn, userIDs ...string) error {
 	if db.channel == "" {
 		return nil
 	}
@@ -73,12 +73,12 @@ func payloadOf(userID string) string {
 	return string(text)
 }
 
-// tellEnded is tell for something that has ended, if anything has.
-func (db *DB) tellEnded(ctx context.Context, conn *sql.Conn, userID string, ended []string) error {
+// notifyEnded is notify for a user of whom something has ended. It sends nothing if ended is empty.
+func (db *DB) notifyEnded(ctx context.Context, conn *sql.Conn, userID string, ended []string) error {
 	if len(ended) == 0 {
 		return nil
 	}
-	return db.tell(ctx, conn, userID)
+	return db.notify(ctx, conn, userID)
 }
 
 // UserChanged tells other instances that the application has changed or disabled a user, so that they load the user
@@ -90,13 +90,13 @@ func (db *DB) UserChanged(ctx context.Context, userID string) error {
 	if db.channel == "" {
 		return nil
 	}
-	return db.update(ctx, func(ctx context.Context, conn *sql.Conn) error { return db.tell(ctx, conn, userID) })
+	return db.update(ctx, func(ctx context.Context, conn *sql.Conn) error { return db.notify(ctx, conn, userID) })
 }
 
 // UserChangedIn is [DB.UserChanged] in a transaction of [DB.Update]. Other instances hear of it if and when that
 // commits. Call Forget after the commit: a load that begins before it may keep the user as the user was.
 func (db *DB) UserChangedIn(ctx context.Context, conn *sql.Conn, userID string) error {
-	return db.tell(ctx, conn, userID)
+	return db.notify(ctx, conn, userID)
 }
 
 // endOne runs one statement that ends something of a user, and tells of it if it does.
@@ -104,11 +104,11 @@ func (db *DB) endOne(ctx context.Context, statement, userID string, args ...any)
 	if db.channel == "" {
 		return changed(db.exec(ctx, statement, args...))
 	}
-	return within(ctx, db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
+	return transactValue(ctx, db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		ended, err := changed(conn.ExecContext(ctx, statement, args...))
 		if err != nil || !ended {
 			return false, err
 		}
-		return true, db.tell(ctx, conn, userID)
+		return true, db.notify(ctx, conn, userID)
 	})
 }

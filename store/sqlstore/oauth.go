@@ -12,11 +12,17 @@ import (
 
 // OAuthStore is a [server.Store] in a database.
 type OAuthStore struct {
-	db                           *DB
-	addGrant, addAccess          string
-	addRefresh, addCode          string
-	findCode, findRefresh        string
-	client, access, code, tokens query
+	db          *DB
+	addGrant    string
+	addAccess   string
+	addRefresh  string
+	addCode     string
+	findCode    string
+	findRefresh string
+	client      query
+	access      query
+	code        query
+	tokens      query
 }
 
 var _ server.Store = (*OAuthStore)(nil)
@@ -68,7 +74,7 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (server.Add
 	if a.Code.GrantID != a.Grant.ID {
 		return server.Added{}, errGrant
 	}
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
 		before, err := s.admit(ctx, conn, &added, a)
 		if err != nil || !added.OK() {
 			return added, err
@@ -96,7 +102,7 @@ func (s *OAuthStore) admit(ctx context.Context, conn *sql.Conn, added *server.Ad
 	}
 	waiting, err := s.useInteraction(ctx, conn, a)
 	if err == nil && waiting && a.Request != "" {
-		waiting, err = s.db.note(ctx, conn, "oauth_once", a.Request, a.RequestExpires, a.Grant.Created)
+		waiting, err = s.db.insertOnce(ctx, conn, "oauth_once", a.Request, a.RequestExpires, a.Grant.Created)
 	}
 	if err != nil || !waiting {
 		added.Answered = err == nil
@@ -155,7 +161,7 @@ func (s *OAuthStore) enabled(ctx context.Context, conn *sql.Conn, id string) (bo
 // Start implements [server.Store] in one transaction.
 func (s *OAuthStore) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int,
 	evict bool) (server.Added, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
 		if limit > 0 {
 			if err := s.db.lockOwner(ctx, conn, grantOwner(grant)); err != nil {
 				return added, err

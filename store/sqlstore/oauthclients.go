@@ -38,8 +38,8 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 	if err != nil {
 		return false, nil, err
 	}
-	change, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (change clientChange, err error) {
-		if err := s.queue(ctx, conn); err != nil {
+	change, err := transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (change clientChange, err error) {
+		if err := s.lockClients(ctx, conn); err != nil {
 			return change, err
 		}
 		before, err := scanClient(queryRow(ctx, conn, s.db.sql(`SELECT client FROM {prefix}oauth_clients
@@ -53,7 +53,7 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 			client.Owner, client.Disabled, micros(client.Updated), string(text), client.ID); err != nil {
 			return change, err
 		}
-		if err := s.db.tell(ctx, conn, machine(client.ID)); err != nil {
+		if err := s.db.notify(ctx, conn, machine(client.ID)); err != nil {
 			return change, err
 		}
 		if client.Disabled || client.Public() && client.EndsGrants(before) {
@@ -64,9 +64,10 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 	return change.ok, change.ended, err
 }
 
-// queue waits for the turn to change a client, in a transaction: a busy client is locked by its logins all the time.
-func (s *OAuthStore) queue(ctx context.Context, conn *sql.Conn) error {
-	statement := s.db.dialect.queueFor("oauth_clients")
+// lockClients waits for the turn to change a client, in a transaction. The logins of a busy client lock its row all the
+// time.
+func (s *OAuthStore) lockClients(ctx context.Context, conn *sql.Conn) error {
+	statement := s.db.dialect.lockTableFor("oauth_clients")
 	if statement == "" {
 		return nil
 	}

@@ -99,7 +99,7 @@ func (s *OAuthStore) end(ctx context.Context, conn *sql.Conn, grant *server.Gran
 	if err != nil || !ended {
 		return err
 	}
-	return s.db.tell(ctx, conn, grantOwner(grant))
+	return s.db.notify(ctx, conn, grantOwner(grant))
 }
 
 // End implements [server.Store].

@@ -60,7 +60,7 @@ func (s *OAuthStore) Interaction(ctx context.Context, digest string, now time.Ti
 // ConsumeInteraction implements [server.Store] in one transaction.
 func (s *OAuthStore) ConsumeInteraction(ctx context.Context, digest string,
 	now time.Time) (*server.Interaction, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (*server.Interaction, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (*server.Interaction, error) {
 		statement := s.db.sql(oauthInteraction + ` {lock}`)
 		taken, err := scanInteraction(queryRow(ctx, conn, statement, digest, micros(now)))
 		if err != nil || taken == nil {

@@ -15,7 +15,7 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client, limit
 	if err != nil {
 		return server.Added{}, err
 	}
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
 		if limit > 0 {
 			if err := s.db.lockOwner(ctx, conn, client.Owner); err != nil {
 				return added, err
@@ -61,7 +61,7 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 		return err
 	}
 	// Some of them may be ending just now, which only those find out who lock them.
-	oldest, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
+	oldest, err := queryStrings(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
 		WHERE `+rivals+` ORDER BY id {lock}`), args...)
 	if err != nil || len(oldest) < limit {
 		return err
@@ -76,13 +76,13 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 			return err
 		}
 		if len(added.Evicted) == most {
-			return s.db.tell(ctx, conn, grantOwner(grant))
+			return s.db.notify(ctx, conn, grantOwner(grant))
 		}
 	}
 	oldest = slices.DeleteFunc(oldest, func(id string) bool { return slices.Contains(added.Evicted, id) })
 	ids := oldest[:most-len(added.Evicted)]
 	added.Evicted = append(added.Evicted, ids...)
-	if err := s.db.tellEnded(ctx, conn, grantOwner(grant), added.Evicted); err != nil {
+	if err := s.db.notifyEnded(ctx, conn, grantOwner(grant), added.Evicted); err != nil {
 		return err
 	}
 	return s.endThese(ctx, conn, ids, grant.Created)
@@ -92,7 +92,7 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 // the same client first, and returns which they were, in a transaction.
 func (s *OAuthStore) endWaiting(ctx context.Context, conn *sql.Conn, grant *server.Grant, limit int, rivals string,
 	args []any) ([]string, error) {
-	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants g
+	ids, err := queryStrings(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants g
 		WHERE `+rivals+` AND EXISTS (SELECT 1 FROM {prefix}oauth_codes c
 		WHERE c.grant_id = g.id AND c.redeemed IS NULL)
 		ORDER BY client_id <> ?, id LIMIT ? {lock}`), append(slices.Clone(args), grant.ClientID, limit)...)

@@ -10,7 +10,7 @@ import (
 
 // Purge implements [server.Store] in one transaction.
 func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
 		total, err := s.purgeGrants(ctx, conn, now, limit)
 		if err != nil {
 			return 0, err
@@ -31,7 +31,7 @@ func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, 
 
 // purgeGrants removes at most limit grants with what is theirs, and returns how many, in a transaction.
 func (s *OAuthStore) purgeGrants(ctx context.Context, conn *sql.Conn, now time.Time, limit int) (int, error) {
-	spent, err := s.spent(ctx, conn, now, limit)
+	spent, err := s.purgeable(ctx, conn, now, limit)
 	if err != nil {
 		return 0, err
 	}
@@ -41,22 +41,22 @@ func (s *OAuthStore) purgeGrants(ctx context.Context, conn *sql.Conn, now time.T
 		`DELETE FROM {prefix}oauth_refresh WHERE grant_id IN {keys}`,
 		`DELETE FROM {prefix}oauth_grants WHERE id IN {keys}`,
 	} {
-		if _, err := s.db.keyed(ctx, conn, statement, spent); err != nil {
+		if _, err := s.db.execForKeys(ctx, conn, statement, spent); err != nil {
 			return 0, err
 		}
 	}
 	return len(spent), nil
 }
 
-// spent returns at most limit grants that Purge removes: first those that expired, then
+// purgeable returns at most limit grants that Purge removes: first those that expired, then
 // those that ended, in a transaction.
-func (s *OAuthStore) spent(ctx context.Context, conn *sql.Conn, now time.Time, limit int) ([]string, error) {
-	expired, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
+func (s *OAuthStore) purgeable(ctx context.Context, conn *sql.Conn, now time.Time, limit int) ([]string, error) {
+	expired, err := queryStrings(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
 		WHERE expires_at <= ? ORDER BY expires_at LIMIT ? {skip}`), micros(now), limit)
 	if err != nil || len(expired) == limit {
 		return expired, err
 	}
-	ended, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
+	ended, err := queryStrings(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
 		WHERE revoked_at <= ? AND expires_at > ? ORDER BY revoked_at LIMIT ? {skip}`),
 		micros(now.Add(-server.KeepEnded)), micros(now), limit-len(expired))
 	return append(expired, ended...), err

@@ -19,7 +19,7 @@ func (s *OAuthStore) FindCode(ctx context.Context, digest string) (*server.Code,
 // Redeem implements [server.Store] in one transaction.
 func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time,
 	tokens server.Tokens) (server.Verdict, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (server.Verdict, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (server.Verdict, error) {
 		code, grant, err := scanCode(queryRow(ctx, conn, s.findCode, digest))
 		if err != nil || code == nil {
 			return server.Unknown, err
@@ -48,7 +48,7 @@ func (s *OAuthStore) FindRefresh(ctx context.Context, digest string) (*server.Re
 // Rotate implements [server.Store] in one transaction.
 func (s *OAuthStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
 	tokens server.Tokens) (server.Rotation, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (server.Rotation, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (server.Rotation, error) {
 		return s.rotate(ctx, conn, old, now, grace, tokens)
 	})
 }
@@ -140,8 +140,8 @@ func (s *OAuthStore) FindAccess(ctx context.Context, digest string) (*server.Acc
 
 // AddAccess implements [server.Store] in one transaction.
 func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now time.Time) (bool, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
-		live, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
+		live, err := queryStrings(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
 			WHERE id = ? AND `+oauthLive+` {lock}`), access.GrantID, micros(now))
 		if err != nil || len(live) == 0 {
 			return false, err

@@ -41,13 +41,13 @@ func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit
 			return err
 		}
 		if surplus := live - limit + 1; surplus > 0 {
-			oldest, err := texts(ctx, conn, s.db.sql(`SELECT digest FROM {prefix}onetime
+			oldest, err := queryStrings(ctx, conn, s.db.sql(`SELECT digest FROM {prefix}onetime
 				WHERE `+onceLive+` ORDER BY created, digest LIMIT ? {lock}`),
 				r.UserID, string(r.Purpose), micros(now), surplus)
 			if err != nil {
 				return err
 			}
-			if _, err := s.db.keyed(ctx, conn, `DELETE FROM {prefix}onetime WHERE digest IN {keys}`,
+			if _, err := s.db.execForKeys(ctx, conn, `DELETE FROM {prefix}onetime WHERE digest IN {keys}`,
 				oldest); err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func (s *OneTimeStore) Find(ctx context.Context, digest string) (*password.OneTi
 
 // Redeem implements [password.OneTimeStore] in one transaction.
 func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time) (password.OneTimeVerdict, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (password.OneTimeVerdict, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (password.OneTimeVerdict, error) {
 		if err := s.lockOwnerOf(ctx, conn, digest); err != nil {
 			return password.OneTimeUnknown, err
 		}
@@ -124,7 +124,7 @@ func (s *OneTimeStore) lockOwnerOf(ctx context.Context, conn *sql.Conn, digest s
 
 // RemoveUnused implements [password.OneTimeStore] in one transaction.
 func (s *OneTimeStore) RemoveUnused(ctx context.Context, userID string) (int, error) {
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return 0, err
 		}

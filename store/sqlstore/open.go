@@ -62,7 +62,7 @@ func newPooled(ctx context.Context, db *sql.DB, engine pooled, config Config) (*
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := engine.check(limited, db, warn); err != nil {
-		return nil, explain(err)
+		return nil, withHint(err)
 	}
 	return opened, nil
 }

@@ -17,7 +17,7 @@ func (db *DB) lockOwner(ctx context.Context, conn *sql.Conn, userID string) erro
 	}
 	statement := db.sql(`SELECT user_id FROM {prefix}owners WHERE user_id = ? {lock}`)
 	for try := 0; ; try++ {
-		locked, err := texts(ctx, conn, statement, userID)
+		locked, err := queryStrings(ctx, conn, statement, userID)
 		if err != nil || len(locked) > 0 {
 			return err
 		}
@@ -43,9 +43,10 @@ func (db *DB) generation(ctx context.Context, conn *sql.Conn, userID string) (n 
 	return n, err
 }
 
-// void revokes what other issuers issued to a user until now, and adds generations to the generation of
-// the user, in a transaction.
-func (db *DB) void(ctx context.Context, conn *sql.Conn, userID string, generations int, now time.Time) error {
+// revokeIssuedBefore revokes what other issuers issued to a user until now, in a transaction. It adds generations to
+// the generation of the user, which revokes the tokens of older generations.
+func (db *DB) revokeIssuedBefore(ctx context.Context, conn *sql.Conn, userID string, generations int,
+	now time.Time) error {
 	if _, err := db.dialect.insertNew(ctx, db, conn, "owners", "user_id, generation, voided", userID, 0,
 		micros(now)); err != nil {
 		return err

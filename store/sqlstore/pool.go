@@ -22,8 +22,8 @@ type pooled interface {
 	// commit and rollback end a transaction of BeginTx, which conn has and whose context ctx is.
 	commit(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error
 	rollback(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error
-	// gone reports whether an error says that the server closed the connection.
-	gone(err error) bool
+	// isConnClosed reports whether an error says that the server closed the connection.
+	isConnClosed(err error) bool
 	// check returns an error if the server is too old, or has a setting that the stores cannot work with.
 	check(ctx context.Context, db *sql.DB, warn func(text string)) error
 }
@@ -68,36 +68,36 @@ func (p *pool) retry(ctx context.Context, maxDuplicates int, attempt func(ctx co
 			return nil
 		}
 		switch p.engine.fault(err) {
-		case passing:
-		case duplicate:
+		case retryable:
+		case duplicateKey:
 			duplicates++
 		default:
-			return p.explained(ctx, limited, since, err)
+			return p.changeError(ctx, limited, since, err)
 		}
 		if try == maxTries || duplicates >= maxDuplicates {
-			return p.explained(ctx, limited, since, err)
+			return p.changeError(ctx, limited, since, err)
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause))
 		select {
 		case <-limited.Done():
 			timer.Stop()
-			return p.explained(ctx, limited, since, err)
+			return p.changeError(ctx, limited, since, err)
 		case <-timer.C:
 		}
 		pause = min(2*pause, maxRetryPause)
 	}
 }
 
-// explained returns the error of a change. One that had no time left is an [ErrBusy].
-func (p *pool) explained(ctx, limited context.Context, since time.Time, err error) error {
+// changeError returns the error of a change. It is an [ErrBusy] if the change had no time left.
+func (p *pool) changeError(ctx, limited context.Context, since time.Time, err error) error {
 	var unknown *commitError
 	if errors.As(err, &unknown) {
-		return explain(err)
+		return withHint(err)
 	}
-	if ctx.Err() == nil && limited.Err() != nil || p.engine.fault(err) == passing {
-		return &poolBusyError{time.Since(since), explain(err)}
+	if ctx.Err() == nil && limited.Err() != nil || p.engine.fault(err) == retryable {
+		return &poolBusyError{time.Since(since), withHint(err)}
 	}
-	return explain(err)
+	return withHint(err)
 }
 
 // poolBusyError is an [ErrBusy] of an engine with a pool.
@@ -158,7 +158,7 @@ func (p *pool) begin(ctx context.Context) (*sql.Conn, error) {
 		}
 		discard(conn) // it may have begun for all we know
 		_ = conn.Close()
-		if try == maxBegins || !errors.Is(err, driver.ErrBadConn) && !p.engine.gone(err) {
+		if try == maxBegins || !errors.Is(err, driver.ErrBadConn) && !p.engine.isConnClosed(err) {
 			return nil, err
 		}
 	}
@@ -174,8 +174,8 @@ func (p *pool) exec(ctx context.Context, statement string, args ...any) (sql.Res
 		if err == nil {
 			return result, nil
 		}
-		if p.engine.fault(err) != passing || try == maxTries || limited.Err() != nil {
-			return nil, p.explained(ctx, limited, since, err)
+		if p.engine.fault(err) != retryable || try == maxTries || limited.Err() != nil {
+			return nil, p.changeError(ctx, limited, since, err)
 		}
 	}
 }
@@ -194,7 +194,7 @@ func (p *pool) execOnce(ctx context.Context, statement string, args []any) (sql.
 			if try == maxBegins {
 				return nil, err
 			}
-		case err == nil || answered(err):
+		case err == nil || isServerAnswer(err):
 			return result, err
 		default:
 			return nil, &commitError{"a change of one statement", err}

@@ -11,7 +11,7 @@ type query struct {
 	pool *sql.DB
 	text string
 	stmt *sql.Stmt     // nil if the driver prepares it
-	wait time.Duration // the longest that it may take, see bounded; 0 has no bound
+	wait time.Duration // the longest that it may take, see withTimeout; 0 has no timeout
 }
 
 // query returns a query that is not prepared.
@@ -34,7 +34,7 @@ func (db *DB) prepare(ctx context.Context, statement string) (query, error) {
 
 // row returns the one row of the query. The caller must scan it.
 func (q query) row(ctx context.Context, args ...any) scanner {
-	limited, bound := q.bound(ctx)
+	limited, bound := q.withTimeout(ctx)
 	if bound != nil {
 		bound.rows, bound.fault = q.rows(limited, args)
 		return bound
@@ -54,7 +54,7 @@ func (q query) rows(ctx context.Context, args []any) (*sql.Rows, error) {
 
 // readAll returns all rows of a query.
 func readAll[T any](ctx context.Context, q query, scan func(scanner) (T, error), args ...any) ([]T, error) {
-	limited, bound := q.bound(ctx)
+	limited, bound := q.withTimeout(ctx)
 	rows, err := q.rows(limited, args)
 	found, err := all(rows, err, scan)
 	return found, bound.end(err)

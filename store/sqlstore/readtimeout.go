@@ -17,19 +17,20 @@ var ErrNoAnswer = errors.New("sqlstore: no answer from the database")
 
 const defaultReadTimeout = 5 * time.Second
 
-// bound is the time that a query has.
-type bound struct {
-	ctx, limited context.Context
-	cancel       context.CancelFunc
-	pool         *sql.DB
-	wait         time.Duration
-	rows         *sql.Rows // of a query for one
-	fault        error     // of that query
+// queryTimeout ends a query that takes longer than its time.
+type queryTimeout struct {
+	ctx     context.Context
+	limited context.Context
+	cancel  context.CancelFunc
+	pool    *sql.DB
+	wait    time.Duration
+	rows    *sql.Rows // of a query for one
+	fault   error     // of that query
 }
 
-// bound returns the context for a query. The bound is nil if ctx ends in time by itself, or if the query has none. That
-// spares a timer.
-func (q query) bound(ctx context.Context) (context.Context, *bound) {
+// withTimeout returns the context for a query. The queryTimeout is nil if ctx ends in time by itself, or if the query
+// has no timeout. That saves a timer.
+func (q query) withTimeout(ctx context.Context) (context.Context, *queryTimeout) {
 	if q.wait == 0 {
 		return ctx, nil
 	}
@@ -37,11 +38,11 @@ func (q query) bound(ctx context.Context) (context.Context, *bound) {
 		return ctx, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, q.wait)
-	return limited, &bound{ctx: ctx, limited: limited, cancel: cancel, pool: q.pool, wait: q.wait}
+	return limited, &queryTimeout{ctx: ctx, limited: limited, cancel: cancel, pool: q.pool, wait: q.wait}
 }
 
 // end ends a query. It returns err, or what says that the time was over.
-func (b *bound) end(err error) error {
+func (b *queryTimeout) end(err error) error {
 	if b == nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (b *bound) end(err error) error {
 }
 
 // Scan reads the row and ends the query.
-func (b *bound) Scan(fields ...any) error { return b.end(scanOne(b.rows, b.fault, fields)) }
+func (b *queryTimeout) Scan(fields ...any) error { return b.end(scanOne(b.rows, b.fault, fields)) }
 
 // noAnswerError is an [ErrNoAnswer].
 type noAnswerError struct {

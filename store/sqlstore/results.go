@@ -76,8 +76,8 @@ func queryRow(ctx context.Context, conn *sql.Conn, query string, args ...any) on
 // Scan reads the row and ends the query. See scanOne.
 func (r oneRow) Scan(fields ...any) error { return scanOne(r.rows, r.err, fields) }
 
-// texts returns the one column of a query.
-func texts(ctx context.Context, conn *sql.Conn, query string, args ...any) ([]string, error) {
+// queryStrings returns the one column of a query.
+func queryStrings(ctx context.Context, conn *sql.Conn, query string, args ...any) ([]string, error) {
 	rows, err := conn.QueryContext(ctx, query, args...)
 	return all(rows, err, func(row scanner) (text string, err error) {
 		err = row.Scan(&text)
@@ -119,9 +119,10 @@ func limitedScopes(scopes []string, limited bool) any {
 	return strings.Join(scopes, " ")
 }
 
-// within runs a change in a transaction and returns its result. If the engine ends the transaction in favor of another
-// one, change runs again, so all that it found out is in its result. The context of change ends when its time is over.
-func within[T any](ctx context.Context, db *DB, change func(ctx context.Context, conn *sql.Conn) (T, error)) (
+// transactValue runs a change in a transaction and returns its result. If the engine ends the transaction in favor of
+// another one, change runs again, so all that it found out is in its result. The context of change ends when its time
+// is over.
+func transactValue[T any](ctx context.Context, db *DB, change func(ctx context.Context, conn *sql.Conn) (T, error)) (
 	T, error) {
 	var result T
 	err := db.update(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
@@ -138,13 +139,13 @@ func within[T any](ctx context.Context, db *DB, change func(ctx context.Context,
 // putOnce writes a key into a table, and reports whether it was not there or had expired, in a
 // transaction of its own.
 func (db *DB) putOnce(ctx context.Context, table, key string, expires, now time.Time) (bool, error) {
-	return within(ctx, db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
-		return db.note(ctx, conn, table, key, expires, now)
+	return transactValue(ctx, db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
+		return db.insertOnce(ctx, conn, table, key, expires, now)
 	})
 }
 
-// note is putOnce, in a transaction.
-func (db *DB) note(ctx context.Context, conn *sql.Conn, table, key string, expires, now time.Time) (bool, error) {
+// insertOnce is putOnce, in a transaction.
+func (db *DB) insertOnce(ctx context.Context, conn *sql.Conn, table, key string, expires, now time.Time) (bool, error) {
 	if _, err := conn.ExecContext(ctx, db.sql(`DELETE FROM {prefix}`+table+`
 		WHERE {key} = ? AND expires_at <= ?`), key, micros(now)); err != nil {
 		return false, err

@@ -56,7 +56,7 @@ func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*D
 	patience := fmt.Sprintf("PRAGMA busy_timeout=%d", min(max(1, wait.Milliseconds()), math.MaxInt32))
 	db := &DB{
 		read: pool(max(4, runtime.GOMAXPROCS(0)), "PRAGMA query_only=ON", patience),
-		// The turns wait for the lock in place of the driver, which would not look at contexts.
+		// The queue of writers waits for the lock in place of the driver, which would not look at contexts.
 		write: pool(1, "PRAGMA synchronous=FULL"),
 		// The application's own statements wait in the driver.
 		own:     pool(1, "PRAGMA synchronous=FULL", patience),
@@ -112,7 +112,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, errors.Join(err, c.file.check())
 	}
 	setUp := func() error {
-		// A driver that waits does not look at ctx, so patience comes last.
+		// A driver that waits does not look at ctx, so the busy timeout comes last.
 		first := []string{"PRAGMA busy_timeout=0", "PRAGMA journal_mode=WAL", "PRAGMA foreign_keys=ON"}
 		pragmas := append(first, c.pragmas...)
 		for _, pragma := range pragmas {
@@ -122,7 +122,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 		return nil
 	}
-	if err := patiently(ctx, c.wait, setUp); err != nil {
+	if err := retrySetup(ctx, c.wait, setUp); err != nil {
 		return nil, errors.Join(err, c.file.check(), conn.Close())
 	}
 	// Two connections of one pool must not read two files.
@@ -139,15 +139,15 @@ const (
 	setUpTriesIO = 20
 )
 
-// patiently tries again while another process does the same, for at most wait: the busy timeout
-// does not hold while two processes switch a new file to WAL.
-func patiently(ctx context.Context, wait time.Duration, try func() error) error {
+// retrySetup calls try again while another process sets the file up too, for at most wait. The busy
+// timeout of SQLite does not hold while two processes switch a new file to WAL.
+func retrySetup(ctx context.Context, wait time.Duration, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	pause := firstPause
 	for tries := 1; ; tries++ {
 		err := try()
-		if err == nil || tries >= triesAfter(err) {
+		if err == nil || tries >= maxTriesFor(err) {
 			return err
 		}
 		select {
@@ -168,11 +168,11 @@ const (
 	resultMask     = 0xff // of the primary result in an extended one
 )
 
-// triesAfter returns how many tries an error allows, and 0 if it does not pass by itself. If another
+// maxTriesFor returns how many tries an error allows. It returns 0 for an error that is not temporary. If another
 // process opens or closes the same file, SQLite may find the journal or the index of the write-ahead
 // log gone or half made. This is an I/O error, such as SQLITE_IOERR_RDLOCK (2314) or
 // SQLITE_IOERR_DELETE_NOENT (5898). Drivers without a method Code are known by SQLite's texts.
-func triesAfter(err error) int {
+func maxTriesFor(err error) int {
 	var coded interface{ Code() int }
 	if errors.As(err, &coded) {
 		switch coded.Code() & resultMask {

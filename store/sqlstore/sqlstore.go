@@ -96,29 +96,31 @@ const defaultBusyTimeout = 5 * time.Second
 
 // DB is a database that stores are opened on. It is safe for concurrent use.
 type DB struct {
-	read, write *sql.DB
+	read        *sql.DB
+	write       *sql.DB
 	own         *sql.DB // Writer, or nil if it is write
 	dialect     dialect
 	prefix      string
 	words       *strings.Replacer // see sql
 	busyTimeout time.Duration
 	readTimeout time.Duration // 0 in SQLite
-	turns       *turns
+	queue       *writeQueue
 	file        *file // nil if it is not known
 	pool        *pool // nil in SQLite
 
-	keptMu  sync.Mutex
-	kept    int       // connections that rows of a change keep, see await
-	awaited time.Time // since when a change waits for its connection, or zero
+	heldMu       sync.Mutex
+	heldConns    int       // connections that rows of a change hold, see releaseConn
+	releaseStart time.Time // since when a change waits for its connection, or zero
 
-	manual, allowNewer bool // Config.ManualMigrations and Config.AllowNewerTables
+	manual     bool // Config.ManualMigrations
+	allowNewer bool // Config.AllowNewerTables
 
 	channel string // Config.NotifyChannel
 
 	logger *slog.Logger
 
 	usesMu sync.Mutex
-	uses   map[string]*lastUses // by table
+	uses   map[string]*touchWriter // by table
 }
 
 // configure checks the configuration and takes it over.
@@ -138,8 +140,8 @@ func (db *DB) configure(config Config) error {
 	}
 	db.channel = config.NotifyChannel
 	db.words = newWords(db.dialect, db.prefix)
-	db.busyTimeout, db.turns = cmp.Or(config.BusyTimeout, defaultBusyTimeout), newTurns()
-	db.logger, db.uses = config.Logger, make(map[string]*lastUses)
+	db.busyTimeout, db.queue = cmp.Or(config.BusyTimeout, defaultBusyTimeout), newWriteQueue()
+	db.logger, db.uses = config.Logger, make(map[string]*touchWriter)
 	db.manual, db.allowNewer = config.ManualMigrations, config.AllowNewerTables
 	return nil
 }
@@ -242,23 +244,23 @@ func (db *DB) transact(ctx context.Context, touch bool,
 }
 
 // run runs change in a transaction that is the connection's, since database/sql cannot begin one in
-// the mode that SQLite needs. Then giveBack returns the connection to its pool. fault says why the
-// transaction could not be rolled back, and is nil if it was, or was committed. An error of giveBack
+// the mode that SQLite needs. Then release returns the connection to its pool. fault says why the
+// transaction could not be rolled back, and is nil if it was, or was committed. An error of release
 // is added to the one of run.
 func (db *DB) run(ctx context.Context, touch bool, change func(conn *sql.Conn) error,
-	giveBack func(conn *sql.Conn, fault error) error) (err error) {
+	release func(conn *sql.Conn, fault error) error) (err error) {
 	conn, err := db.begin(ctx, touch)
 	if err != nil {
 		return err
 	}
-	defer db.turns.leave(touch)
+	defer db.queue.release(touch)
 	committed := false
 	defer func() { // after a panic, too
 		var fault error
 		if !committed {
 			fault = end(ctx, conn, "ROLLBACK")
 		}
-		if more := giveBack(conn, fault); more != nil {
+		if more := release(conn, fault); more != nil {
 			err = joined(err, more)
 		}
 	}()

@@ -100,7 +100,7 @@ func (s *TransferStore) Lookup(ctx context.Context, kind transfer.Kind, like []t
 	if err != nil {
 		return nil, err
 	}
-	there, err := s.like(ctx, s.db.read, t, like)
+	there, err := s.lookupByKeys(ctx, s.db.read, t, like)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (s *TransferStore) Count(ctx context.Context, kind transfer.Kind, now time.
 	}
 	err = s.db.read.QueryRowContext(ctx, s.db.sql(`SELECT COUNT(*) FROM {prefix}`+t.table+` t WHERE `+t.kept), args...).
 		Scan(&n)
-	return n, explain(err)
+	return n, withHint(err)
 }
 
 // rowsQueryer is a pool, or the connection of a transaction.
@@ -172,7 +172,7 @@ func (s *TransferStore) read(ctx context.Context, in rowsQueryer, t *transferTab
 		return transferRow{record: record, order: ordered.order}, nil
 	})
 	if err != nil {
-		return nil, explain(err)
+		return nil, withHint(err)
 	}
 	return found, s.readParts(ctx, in, t, found)
 }
@@ -189,20 +189,20 @@ func (s *TransferStore) pending(t *transferTable) func(transfer.Record) {
 	return func(record transfer.Record) {
 		switch r := record.(type) {
 		case transfer.KnoxToken:
-			show(view, r.Digest, &r.LastUsed, &r.ExpiresAt)
+			applyPending(view, r.Digest, &r.LastUsed, &r.ExpiresAt)
 		case transfer.Session:
 			if !r.IsTombstone() {
-				show(view, r.Digest, &r.LastUsed, &r.ExpiresAt)
+				applyPending(view, r.Digest, &r.LastUsed, &r.ExpiresAt)
 			}
 		}
 	}
 }
 
-// like returns the records that have the keys of others, by key. It also returns those that are of no use any more.
-func (s *TransferStore) like(ctx context.Context, in rowsQueryer, t *transferTable,
-	like []transfer.Record) (map[string]transfer.Record, error) {
+// lookupByKeys returns the stored records that have the keys of wanted, by key. It includes expired records.
+func (s *TransferStore) lookupByKeys(ctx context.Context, in rowsQueryer, t *transferTable,
+	wanted []transfer.Record) (map[string]transfer.Record, error) {
 	found := make(map[string]transfer.Record)
-	err := t.eachKeys(like, func(condition string, args []any) error {
+	err := t.eachKeys(wanted, func(condition string, args []any) error {
 		rows, err := s.read(ctx, in, t, condition, args...)
 		for _, row := range rows {
 			if row.unreadable != nil {

@@ -24,8 +24,8 @@ func (s *TransferStore) Import(ctx context.Context, kind transfer.Kind, records 
 	if err != nil {
 		return 0, err
 	}
-	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
-		there, err := s.like(ctx, conn, t, records)
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
+		there, err := s.lookupByKeys(ctx, conn, t, records)
 		if err != nil {
 			return 0, err
 		}
@@ -82,7 +82,7 @@ func (s *TransferStore) Remove(ctx context.Context, kind transfer.Kind, like []t
 // remove removes records with all that belongs to them, in a transaction.
 func (s *TransferStore) remove(ctx context.Context, conn *sql.Conn, t *transferTable, like []transfer.Record) error {
 	for _, part := range t.parts {
-		if _, err := s.db.keyed(ctx, conn, `DELETE FROM {prefix}`+part.table+` WHERE `+part.owner+` IN {keys}`,
+		if _, err := s.db.execForKeys(ctx, conn, `DELETE FROM {prefix}`+part.table+` WHERE `+part.owner+` IN {keys}`,
 			keysOf(like)); err != nil {
 			return err
 		}

@@ -11,8 +11,9 @@ import (
 
 // transferTable is where the records of a kind are.
 type transferTable struct {
-	kind           transfer.Kind
-	table, columns string
+	kind    transfer.Kind
+	table   string
+	columns string
 
 	order    []string // the columns of the primary key
 	numbered bool     // the primary key is a number

@@ -17,9 +17,11 @@ import (
 
 // transferPart is a table of what belongs to a record.
 type transferPart struct {
-	table, columns, owner string // owner is the column with the key of the record
-	values                func(transfer.Record) [][]any
-	scan                  func(scanner) (add func(transfer.Record), err error) // add adds it to its record
+	table   string
+	columns string
+	owner   string // the column with the key of the record
+	values  func(transfer.Record) [][]any
+	scan    func(scanner) (add func(transfer.Record), err error) // add adds it to its record
 }
 
 // readParts reads what belongs to records.
@@ -56,7 +58,7 @@ func (s *TransferStore) readParts(ctx context.Context, in rowsQueryer, t *transf
 				}
 				return none, nil
 			})
-			return explain(err)
+			return withHint(err)
 		}); err != nil {
 			return err
 		}
@@ -64,7 +66,7 @@ func (s *TransferStore) readParts(ctx context.Context, in rowsQueryer, t *transf
 	return nil
 }
 
-// jwtLoginsTable reads a token that was adopted before version 4 of the tables as one that was adopted: see spent.
+// jwtLoginsTable reads a token that was adopted before version 4 of the tables as one that was adopted: see purgeable.
 func jwtLoginsTable() *transferTable {
 	const token = `(SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = t.id`
 	t := typed(transferTable{kind: transfer.JWTLogins, table: "jwt_families", columns: jwtFamilyColumns,

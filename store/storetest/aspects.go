@@ -5,17 +5,17 @@ import (
 	"testing"
 )
 
-// opener returns a store that is empty or, if data outlives it, is used by no other test.
-type opener[S any] func(t *testing.T) S
+// openFunc returns a store that is empty or, if data outlives it, is used by no other test.
+type openFunc[S any] func(t *testing.T) S
 
 // aspect is a part of the contract of a store.
 type aspect[S any] struct {
 	name  string
-	check func(t *testing.T, open opener[S])
+	check func(t *testing.T, open openFunc[S])
 }
 
 // checkAspects checks the aspects of a store, each in a subtest with its name.
-func checkAspects[S any](t *testing.T, open opener[S], aspects []aspect[S]) {
+func checkAspects[S any](t *testing.T, open openFunc[S], aspects []aspect[S]) {
 	t.Helper()
 	for _, a := range aspects {
 		t.Run(a.name, func(t *testing.T) { a.check(t, open) })
@@ -23,7 +23,7 @@ func checkAspects[S any](t *testing.T, open opener[S], aspects []aspect[S]) {
 }
 
 // check runs the proof of a sentence in a subtest.
-func check[S any](t *testing.T, open opener[S], sentence string, prove func(t *testing.T, open opener[S])) {
+func check[S any](t *testing.T, open openFunc[S], sentence string, prove func(t *testing.T, open openFunc[S])) {
 	t.Helper()
 	t.Run(sentence, func(t *testing.T) { prove(t, open) })
 }
@@ -31,8 +31,8 @@ func check[S any](t *testing.T, open opener[S], sentence string, prove func(t *t
 // errorOf returns the error of two results.
 func errorOf[T any](_ T, err error) error { return err }
 
-// parallel calls f n times at once.
-func parallel(n int, f func(i int)) {
+// atOnce calls f n times at the same time.
+func atOnce(n int, f func(i int)) {
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
 	for i := range n {
@@ -48,20 +48,10 @@ func parallel(n int, f func(i int)) {
 	done.Wait()
 }
 
-// together runs n functions at once.
-func together(n int, do func(i int)) {
-	var group sync.WaitGroup
-	begin := make(chan struct{})
-	for i := range n {
-		group.Go(func() { <-begin; do(i) })
-	}
-	close(begin)
-	group.Wait()
-}
-
-// purgers purges eight times at once and then once more, since a purge may leave out what another one has in hand.
-func purgers(purge func()) {
-	together(8, func(int) { purge() })
+// purgeAtOnce calls purge eight times at once and then once more, since a purge may leave out a record that another one
+// is about to remove.
+func purgeAtOnce(purge func()) {
+	atOnce(8, func(int) { purge() })
 	purge()
 }
 

@@ -10,31 +10,31 @@ import (
 
 // External checks an [external.Store].
 func External(t *testing.T, open func(t *testing.T) external.Store) {
-	checkAspects(t, func(t *testing.T) loginStore { return loginStore{t, open(t)} }, []aspect[loginStore]{
-		{"identities", loginIdentities},
-		{"first identities of an issuer", loginFirst},
-		{"touching", loginTouch},
-		{"unlinking", loginUnlink},
-		{"removing a user", loginRemoveUser},
-		{"keys", loginKeys},
-		{"codes", loginCodes},
-		{"purging", loginPurge},
-		{"races", loginRaces},
-		{"races of codes and keys", loginOnceRaces},
-		{"reservations", loginReservations},
-		{"races of reservations", loginReservationRaces},
-		{"texts", loginTexts},
-		{"every method", loginCalls},
+	checkAspects(t, func(t *testing.T) externalStore { return externalStore{t, open(t)} }, []aspect[externalStore]{
+		{"identities", externalIdentities},
+		{"first identities of an issuer", externalFirst},
+		{"touching", externalTouch},
+		{"unlinking", externalUnlink},
+		{"removing a user", externalRemoveUser},
+		{"keys", externalKeys},
+		{"codes", externalCodes},
+		{"purging", externalPurge},
+		{"races", externalRaces},
+		{"races of codes and keys", externalOnceRaces},
+		{"reservations", externalReservations},
+		{"races of reservations", externalReservationRaces},
+		{"texts", externalTexts},
+		{"every method", externalCalls},
 	})
 }
 
-// loginStore adds what tests say often.
-type loginStore struct {
+// externalStore adds what tests say often.
+type externalStore struct {
 	*testing.T
 	external.Store
 }
 
-func (s loginStore) must(err error) {
+func (s externalStore) must(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
@@ -42,7 +42,7 @@ func (s loginStore) must(err error) {
 }
 
 // link links an identity. Link must say whether its key was free.
-func (s loginStore) link(i *external.Identity, want string) {
+func (s externalStore) link(i *external.Identity, want string) {
 	s.Helper()
 	before, err := s.Identity(s.Context(), i.Issuer, i.Subject)
 	s.must(err)
@@ -51,22 +51,22 @@ func (s loginStore) link(i *external.Identity, want string) {
 	}
 }
 
-// find returns the identity of loginIssuer with this subject.
-func (s loginStore) find(subject string) *external.Identity {
+// find returns the identity of externalIssuer with this subject.
+func (s externalStore) find(subject string) *external.Identity {
 	s.Helper()
-	i, err := s.Identity(s.Context(), loginIssuer, subject)
+	i, err := s.Identity(s.Context(), externalIssuer, subject)
 	s.must(err)
 	return i
 }
 
-func (s loginStore) list(user string) []*external.Identity {
+func (s externalStore) list(user string) []*external.Identity {
 	s.Helper()
 	all, err := s.Identities(s.Context(), user)
 	s.must(err)
 	return all
 }
 
-func (s loginStore) wantIDs(user string, want ...string) {
+func (s externalStore) wantIDs(user string, want ...string) {
 	s.Helper()
 	var got []string
 	for _, i := range s.list(user) {
@@ -77,7 +77,7 @@ func (s loginStore) wantIDs(user string, want ...string) {
 	}
 }
 
-func (s loginStore) unlink(user, id string, keepLast bool, want external.UnlinkVerdict) *external.Identity {
+func (s externalStore) unlink(user, id string, keepLast bool, want external.UnlinkVerdict) *external.Identity {
 	s.Helper()
 	i, verdict, err := s.Unlink(s.Context(), user, id, keepLast)
 	if verdict != want || err != nil || (i != nil) != (want == external.UnlinkRemoved) {
@@ -86,31 +86,31 @@ func (s loginStore) unlink(user, id string, keepLast bool, want external.UnlinkV
 	return i
 }
 
-func (s loginStore) put(key string, expires, now time.Time, want bool) {
+func (s externalStore) put(key string, expires, now time.Time, want bool) {
 	s.Helper()
 	if fresh, err := s.PutOnce(s.Context(), key, expires, now); fresh != want || err != nil {
 		s.Errorf("PutOnce of %q: %v, %v, want %v", key, fresh, err, want)
 	}
 }
 
-func (s loginStore) take(digest string, now time.Time) *external.Code {
+func (s externalStore) take(digest string, now time.Time) *external.Code {
 	s.Helper()
 	code, err := s.TakeCode(s.Context(), digest, now)
 	s.must(err)
 	return code
 }
 
-const loginIssuer = "https://accounts.example"
+const externalIssuer = "https://accounts.example"
 
-// loginIdentity is an identity of loginIssuer. Its subject is its ID.
-func loginIdentity(user, id string) *external.Identity {
-	return &external.Identity{ID: id, UserID: user, Issuer: loginIssuer, Subject: id, Provider: "accounts",
+// externalIdentity is an identity of externalIssuer. Its subject is its ID.
+func externalIdentity(user, id string) *external.Identity {
+	return &external.Identity{ID: id, UserID: user, Issuer: externalIssuer, Subject: id, Provider: "accounts",
 		Email: user + "@example.com", EmailVerified: true,
 		Name: "Name of " + user, Created: noon, LastUsed: noon.Add(time.Second)}
 }
 
-// loginCode is good for a minute.
-func loginCode(user, digest string) *external.Code {
+// externalCode is good for a minute.
+func externalCode(user, digest string) *external.Code {
 	return &external.Code{Digest: digest, UserID: user, Stamp: "stamp of " + user, Challenge: "challenge",
 		Data: []byte(`{"of":"` + user + `"}`), ExpiresAt: noon.Add(time.Minute)}
 }

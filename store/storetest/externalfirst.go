@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// loginFirst checks LinkFirst.
-func loginFirst(t *testing.T, open opener[loginStore]) {
-	check(t, open, "LinkFirst links to a user who has no identity of the issuer, and returns whose it is if linked",
-		loginFirstLinks)
-	check(t, open, "LinkFirst adds nothing to a user who has an identity of the issuer", loginFirstRefuses)
-	check(t, open, "of 32 identities of one issuer that LinkFirst links to one user at once one is", loginFirstRace)
+// externalFirst checks LinkFirst.
+func externalFirst(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "LinkFirst links to a user without an identity of the issuer, and returns the owner of a linked one",
+		externalFirstLinks)
+	check(t, open, "LinkFirst adds nothing to a user who has an identity of the issuer", externalFirstRefuses)
+	check(t, open, "of 32 identities of one issuer that LinkFirst links to one user at once one is", externalFirstRace)
 }
 
 // linkFirst checks what LinkFirst returns.
-func (s loginStore) linkFirst(user, subject, issuer, owner string, linked bool) {
+func (s externalStore) linkFirst(user, subject, issuer, owner string, linked bool) {
 	s.Helper()
-	identity := loginIdentity(user, user+" "+issuer+subject)
+	identity := externalIdentity(user, user+" "+issuer+subject)
 	identity.Issuer, identity.Subject = issuer, subject
 	got, added, err := s.LinkFirst(s.Context(), identity)
 	if err != nil || got != owner || added != linked {
@@ -27,49 +27,49 @@ func (s loginStore) linkFirst(user, subject, issuer, owner string, linked bool) 
 	}
 }
 
-func loginFirstLinks(t *testing.T, open opener[loginStore]) {
+func externalFirstLinks(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	s.reserve("r", "1", noon.Add(time.Hour), "r", "")
-	s.linkFirst("alice", "1", loginIssuer, "alice", true)
+	s.linkFirst("alice", "1", externalIssuer, "alice", true)
 	if got := s.find("1"); got == nil || got.UserID != "alice" {
 		t.Errorf("found %+v, want that of alice", got)
 	}
-	s.linkFirst("alice", "1", loginIssuer, "alice", false) // it is there
-	s.linkFirst("bob", "1", loginIssuer, "alice", false)
-	s.linkFirst("alice", "1", loginIssuer+"/", "alice", true) // another issuer
-	s.linkFirst("bob", "2", loginIssuer, "bob", true)
+	s.linkFirst("alice", "1", externalIssuer, "alice", false) // it is there
+	s.linkFirst("bob", "1", externalIssuer, "alice", false)
+	s.linkFirst("alice", "1", externalIssuer+"/", "alice", true) // another issuer
+	s.linkFirst("bob", "2", externalIssuer, "bob", true)
 	// The reservation of the key is gone: it links nothing later.
-	late := loginIdentity("carol", "late")
+	late := externalIdentity("carol", "late")
 	late.Subject = "1"
 	if owner, linked, err := s.Confirm(s.Context(), "r", late, noon); owner != "alice" || linked || err != nil {
 		t.Errorf("Confirm returned %q, %v, %v, want alice", owner, linked, err)
 	}
 }
 
-func loginFirstRefuses(t *testing.T, open opener[loginStore]) {
+func externalFirstRefuses(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	s.link(loginIdentity("alice", "1"), "alice")
+	s.link(externalIdentity("alice", "1"), "alice")
 	s.reserve("r", "2", noon.Add(time.Hour), "r", "")
-	s.linkFirst("alice", "2", loginIssuer, "", false)
+	s.linkFirst("alice", "2", externalIssuer, "", false)
 	if s.find("2") != nil || len(s.list("alice")) != 1 {
 		t.Errorf("alice has %+v, want one", s.list("alice"))
 	}
-	s.reserve("other", "2", noon.Add(time.Hour), "r", "") // it stays
-	s.linkFirst("Alice", "3", loginIssuer, "Alice", true) // another user
+	s.reserve("other", "2", noon.Add(time.Hour), "r", "")    // it stays
+	s.linkFirst("Alice", "3", externalIssuer, "Alice", true) // another user
 	removed, _, err := s.Unlink(s.Context(), "alice", "1", false)
 	if err != nil || removed == nil {
-		t.Fatal(removed, err)
+		t.Fatalf("Unlink: got %v, %v, want a record", removed, err)
 	}
-	s.linkFirst("alice", "2", loginIssuer, "alice", true)
+	s.linkFirst("alice", "2", externalIssuer, "alice", true)
 }
 
-func loginFirstRace(t *testing.T, open opener[loginStore]) {
+func externalFirstRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for round := range loginRounds {
+	for round := range externalRounds {
 		user := fmt.Sprint("contended", round)
 		var linked atomic.Int32
-		together(32, func(i int) {
-			owner, first, err := s.LinkFirst(s.Context(), loginIdentity(user, fmt.Sprint(user, " ", i)))
+		atOnce(32, func(i int) {
+			owner, first, err := s.LinkFirst(s.Context(), externalIdentity(user, fmt.Sprint(user, " ", i)))
 			switch {
 			case err != nil:
 				t.Error(err)

@@ -8,19 +8,19 @@ import (
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
-// loginIdentities checks Link, Identity and Identities.
-func loginIdentities(t *testing.T, open opener[loginStore]) {
-	check(t, open, "an identity is found as it was linked", loginFindsAsLinked)
-	check(t, open, "an identity that was never linked is nil", loginFindsNothing)
-	check(t, open, "issuer and subject are told apart byte by byte", loginKeysExact)
-	check(t, open, "users and identifiers are told apart byte by byte", loginUsersExact)
-	check(t, open, "Link returns whose it is, and changes nothing if there is one of its key", loginLinkTells)
-	check(t, open, "another identity with the same ID is an error and changes nothing", loginSameID)
-	check(t, open, "what was unlinked is free for anybody", loginLinkAgain)
-	check(t, open, "Identities returns those of a user, the oldest first, then by ID", loginListOrder)
+// externalIdentities checks Link, Identity and Identities.
+func externalIdentities(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "an identity is found as it was linked", externalFindsAsLinked)
+	check(t, open, "an identity that was never linked is nil", externalFindsNothing)
+	check(t, open, "issuer and subject are told apart byte by byte", externalKeysExact)
+	check(t, open, "users and identifiers are told apart byte by byte", externalUsersExact)
+	check(t, open, "Link returns the owner of a linked identity and changes nothing", externalLinkTells)
+	check(t, open, "another identity with the same ID is an error and changes nothing", externalSameID)
+	check(t, open, "any user may link an identity that was unlinked", externalLinkAgain)
+	check(t, open, "Identities returns those of a user, the oldest first, then by ID", externalListOrder)
 }
 
-func loginFindsAsLinked(t *testing.T, open opener[loginStore]) {
+func externalFindsAsLinked(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	full := &external.Identity{ID: odd + "id", UserID: odd + "user", Issuer: odd + "issuer", Subject: odd + "subject",
 		Provider: odd + "provider",
@@ -40,17 +40,17 @@ func loginFindsAsLinked(t *testing.T, open opener[loginStore]) {
 	}
 }
 
-func loginFindsNothing(t *testing.T, open opener[loginStore]) {
+func externalFindsNothing(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	if got := s.find("1"); got != nil {
-		t.Errorf("%+v", got)
+		t.Errorf("find: got %+v, want nil", got)
 	}
 	if all := s.list("alice"); len(all) != 0 {
-		t.Errorf("%+v", all)
+		t.Errorf("list: got %+v, want an empty list", all)
 	}
 }
 
-func loginKeysExact(t *testing.T, open opener[loginStore]) {
+func externalKeysExact(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	keys := [][2]string{{"https://a.example/", "Zo\u00eb"}}
 	for _, other := range [][2]string{
@@ -65,7 +65,7 @@ func loginKeysExact(t *testing.T, open opener[loginStore]) {
 		{"https://a.example/", "1.0"},
 	} {
 		if got, err := s.Identity(s.Context(), other[0], other[1]); got != nil || err != nil {
-			t.Errorf("%q: %+v, %v", other, got, err)
+			t.Errorf("%q: Identity: got %+v, %v, want nil", other, got, err)
 		}
 		keys = append(keys, other)
 	}
@@ -78,17 +78,17 @@ func loginKeysExact(t *testing.T, open opener[loginStore]) {
 		got, err := s.Identity(s.Context(), key[0], key[1])
 		if err != nil || got == nil || got.UserID != fmt.Sprint("user", i) || got.Issuer != key[0] ||
 			got.Subject != key[1] {
-			t.Errorf("%q: %+v, %v", key, got, err)
+			t.Errorf("Identity of %q: got %+v, %v, want the identity of user%d", key, got, err, i)
 		}
 	}
 }
 
-func loginUsersExact(t *testing.T, open opener[loginStore]) {
+func externalUsersExact(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	names := []string{"alice", "Alice", "alice ", " alice", "al\u00efce", "al\u00cfce", "ali\u0308ce", "al_ce", "al%",
 		"1", "01", "1.0"}
 	for i, name := range names {
-		s.link(&external.Identity{ID: name, UserID: name, Issuer: loginIssuer, Subject: fmt.Sprint(i), Created: noon,
+		s.link(&external.Identity{ID: name, UserID: name, Issuer: externalIssuer, Subject: fmt.Sprint(i), Created: noon,
 			LastUsed: noon}, name)
 	}
 	for i, name := range names {
@@ -100,79 +100,79 @@ func loginUsersExact(t *testing.T, open opener[loginStore]) {
 	s.unlink("alice", "Alice", false, external.UnlinkUnknown)
 	s.unlink("alice ", "alice ", false, external.UnlinkRemoved)
 	if n, err := s.RemoveUser(s.Context(), "ALICE"); n != 0 || err != nil {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("RemoveUser: got %d, %v, want 0", n, err)
 	}
 	if n, err := s.RemoveUser(s.Context(), "alice"); n != 1 || err != nil {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("RemoveUser: got %d, %v, want 1", n, err)
 	}
 	for _, name := range names[3:] {
 		if all := s.list(name); len(all) != 1 {
-			t.Errorf("%q has %+v", name, all)
+			t.Errorf("%q has %+v, want 1 entry", name, all)
 		}
 	}
 	if all := s.list("Alice"); len(all) != 1 {
-		t.Errorf("Alice has %+v", all)
+		t.Errorf("Alice has %+v, want 1 entry", all)
 	}
 }
 
-func loginLinkTells(t *testing.T, open opener[loginStore]) {
+func externalLinkTells(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	s.link(loginIdentity("alice", "1"), "alice")
+	s.link(externalIdentity("alice", "1"), "alice")
 	for _, user := range []string{"bob", "alice"} {
-		other := &external.Identity{ID: "of " + user, UserID: user, Issuer: loginIssuer, Subject: "1",
+		other := &external.Identity{ID: "of " + user, UserID: user, Issuer: externalIssuer, Subject: "1",
 			Provider: "other", Email: "other@example.com", Name: "Other", Created: fraction, LastUsed: fraction}
 		s.link(other, "alice")
-		if got := s.find("1"); !sameIdentity(got, loginIdentity("alice", "1")) {
-			t.Errorf("now %+v", got)
+		if got := s.find("1"); !sameIdentity(got, externalIdentity("alice", "1")) {
+			t.Errorf("the record is now %+v, want another one", got)
 		}
 		other.Subject = "2 of " + user
 		s.link(other, user) // its ID is free still
 	}
-	s.link(loginIdentity("alice", "1"), "alice") // the very same
+	s.link(externalIdentity("alice", "1"), "alice") // the very same
 	s.wantIDs("alice", "1", "of alice")
 	s.wantIDs("bob", "of bob")
 }
 
-func loginSameID(t *testing.T, open opener[loginStore]) {
+func externalSameID(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	s.link(loginIdentity("alice", "1"), "alice")
+	s.link(externalIdentity("alice", "1"), "alice")
 	for _, user := range []string{"alice", "bob"} {
-		other := loginIdentity(user, "1")
+		other := externalIdentity(user, "1")
 		other.Subject = "another"
 		if owner, linked, err := s.Link(s.Context(), other); err == nil {
-			t.Errorf("%s: no error, but %q, %v", user, owner, linked)
+			t.Errorf("%s: got %q, %v and no error, want an error", user, owner, linked)
 		}
 		if got := s.find("another"); got != nil {
-			t.Errorf("%s: %+v", user, got)
+			t.Errorf("%s: find: got %+v, want nil", user, got)
 		}
 	}
-	if all := s.list("alice"); len(all) != 1 || !sameIdentity(all[0], loginIdentity("alice", "1")) {
-		t.Errorf("%+v", all)
+	if all := s.list("alice"); len(all) != 1 || !sameIdentity(all[0], externalIdentity("alice", "1")) {
+		t.Errorf("list: got %+v, want 1 entry and %+v", all, externalIdentity("alice", "1"))
 	}
 	s.wantIDs("bob")
 }
 
-func loginLinkAgain(t *testing.T, open opener[loginStore]) {
+func externalLinkAgain(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	s.link(loginIdentity("alice", "1"), "alice")
+	s.link(externalIdentity("alice", "1"), "alice")
 	s.unlink("alice", "1", false, external.UnlinkRemoved)
-	s.link(loginIdentity("bob", "1"), "bob")
+	s.link(externalIdentity("bob", "1"), "bob")
 	s.wantIDs("alice")
 	s.wantIDs("bob", "1")
 }
 
-func loginListOrder(t *testing.T, open opener[loginStore]) {
+func externalListOrder(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	for _, row := range []struct {
 		id    string
 		after time.Duration
 	}{{"d", time.Microsecond}, {"b", time.Hour}, {"a", time.Hour}, {"\u00e4", time.Hour}, {"B", time.Hour},
 		{"c", -time.Hour}, {"e", 0}, {"a1", time.Hour}, {"f", time.Hour - time.Microsecond}} {
-		i := loginIdentity("alice", row.id)
+		i := externalIdentity("alice", row.id)
 		i.Created, i.LastUsed = noon.Add(row.after), noon.Add(-row.after)
 		s.link(i, "alice")
 	}
-	s.link(loginIdentity("bob", "of bob"), "bob")
+	s.link(externalIdentity("bob", "of bob"), "bob")
 	s.wantIDs("alice", "c", "e", "d", "f", "B", "a", "a1", "b", "\u00e4")
 	s.wantIDs("bob", "of bob")
 }

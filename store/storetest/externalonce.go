@@ -8,14 +8,14 @@ import (
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
-// loginKeys checks PutOnce.
-func loginKeys(t *testing.T, open opener[loginStore]) {
-	check(t, open, "a key is fresh once, until it expires", loginKeyFreshOnce)
-	check(t, open, "keys are told apart byte by byte", loginOnceExact)
-	check(t, open, "a key and a code of one name are two", loginKeyAndCode)
+// externalKeys checks PutOnce.
+func externalKeys(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "a key is fresh once, until it expires", externalKeyFreshOnce)
+	check(t, open, "keys are told apart byte by byte", externalOnceExact)
+	check(t, open, "a key of PutOnce and a code may have the same text", externalKeyAndCode)
 }
 
-func loginKeyFreshOnce(t *testing.T, open opener[loginStore]) {
+func externalKeyFreshOnce(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	minute, hour := noon.Add(time.Minute), noon.Add(time.Hour)
 	s.put("k", minute, noon, true)
@@ -28,7 +28,7 @@ func loginKeyFreshOnce(t *testing.T, open opener[loginStore]) {
 	s.put("k", hour.Add(time.Hour), hour.Add(time.Microsecond), true)
 }
 
-func loginOnceExact(t *testing.T, open opener[loginStore]) {
+func externalOnceExact(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	for _, fresh := range []bool{true, false} {
 		for _, key := range []string{"k", "K", "k ", " k", "", odd, odd + " ", "\u00e9", "\u00c9", "e\u0301", "1", "01",
@@ -38,25 +38,25 @@ func loginOnceExact(t *testing.T, open opener[loginStore]) {
 	}
 }
 
-func loginKeyAndCode(t *testing.T, open opener[loginStore]) {
+func externalKeyAndCode(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	s.put("x", noon.Add(time.Hour), noon, true)
-	s.must(s.AddCode(s.Context(), loginCode("alice", "x")))
+	s.must(s.AddCode(s.Context(), externalCode("alice", "x")))
 	if code := s.take("x", noon); code == nil {
-		t.Error("no code")
+		t.Error("the code is gone, want it beside the key")
 	}
 	s.put("x", noon.Add(time.Hour), noon, false)
 }
 
-// loginCodes checks AddCode and TakeCode.
-func loginCodes(t *testing.T, open opener[loginStore]) {
-	check(t, open, "a code is returned as it was added, once", loginCodeOnce)
-	check(t, open, "digests are told apart byte by byte", loginCodesExact)
-	check(t, open, "a code of a digest that is there is an error and changes nothing", loginCodeAgain)
-	check(t, open, "a code is there until the instant it expires", loginCodeExpires)
+// externalCodes checks AddCode and TakeCode.
+func externalCodes(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "a code is returned as it was added, once", externalCodeOnce)
+	check(t, open, "digests are told apart byte by byte", externalCodesExact)
+	check(t, open, "AddCode with a stored digest returns an error and changes nothing", externalCodeAgain)
+	check(t, open, "TakeCode returns a code until the instant at which it expires", externalCodeExpires)
 }
 
-func loginCodeOnce(t *testing.T, open opener[loginStore]) {
+func externalCodeOnce(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	full := &external.Code{Digest: odd, UserID: odd, Stamp: odd, Challenge: odd,
 		Data: []byte("{\"a\":\"\\u0000\u00fc \x00\xff'\"}"), ExpiresAt: fraction.Add(time.Minute)}
@@ -70,51 +70,51 @@ func loginCodeOnce(t *testing.T, open opener[loginStore]) {
 			t.Errorf("taken %+v\nwant  %+v", got, want)
 		}
 		if got := s.take(want.Digest, noon); got != nil {
-			t.Errorf("taken again: %+v", got)
+			t.Errorf("taken again: %+v, want nil", got)
 		}
 	}
 }
 
-func loginCodesExact(t *testing.T, open opener[loginStore]) {
+func externalCodesExact(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	digests := []string{"d", "D", "d ", " d", "\u00e9", "e\u0301", "1", "01"}
 	for _, digest := range digests {
 		if got := s.take(digest, noon); got != nil {
-			t.Errorf("%q: %+v", digest, got)
+			t.Errorf("%q: take: got %+v, want nil", digest, got)
 		}
-		s.must(s.AddCode(s.Context(), loginCode("of "+digest, digest)))
+		s.must(s.AddCode(s.Context(), externalCode("of "+digest, digest)))
 	}
 	for _, digest := range digests {
-		if got := s.take(digest, noon); !sameCode(got, loginCode("of "+digest, digest)) {
-			t.Errorf("%q: %+v", digest, got)
+		if got := s.take(digest, noon); !sameCode(got, externalCode("of "+digest, digest)) {
+			t.Errorf("%q: take: got %+v, want %+v", digest, got, externalCode("of "+digest, digest))
 		}
 	}
 }
 
-func loginCodeAgain(t *testing.T, open opener[loginStore]) {
+func externalCodeAgain(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	s.must(s.AddCode(s.Context(), loginCode("alice", "c")))
+	s.must(s.AddCode(s.Context(), externalCode("alice", "c")))
 	for _, user := range []string{"bob", "alice"} {
-		other := loginCode(user, "c")
+		other := externalCode(user, "c")
 		other.Stamp, other.Challenge, other.Data, other.ExpiresAt = "s", "other", []byte("[]"), fraction.Add(time.Hour)
 		if err := s.AddCode(s.Context(), other); err == nil {
-			t.Errorf("%s: no error", user)
+			t.Errorf("%s: got no error, want one", user)
 		}
 	}
-	if got := s.take("c", noon); !sameCode(got, loginCode("alice", "c")) {
-		t.Errorf("%+v", got)
+	if got := s.take("c", noon); !sameCode(got, externalCode("alice", "c")) {
+		t.Errorf("take: got %+v, want %+v", got, externalCode("alice", "c"))
 	}
 }
 
-func loginCodeExpires(t *testing.T, open opener[loginStore]) {
+func externalCodeExpires(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	for _, digest := range []string{"a", "b"} {
-		s.must(s.AddCode(s.Context(), loginCode("alice", digest)))
+		s.must(s.AddCode(s.Context(), externalCode("alice", digest)))
 	}
-	expires := loginCode("alice", "a").ExpiresAt
+	expires := externalCode("alice", "a").ExpiresAt
 	for _, at := range []time.Time{expires, expires.Add(time.Microsecond), expires.Add(time.Hour)} {
 		if got := s.take("a", at); got != nil {
-			t.Errorf("%v: %+v", at, got)
+			t.Errorf("%v: take: got %+v, want nil", at, got)
 		}
 	}
 	if got := s.take("b", expires.Add(-time.Microsecond)); got == nil {
@@ -122,13 +122,13 @@ func loginCodeExpires(t *testing.T, open opener[loginStore]) {
 	}
 }
 
-// loginPurge checks Purge.
-func loginPurge(t *testing.T, open opener[loginStore]) {
-	check(t, open, "Purge removes at most limit keys and codes, and counts both", loginPurges)
-	check(t, open, "it removes what expired at now or before, and nothing else", loginPurgesExpired)
+// externalPurge checks Purge.
+func externalPurge(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "Purge removes at most limit keys and codes, and counts both", externalPurges)
+	check(t, open, "Purge removes keys and codes that expired at now or before, and nothing else", externalPurgesExpired)
 }
 
-func loginPurges(t *testing.T, open opener[loginStore]) {
+func externalPurges(t *testing.T, open openFunc[externalStore]) {
 	for _, row := range []struct {
 		keys, codes int
 		want        []int
@@ -143,10 +143,10 @@ func loginPurges(t *testing.T, open opener[loginStore]) {
 	s.purge(noon, 100, 4, 0)
 }
 
-func loginPurgesExpired(t *testing.T, open opener[loginStore]) {
+func externalPurgesExpired(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	soon := noon.Add(time.Microsecond)
-	s.link(loginIdentity("alice", "1"), "alice")
+	s.link(externalIdentity("alice", "1"), "alice")
 	for _, expires := range []time.Time{soon, noon, noon.Add(-time.Minute)} {
 		s.addExpiring(1, 1, expires)
 	}
@@ -158,7 +158,7 @@ func loginPurgesExpired(t *testing.T, open opener[loginStore]) {
 	for _, expires := range []time.Time{noon.Add(-time.Minute), noon, soon} {
 		name := expires.Sub(noon).String() + "0"
 		if got := s.take(name, then); (got != nil) != expires.Equal(soon) {
-			t.Errorf("%s: %+v", name, got)
+			t.Errorf("take of %s: got %+v, want found to be %v", name, got, expires.Equal(soon))
 		}
 		s.put(name, expires, then, !expires.Equal(soon))
 	}
@@ -166,7 +166,7 @@ func loginPurgesExpired(t *testing.T, open opener[loginStore]) {
 }
 
 // purge purges step by step, and fails if a step removes another number.
-func (s loginStore) purge(now time.Time, limit int, want ...int) {
+func (s externalStore) purge(now time.Time, limit int, want ...int) {
 	s.Helper()
 	for step, want := range want {
 		if n, err := s.Purge(s.Context(), now, limit); n != want || err != nil {
@@ -176,14 +176,14 @@ func (s loginStore) purge(now time.Time, limit int, want ...int) {
 }
 
 // addExpiring adds keys and codes that expire at one instant, which is in their names.
-func (s loginStore) addExpiring(keys, codes int, expires time.Time) {
+func (s externalStore) addExpiring(keys, codes int, expires time.Time) {
 	s.Helper()
 	name := expires.Sub(noon).String()
 	for i := range keys {
 		s.put(fmt.Sprint(name, i), expires, noon.Add(-time.Hour), true)
 	}
 	for i := range codes {
-		c := loginCode("alice", fmt.Sprint(name, i))
+		c := externalCode("alice", fmt.Sprint(name, i))
 		c.ExpiresAt = expires
 		s.must(s.AddCode(s.Context(), c))
 	}

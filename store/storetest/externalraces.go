@@ -10,25 +10,27 @@ import (
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
-// loginRaces checks what links and unlinks identities at once.
-func loginRaces(t *testing.T, open opener[loginStore]) {
-	check(t, open, "of 32 users that link one identity at once one gets it, and all are told who", loginLinkRace)
+// externalRaces checks what links and unlinks identities at once.
+func externalRaces(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "if 32 users link one identity at once, one gets it and all learn the owner", externalLinkRace)
 	check(t, open, "of 32 identities of one ID that are linked at once one is, and no other one is lost",
-		loginSameIDRace)
-	check(t, open, "of two that unlink a user's last two at once one stays", loginLastTwoRace)
-	check(t, open, "of 32 that unlink a user's eight at once one stays, and each is removed once", loginUnlinkRace)
-	check(t, open, "what is touched while it is unlinked or its user removed does not come back", loginTouchRace)
+		externalSameIDRace)
+	check(t, open, "if the last two identities of a user are unlinked at once, one stays", externalLastTwoRace)
+	check(t, open, "if 32 callers unlink eight identities of a user at once, one stays and each is removed once",
+		externalUnlinkRace)
+	check(t, open, "Touch does not restore an identity that is unlinked, or of a user that is removed, at the same time",
+		externalTouchRace)
 }
 
-func loginLinkRace(t *testing.T, open opener[loginStore]) {
+func externalLinkRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for round := range loginRounds {
+	for round := range externalRounds {
 		subject := fmt.Sprint("contended", round)
 		owners := make([]string, 32)
 		var linked atomic.Int32
-		together(len(owners), func(i int) {
+		atOnce(len(owners), func(i int) {
 			user := fmt.Sprint("user", i)
-			identity := loginIdentity(user, fmt.Sprint(subject, " ", i))
+			identity := externalIdentity(user, fmt.Sprint(subject, " ", i))
 			identity.Subject = subject
 			var first bool
 			var err error
@@ -47,13 +49,13 @@ func loginLinkRace(t *testing.T, open opener[loginStore]) {
 			t.Fatal("no user has it")
 		}
 		for i, owner := range owners {
-			loginHasOrNot(s, fmt.Sprint("user", i), subject, owner, got.UserID)
+			externalHasOrNot(s, fmt.Sprint("user", i), subject, owner, got.UserID)
 		}
 	}
 }
 
-// loginHasOrNot checks that a user was told the owner of a subject, and has it only as its owner.
-func loginHasOrNot(s loginStore, user, subject, told, owner string) {
+// externalHasOrNot checks that a user was told the owner of a subject, and has it only as its owner.
+func externalHasOrNot(s externalStore, user, subject, told, owner string) {
 	s.Helper()
 	if told != owner {
 		s.Errorf("%s was told %q, %q has it", user, told, owner)
@@ -68,38 +70,38 @@ func loginHasOrNot(s loginStore, user, subject, told, owner string) {
 	}
 }
 
-func loginSameIDRace(t *testing.T, open opener[loginStore]) {
+func externalSameIDRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	var linked atomic.Int32
-	together(32, func(i int) {
-		same := loginIdentity("alice", "same")
+	atOnce(32, func(i int) {
+		same := externalIdentity("alice", "same")
 		same.Subject = fmt.Sprint("same", i)
 		if owner, first, err := s.Link(s.Context(), same); err == nil && first && owner == "alice" {
 			linked.Add(1)
 		}
-		owner, first, err := s.Link(s.Context(), loginIdentity("bob", fmt.Sprint(i)))
+		owner, first, err := s.Link(s.Context(), externalIdentity("bob", fmt.Sprint(i)))
 		if owner != "bob" || !first || err != nil {
-			t.Errorf("%q, %v, %v", owner, first, err)
+			t.Errorf("Link: got %q, %v, %v, want \"bob\" and true", owner, first, err)
 		}
 	})
 	if linked.Load() != 1 {
-		t.Errorf("%d linked", linked.Load())
+		t.Errorf("%d of 32 were linked, want 1", linked.Load())
 	}
 	s.wantIDs("alice", "same")
 	if n := len(s.list("bob")); n != 32 {
-		t.Errorf("%d of 32", n)
+		t.Errorf("got %d of 32 identities, want all", n)
 	}
 }
 
-func loginLastTwoRace(t *testing.T, open opener[loginStore]) {
+func externalLastTwoRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for round := range 4 * loginRounds {
+	for round := range 4 * externalRounds {
 		user := fmt.Sprint("user", round)
 		for i := range 2 {
-			s.link(loginIdentity(user, fmt.Sprint(user, i)), user)
+			s.link(externalIdentity(user, fmt.Sprint(user, i)), user)
 		}
 		var verdicts [2]external.UnlinkVerdict
-		together(2, func(i int) {
+		atOnce(2, func(i int) {
 			var err error
 			if _, verdicts[i], err = s.Unlink(s.Context(), user, fmt.Sprint(user, i), true); err != nil {
 				t.Error(err)
@@ -107,26 +109,26 @@ func loginLastTwoRace(t *testing.T, open opener[loginStore]) {
 		})
 		if slices.Sort(verdicts[:]); verdicts != [2]external.UnlinkVerdict{external.UnlinkRemoved,
 			external.UnlinkLast} {
-			t.Errorf("%v", verdicts)
+			t.Errorf("two calls of Unlink: got verdicts %v, want one UnlinkRemoved and one UnlinkLast", verdicts)
 		}
 		if n := len(s.list(user)); n != 1 {
-			t.Errorf("%d stayed", n)
+			t.Errorf("%d identities stayed, want 1", n)
 		}
 	}
 }
 
-func loginUnlinkRace(t *testing.T, open opener[loginStore]) {
+func externalUnlinkRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for round := range loginRounds {
+	for round := range externalRounds {
 		user := fmt.Sprint("user", round)
 		for i := range 8 {
-			s.link(loginIdentity(user, fmt.Sprint(user, i)), user)
+			s.link(externalIdentity(user, fmt.Sprint(user, i)), user)
 		}
 		var removed tally
-		together(32, func(i int) {
+		atOnce(32, func(i int) {
 			identity, verdict, err := s.Unlink(s.Context(), user, fmt.Sprint(user, i%8), true)
 			if err != nil || (identity != nil) != (verdict == external.UnlinkRemoved) {
-				t.Errorf("%+v, %v, %v", identity, verdict, err)
+				t.Errorf("Unlink: got %+v, %v, %v, want an identity only with UnlinkRemoved", identity, verdict, err)
 			}
 			if identity != nil {
 				removed.add(identity.ID)
@@ -140,16 +142,16 @@ func loginUnlinkRace(t *testing.T, open opener[loginStore]) {
 	}
 }
 
-func loginTouchRace(t *testing.T, open opener[loginStore]) {
+func externalTouchRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for round := range 4 * loginRounds {
+	for round := range 4 * externalRounds {
 		user := fmt.Sprint("user", round)
-		s.link(loginIdentity(user, user), user)
-		together(9, func(i int) {
+		s.link(externalIdentity(user, user), user)
+		atOnce(9, func(i int) {
 			var err error
 			switch {
 			case i != 4:
-				err = s.Touch(s.Context(), loginIdentity(user, user))
+				err = s.Touch(s.Context(), externalIdentity(user, user))
 			case round%2 == 0:
 				_, _, err = s.Unlink(s.Context(), user, user, false)
 			default:
@@ -160,28 +162,28 @@ func loginTouchRace(t *testing.T, open opener[loginStore]) {
 			}
 		})
 		if got := s.find(user); got != nil {
-			t.Errorf("%+v", got)
+			t.Errorf("find: got %+v, want nil", got)
 		}
 		s.wantIDs(user)
 	}
 }
 
-// loginOnceRaces checks what puts keys and takes codes at once.
-func loginOnceRaces(t *testing.T, open opener[loginStore]) {
-	check(t, open, "of 32 that put a key at once one is told that it is fresh", loginPutRace)
+// externalOnceRaces checks what puts keys and takes codes at once.
+func externalOnceRaces(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "if 32 callers put a key at once, one of them gets fresh", externalPutRace)
 	check(t, open, "of 32 that add a code of one digest at once one does, and of 32 that take it one gets it",
-		loginCodeRace)
-	check(t, open, "purges at once remove each key and code once", loginPurgeRace)
-	check(t, open, "a key that is put again while it is purged is there", loginPutPurgeRace)
+		externalCodeRace)
+	check(t, open, "purges at once remove each key and code once", externalPurgeRace)
+	check(t, open, "Purge does not remove a key that is put again at the same time", externalPutPurgeRace)
 }
 
-func loginPutRace(t *testing.T, open opener[loginStore]) {
+func externalPutRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for round := range loginRounds {
+	for round := range externalRounds {
 		// A new one, and then the same when it expired.
 		for _, now := range []time.Time{noon, noon.Add(time.Hour)} {
 			var fresh atomic.Int32
-			together(32, func(int) {
+			atOnce(32, func(int) {
 				if ok, err := s.PutOnce(s.Context(), fmt.Sprint(round), now.Add(time.Hour), now); err != nil {
 					t.Error(err)
 				} else if ok {
@@ -189,23 +191,23 @@ func loginPutRace(t *testing.T, open opener[loginStore]) {
 				}
 			})
 			if fresh.Load() != 1 {
-				t.Errorf("%d fresh", fresh.Load())
+				t.Errorf("%d of 32 keys were fresh, want 1", fresh.Load())
 			}
 		}
 	}
 }
 
-func loginCodeRace(t *testing.T, open opener[loginStore]) {
+func externalCodeRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for round := range loginRounds {
+	for round := range externalRounds {
 		digest := fmt.Sprint(round)
 		var added, taken atomic.Int32
-		together(32, func(i int) {
-			if s.AddCode(s.Context(), loginCode(fmt.Sprint("user", i), digest)) == nil {
+		atOnce(32, func(i int) {
+			if s.AddCode(s.Context(), externalCode(fmt.Sprint("user", i), digest)) == nil {
 				added.Add(1)
 			}
 		})
-		together(32, func(int) {
+		atOnce(32, func(int) {
 			if code, err := s.TakeCode(s.Context(), digest, noon); err != nil {
 				t.Error(err)
 			} else if code != nil {
@@ -213,21 +215,21 @@ func loginCodeRace(t *testing.T, open opener[loginStore]) {
 			}
 		})
 		if added.Load() != 1 || taken.Load() != 1 {
-			t.Errorf("%d added, %d taken", added.Load(), taken.Load())
+			t.Errorf("%d added, %d taken, want 1 and 1", added.Load(), taken.Load())
 		}
 	}
 }
 
-func loginPurgeRace(t *testing.T, open opener[loginStore]) {
+func externalPurgeRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	for i := range 40 {
 		s.put(fmt.Sprint(i), noon, noon.Add(-time.Hour), true)
-		c := loginCode("alice", fmt.Sprint(i))
+		c := externalCode("alice", fmt.Sprint(i))
 		c.ExpiresAt = noon
 		s.must(s.AddCode(s.Context(), c))
 	}
 	var total atomic.Int32
-	purgers(func() {
+	purgeAtOnce(func() {
 		n, err := s.Purge(s.Context(), noon, 14)
 		if err != nil {
 			t.Error(err)
@@ -235,16 +237,16 @@ func loginPurgeRace(t *testing.T, open opener[loginStore]) {
 		total.Add(int32(n))
 	})
 	if total.Load() != 80 {
-		t.Errorf("%d of 80", total.Load())
+		t.Errorf("purged %d keys and codes, want each of 80 once", total.Load())
 	}
 }
 
-func loginPutPurgeRace(t *testing.T, open opener[loginStore]) {
+func externalPutPurgeRace(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for round := range loginRounds {
+	for round := range externalRounds {
 		key := fmt.Sprint(round)
 		s.put(key, noon, noon.Add(-time.Hour), true)
-		together(8, func(i int) {
+		atOnce(8, func(i int) {
 			var err error
 			if i%2 == 0 {
 				_, err = s.Purge(s.Context(), noon, 100)
@@ -259,5 +261,5 @@ func loginPutPurgeRace(t *testing.T, open opener[loginStore]) {
 	}
 }
 
-// loginRounds is how often a race is run.
-const loginRounds = 8
+// externalRounds is how often a race is run.
+const externalRounds = 8

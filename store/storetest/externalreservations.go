@@ -9,12 +9,12 @@ import (
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
-// loginReservations checks one login after another. loginReservationRaces checks logins at once.
-func loginReservations(t *testing.T, open opener[loginStore]) {
-	for sentence, run := range map[string]func(s loginStore){
+// externalReservations checks one login after another. externalReservationRaces checks logins at once.
+func externalReservations(t *testing.T, open openFunc[externalStore]) {
+	for sentence, run := range map[string]func(s externalStore){
 		"a key has one reservation, until an identity takes its place":           oneReservation,
 		"a reservation is there until the later of the times that were asked":    reservationExpires,
-		"an identity that is unlinked has its key reserved anew":                 reservedAnew,
+		"after Unlink, Reserve makes a new reservation of the key":               reservedAnew,
 		"an identity that is linked without it drops the reservation":            reservationGoes,
 		"an identity is confirmed by the reservation of its key, and no other":   otherReservations,
 		"keys of reservations are told apart byte by byte":                       reservationKeys,
@@ -25,16 +25,16 @@ func loginReservations(t *testing.T, open opener[loginStore]) {
 	}
 }
 
-// reserve reserves a key of loginIssuer until an hour after now.
-func (s loginStore) reserve(id, subject string, now time.Time, wantID, wantOwner string) {
+// reserve reserves a key of externalIssuer until an hour after now.
+func (s externalStore) reserve(id, subject string, now time.Time, wantID, wantOwner string) {
 	s.Helper()
-	got, owner, err := s.Reserve(s.Context(), loginReservation(id, subject, now), now)
+	got, owner, err := s.Reserve(s.Context(), externalReservation(id, subject, now), now)
 	if got != wantID || owner != wantOwner || err != nil {
 		s.Errorf("Reserve of %q for %q: %q, %q, %v, want %q, %q", subject, id, got, owner, err, wantID, wantOwner)
 	}
 }
 
-func (s loginStore) confirm(id string, i *external.Identity, now time.Time, wantOwner string, wantLinked bool) {
+func (s externalStore) confirm(id string, i *external.Identity, now time.Time, wantOwner string, wantLinked bool) {
 	s.Helper()
 	owner, linked, err := s.Confirm(s.Context(), id, i, now)
 	if owner != wantOwner || linked != wantLinked || err != nil {
@@ -43,103 +43,104 @@ func (s loginStore) confirm(id string, i *external.Identity, now time.Time, want
 	}
 }
 
-func loginReservation(id, subject string, now time.Time) *external.Reservation {
-	return &external.Reservation{ID: id, Issuer: loginIssuer, Subject: subject, ExpiresAt: now.Add(time.Hour)}
+func externalReservation(id, subject string, now time.Time) *external.Reservation {
+	return &external.Reservation{ID: id, Issuer: externalIssuer, Subject: subject, ExpiresAt: now.Add(time.Hour)}
 }
 
-func oneReservation(s loginStore) {
+func oneReservation(s externalStore) {
 	s.reserve("r1", "1", noon, "r1", "")
 	s.reserve("r2", "1", noon, "r1", "")
 	s.reserve("r3", "2", noon, "r3", "")
 	if got := s.find("1"); got != nil {
-		s.Errorf("reserved, and found %+v", got)
+		s.Errorf("reserved, and found %+v, want nil", got)
 	}
 	s.wantIDs("alice")
-	want := loginIdentity("alice", "1")
+	want := externalIdentity("alice", "1")
 	s.confirm("r1", want, noon, "alice", true)
 	if got := s.find("1"); !sameIdentity(got, want) {
 		s.Errorf("confirmed %+v\nfound     %+v", want, got)
 	}
 	// It is linked, whatever comes after.
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "alice", false)
-	again := loginIdentity("bob", "again")
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "alice", false)
+	again := externalIdentity("bob", "again")
 	again.Subject = "1"
 	s.confirm("r1", again, noon, "alice", false)
 	s.confirm("unknown", again, noon, "alice", false)
 	s.reserve("r4", "1", noon, "", "alice")
 	s.wantIDs("alice", "1")
 	s.wantIDs("bob")
-	s.confirm("r3", loginIdentity("bob", "2"), noon, "bob", true)
+	s.confirm("r3", externalIdentity("bob", "2"), noon, "bob", true)
 }
 
-func reservationExpires(s loginStore) {
+func reservationExpires(s externalStore) {
 	last := time.Microsecond
 	s.reserve("r1", "1", noon, "r1", "")
 	s.reserve("r2", "1", noon.Add(-time.Minute), "r1", "") // an hour from then is sooner
 	s.reserve("r3", "1", noon.Add(time.Hour-last), "r1", "")
 	end := noon.Add(2*time.Hour - last)
-	s.confirm("r1", loginIdentity("alice", "1"), end, "", false)
-	s.confirm("r1", loginIdentity("alice", "1"), end.Add(time.Hour), "", false)
+	s.confirm("r1", externalIdentity("alice", "1"), end, "", false)
+	s.confirm("r1", externalIdentity("alice", "1"), end.Add(time.Hour), "", false)
 	s.reserve("r4", "1", end, "r4", "")
-	s.confirm("r1", loginIdentity("alice", "1"), end, "", false)
+	s.confirm("r1", externalIdentity("alice", "1"), end, "", false)
 	s.reserve("r5", "1", end, "r4", "")
-	s.confirm("r4", loginIdentity("alice", "1"), end.Add(time.Hour-last), "alice", true)
+	s.confirm("r4", externalIdentity("alice", "1"), end.Add(time.Hour-last), "alice", true)
 	s.wantIDs("alice", "1")
 }
 
-func reservedAnew(s loginStore) {
+func reservedAnew(s externalStore) {
 	s.reserve("r1", "1", noon, "r1", "")
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "alice", true)
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "alice", true)
 	s.unlink("alice", "1", false, external.UnlinkRemoved)
 	// A login that began before comes too late.
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "", false)
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "", false)
 	s.reserve("r2", "1", noon, "r2", "")
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "", false)
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "", false)
 	s.wantIDs("alice")
-	s.confirm("r2", loginIdentity("bob", "1"), noon, "bob", true)
+	s.confirm("r2", externalIdentity("bob", "1"), noon, "bob", true)
 	if n, err := s.RemoveUser(s.Context(), "bob"); n != 1 || err != nil {
 		s.Errorf("RemoveUser: %d, %v, want 1", n, err)
 	}
 	s.reserve("r3", "1", noon, "r3", "")
 }
 
-func reservationGoes(s loginStore) {
+func reservationGoes(s externalStore) {
 	s.reserve("other", "2", noon, "other", "")
 	s.reserve("r1", "1", noon, "r1", "")
-	s.link(loginIdentity("bob", "1"), "bob")
+	s.link(externalIdentity("bob", "1"), "bob")
 	s.reserve("r2", "1", noon, "", "bob")
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "bob", false)
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "bob", false)
 	s.unlink("bob", "1", false, external.UnlinkRemoved)
 	// A login that began before bob linked it comes too late, also after the next one has begun.
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "", false)
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "", false)
 	s.reserve("r3", "1", noon, "r3", "")
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "", false)
-	s.link(loginIdentity("bob", "1"), "bob")
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "", false)
+	s.link(externalIdentity("bob", "1"), "bob")
 	if n, err := s.RemoveUser(s.Context(), "bob"); n != 1 || err != nil {
 		s.Errorf("RemoveUser: %d, %v, want 1", n, err)
 	}
-	s.confirm("r3", loginIdentity("alice", "1"), noon, "", false)
+	s.confirm("r3", externalIdentity("alice", "1"), noon, "", false)
 	s.reserve("r1", "1", noon, "r1", "") // the ID is free
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "alice", true)
-	s.confirm("other", loginIdentity("alice", "2"), noon, "alice", true)
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "alice", true)
+	s.confirm("other", externalIdentity("alice", "2"), noon, "alice", true)
 }
 
-func otherReservations(s loginStore) {
+func otherReservations(s externalStore) {
 	s.reserve("r1", "1", noon, "r1", "")
 	s.reserve("r2", "2", noon, "r2", "")
 	for _, id := range []string{"r2", "R1", "r1 ", "r", ""} {
-		s.confirm(id, loginIdentity("alice", "1"), noon, "", false)
+		s.confirm(id, externalIdentity("alice", "1"), noon, "", false)
 	}
-	s.confirm("r1", loginIdentity("alice", "3"), noon, "", false)
+	s.confirm("r1", externalIdentity("alice", "3"), noon, "", false)
 	s.wantIDs("alice")
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "alice", true)
-	s.confirm("r2", loginIdentity("bob", "2"), noon, "bob", true)
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "alice", true)
+	s.confirm("r2", externalIdentity("bob", "2"), noon, "bob", true)
 }
 
-func reservationKeys(s loginStore) {
-	keys := [][2]string{{loginIssuer, "s"}, {loginIssuer, "S"}, {loginIssuer, "s "}, {loginIssuer, " s"},
-		{loginIssuer + "/", "s"}, {"HTTPS://accounts.example", "s"}, {loginIssuer, "\u00e9"}, {loginIssuer, "e\u0301"},
-		{loginIssuer + "s", ""}, {"s", loginIssuer}, {loginIssuer, "1"}, {loginIssuer, "01"}, {loginIssuer, odd}}
+func reservationKeys(s externalStore) {
+	keys := [][2]string{{externalIssuer, "s"}, {externalIssuer, "S"}, {externalIssuer, "s "}, {externalIssuer, " s"},
+		{externalIssuer + "/", "s"}, {"HTTPS://accounts.example", "s"}, {externalIssuer, "\u00e9"},
+		{externalIssuer, "e\u0301"}, {externalIssuer + "s", ""}, {"s", externalIssuer}, {externalIssuer, "1"}, {externalIssuer, "01"},
+		{externalIssuer, odd}}
 	for range 2 {
 		for i, key := range keys {
 			r := &external.Reservation{ID: fmt.Sprint(i), Issuer: key[0], Subject: key[1],
@@ -151,23 +152,23 @@ func reservationKeys(s loginStore) {
 	}
 }
 
-func usedIDs(s loginStore) {
+func usedIDs(s externalStore) {
 	s.reserve("r1", "1", noon, "r1", "")
-	if id, _, err := s.Reserve(s.Context(), loginReservation("r1", "2", noon), noon); err == nil {
-		s.Errorf("the ID of another reservation was taken, and %q returned", id)
+	if id, _, err := s.Reserve(s.Context(), externalReservation("r1", "2", noon), noon); err == nil {
+		s.Errorf("the ID of another reservation was taken, and %q returned, want an error", id)
 	}
 	s.reserve("r2", "2", noon, "r2", "")
-	s.link(loginIdentity("bob", "b"), "bob")
-	same := loginIdentity("alice", "b")
+	s.link(externalIdentity("bob", "b"), "bob")
+	same := externalIdentity("alice", "b")
 	same.Subject = "1"
 	if owner, linked, err := s.Confirm(s.Context(), "r1", same, noon); err == nil {
-		s.Errorf("the ID of another identity was taken: %q, %v", owner, linked)
+		s.Errorf("the ID of another identity was taken: %q, %v, want an error", owner, linked)
 	}
 	s.wantIDs("alice")
-	s.confirm("r1", loginIdentity("alice", "1"), noon, "alice", true) // the reservation is still there
+	s.confirm("r1", externalIdentity("alice", "1"), noon, "alice", true) // the reservation is still there
 }
 
-func purgeReservations(s loginStore) {
+func purgeReservations(s externalStore) {
 	for i := range 5 {
 		s.reserve(fmt.Sprint("old", i), fmt.Sprint("old", i), noon.Add(-time.Hour), fmt.Sprint("old", i), "")
 	}
@@ -186,7 +187,7 @@ func purgeReservations(s loginStore) {
 	s.reserve("new", "old0", then, "new", "")
 }
 
-func loginReservationRaces(t *testing.T, open opener[loginStore]) {
+func externalReservationRaces(t *testing.T, open openFunc[externalStore]) {
 	t.Run("of 60 first logins of one identity at once all have one reservation, and one is told that it linked",
 		func(t *testing.T) {
 			s := open(t)
@@ -195,23 +196,23 @@ func loginReservationRaces(t *testing.T, open opener[loginStore]) {
 				firstLogins(s, subject, noon)
 			}
 		})
-	t.Run("the same where the reservation of before has expired", func(t *testing.T) {
+	t.Run("of 60 first logins at once all get one reservation, also after an older one expired", func(t *testing.T) {
 		s := open(t)
 		s.reserve("old", "late", noon, "old", "")
 		firstLogins(s, "late", noon.Add(time.Hour))
 	})
-	t.Run("a reservation that is purged while it is reserved again is there", func(t *testing.T) {
+	t.Run("Purge does not remove a reservation that is renewed at the same time", func(t *testing.T) {
 		s := open(t)
 		for round := range 8 {
 			subject := fmt.Sprint(round)
 			s.reserve("old"+subject, subject, noon.Add(-time.Hour), "old"+subject, "")
-			together(8, func(i int) {
+			atOnce(8, func(i int) {
 				var err error
 				if i%2 == 0 {
 					_, err = s.Purge(s.Context(), noon, 100)
 				} else {
 					id := "new" + subject
-					_, _, err = s.Reserve(s.Context(), loginReservation(id, subject, noon), noon)
+					_, _, err = s.Reserve(s.Context(), externalReservation(id, subject, noon), noon)
 				}
 				if err != nil {
 					t.Error(err)
@@ -223,16 +224,16 @@ func loginReservationRaces(t *testing.T, open opener[loginStore]) {
 }
 
 // firstLogins has 60 logins reserve and confirm at once. Each makes the user that its reservation names.
-func firstLogins(s loginStore, subject string, now time.Time) {
+func firstLogins(s externalStore, subject string, now time.Time) {
 	s.Helper()
 	const logins = 60
 	var linked atomic.Int32
 	owners := make([]string, logins)
-	together(logins, func(i int) {
+	atOnce(logins, func(i int) {
 		name := fmt.Sprint(subject, " ", i)
-		id, owner, err := s.Reserve(s.Context(), loginReservation(name, subject, now), now)
+		id, owner, err := s.Reserve(s.Context(), externalReservation(name, subject, now), now)
 		if err == nil && owner == "" {
-			identity := loginIdentity("user of "+id, "i"+name)
+			identity := externalIdentity("user of "+id, "i"+name)
 			identity.Subject = subject
 			var first bool
 			if owner, first, err = s.Confirm(s.Context(), id, identity, now); first {

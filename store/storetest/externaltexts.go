@@ -7,20 +7,20 @@ import (
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
-// loginTexts checks that texts are kept as they are and compared byte by byte, up to the longest ones.
-func loginTexts(t *testing.T, open opener[loginStore]) {
-	check(t, open, "users with names that differ by a byte are others", loginTextsOfUsers)
-	check(t, open, "issuers and subjects that differ by a byte are other people", loginTextsOfPeople)
-	check(t, open, "reservations of issuers and subjects that differ by a byte are others", loginTextsOfReservations)
-	check(t, open, "keys and codes that differ by a byte are others", loginTextsOfKeys)
-	check(t, open, "the longest texts of an identity and a code come back as they were", loginTextsKept)
+// externalTexts checks that texts are kept as they are and compared byte by byte, up to the longest ones.
+func externalTexts(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "users with names that differ by a byte are others", externalTextsOfUsers)
+	check(t, open, "issuers and subjects that differ by a byte are other people", externalTextsOfPeople)
+	check(t, open, "reservations of issuers and subjects that differ by a byte are others", externalTextsOfReservations)
+	check(t, open, "keys and codes that differ by a byte are others", externalTextsOfKeys)
+	check(t, open, "the longest texts of an identity and a code come back as they were", externalTextsKept)
 }
 
-func loginTextsOfUsers(t *testing.T, open opener[loginStore]) {
+func externalTextsOfUsers(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	users := names(longUserID)
 	eachName(users, func(user, number string) {
-		i := loginIdentity("", number)
+		i := externalIdentity("", number)
 		i.UserID = user
 		s.link(i, user)
 	})
@@ -43,7 +43,7 @@ func loginTextsOfUsers(t *testing.T, open opener[loginStore]) {
 // people are pairs of issuer and subject that differ in one of both.
 func people() (all [][2]string) {
 	for _, subject := range names(longSubject) {
-		all = append(all, [2]string{loginIssuer, subject})
+		all = append(all, [2]string{externalIssuer, subject})
 	}
 	for _, issuer := range names(longIssuer) {
 		all = append(all, [2]string{issuer, "1"})
@@ -51,7 +51,7 @@ func people() (all [][2]string) {
 	return append(all, [2]string{longText(longIssuer), longText(longSubject)})
 }
 
-func loginTextsOfPeople(t *testing.T, open opener[loginStore]) {
+func externalTextsOfPeople(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	for i, key := range people() {
 		user := string(rune('A' + i))
@@ -74,7 +74,7 @@ func loginTextsOfPeople(t *testing.T, open opener[loginStore]) {
 	}
 }
 
-func loginTextsOfReservations(t *testing.T, open opener[loginStore]) {
+func externalTextsOfReservations(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	for range 2 {
 		for i, key := range people() {
@@ -88,7 +88,7 @@ func loginTextsOfReservations(t *testing.T, open opener[loginStore]) {
 	}
 }
 
-func loginTextsOfKeys(t *testing.T, open opener[loginStore]) {
+func externalTextsOfKeys(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	for _, fresh := range []bool{true, false} {
 		for _, key := range names(longID) {
@@ -96,7 +96,7 @@ func loginTextsOfKeys(t *testing.T, open opener[loginStore]) {
 		}
 	}
 	for _, digest := range names(longDigest) {
-		s.must(s.AddCode(s.Context(), loginCode("of "+digest, digest)))
+		s.must(s.AddCode(s.Context(), externalCode("of "+digest, digest)))
 	}
 	for _, digest := range names(longDigest) {
 		if got := s.take(digest, noon); got == nil || got.UserID != "of "+digest || s.take(digest, noon) != nil {
@@ -105,7 +105,7 @@ func loginTextsOfKeys(t *testing.T, open opener[loginStore]) {
 	}
 }
 
-func loginTextsKept(t *testing.T, open opener[loginStore]) {
+func externalTextsKept(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
 	want := &external.Identity{ID: longText(longRecordID), UserID: longText(longUserID), Issuer: longText(longIssuer),
 		Subject: longText(longSubject), Provider: longText(255), Email: longText(255), EmailVerified: true,
@@ -120,7 +120,7 @@ func loginTextsKept(t *testing.T, open opener[loginStore]) {
 	if all := s.list(want.UserID); len(all) != 1 || !sameIdentity(all[0], &seen) {
 		t.Errorf("listed %+v\nwant   %+v", all, seen)
 	}
-	code := loginCode("", longText(longDigest))
+	code := externalCode("", longText(longDigest))
 	code.UserID, code.Data = want.UserID, []byte(`{"name":"`+longText(10_000)+`\u0000"}`)
 	s.must(s.AddCode(s.Context(), code))
 	if got := s.take(code.Digest, noon); !sameCode(got, code) {

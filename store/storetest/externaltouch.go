@@ -7,17 +7,17 @@ import (
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
-// loginTouch checks Touch.
-func loginTouch(t *testing.T, open opener[loginStore]) {
-	check(t, open, "Touch writes what was told, and nothing else", loginTouchWrites)
-	check(t, open, "Touch writes nothing unless ID, user and key are those of one", loginTouchExact)
-	check(t, open, "what was unlinked does not come back", loginTouchUnlinked)
+// externalTouch checks Touch.
+func externalTouch(t *testing.T, open openFunc[externalStore]) {
+	check(t, open, "Touch writes the fields of its arguments and no others", externalTouchWrites)
+	check(t, open, "Touch changes an identity only if ID, user, issuer and subject match", externalTouchExact)
+	check(t, open, "Touch does not restore an identity that was unlinked", externalTouchUnlinked)
 }
 
-func loginTouchWrites(t *testing.T, open opener[loginStore]) {
+func externalTouchWrites(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	for _, i := range []*external.Identity{loginIdentity("alice", "1"), loginIdentity("alice", "2"),
-		loginIdentity("bob", "3")} {
+	for _, i := range []*external.Identity{externalIdentity("alice", "1"), externalIdentity("alice", "2"),
+		externalIdentity("bob", "3")} {
 		s.link(i, i.UserID)
 	}
 	for _, want := range []external.Identity{
@@ -25,7 +25,7 @@ func loginTouchWrites(t *testing.T, open opener[loginStore]) {
 		{LastUsed: fraction.Add(time.Microsecond)},
 		{Provider: "p", Email: "e", EmailVerified: true, Name: "n", LastUsed: fraction.Add(time.Hour)},
 	} {
-		want.ID, want.UserID, want.Issuer, want.Subject, want.Created = "1", "alice", loginIssuer, "1",
+		want.ID, want.UserID, want.Issuer, want.Subject, want.Created = "1", "alice", externalIssuer, "1",
 			fraction.Add(time.Minute)
 		seen := want
 		s.must(s.Touch(s.Context(), &seen))
@@ -35,17 +35,17 @@ func loginTouchWrites(t *testing.T, open opener[loginStore]) {
 		}
 	}
 	for user, id := range map[string]string{"alice": "2", "bob": "3"} {
-		if got := s.find(id); !sameIdentity(got, loginIdentity(user, id)) {
-			t.Errorf("another, now %+v", got)
+		if got := s.find(id); !sameIdentity(got, externalIdentity(user, id)) {
+			t.Errorf("another identity: got %+v, want it unchanged", got)
 		}
 	}
 	s.wantIDs("alice", "1", "2")
 }
 
-func loginTouchExact(t *testing.T, open opener[loginStore]) {
+func externalTouchExact(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	s.link(loginIdentity("alice", "1"), "alice")
-	s.link(loginIdentity("alice", "2"), "alice")
+	s.link(externalIdentity("alice", "1"), "alice")
+	s.link(externalIdentity("alice", "2"), "alice")
 	for sentence, change := range map[string]func(*external.Identity){
 		"another ID":          func(i *external.Identity) { i.ID = "3" },
 		"the ID of another":   func(i *external.Identity) { i.ID = "2" },
@@ -57,42 +57,42 @@ func loginTouchExact(t *testing.T, open opener[loginStore]) {
 		"nothing but the key": func(i *external.Identity) { i.ID, i.UserID = "", "" },
 		"nothing but the ID":  func(i *external.Identity) { i.UserID, i.Issuer, i.Subject = "", "", "" },
 	} {
-		seen := loginIdentity("alice", "1")
+		seen := externalIdentity("alice", "1")
 		seen.Name, seen.Email = "touched", "touched"
 		change(seen)
 		s.must(s.Touch(s.Context(), seen))
 		for _, id := range []string{"1", "2"} {
-			if got := s.find(id); !sameIdentity(got, loginIdentity("alice", id)) {
-				t.Errorf("%s: now %+v", sentence, got)
+			if got := s.find(id); !sameIdentity(got, externalIdentity("alice", id)) {
+				t.Errorf("%s: got %+v, want the identity unchanged", sentence, got)
 			}
 		}
 		s.wantIDs("alice", "1", "2")
 		s.wantIDs("bob")
 		if got := s.find("9"); got != nil {
-			t.Errorf("%s: added %+v", sentence, got)
+			t.Errorf("%s: added %+v, want nil", sentence, got)
 		}
 	}
 }
 
-func loginTouchUnlinked(t *testing.T, open opener[loginStore]) {
+func externalTouchUnlinked(t *testing.T, open openFunc[externalStore]) {
 	s := open(t)
-	s.link(loginIdentity("alice", "1"), "alice")
+	s.link(externalIdentity("alice", "1"), "alice")
 	s.unlink("alice", "1", false, external.UnlinkRemoved)
-	s.must(s.Touch(s.Context(), loginIdentity("alice", "1")))
+	s.must(s.Touch(s.Context(), externalIdentity("alice", "1")))
 	if got := s.find("1"); got != nil {
-		t.Errorf("%+v", got)
+		t.Errorf("find: got %+v, want nil", got)
 	}
 	s.wantIDs("alice")
 	// It does not come back through a user that linked it meanwhile either.
 	for _, user := range []string{"alice", "bob"} {
-		next := loginIdentity(user, "next")
+		next := externalIdentity(user, "next")
 		next.Subject = "1"
 		s.link(next, user)
-		seen := loginIdentity("alice", "1")
+		seen := externalIdentity("alice", "1")
 		seen.Name = "touched"
 		s.must(s.Touch(s.Context(), seen))
 		if got := s.find("1"); !sameIdentity(got, next) {
-			t.Errorf("now %+v", got)
+			t.Errorf("the record is now %+v, want another one", got)
 		}
 		s.unlink(user, "next", false, external.UnlinkRemoved)
 	}

@@ -12,20 +12,20 @@ import (
 )
 
 // jwtKeyRing checks which keys there are, and their order.
-func jwtKeyRing(t *testing.T, open opener[keyStore]) {
-	check(t, open, "a key is there as it was added, in the order in which it signs", jwtKeysAsAdded)
-	check(t, open, "the last one is that of the same algorithm", jwtKeysOfAlgorithm)
-	check(t, open, "times are changed and keys removed, and what is not there is no error", jwtKeysChange)
+func jwtKeyRing(t *testing.T, open openFunc[keyStore]) {
+	check(t, open, "Keys returns the keys as they were added, in the order in which they sign", jwtKeysAsAdded)
+	check(t, open, "Add compares a key with the last one of the same algorithm", jwtKeysOfAlgorithm)
+	check(t, open, "Change sets the times of a key, Remove removes it, and an unknown key is no error", jwtKeysChange)
 	check(t, open, "a key that was changed meanwhile is not changed", jwtKeysChangedMeanwhile)
 	check(t, open, "of 16 that change a key at once one does", jwtKeysChangeRace)
 	check(t, open, "the end of a key is limited and never put off", jwtKeysLimit)
 	check(t, open, "a context that ended is an error and no verdict", jwtKeysCancelled)
 }
 
-func jwtKeysAsAdded(t *testing.T, open opener[keyStore]) {
+func jwtKeysAsAdded(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	if got := s.ids(); len(got) != 0 {
-		t.Fatal(got)
+		t.Fatalf("ids: got %v, want an empty list", got)
 	}
 	full := keyRecord("b", time.Hour)
 	full.ExpiresAt = noon.Add(2 * time.Hour)
@@ -33,15 +33,15 @@ func jwtKeysAsAdded(t *testing.T, open opener[keyStore]) {
 	s.add(keyRecord("c", 0), "b", true)
 	s.add(keyRecord("a", time.Hour), "b", true)
 	if got := s.ids(); !slices.Equal(got, []string{"c", "a", "b"}) {
-		t.Error(got)
+		t.Errorf("ids: got %v, want [c a b]", got)
 	}
 	all, err := s.Keys(t.Context())
 	if err != nil || !reflect.DeepEqual(*all[2], *full) || !all[0].ExpiresAt.IsZero() {
-		t.Errorf("%+v %v", all[2], err)
+		t.Errorf("Keys: got %+v, %v, want %+v and zero ExpiresAt", all[2], err, *full)
 	}
 }
 
-func jwtKeysOfAlgorithm(t *testing.T, open opener[keyStore]) {
+func jwtKeysOfAlgorithm(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	other := func(id string, signs time.Duration) *jwt.KeyRecord {
 		r := keyRecord(id, signs)
@@ -59,7 +59,7 @@ func jwtKeysOfAlgorithm(t *testing.T, open opener[keyStore]) {
 	}
 }
 
-func jwtKeysChange(t *testing.T, open opener[keyStore]) {
+func jwtKeysChange(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	s.add(keyRecord("b", time.Hour), "a", true)
@@ -68,34 +68,35 @@ func jwtKeysChange(t *testing.T, open opener[keyStore]) {
 	after := s.all()
 	if after[0].ID != "b" || after[1].ID != "a" || !after[1].SignsFrom.Equal(noon.Add(2*time.Hour)) ||
 		!after[1].ExpiresAt.Equal(noon.Add(3*time.Hour)) {
-		t.Errorf("%+v", after)
+		t.Errorf("all: got %+v, want ID \"b\" and ID \"a\" and Signs %v and ExpiresAt %v", after, noon.Add(2*time.Hour),
+			noon.Add(3*time.Hour))
 	}
 	if !before[0].SignsFrom.Equal(noon) {
 		t.Error("what was returned changed")
 	}
 	s.change(after[1], noon, time.Time{}, true)
 	if all := s.all(); !all[0].ExpiresAt.IsZero() {
-		t.Errorf("%+v", all)
+		t.Errorf("all: got %+v, want zero ExpiresAt", all)
 	}
 	for _, want := range []bool{true, false} {
 		if found, err := s.Remove(t.Context(), "a"); found != want || err != nil {
-			t.Error(found, err)
+			t.Errorf("Remove: got %v, %v, want %v", found, err, want)
 		}
 		s.change(before[0], noon, noon, false)
 	}
 	if got := s.ids(); !slices.Equal(got, []string{"b"}) {
-		t.Error(got)
+		t.Errorf("ids: got %v, want [b]", got)
 	}
 }
 
 // jwtKeysChangedMeanwhile checks that a key is changed only by a caller that knows its times.
-func jwtKeysChangedMeanwhile(t *testing.T, open opener[keyStore]) {
+func jwtKeysChangedMeanwhile(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	s.add(keyRecord("b", time.Hour), "a", true)
 	undecided := s.all()[0]
 	if did, err := s.SetEnd(t.Context(), "a", noon.Add(time.Hour)); !did || err != nil {
-		t.Fatal(did, err)
+		t.Fatalf("Limit: got %v, %v, want true", did, err)
 	}
 	s.change(undecided, noon.Add(time.Minute), time.Time{}, false) // an end is there by now
 	limited := s.all()[0]
@@ -117,13 +118,13 @@ func jwtKeysChangedMeanwhile(t *testing.T, open opener[keyStore]) {
 }
 
 // jwtKeysChangeRace checks that of many changes that know the same times one is made.
-func jwtKeysChangeRace(t *testing.T, open opener[keyStore]) {
+func jwtKeysChangeRace(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	for range 5 {
 		before := s.all()[0]
 		did := make([]bool, 16)
-		together(len(did), func(i int) {
+		atOnce(len(did), func(i int) {
 			ends := time.Time{} // one half promotes it, the other half retires it
 			if i%2 == 0 {
 				ends = before.SignsFrom.Add(time.Duration(i+1) * time.Second)
@@ -146,15 +147,16 @@ func jwtKeysChangeRace(t *testing.T, open opener[keyStore]) {
 	}
 }
 
-func jwtKeysLimit(t *testing.T, open opener[keyStore]) {
+func jwtKeysLimit(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	s.add(keyRecord("b", time.Hour), "a", true)
 	before := s.all()
 	for _, step := range []struct {
-		id          string
-		after, want time.Duration
-		did         bool
+		id    string
+		after time.Duration
+		want  time.Duration
+		did   bool
 	}{
 		{"a", 3 * time.Hour, 3 * time.Hour, true},
 		{"a", 3 * time.Hour, 3 * time.Hour, false},
@@ -176,7 +178,7 @@ func jwtKeysLimit(t *testing.T, open opener[keyStore]) {
 	}
 }
 
-func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
+func jwtKeysCancelled(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -187,20 +189,21 @@ func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
 	_, four := s.SetEnd(ctx, "a", noon)
 	_, five := s.Remove(ctx, "a")
 	if one == nil || two == nil || three == nil || four == nil || five == nil {
-		t.Error(one, two, three, four, five)
+		t.Errorf("calls with an ended context: got errors %v, %v, %v, %v, %v, want an error of each", one, two, three,
+			four, five)
 	}
 	if got := s.ids(); !slices.Equal(got, []string{"a"}) {
-		t.Error(got)
+		t.Errorf("ids: got %v, want [a]", got)
 	}
 }
 
 // jwtKeyTurns checks that a key has one successor.
-func jwtKeyTurns(t *testing.T, open opener[keyStore]) {
+func jwtKeyTurns(t *testing.T, open openFunc[keyStore]) {
 	check(t, open, "a key is added after the last one only", jwtKeysAfterLast)
 	check(t, open, "of 16 that replace a key at once one does", jwtKeysRace)
 }
 
-func jwtKeysAfterLast(t *testing.T, open opener[keyStore]) {
+func jwtKeysAfterLast(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "x", false)
 	s.add(keyRecord("a", 0), "", true)
@@ -208,19 +211,19 @@ func jwtKeysAfterLast(t *testing.T, open opener[keyStore]) {
 	s.add(keyRecord("b", time.Hour), "a", true)
 	s.add(keyRecord("c", 2*time.Hour), "a", false)
 	if _, err := s.Add(t.Context(), keyRecord("a", 3*time.Hour), "b"); err == nil {
-		t.Error("an identifier twice")
+		t.Error("Add with a stored identifier: got no error, want one")
 	}
 	if got := s.ids(); !slices.Equal(got, []string{"a", "b"}) {
-		t.Error(got)
+		t.Errorf("ids: got %v, want [a b]", got)
 	}
 }
 
-func jwtKeysRace(t *testing.T, open opener[keyStore]) {
+func jwtKeysRace(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	last := ""
 	for round := range 5 {
 		won := make([]bool, 16)
-		together(len(won), func(i int) {
+		atOnce(len(won), func(i int) {
 			var err error
 			if won[i], err = s.Add(t.Context(), keyRecord(fmt.Sprint(round, " ", i), time.Duration(round)*time.Hour),
 				last); err != nil {
@@ -229,7 +232,7 @@ func jwtKeysRace(t *testing.T, open opener[keyStore]) {
 		})
 		winner := slices.Index(won, true)
 		if got := s.ids(); winner < 0 || slices.Contains(won[winner+1:], true) || len(got) != round+1 {
-			t.Fatalf("%v, now %v", won, got)
+			t.Fatalf("results %v, now %v, want each key added after the last one only", won, got)
 		}
 		last = fmt.Sprint(round, " ", winner)
 	}
@@ -280,7 +283,7 @@ func (s keyStore) change(before *jwt.KeyRecord, signs, expiresAt time.Time, want
 func (s keyStore) add(r *jwt.KeyRecord, last string, want bool) {
 	s.t.Helper()
 	if added, err := s.Add(s.t.Context(), r, last); added != want || err != nil {
-		s.t.Errorf("%s after %q: %v, %v", r.ID, last, added, err)
+		s.t.Errorf("Add of %s after %q: got %v, %v, want %v", r.ID, last, added, err, want)
 	}
 }
 

@@ -7,11 +7,11 @@ import (
 )
 
 // jwtKeysTexts checks that identifiers are kept as they are and compared byte by byte.
-func jwtKeysTexts(t *testing.T, open opener[keyStore]) {
+func jwtKeysTexts(t *testing.T, open openFunc[keyStore]) {
 	check(t, open, "keys with identifiers that differ by a byte are others, in order", jwtKeysTextsOfIDs)
 }
 
-func jwtKeysTextsOfIDs(t *testing.T, open opener[keyStore]) {
+func jwtKeysTextsOfIDs(t *testing.T, open openFunc[keyStore]) {
 	s := open(t)
 	ids := names(longID)
 	slices.Sort(ids)

@@ -9,14 +9,14 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// jwtPurging checks Purge of sessions that expired.
-func jwtPurging(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "expired sessions are purged in batches", jwtPurges)
+// jwtPurging checks Purge of families that expired.
+func jwtPurging(t *testing.T, open openFunc[jwtStore]) {
+	check(t, open, "expired families are purged in batches", jwtPurges)
 	check(t, open, "a purge leaves the generation", jwtPurgeKeepsGeneration)
 	check(t, open, "purges at once remove each session once", jwtPurgeRace)
 }
 
-func jwtPurges(t *testing.T, open opener[jwtStore]) {
+func jwtPurges(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for i := range 5 {
 		s.start("alice", fmt.Sprint(i), 0)
@@ -30,12 +30,12 @@ func jwtPurges(t *testing.T, open opener[jwtStore]) {
 			now = end.Add(-time.Microsecond)
 		}
 		if purged, err := s.Purge(t.Context(), now, 2); purged != want || err != nil {
-			t.Errorf("step %d: %d %v", i, purged, err)
+			t.Errorf("Purge %d: got %d, %v, want %d", i, purged, err, want)
 		}
 	}
 	for _, digest := range []string{"0 first", "0 second", "1 first", "4 first"} {
 		if r, f := s.find(digest); r != nil || f != nil {
-			t.Errorf("%s is there", digest)
+			t.Errorf("the token %s was found, want it purged", digest)
 		}
 	}
 	if r, _ := s.find("later first"); r == nil || !later.Live(end) {
@@ -43,7 +43,7 @@ func jwtPurges(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtPurgeKeepsGeneration(t *testing.T, open opener[jwtStore]) {
+func jwtPurgeKeepsGeneration(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	f := s.start("alice", "1", 0)
 	if _, err := s.RevokeAll(t.Context(), "alice", "", "", noon); err != nil {
@@ -55,14 +55,14 @@ func jwtPurgeKeepsGeneration(t *testing.T, open opener[jwtStore]) {
 	s.revoked("a token of before", jwt.Claimed{UserID: "alice"}, f.ExpiresAt, true)
 }
 
-func jwtPurgeRace(t *testing.T, open opener[jwtStore]) {
+func jwtPurgeRace(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for i := range 40 {
 		s.start("alice", fmt.Sprint(i), 0)
 	}
 	var mu sync.Mutex
 	total := 0
-	purgers(func() {
+	purgeAtOnce(func() {
 		n, err := s.Purge(t.Context(), noon.Add(time.Hour+jwt.KeepExpired), 7)
 		if err != nil {
 			t.Error(err)
@@ -72,19 +72,19 @@ func jwtPurgeRace(t *testing.T, open opener[jwtStore]) {
 		total += n
 	})
 	if total != 40 {
-		t.Errorf("%d of 40", total)
+		t.Errorf("purged %d, want each of 40 once", total)
 	}
 }
 
-// jwtPurgingEnded checks Purge of sessions that ended.
-func jwtPurgingEnded(t *testing.T, open opener[jwtStore]) {
-	check(t, open, "sessions that ended are purged KeepEnded later, whatever ended them", jwtPurgesEnded)
-	check(t, open, "a login loop leaves as many sessions as the limit", jwtPurgesLoop)
-	check(t, open, "one that ended with an adopted token stays until that token is of no use", jwtPurgesAdopted)
-	check(t, open, "one that ended and has expired is purged as one that expired", jwtPurgesExpired)
+// jwtPurgingEnded checks Purge of families that ended.
+func jwtPurgingEnded(t *testing.T, open openFunc[jwtStore]) {
+	check(t, open, "families that ended are purged KeepEnded later, whatever ended them", jwtPurgesEnded)
+	check(t, open, "a login loop leaves as many families as the limit", jwtPurgesLoop)
+	check(t, open, "Purge keeps an ended family until its adopted token has expired", jwtPurgesAdopted)
+	check(t, open, "Purge removes an ended family that has expired like any expired one", jwtPurgesExpired)
 }
 
-func jwtPurgesEnded(t *testing.T, open opener[jwtStore]) {
+func jwtPurgesEnded(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for _, id := range []string{"1", "2", "3", "4", "5"} {
 		s.startLong("alice", id, noon, 0, nil)
@@ -111,12 +111,12 @@ func jwtPurgesEnded(t *testing.T, open opener[jwtStore]) {
 	s.revoked("an access token", jwt.Claimed{UserID: "alice", SessionID: "1", Generation: 9}, noon, true)
 	for _, kept := range []string{"6 first", "b first"} {
 		if r, _ := s.find(kept); r == nil {
-			t.Errorf("%s is gone", kept)
+			t.Errorf("the token %s is gone, want it kept", kept)
 		}
 	}
 }
 
-func jwtPurgesLoop(t *testing.T, open opener[jwtStore]) {
+func jwtPurgesLoop(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	for i := range 20 {
 		s.startLong("alice", fmt.Sprintf("%02d", i), noon.Add(time.Duration(i)*time.Second), 3, nil)
@@ -124,7 +124,7 @@ func jwtPurgesLoop(t *testing.T, open opener[jwtStore]) {
 	s.purge(jwtEndedGone.Add(20*time.Second), 99, 17)
 }
 
-func jwtPurgesAdopted(t *testing.T, open opener[jwtStore]) {
+func jwtPurgesAdopted(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	foreign := &jwt.Refresh{Digest: "foreign", Issued: noon.Add(-time.Hour), ExpiresAt: noon.Add(90 * time.Hour)}
 	s.startLong("alice", "1", noon, 0, foreign)
@@ -139,7 +139,7 @@ func jwtPurgesAdopted(t *testing.T, open opener[jwtStore]) {
 	s.purge(foreign.ExpiresAt.Add(jwt.KeepExpired), 9, 1)
 }
 
-func jwtPurgesExpired(t *testing.T, open opener[jwtStore]) {
+func jwtPurgesExpired(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	s.start("alice", "1", 0)
 	end := noon.Add(time.Hour + jwt.KeepExpired)

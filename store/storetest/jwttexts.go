@@ -10,14 +10,14 @@ import (
 )
 
 // jwtTexts checks that texts are kept as they are and compared byte by byte, up to the longest ones.
-func jwtTexts(t *testing.T, open opener[jwtStore]) {
+func jwtTexts(t *testing.T, open openFunc[jwtStore]) {
 	check(t, open, "users with names that differ by a byte are others", jwtTextsOfUsers)
-	check(t, open, "what is void for a user is void for no other one", jwtTextsOfVoid)
+	check(t, open, "EndAll for a user leaves the tokens of users with similar names valid", jwtTextsOfVoid)
 	check(t, open, "identifiers and digests that differ by a byte are others, in order", jwtTextsOfRecords)
 	check(t, open, "the longest texts of a login come back as they were", jwtTextsKept)
 }
 
-func jwtTextsOfUsers(t *testing.T, open opener[jwtStore]) {
+func jwtTextsOfUsers(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	users := names(longUserID)
 	eachName(users, func(user, number string) { s.start(user, number, 0) })
@@ -39,7 +39,7 @@ func jwtTextsOfUsers(t *testing.T, open opener[jwtStore]) {
 	})
 }
 
-func jwtTextsOfVoid(t *testing.T, open opener[jwtStore]) {
+func jwtTextsOfVoid(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	users := names(longUserID)
 	foreign := func(user string) jwt.Claimed { return jwt.Claimed{UserID: user, Generation: -1, IssuedAt: noon} }
@@ -55,7 +55,7 @@ func jwtTextsOfVoid(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtTextsOfRecords(t *testing.T, open opener[jwtStore]) {
+func jwtTextsOfRecords(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	ids := names(longRecordID)
 	for _, id := range ids {
@@ -85,7 +85,7 @@ func jwtTextsOfRecords(t *testing.T, open opener[jwtStore]) {
 	}
 }
 
-func jwtTextsKept(t *testing.T, open opener[jwtStore]) {
+func jwtTextsKept(t *testing.T, open openFunc[jwtStore]) {
 	s := open(t)
 	want := jwtSession("", longText(longRecordID), 0)
 	want.UserID, want.ClientID = longText(longUserID), longText(255)

@@ -10,8 +10,8 @@ import (
 // noon is an instant with microseconds.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
-// none is an end at noon. Nothing is kept of it.
-var none = knox.Ending{Reason: knox.EndRevoked, At: noon}
+// revokedAtNoon is an end at noon of which nothing is kept.
+var revokedAtNoon = knox.Ending{Reason: knox.EndRevoked, At: noon}
 
 // Knox checks a [knox.Store].
 func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
@@ -35,8 +35,8 @@ type knoxStore struct {
 
 func (s knoxStore) add(r *knox.Record) {
 	s.t.Helper()
-	if added, err := s.Add(s.t.Context(), r, 0, false, none); err != nil || added.OverLimit {
-		s.t.Fatalf("Add: %+v, %v", added, err)
+	if added, err := s.Add(s.t.Context(), r, 0, false, revokedAtNoon); err != nil || added.OverLimit {
+		s.t.Fatalf("Add: %+v, %v, want OverLimit to be false", added, err)
 	}
 }
 
@@ -91,7 +91,7 @@ func (s knoxStore) end(userID, id string, at time.Time) {
 	s.add(record(userID, id, 0))
 	if found, err := s.Revoke(s.t.Context(), userID, id,
 		knox.Ending{Reason: knox.EndRevoked, At: at, Keep: true}); !found || err != nil {
-		s.t.Fatalf("Revoke: %v, %v", found, err)
+		s.t.Fatalf("Revoke: %v, %v, want true", found, err)
 	}
 }
 

@@ -11,13 +11,13 @@ import (
 )
 
 // knoxPurging checks Purge and PurgeEnded.
-func knoxPurging(t *testing.T, open opener[knoxStore]) {
+func knoxPurging(t *testing.T, open openFunc[knoxStore]) {
 	check(t, open, "purging removes what has expired, in batches, each once", knoxPurges)
-	check(t, open, "ended ones are purged by when they ended, in batches, and no live record with them",
+	check(t, open, "PurgeEnded removes ended tokens by the instant of their end, in batches, and no live record",
 		knoxPurgesEnded)
 }
 
-func knoxPurges(t *testing.T, open opener[knoxStore]) {
+func knoxPurges(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	for i := range 10 {
 		r := record("alice", fmt.Sprint(i), 0)
@@ -30,11 +30,11 @@ func knoxPurges(t *testing.T, open opener[knoxStore]) {
 	at := noon.Add(6 * time.Minute) // 0 to 6 have expired
 	if first, err := s.Purge(t.Context(), 3, knox.Ending{At: at}); err != nil || len(first) != 3 ||
 		first[0].UserID != "alice" {
-		t.Fatal(first, err)
+		t.Fatalf("Purge: got %v, %v, want 3 entries and UserID \"alice\"", first, err)
 	}
 	var mu sync.Mutex
 	seen := map[string]bool{}
-	purgers(func() {
+	purgeAtOnce(func() {
 		purged, err := s.Purge(t.Context(), 100, knox.Ending{At: at})
 		if err != nil {
 			t.Error(err)
@@ -43,20 +43,20 @@ func knoxPurges(t *testing.T, open opener[knoxStore]) {
 		defer mu.Unlock()
 		for _, r := range purged {
 			if seen[r.ID] {
-				t.Errorf("%s was purged twice", r.ID)
+				t.Errorf("%s was purged twice, want once", r.ID)
 			}
 			seen[r.ID] = true
 		}
 	})
 	if len(seen) != 4 {
-		t.Errorf("purged %v after the first three", seen)
+		t.Errorf("purged %v after the first three, want 4 entries", seen)
 	}
 	if got := s.list("alice", time.Time{}); len(got) != 4 {
-		t.Errorf("left %v", got)
+		t.Errorf("left %v, want 4 entries", got)
 	}
 }
 
-func knoxPurgesEnded(t *testing.T, open opener[knoxStore]) {
+func knoxPurgesEnded(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	s.add(record("alice", "live", -time.Hour))
 	for i := range 10 {
@@ -64,11 +64,11 @@ func knoxPurgesEnded(t *testing.T, open opener[knoxStore]) {
 	}
 	at := noon.Add(6 * time.Minute) // 0 to 6 had ended
 	if n, err := s.PurgeEnded(t.Context(), at, 3); err != nil || n != 3 {
-		t.Fatal(n, err)
+		t.Fatalf("PurgeEnded: got %v, %v, want 3", n, err)
 	}
 	var mu sync.Mutex
 	total := 0
-	purgers(func() {
+	purgeAtOnce(func() {
 		n, err := s.PurgeEnded(t.Context(), at, 100)
 		if err != nil {
 			t.Error(err)
@@ -82,9 +82,9 @@ func knoxPurgesEnded(t *testing.T, open opener[knoxStore]) {
 		left = append(left, e.ID)
 	}
 	if total != 4 || !slices.Equal(left, []string{"8", "9", "7"}) {
-		t.Errorf("purged %d after the first three, left %v", total, left)
+		t.Errorf("purged %d after the first three, left %v, want 4 and [8 9 7]", total, left)
 	}
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"live"}) {
-		t.Errorf("live ones left: %v", got)
+		t.Errorf("live ones left: %v, want [live]", got)
 	}
 }

@@ -9,13 +9,13 @@ import (
 )
 
 // knoxTexts checks that texts are kept as they are and compared byte by byte, up to the longest ones.
-func knoxTexts(t *testing.T, open opener[knoxStore]) {
+func knoxTexts(t *testing.T, open openFunc[knoxStore]) {
 	check(t, open, "users with names that differ by a byte are others", knoxTextsOfUsers)
 	check(t, open, "identifiers and digests that differ by a byte are others, in order", knoxTextsOfRecords)
 	check(t, open, "the longest texts of a record come back as they were", knoxTextsKept)
 }
 
-func knoxTextsOfUsers(t *testing.T, open opener[knoxStore]) {
+func knoxTextsOfUsers(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	users := names(longUserID)
 	eachName(users, func(user, number string) {
@@ -45,11 +45,11 @@ func knoxTextsOfUsers(t *testing.T, open opener[knoxStore]) {
 		}
 	})
 	eachName(users, func(user, number string) {
-		wantOwn(t, "the user", user, s.revokeAll(user, "", "", none), "kept "+number)
+		wantOwn(t, "the user", user, s.revokeAll(user, "", "", revokedAtNoon), "kept "+number)
 	})
 }
 
-func knoxTextsOfRecords(t *testing.T, open opener[knoxStore]) {
+func knoxTextsOfRecords(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	ids := names(longRecordID)
 	for _, id := range ids {
@@ -68,13 +68,13 @@ func knoxTextsOfRecords(t *testing.T, open opener[knoxStore]) {
 		if r := s.find(id); r == nil || r.ID != id {
 			t.Errorf("got %+v, want the token of the digest %.80q", r, id)
 		}
-		if !s.revoke("alice", id, none) || s.revoke("alice", id, none) || s.find(id) != nil {
+		if !s.revoke("alice", id, revokedAtNoon) || s.revoke("alice", id, revokedAtNoon) || s.find(id) != nil {
 			t.Errorf("the token %.80q was not revoked once", id)
 		}
 	}
 }
 
-func knoxTextsKept(t *testing.T, open opener[knoxStore]) {
+func knoxTextsKept(t *testing.T, open openFunc[knoxStore]) {
 	s := open(t)
 	want := record("", "1", 0)
 	want.UserID, want.Digest = longText(longUserID), longText(longDigest)

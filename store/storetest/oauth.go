@@ -136,7 +136,7 @@ func (s oauthStore) approve(user, id, code string) *server.Grant {
 	ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, code)})
 	s.must(err)
 	if !ok {
-		s.Fatal("not approved")
+		s.Fatal("Approve did not add the grant")
 	}
 	return g
 }
@@ -151,7 +151,7 @@ func (s oauthStore) start(user, id string, changes ...func(*server.Grant)) *serv
 	ok, err := s.started(g, oauthTokens(g, id))
 	s.must(err)
 	if !ok {
-		s.Fatal("not started")
+		s.Fatal("Start did not add the grant")
 	}
 	return g
 }

@@ -10,15 +10,15 @@ import (
 )
 
 // oauthAnswers checks that a page and what its answer leads to are one step.
-func oauthAnswers(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "an answer uses its page up, and no other one", oauthAnswerOnce)
+func oauthAnswers(t *testing.T, open openFunc[oauthStore]) {
+	check(t, open, "Approve uses up the page that it answers, and no other page", oauthAnswerOnce)
 	check(t, open, "a page that was answered, has expired or never was gives nothing", oauthAnswerLate)
-	check(t, open, "an answer that is refused uses its page up", oauthAnswerRefused)
-	check(t, open, "an error leaves the page", oauthAnswerError)
+	check(t, open, "an approval that is refused uses up its page", oauthAnswerRefused)
+	check(t, open, "after an error of Approve the page can still be answered", oauthAnswerError)
 	check(t, open, "of 32 answers to a page one counts", oauthAnswerRace)
 }
 
-func oauthAnswerOnce(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.show("page")
 	s.show("other")
@@ -31,7 +31,7 @@ func oauthAnswerOnce(t *testing.T, open opener[oauthStore]) {
 	s.wantLive(true, "1")
 }
 
-func oauthAnswerLate(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerLate(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.show("page")
 	s.show("expired")
@@ -39,7 +39,7 @@ func oauthAnswerLate(t *testing.T, open opener[oauthStore]) {
 		a.Remember = &server.Consent{UserID: "alice", ClientID: "web", Permissions: oauthMay("read")}
 	}
 	if added, err := s.answer("1", "page", noon, nil); !added.OK() || err != nil {
-		t.Fatal(added, err)
+		t.Fatalf("answer: got %v, %v, want OK", added, err)
 	}
 	for page, at := range map[string]time.Time{"page": noon, "expired": noon.Add(time.Hour), "never": noon} {
 		added, err := s.answer("by "+page, page, at, remember)
@@ -48,7 +48,7 @@ func oauthAnswerLate(t *testing.T, open opener[oauthStore]) {
 		}
 		s.wantLive(false, "by "+page)
 		if code, _, err := s.FindCode(s.Context(), "code by "+page); code != nil || err != nil {
-			t.Errorf("got the code %+v, %v for %s", code, err, page)
+			t.Errorf("got the code %+v, %v for %s, want nil", code, err, page)
 		}
 	}
 	if consent, err := s.Consent(s.Context(), "alice", "web"); consent != nil || err != nil {
@@ -59,7 +59,7 @@ func oauthAnswerLate(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthAnswerRefused(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerRefused(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "there")
 	for name, change := range map[string]func(a *server.Approval){
@@ -76,28 +76,28 @@ func oauthAnswerRefused(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthAnswerError(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerError(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "there")
 	s.show("page")
 	if added, err := s.answer("there", "page", noon, nil); added.OK() && err == nil {
-		t.Errorf("got %+v for a grant that is there", added)
+		t.Errorf("Approve with a stored grant: got %+v, want an error", added)
 	}
 	added, err := s.answer("1", "page", noon, func(a *server.Approval) { a.Code.GrantID = "other" })
 	if added.OK() && err == nil {
-		t.Errorf("got %+v for a code of another grant", added)
+		t.Errorf("Approve with a code of another grant: got %+v, want an error", added)
 	}
 	if added, err := s.answer("1", "page", noon, nil); !added.OK() || err != nil {
 		t.Errorf("got %+v, %v, want the form to be good", added, err)
 	}
 }
 
-func oauthAnswerRace(t *testing.T, open opener[oauthStore]) {
+func oauthAnswerRace(t *testing.T, open openFunc[oauthStore]) {
 	for range 3 {
 		s := open(t)
 		s.show("page")
 		var added, answered atomic.Int32
-		together(32, func(i int) {
+		atOnce(32, func(i int) {
 			got, err := s.answer(fmt.Sprint(i), "page", noon, nil)
 			switch {
 			case err != nil:

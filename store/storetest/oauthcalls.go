@@ -9,11 +9,11 @@ import (
 )
 
 // oauthCalls checks what holds for every method.
-func oauthCalls(t *testing.T, open opener[oauthStore]) {
+func oauthCalls(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a context that has ended is an error, and changes nothing", oauthCancelled)
 }
 
-func oauthCancelled(t *testing.T, open opener[oauthStore]) {
+func oauthCancelled(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("x", "")
 	kept := oauthGrant("x", "x")
@@ -38,7 +38,7 @@ func oauthCancelled(t *testing.T, open opener[oauthStore]) {
 	for _, calls := range []map[string]func() error{s.clientCalls(ctx), s.grantCalls(ctx, kept, other)} {
 		for name, call := range calls {
 			if err := call(); err == nil {
-				t.Errorf("%s went on", name)
+				t.Errorf("%s went on, want an error", name)
 			}
 			if after := s.state(); after != before {
 				t.Errorf("%s changed\n%s\nto\n%s", name, before, after)

@@ -9,17 +9,18 @@ import (
 )
 
 // oauthCodes checks Approve and Redeem.
-func oauthCodes(t *testing.T, open opener[oauthStore]) {
+func oauthCodes(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a grant and its code are found as they were approved", oauthCodeFound)
 	check(t, open, "what is there already is an error and changes nothing", oauthCodeAgain)
 	check(t, open, "a code is good once", oauthCodeOnce)
 	check(t, open, "a code expires, and its grant may before it", oauthCodeExpires)
 	check(t, open, "tokens without a refresh token expire with the access token", oauthCodeNoRefresh)
 	check(t, open, "a code that is refused changes nothing", oauthCodeRefused)
-	check(t, open, "a grant expires with what came of its code, though it would have later", oauthCodeMovesExpiry)
+	check(t, open, "Redeem moves the expiry of the grant to that of its tokens, also to an earlier time",
+		oauthCodeMovesExpiry)
 }
 
-func oauthCodeFound(t *testing.T, open opener[oauthStore]) {
+func oauthCodeFound(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := &server.Grant{ID: "g", ClientID: "web", UserID: odd, Type: "authorization_code", SessionID: odd, Offline: true,
 		Permissions: server.Permissions{{Resource: "https://api.example/?x='", Scopes: []string{"read", "a:b"}},
@@ -32,23 +33,23 @@ func oauthCodeFound(t *testing.T, open opener[oauthStore]) {
 		Nonce: odd, ExpiresAt: fraction.Add(time.Minute)}
 	ok, err := s.approved(server.Approval{Grant: g, Code: c})
 	if !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("approved: got %v, %v, want true", ok, err)
 	}
 	code, grant, err := s.FindCode(s.Context(), "c")
 	if err != nil || !sameRecord(code, c) || !sameRecord(grant, g) {
-		t.Errorf("%+v %+v, %v", code, grant, err)
+		t.Errorf("FindCode: got %+v, %+v, %v, want %+v and %+v", code, grant, err, c, g)
 	}
 	if grant, err := s.Grant(s.Context(), "g"); err != nil || !sameRecord(grant, g) {
-		t.Errorf("%+v, %v", grant, err)
+		t.Errorf("Grant: got %+v, %v, want %+v", grant, err, g)
 	}
 	for _, digest := range []string{"C", "", "none"} {
 		if code, grant, err := s.FindCode(s.Context(), digest); code != nil || grant != nil || err != nil {
-			t.Errorf("%q: %+v %+v, %v", digest, code, grant, err)
+			t.Errorf("%q: FindCode: got %+v, %+v, %v, want nil", digest, code, grant, err)
 		}
 	}
 }
 
-func oauthCodeAgain(t *testing.T, open opener[oauthStore]) {
+func oauthCodeAgain(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.approve("alice", "1", "c1")
 	for sentence, a := range map[string]server.Approval{
@@ -61,13 +62,13 @@ func oauthCodeAgain(t *testing.T, open opener[oauthStore]) {
 	} {
 		s.keeps(sentence, func() {
 			if ok, err := s.approved(a); ok || err == nil {
-				t.Errorf("%s: %v, %v", sentence, ok, err)
+				t.Errorf("%s: approved: got %v, %v, want false and an error", sentence, ok, err)
 			}
 		}, "1", "c1", "new", "c3")
 	}
 	s.wantLive(false, "2", "3")
 	if _, grant, err := s.FindCode(s.Context(), "c1"); err != nil || grant.UserID != "alice" {
-		t.Errorf("%+v, %v", grant, err)
+		t.Errorf("FindCode: got %+v, %v, want UserID \"alice\"", grant, err)
 	}
 	s.start("alice", "taken")
 	for sentence, tokens := range map[string]server.Tokens{
@@ -80,14 +81,14 @@ func oauthCodeAgain(t *testing.T, open opener[oauthStore]) {
 	} {
 		s.keeps(sentence, func() {
 			if verdict, err := s.Redeem(s.Context(), "c1", noon, tokens); err == nil {
-				t.Errorf("%s: %v", sentence, verdict)
+				t.Errorf("%s: Redeem: got %v, want an error", sentence, verdict)
 			}
 		}, "1", "c1", "new", "taken")
 	}
 	s.redeem("c1", noon, oauthTokens(oauthGrant("alice", "1"), "good"), server.Redeemed)
 }
 
-func oauthCodeOnce(t *testing.T, open opener[oauthStore]) {
+func oauthCodeOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.approve("alice", "1", "c")
 	s.redeem("none", noon, oauthTokens(g, "t"), server.Unknown)
@@ -95,29 +96,30 @@ func oauthCodeOnce(t *testing.T, open opener[oauthStore]) {
 	code, grant, err := s.FindCode(s.Context(), "c")
 	if err != nil || !code.Redeemed.Equal(fraction) || !grant.LastUsed.Equal(fraction) ||
 		!grant.ExpiresAt.Equal(noon.Add(3*time.Hour)) {
-		t.Errorf("%+v %+v, %v", code, grant, err)
+		t.Errorf("FindCode: got %+v, %+v, %v, want Redeemed %v and LastUsed %v and ExpiresAt %v", code, grant, err,
+			fraction, fraction, noon.Add(3*time.Hour))
 	}
 	access, grant, err := s.FindAccess(s.Context(), "t access")
 	if err != nil || !sameRecord(access, oauthTokens(g, "t").Access) || grant.ID != "1" {
-		t.Errorf("%+v, %v", access, err)
+		t.Errorf("FindAccess: got %+v, %v, want %+v and ID \"1\"", access, err, oauthTokens(g, "t").Access)
 	}
 	refresh, grant, err := s.FindRefresh(s.Context(), "t refresh")
 	if err != nil || !sameRecord(refresh, oauthTokens(g, "t").Refresh) || grant.ID != "1" {
-		t.Errorf("%+v, %v", refresh, err)
+		t.Errorf("FindRefresh: got %+v, %v, want %+v and ID \"1\"", refresh, err, oauthTokens(g, "t").Refresh)
 	}
 	// Long after it expired: its tokens are good still.
 	late := noon.Add(2 * time.Hour)
 	s.redeem("c", late, oauthTokens(g, "u"), server.Reused)
 	if g, err := s.Grant(s.Context(), "1"); err != nil || !g.RevokedAt.Equal(late) {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want RevokedAt %v", g, err, late)
 	}
 	if access, _, err := s.FindAccess(s.Context(), "u access"); access != nil || err != nil {
-		t.Errorf("%+v, %v", access, err)
+		t.Errorf("FindAccess: got %+v, %v, want nil", access, err)
 	}
 	s.redeem("c", late, oauthTokens(g, "v"), server.Revoked)
 }
 
-func oauthCodeExpires(t *testing.T, open opener[oauthStore]) {
+func oauthCodeExpires(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.approve("alice", "1", "c")
 	s.redeem("c", noon.Add(time.Minute), oauthTokens(g, "t"), server.Expired)
@@ -129,16 +131,16 @@ func oauthCodeExpires(t *testing.T, open opener[oauthStore]) {
 	s.redeem("d", noon.Add(time.Second), oauthTokens(short, "u"), server.Expired)
 }
 
-func oauthCodeNoRefresh(t *testing.T, open opener[oauthStore]) {
+func oauthCodeNoRefresh(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.approve("alice", "1", "c")
 	s.redeem("c", noon, server.Tokens{Access: oauthTokens(g, "t").Access}, server.Redeemed)
 	if g, err := s.Grant(s.Context(), "1"); err != nil || !g.ExpiresAt.Equal(noon.Add(2*time.Hour)) {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want ExpiresAt %v", g, err, noon.Add(2*time.Hour))
 	}
 }
 
-func oauthCodeRefused(t *testing.T, open opener[oauthStore]) {
+func oauthCodeRefused(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.approve("alice", "1", "c")
 	s.keeps("an unknown one", func() { s.redeem("C", noon, oauthTokens(g, "t"), server.Unknown) }, "1", "c", "t")
@@ -152,7 +154,7 @@ func oauthCodeRefused(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthCodeMovesExpiry(t *testing.T, open opener[oauthStore]) {
+func oauthCodeMovesExpiry(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := oauthGrant("alice", "1")
 	g.ExpiresAt = noon.Add(9 * time.Hour)
@@ -162,6 +164,6 @@ func oauthCodeMovesExpiry(t *testing.T, open opener[oauthStore]) {
 	tokens.Access.ExpiresAt, tokens.Refresh.ExpiresAt = tokens.Refresh.ExpiresAt, tokens.Access.ExpiresAt
 	s.redeem("c", noon, tokens, server.Redeemed)
 	if g, err := s.Grant(s.Context(), "1"); err != nil || !g.ExpiresAt.Equal(noon.Add(3*time.Hour)) {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want ExpiresAt %v", g, err, noon.Add(3*time.Hour))
 	}
 }

@@ -9,26 +9,26 @@ import (
 )
 
 // oauthConsents checks what users agreed to.
-func oauthConsents(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "what is agreed to is added to what was", oauthConsentAdded)
+func oauthConsents(t *testing.T, open openFunc[oauthStore]) {
+	check(t, open, "a consent is added to the earlier ones of the user for the client", oauthConsentAdded)
 	check(t, open, "a grant that rests on a consent needs one that covers it", oauthConsentCovers)
 	check(t, open, "offline_access is recalled for the APIs of its page alone", oauthConsentOffline)
 	check(t, open, "consents are listed in order of client", oauthConsentsListed)
-	check(t, open, "withdrawing ends all that the client has of the user, and nothing else", oauthWithdrawn)
-	check(t, open, "what is refused or an error is not remembered", oauthNotRemembered)
+	check(t, open, "Withdraw ends all grants of the client for the user, and nothing else", oauthWithdrawn)
+	check(t, open, "an approval that fails or is refused remembers no consent", oauthNotRemembered)
 	check(t, open, "what was passed and what was returned do not change", oauthConsentCopies)
 	check(t, open, "users with names that differ by little are others", oauthUsersExact)
 }
 
-func oauthConsentAdded(t *testing.T, open opener[oauthStore]) {
+func oauthConsentAdded(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	if got, err := s.Consent(s.Context(), "alice", "web"); got != nil || err != nil {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want nil", got, err)
 	}
 	s.approveScopes("1", oauthConsent(fraction, "read", odd), false, "read")
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil ||
 		!sameRecord(got, oauthConsent(fraction, "read", odd)) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want %+v", got, err, oauthConsent(fraction, "read", odd))
 	}
 	more := oauthConsent(fraction.Add(time.Hour), "write", "read")
 	more.Permissions = server.Permissions{{Resource: oauthOtherAPI, Scopes: []string{"read"}},
@@ -38,41 +38,41 @@ func oauthConsentAdded(t *testing.T, open opener[oauthStore]) {
 		Permissions: server.Permissions{{Resource: oauthAPI, Scopes: []string{"read", odd, "write"}},
 			{Resource: oauthOtherAPI, Scopes: []string{"read"}}, {Scopes: []string{"openid"}}}}
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !sameRecord(got, want) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want %+v", got, err, want)
 	}
 }
 
-func oauthConsentCovers(t *testing.T, open opener[oauthStore]) {
+func oauthConsentCovers(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	if s.approveScopes("1", nil, true, "read") {
-		t.Error("without a consent")
+		t.Error("approved without a consent")
 	}
 	s.approveScopes("2", oauthConsent(noon, "read"), false, "read")
 	if s.approveScopes("3", nil, true, "read", "write") {
-		t.Error("for a scope that was not agreed to")
+		t.Error("approved for a scope that the user did not agree to")
 	}
 	if !s.approveScopes("4", nil, true, "read") || !s.approveScopes("5", nil, true) {
-		t.Error("not for what was agreed to")
+		t.Error("not approved for the scopes that the user agreed to")
 	}
 	g := oauthGrant("alice", "6")
 	g.Permissions = server.Permissions{{Resource: oauthOtherAPI}}
 	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "6"), Recall: true}); ok || err != nil {
-		t.Error("for a resource that was not agreed to", err)
+		t.Errorf("approved for a resource that the user did not agree to: %v", err)
 	}
 	for _, user := range []string{"Alice", "alice ", "bob"} {
 		g := oauthGrant(user, "of "+user)
 		if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, user), Recall: true}); ok || err != nil {
-			t.Errorf("%q: %v, %v", user, ok, err)
+			t.Errorf("%q: approved: got %v, %v, want false", user, ok, err)
 		}
 	}
 	s.wantLive(false, "1", "3", "6", "of bob")
 	if code, _, err := s.FindCode(s.Context(), "3"); code != nil || err != nil {
-		t.Error("the code is there", err)
+		t.Errorf("the code of a refused approval is stored: %v", err)
 	}
 }
 
 // oauthConsentOffline checks that offline_access is recalled only at the APIs of a page that showed it.
-func oauthConsentOffline(t *testing.T, open opener[oauthStore]) {
+func oauthConsentOffline(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	login := server.Permission{Scopes: []string{"openid", "offline_access"}}
 	at := func(resource string, scopes ...string) server.Permission {
@@ -105,7 +105,7 @@ func oauthConsentOffline(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthConsentsListed(t *testing.T, open opener[oauthStore]) {
+func oauthConsentsListed(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"b", "a", "B"} {
 		s.addClient(id, "")
@@ -118,10 +118,11 @@ func oauthConsentsListed(t *testing.T, open opener[oauthStore]) {
 	}
 	all, err := s.Consents(s.Context(), "alice", "", 100)
 	if err != nil || len(all) != 3 || all[0].ClientID != "B" || all[1].ClientID != "a" || all[2].ClientID != "b" {
-		t.Errorf("%+v, %v", all, err)
+		t.Errorf("Consents: got %+v, %v, want 3 entries and ClientID \"B\" and ClientID \"a\" and ClientID \"b\"", all,
+			err)
 	}
 	if all, err := s.Consents(s.Context(), "bob", "", 100); len(all) != 0 || err != nil {
-		t.Errorf("%+v, %v", all, err)
+		t.Errorf("Consents: got %+v, %v, want an empty list", all, err)
 	}
 	bobs := oauthGrant("bob", "bob's")
 	bobs.ClientID = "a"
@@ -131,14 +132,14 @@ func oauthConsentsListed(t *testing.T, open opener[oauthStore]) {
 	_, _, err = s.RemoveClient(s.Context(), "a", noon)
 	s.must(err)
 	if got, err := s.Consent(s.Context(), "bob", "a"); got != nil || err != nil {
-		t.Errorf("another user's, after the client is gone: %+v, %v", got, err)
+		t.Errorf("another user's, after the client is gone: %+v, %v, want nil", got, err)
 	}
 	if all, err := s.Consents(s.Context(), "alice", "", 100); len(all) != 2 || err != nil {
-		t.Errorf("after the client is gone: %+v, %v", all, err)
+		t.Errorf("after the client is gone: %+v, %v, want 2 entries", all, err)
 	}
 }
 
-func oauthWithdrawn(t *testing.T, open opener[oauthStore]) {
+func oauthWithdrawn(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("other", "")
 	s.approveScopes("b", oauthConsent(noon, "read"), false, "read")
@@ -148,22 +149,22 @@ func oauthWithdrawn(t *testing.T, open opener[oauthStore]) {
 	s.start("bob", "bob's")
 	if ids, err := s.Withdraw(s.Context(), "alice", "web", fraction); err != nil ||
 		!slices.Equal(ids, []string{"a", "b"}) {
-		t.Errorf("%v, %v", ids, err)
+		t.Errorf("Withdraw: got %v, %v, want ids [a b]", ids, err)
 	}
 	s.wantLive(false, "a", "b")
 	s.wantLive(true, "elsewhere", "bob's")
 	if got, err := s.Consent(s.Context(), "alice", "web"); got != nil || err != nil {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want nil", got, err)
 	}
 	if g, err := s.Grant(s.Context(), "expired"); err != nil || !g.RevokedAt.IsZero() {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want zero RevokedAt", g, err)
 	}
 	if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); len(ids) != 0 || err != nil {
-		t.Errorf("again: %v, %v", ids, err)
+		t.Errorf("again: %v, %v, want nothing", ids, err)
 	}
 }
 
-func oauthNotRemembered(t *testing.T, open opener[oauthStore]) {
+func oauthNotRemembered(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("closed", "")
 	_, _, err := s.ChangeClient(s.Context(), &server.Client{ID: "closed", Disabled: true, Created: noon,
@@ -174,10 +175,10 @@ func oauthNotRemembered(t *testing.T, open opener[oauthStore]) {
 	remember := oauthConsent(noon, "read")
 	remember.ClientID = "closed"
 	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "1"), Remember: remember}); ok || err != nil {
-		t.Error(ok, err)
+		t.Errorf("approved: got %v, %v, want false", ok, err)
 	}
 	if got, err := s.Consent(s.Context(), "alice", "closed"); got != nil || err != nil {
-		t.Errorf("for a client that gets nothing: %+v, %v", got, err)
+		t.Errorf("for a client that gets nothing: %+v, %v, want nil", got, err)
 	}
 	s.approveScopes("2", oauthConsent(noon, "read"), false, "read")
 	if s.approveScopes("3", oauthConsent(fraction, "read", "write"), true, "write") {
@@ -186,20 +187,20 @@ func oauthNotRemembered(t *testing.T, open opener[oauthStore]) {
 	again := oauthGrant("alice", "2")
 	if ok, err := s.approved(server.Approval{Grant: again, Code: oauthCode(again, "4"),
 		Remember: oauthConsent(fraction, "write")}); ok || err == nil {
-		t.Error(ok, err)
+		t.Errorf("approved: got %v, %v, want false and an error", ok, err)
 	}
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !sameRecord(got, oauthConsent(noon, "read")) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want %+v", got, err, oauthConsent(noon, "read"))
 	}
 	if !s.approveScopes("5", oauthConsent(fraction, "write"), true, "read") {
 		t.Error("both are not approved")
 	}
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers(oauthMay("read", "write")) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want a consent that covers %v", got, err, oauthMay("read", "write"))
 	}
 }
 
-func oauthConsentCopies(t *testing.T, open opener[oauthStore]) {
+func oauthConsentCopies(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	spare := make([]string, 1, 4) // that appending would write to
 	spare[0] = "read"
@@ -210,11 +211,12 @@ func oauthConsentCopies(t *testing.T, open opener[oauthStore]) {
 	s.approveScopes("2", more, false, "write")
 	if !sameRecord(first, oauthConsent(noon, "read")) || !sameRecord(more, oauthConsent(fraction, "write")) ||
 		spare[:2][1] != "" {
-		t.Errorf("%+v %+v %q", first, more, spare[:2])
+		t.Errorf("the consents that were passed: got %+v, %+v and spare scopes %q, want them unchanged", first, more,
+			spare[:2])
 	}
 }
 
-func oauthUsersExact(t *testing.T, open opener[oauthStore]) {
+func oauthUsersExact(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	others := []string{"Alice", "alice ", "älice", "alic", "alice2", "' OR ''='", "%", ""}
 	for _, user := range append(others, "alice") {
@@ -226,19 +228,20 @@ func oauthUsersExact(t *testing.T, open opener[oauthStore]) {
 	}
 	if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); err != nil ||
 		!slices.Equal(ids, []string{"of alice"}) {
-		t.Errorf("%q, %v", ids, err)
+		t.Errorf("Withdraw: got %q, %v, want ids [of alice]", ids, err)
 	}
 	if ids, err := s.Withdraw(s.Context(), "Alice", "Web", noon); err != nil || len(ids) != 0 {
-		t.Errorf("of another client: %q, %v", ids, err)
+		t.Errorf("of another client: %q, %v, want nothing", ids, err)
 	}
 	if ids, err := s.EndAll(s.Context(), "alice", "", "", noon); err != nil || len(ids) != 0 {
-		t.Errorf("%q, %v", ids, err)
+		t.Errorf("EndAll: got %q, %v, want an empty list", ids, err)
 	}
 	for _, user := range others {
 		s.wantLive(true, "of "+user)
 		if all, err := s.Consents(s.Context(), user, "", 100); err != nil || len(all) != 1 ||
 			!all[0].Covers(oauthMay(user+".")) {
-			t.Errorf("%q: %+v, %v", user, all, err)
+			t.Errorf("%q: Consents: got %+v, %v, want 1 entry and a consent that covers %v", user, all, err,
+				oauthMay(user+"."))
 		}
 	}
 }

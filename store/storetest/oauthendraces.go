@@ -8,14 +8,14 @@ import (
 )
 
 // oauthEndRaces checks what ends grants while others are given or used.
-func oauthEndRaces(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "whatever ends a grant while it is redeemed or refreshed, nothing of it is live", oauthEndRace)
+func oauthEndRaces(t *testing.T, open openFunc[oauthStore]) {
+	check(t, open, "a grant that ends while it is redeemed or refreshed has no live token", oauthEndRace)
 	check(t, open, "a grant that rests on a consent is not live after the consent was withdrawn", oauthWithdrawRace)
-	check(t, open, "a client that is disabled or removed while it is given something has nothing", oauthDisableRace)
+	check(t, open, "a client that is disabled or removed while a grant starts has no live grant", oauthDisableRace)
 	check(t, open, "of consents at once each one is kept, and one that is withdrawn leaves no grant", oauthConsentRace)
 }
 
-func oauthEndRace(t *testing.T, open opener[oauthStore]) {
+func oauthEndRace(t *testing.T, open openFunc[oauthStore]) {
 	for name, end := range map[string]func(s oauthStore) error{
 		"End": func(s oauthStore) error { _, err := s.End(s.Context(), "1", noon); return err },
 		"Withdraw": func(s oauthStore) error {
@@ -30,7 +30,7 @@ func oauthEndRace(t *testing.T, open opener[oauthStore]) {
 		s := open(t)
 		g := s.approve("alice", "1", "c")
 		r := s.start("alice", "2")
-		together(9, func(i int) {
+		atOnce(9, func(i int) {
 			var err error
 			switch i % 3 {
 			case 0:
@@ -41,7 +41,7 @@ func oauthEndRace(t *testing.T, open opener[oauthStore]) {
 				err = end(s)
 			}
 			if err != nil {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got error %v, want nil", name, err)
 			}
 		})
 		s.wantLive(false, "1")
@@ -51,7 +51,7 @@ func oauthEndRace(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthWithdrawRace(t *testing.T, open opener[oauthStore]) {
+func oauthWithdrawRace(t *testing.T, open openFunc[oauthStore]) {
 	for range 10 {
 		s := open(t)
 		g := oauthGrant("alice", "first")
@@ -59,7 +59,7 @@ func oauthWithdrawRace(t *testing.T, open opener[oauthStore]) {
 			Remember: &server.Consent{UserID: "alice", ClientID: "web", Permissions: g.Permissions, Created: noon,
 				Updated: noon}})
 		s.must(err)
-		together(8, func(i int) {
+		atOnce(8, func(i int) {
 			var err error
 			if i == 4 {
 				_, err = s.Withdraw(s.Context(), "alice", "web", noon)
@@ -72,19 +72,19 @@ func oauthWithdrawRace(t *testing.T, open opener[oauthStore]) {
 			}
 		})
 		if live, err := s.Grants(s.Context(), "alice", "", 100, noon); len(live) != 0 || err != nil {
-			t.Errorf("%d live, %v", len(live), err)
+			t.Errorf("%d live, %v, want nothing", len(live), err)
 		}
 	}
 }
 
-func oauthDisableRace(t *testing.T, open opener[oauthStore]) {
+func oauthDisableRace(t *testing.T, open openFunc[oauthStore]) {
 	for name, end := range map[string]func(s oauthStore) (bool, error){
 		"disable": oauthDisable,
 		"remove":  func(s oauthStore) (bool, error) { return done(s.RemoveClient(s.Context(), "web", noon)) },
 	} {
 		for range 5 {
 			s := open(t)
-			together(16, func(i int) {
+			atOnce(16, func(i int) {
 				g := oauthGrant("alice", fmt.Sprint(i))
 				var err error
 				switch {
@@ -96,26 +96,26 @@ func oauthDisableRace(t *testing.T, open opener[oauthStore]) {
 					_, err = s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID)})
 				}
 				if err != nil {
-					t.Errorf("%s: %v", name, err)
+					t.Errorf("%s: got error %v, want nil", name, err)
 				}
 			})
 			if live, err := s.Grants(s.Context(), "alice", "", 100, noon); len(live) != 0 || err != nil {
-				t.Errorf("%s: %d live, %v", name, len(live), err)
+				t.Errorf("%s: %d live, %v, want nothing", name, len(live), err)
 			}
 		}
 	}
 }
 
-func oauthConsentRace(t *testing.T, open opener[oauthStore]) {
+func oauthConsentRace(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	var all []string
 	for i := range 16 {
 		all = append(all, fmt.Sprint(i))
 	}
-	together(len(all), func(i int) { s.agreeTo(all[i]) })
+	atOnce(len(all), func(i int) { s.agreeTo(all[i]) })
 	if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers(oauthMay(all...)) ||
 		len(got.Permissions.Scopes()) != len(all) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("Consent: got %+v, %v, want exactly the scopes %v", got, err, all)
 	}
 	for range 5 {
 		oauthConsentWithdrawn(t, open(t), all)
@@ -126,7 +126,7 @@ func oauthConsentRace(t *testing.T, open opener[oauthStore]) {
 // rests on a consent.
 func oauthConsentWithdrawn(t *testing.T, s oauthStore, scopes []string) {
 	t.Helper()
-	together(9, func(i int) {
+	atOnce(9, func(i int) {
 		if i != 4 {
 			s.agreeTo(scopes[i])
 		} else if _, err := s.Withdraw(s.Context(), "alice", "web", noon); err != nil {
@@ -139,11 +139,11 @@ func oauthConsentWithdrawn(t *testing.T, s oauthStore, scopes []string) {
 	s.must(err)
 	for _, g := range live {
 		if !consent.Covers(g.Permissions) {
-			t.Errorf("%+v is live by %+v", g, consent)
+			t.Errorf("the grant %+v is live, want one that the consent %+v covers", g, consent)
 		}
 	}
 	if consent != nil && len(consent.Permissions.Scopes()) != len(live) {
-		t.Errorf("%d live by %+v", len(live), consent)
+		t.Errorf("%d grants are live with the consent %+v, want one for each scope", len(live), consent)
 	}
 }
 
@@ -155,7 +155,7 @@ func (s oauthStore) agreeTo(id string) {
 	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id),
 		Remember: &server.Consent{UserID: "alice", ClientID: "web", Permissions: g.Permissions, Created: noon,
 			Updated: noon}}); !ok || err != nil {
-		s.Error(ok, err)
+		s.Errorf("got %v, %v, want true", ok, err)
 	}
 }
 

@@ -10,14 +10,14 @@ import (
 )
 
 // oauthGrants checks what grants there are, and how they end.
-func oauthGrants(t *testing.T, open opener[oauthStore]) {
+func oauthGrants(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a user's live grants are listed, the greatest identifier first", oauthGrantsListed)
 	check(t, open, "a grant ends once", oauthEndsOnce)
-	check(t, open, "the end of a session ends what was granted in it, but what outlives it", oauthEndsSession)
+	check(t, open, "EndSession ends the grants of the session, except those with offline access", oauthEndsSession)
 	check(t, open, "what was returned does not change", oauthGrantCopies)
 }
 
-func oauthGrantsListed(t *testing.T, open opener[oauthStore]) {
+func oauthGrantsListed(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	later := func(g *server.Grant) { g.Created = noon.Add(time.Microsecond) }
 	s.start("alice", "b", later)
@@ -29,19 +29,19 @@ func oauthGrantsListed(t *testing.T, open opener[oauthStore]) {
 	s.approve("alice", "pending", "code")
 	s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
 	if got := s.grantIDs("alice", noon); got != "z pending c b a" {
-		t.Error(got)
+		t.Errorf("grantIDs: got %v, want \"z pending c b a\"", got)
 	}
 	if got := s.grantIDs("alice", noon.Add(time.Hour)); got != "" {
-		t.Error(got)
+		t.Errorf("grantIDs: got %v, want \"\"", got)
 	}
 	for _, user := range []string{"Alice", "alice ", "nobody"} {
 		if got := s.grantIDs(user, noon); got != "" {
-			t.Errorf("%q: %s", user, got)
+			t.Errorf("%q: grantIDs: got %s, want \"\"", user, got)
 		}
 	}
 }
 
-func oauthEndsOnce(t *testing.T, open opener[oauthStore]) {
+func oauthEndsOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
@@ -50,18 +50,18 @@ func oauthEndsOnce(t *testing.T, open opener[oauthStore]) {
 		want bool
 	}{{"1", true}, {"1", false}, {"over", false}, {"none", false}} {
 		if ok, err := s.End(s.Context(), row.id, noon); ok != row.want || err != nil {
-			t.Errorf("%+v: %v, %v", row, ok, err)
+			t.Errorf("%+v: End: got %v, %v, want %v", row, ok, err, row.want)
 		}
 	}
 	if access, grant, err := s.FindAccess(s.Context(), "1 access"); access == nil || grant.Live(noon) || err != nil {
-		t.Errorf("%+v %+v, %v", access, grant, err)
+		t.Errorf("FindAccess: got %+v, %+v, %v, want a record and it not to be live", access, grant, err)
 	}
 	if got := s.grantIDs("alice", noon.Add(-time.Second)); got != "over" {
-		t.Error(got)
+		t.Errorf("grantIDs: got %v, want \"over\"", got)
 	}
 }
 
-func oauthEndsSession(t *testing.T, open opener[oauthStore]) {
+func oauthEndsSession(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	in := func(session string, offline bool) func(*server.Grant) {
 		return func(g *server.Grant) { g.SessionID, g.Offline = session, offline }
@@ -74,21 +74,22 @@ func oauthEndsSession(t *testing.T, open opener[oauthStore]) {
 	s.start("alice", "over", in("s", false), func(g *server.Grant) { g.ExpiresAt = noon })
 	for _, session := range []string{"", "unknown"} {
 		if ended, err := s.EndSession(s.Context(), session, noon); len(ended) != 0 || err != nil {
-			t.Errorf("%q: %+v, %v", session, ended, err)
+			t.Errorf("%q: EndSession: got %+v, %v, want an empty list", session, ended, err)
 		}
 	}
 	ended, err := s.EndSession(s.Context(), "s", fraction)
 	if err != nil || len(ended) != 2 || ended[0] != (server.Ended{ID: "a", UserID: "alice"}) || ended[1].ID != "b" {
-		t.Errorf("%+v, %v", ended, err)
+		t.Errorf("EndSession: got %+v, %v, want 2 entries and %+v and ID \"b\"", ended, err,
+			server.Ended{ID: "a", UserID: "alice"})
 	}
 	if g, err := s.Grant(s.Context(), "a"); err != nil || !g.RevokedAt.Equal(fraction) {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want RevokedAt %v", g, err, fraction)
 	}
 	s.wantLive(true, "offline", "other", "none")
 	s.wantLive(false, "a", "b")
 }
 
-func oauthGrantCopies(t *testing.T, open opener[oauthStore]) {
+func oauthGrantCopies(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.approve("alice", "1", "c")
 	s.start("alice", "2")
@@ -114,18 +115,18 @@ func oauthGrantCopies(t *testing.T, open opener[oauthStore]) {
 		noon)
 	s.must(err)
 	if after := recordText(returned); after != before {
-		t.Errorf("%s\nbecame\n%s", before, after)
+		t.Errorf("what was returned changed:\n%s\nbecame\n%s", before, after)
 	}
 }
 
 // oauthEndingAll checks what ends all grants of a user, a session or a client.
-func oauthEndingAll(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "all of a user ends but what is kept, which gets the new stamp", oauthEndsAll)
-	check(t, open, "what is kept is stamped if it is live, and nothing need be kept", oauthEndsAllStamps)
-	check(t, open, "what has ended does not end again, and what has expired not at all", oauthEndsNoMore)
+func oauthEndingAll(t *testing.T, open openFunc[oauthStore]) {
+	check(t, open, "EndAll ends all grants of a user except the kept one, and stamps that one", oauthEndsAll)
+	check(t, open, "EndAll stamps the kept grant only if it is live, and accepts no kept grant", oauthEndsAllStamps)
+	check(t, open, "EndAll leaves grants that have ended or expired", oauthEndsNoMore)
 }
 
-func oauthEndsAll(t *testing.T, open opener[oauthStore]) {
+func oauthEndsAll(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"b", "a", "kept"} {
 		s.start("alice", id)
@@ -134,23 +135,23 @@ func oauthEndsAll(t *testing.T, open opener[oauthStore]) {
 	s.approve("alice", "pending", "code")
 	if ids, err := s.EndAll(s.Context(), "alice", "kept", "new", fraction); err != nil ||
 		!slices.Equal(ids, []string{"a", "b", "pending"}) {
-		t.Errorf("%v, %v", ids, err)
+		t.Errorf("EndAll: got %v, %v, want ids [a b pending]", ids, err)
 	}
 	s.wantLive(true, "kept", "bob's")
 	s.wantLive(false, "a", "b", "pending")
 	if g, err := s.Grant(s.Context(), "kept"); err != nil || g.Stamp != "new" {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want Stamp \"new\"", g, err)
 	}
 	if ids, err := s.EndAll(s.Context(), "alice", "bob's", "stolen", noon); err != nil ||
 		!slices.Equal(ids, []string{"kept"}) {
-		t.Errorf("%v, %v", ids, err)
+		t.Errorf("EndAll: got %v, %v, want ids [kept]", ids, err)
 	}
 	if g, err := s.Grant(s.Context(), "bob's"); err != nil || g.Stamp != "" || !g.Live(noon) {
-		t.Errorf("somebody else's: %+v, %v", g, err)
+		t.Errorf("the grant of another user: %+v, %v, want it live without a stamp", g, err)
 	}
 }
 
-func oauthEndsAllStamps(t *testing.T, open opener[oauthStore]) {
+func oauthEndsAllStamps(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt, g.Stamp = noon, "old" })
 	s.start("alice", "ended", func(g *server.Grant) { g.Stamp = "old" })
@@ -160,17 +161,17 @@ func oauthEndsAllStamps(t *testing.T, open opener[oauthStore]) {
 		s.start("alice", "until "+kept)
 		if ids, err := s.EndAll(s.Context(), "alice", kept, "new", noon); err != nil ||
 			!slices.Equal(ids, []string{"until " + kept}) {
-			t.Errorf("%q: %q, %v", kept, ids, err)
+			t.Errorf("%q: EndAll: got %q, %v, want ids %q", kept, ids, err, []string{"until " + kept})
 		}
 	}
 	for _, id := range []string{"over", "ended"} {
 		if g, err := s.Grant(s.Context(), id); err != nil || g.Stamp != "old" {
-			t.Errorf("%+v, %v", g, err)
+			t.Errorf("Grant: got %+v, %v, want Stamp \"old\"", g, err)
 		}
 	}
 }
 
-func oauthEndsNoMore(t *testing.T, open opener[oauthStore]) {
+func oauthEndsNoMore(t *testing.T, open openFunc[oauthStore]) {
 	for name, end := range map[string]func(s oauthStore) (int, error){
 		"Withdraw": func(s oauthStore) (int, error) {
 			ids, err := s.Withdraw(s.Context(), "alice", "web", fraction)
@@ -197,14 +198,14 @@ func oauthEndsNoMore(t *testing.T, open opener[oauthStore]) {
 		_, err := s.End(s.Context(), "ended", noon)
 		s.must(err)
 		if n, err := end(s); n != 1 || err != nil {
-			t.Errorf("%s: %d, %v", name, n, err)
+			t.Errorf("%s: end: got %d, %v, want 1", name, n, err)
 		}
 		for id, want := range map[string]time.Time{"live": fraction, "ended": noon, "over": {}} {
 			if id == "over" && name == "RemoveClient" {
 				continue // it may be noted
 			}
 			if g, err := s.Grant(s.Context(), id); err != nil || !g.RevokedAt.Equal(want) {
-				t.Errorf("%s: %+v, %v", name, g, err)
+				t.Errorf("%s: Grant: got %+v, %v, want RevokedAt %v", name, g, err, want)
 			}
 		}
 	}

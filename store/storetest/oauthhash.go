@@ -9,11 +9,16 @@ import (
 )
 
 // oauthByHash checks the look-up by hash of a store that is a [server.HashFinder].
-func oauthByHash(t *testing.T, open opener[oauthStore]) {
+func oauthByHash(t *testing.T, open openFunc[oauthStore]) {
+	check(t, open, "a look-up of an access token by hash, if there is one, finds what FindAccess does",
+		oauthFindsByHash)
+}
+
+func oauthFindsByHash(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	finder, ok := s.Store.(server.HashFinder)
 	if !ok {
-		return
+		t.Skip("the store has no look-up by hash")
 	}
 	if finder.HashFinder(struct{ server.Store }{s.Store}) != nil {
 		t.Error("got a look-up for another store, want nil")
@@ -42,7 +47,7 @@ func oauthByHash(t *testing.T, open opener[oauthStore]) {
 	s.must(err)
 	same("added", ok)
 	if ok, err := s.AddAccess(t.Context(), oauthTokens(g, "other").Access, noon); !ok || err != nil {
-		t.Fatal(ok, err) // its digest is of another form
+		t.Fatalf("AddAccess with a digest of another form: got %v, %v, want true", ok, err)
 	}
 	same("with another token of its grant", true)
 	if ok, err := s.AddAccess(t.Context(), &server.Access{Digest: own, GrantID: "1", ExpiresAt: noon.Add(time.Hour)},
@@ -61,7 +66,7 @@ func oauthByHash(t *testing.T, open opener[oauthStore]) {
 // removes both.
 func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
 	s.Helper()
-	twin := twinOf(own)
+	twin := sameHashOf(own)
 	if access, _, err := s.FindAccess(s.Context(), twin); access != nil || err != nil {
 		s.Errorf("another shard: found %+v and %v, want nil and nil", access, err)
 	}
@@ -85,7 +90,7 @@ func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
 	remove := func(digest, other, grant string) {
 		s.Helper()
 		if ok, err := s.RemoveAccess(s.Context(), digest); !ok || err != nil {
-			s.Errorf("removed: %v and %v", ok, err)
+			s.Errorf("removed: %v and %v, want true", ok, err)
 		}
 		s.wantOf("without its twin", grant, func() (*server.Access, *server.Grant, error) {
 			return s.FindAccess(s.Context(), other)
@@ -97,11 +102,11 @@ func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
 	remove(twin, own, "1")
 	again := *tokens.Access
 	if ok, err := s.AddAccess(s.Context(), &again, noon); !ok || err != nil {
-		s.Fatal(ok, err)
+		s.Fatalf("got %v, %v, want true", ok, err)
 	}
 	remove(own, twin, "twin")
 	if ok, err := s.RemoveAccess(s.Context(), twin); !ok || err != nil {
-		s.Errorf("the last one was removed: %v and %v", ok, err)
+		s.Errorf("the last one was removed: %v and %v, want true", ok, err)
 	}
 	if access, _, err := find(s.Context(), hash); access != nil || err != nil {
 		s.Errorf("both were removed: found %+v and %v, want nil and nil", access, err)

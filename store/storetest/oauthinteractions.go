@@ -8,12 +8,12 @@ import (
 )
 
 // oauthInteractions checks pages that wait for an answer, and keys that are used once.
-func oauthInteractions(t *testing.T, open opener[oauthStore]) {
+func oauthInteractions(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "an interaction is there until it expires or is taken", oauthInteractionTaken)
 	check(t, open, "a key is fresh once, until it expires", oauthKeyFresh)
 }
 
-func oauthInteractionTaken(t *testing.T, open opener[oauthStore]) {
+func oauthInteractionTaken(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	want := &server.Interaction{ID: "0190163d-8694-739b-aea5-966c26f8ad91", Digest: "d", UserID: odd, SessionID: "s",
 		Created: fraction, ExpiresAt: noon.Add(time.Hour), Data: []byte(`{"a":"\u0000ü"}`)}
@@ -32,11 +32,12 @@ func oauthInteractionTaken(t *testing.T, open opener[oauthStore]) {
 		{"D", noon, false}, {"", noon, false}} {
 		got, err := s.Interaction(s.Context(), row.digest, row.now)
 		if err != nil || (got != nil) != row.there || row.there && !sameRecord(got, want) {
-			t.Errorf("%+v: %+v, %v", row, got, err)
+			t.Errorf("Interaction of %q at %v: got %+v, %v, want found to be %v", row.digest, row.now, got, err,
+				row.there)
 		}
 	}
 	if got, err := s.Interaction(s.Context(), want.ID, noon); got != nil || err != nil {
-		t.Errorf("found by its identifier, which is not secret: %+v, %v", got, err)
+		t.Errorf("found by its identifier, which is not secret: %+v, %v, want nil", got, err)
 	}
 	oauthInteractionUsed(t, s, want)
 }
@@ -45,27 +46,28 @@ func oauthInteractionTaken(t *testing.T, open opener[oauthStore]) {
 func oauthInteractionUsed(t *testing.T, s oauthStore, want *server.Interaction) {
 	t.Helper()
 	if got, err := s.ConsumeInteraction(s.Context(), "d", want.ExpiresAt); got != nil || err != nil {
-		t.Errorf("taken after it expired: %+v, %v", got, err)
+		t.Errorf("taken after it expired: %+v, %v, want nil", got, err)
 	}
 	if got, err := s.ConsumeInteraction(s.Context(), "d", noon); err != nil || !sameRecord(got, want) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("ConsumeInteraction: got %+v, %v, want %+v", got, err, want)
 	}
 	for _, digest := range []string{"d", "none"} {
 		if got, err := s.ConsumeInteraction(s.Context(), digest, noon); got != nil || err != nil {
-			t.Errorf("%s: %+v, %v", digest, got, err)
+			t.Errorf("%s: ConsumeInteraction: got %+v, %v, want nil", digest, got, err)
 		}
 	}
 	if got, err := s.Interaction(s.Context(), "bare", noon); got == nil || err != nil {
-		t.Errorf("another one: %+v, %v", got, err)
+		t.Errorf("another interaction: %+v, %v, want a record", got, err)
 	}
 }
 
-func oauthKeyFresh(t *testing.T, open opener[oauthStore]) {
+func oauthKeyFresh(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i, row := range []struct {
-		key          string
-		expires, now time.Time
-		want         bool
+		key     string
+		expires time.Time
+		now     time.Time
+		want    bool
 	}{{"k", noon.Add(time.Minute), noon, true}, {"k", noon.Add(time.Hour), noon, false},
 		{"K", noon.Add(time.Minute), noon, true},
 		{"k", noon.Add(time.Hour), noon.Add(time.Minute - time.Microsecond), false},
@@ -74,7 +76,7 @@ func oauthKeyFresh(t *testing.T, open opener[oauthStore]) {
 		{odd, noon.Add(time.Hour), noon, true}, {odd, noon.Add(time.Hour), noon, false},
 		{odd + " ", noon.Add(time.Hour), noon, true}} {
 		if got, err := s.PutOnce(s.Context(), row.key, row.expires, row.now); got != row.want || err != nil {
-			t.Errorf("%d: %v, %v", i, got, err)
+			t.Errorf("%d: PutOnce: got %v, %v, want %v", i, got, err, row.want)
 		}
 	}
 }

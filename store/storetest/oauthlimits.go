@@ -11,17 +11,17 @@ import (
 )
 
 // oauthLimits checks the limit of grants, and what makes room.
-func oauthLimits(t *testing.T, open opener[oauthStore]) {
+func oauthLimits(t *testing.T, open openFunc[oauthStore]) {
 	for _, l := range oauthLimitsOf {
 		t.Run(l.name, func(t *testing.T) {
 			if l.user != "" { // a client's own are counted by the same code
 				checkLimitRace(t, l.limited(open))
 			}
 			l.check(t, open, "over the limit nothing changes", oauthOverLimit)
-			l.check(t, open, "those with the least identifiers end, with what was issued", oauthEvicts)
-			l.check(t, open, "those that ended, expired or are of others do not count and are not evicted",
+			l.check(t, open, "eviction ends the grants with the smallest identifiers, and their tokens", oauthEvicts)
+			l.check(t, open, "grants that ended, expired or belong to others do not count and are not evicted",
 				oauthLimitOthers)
-			l.check(t, open, "what is an error or refused evicts nothing", oauthEvictsNothing)
+			l.check(t, open, "a call that fails or is refused evicts no grant", oauthEvictsNothing)
 		})
 	}
 	check(t, open, "the grants of a user count whatever their client is", oauthLimitClients)
@@ -29,28 +29,28 @@ func oauthLimits(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "over the limit a consent is not remembered", oauthLimitConsent)
 }
 
-func oauthLimitClients(t *testing.T, open opener[oauthStore]) {
+func oauthLimitClients(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.addClient("other", "")
 	s.start("alice", "1", func(g *server.Grant) { g.ClientID = "other" })
 	g := oauthGrant("alice", "2")
 	if added, err := s.Start(s.Context(), g, oauthTokens(g, "2"), 1, true); err != nil ||
 		!slices.Equal(added.Evicted, []string{"1"}) {
-		t.Errorf("got %+v, %v", added, err)
+		t.Errorf("got %+v, %v, want [1]", added, err)
 	}
 }
 
-func oauthLimitTokens(t *testing.T, open opener[oauthStore]) {
+func oauthLimitTokens(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	if added, err := s.Start(s.Context(), oauthGrant("alice", "2"), oauthTokens(oauthGrant("alice", "1"), "2"), 1,
 		true); err == nil {
-		t.Errorf("got %+v", added)
+		t.Errorf("got %+v, want an error", added)
 	}
 	s.wantLive(true, "1")
 }
 
-func oauthLimitConsent(t *testing.T, open opener[oauthStore]) {
+func oauthLimitConsent(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "1")
 	g := oauthGrant("alice", "2")
@@ -65,17 +65,18 @@ func oauthLimitConsent(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthClientLimits checks the limit of clients of an owner.
-func oauthClientLimits(t *testing.T, open opener[oauthStore]) {
+func oauthClientLimits(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "an owner has as many clients as the limit, whatever others have", oauthOwnerLimit)
 	check(t, open, "of 32 clients at once an owner gets as many as the limit", oauthOwnerLimitRace)
 }
 
-func oauthOwnerLimit(t *testing.T, open opener[oauthStore]) {
+func oauthOwnerLimit(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i, row := range []struct {
-		id, owner string
-		limit     int
-		want      server.Added
+		id    string
+		owner string
+		limit int
+		want  server.Added
 	}{{"a", "alice", 2, server.Added{}}, {"b", "alice", 2, server.Added{}}, {"c", "alice", 2,
 		server.Added{OverLimit: true}},
 		{"a", "alice", 2, server.Added{Refused: true}}, {"a", "bob", 9, server.Added{Refused: true}}, {"c", "Alice",
@@ -94,14 +95,14 @@ func oauthOwnerLimit(t *testing.T, open opener[oauthStore]) {
 	s.must(err)
 	if added, err := s.AddClient(s.Context(), &server.Client{ID: "a", Owner: "alice", Created: noon,
 		Updated: noon.Add(time.Second)}, 4); err != nil || !added.OK() {
-		t.Errorf("got %+v, %v after one was removed", added, err)
+		t.Errorf("got %+v, %v after one was removed, want OK", added, err)
 	}
 }
 
-func oauthOwnerLimitRace(t *testing.T, open opener[oauthStore]) {
+func oauthOwnerLimitRace(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	var added, over atomic.Int32
-	together(32, func(i int) {
+	atOnce(32, func(i int) {
 		got, err := s.AddClient(s.Context(), &server.Client{ID: fmt.Sprint(i), Owner: "alice", Created: noon,
 			Updated: noon}, 10)
 		switch {

@@ -10,16 +10,16 @@ import (
 )
 
 // oauthLists checks the lists that come in pages. Those of clients are in [oauthClients].
-func oauthLists(t *testing.T, open opener[oauthStore]) {
+func oauthLists(t *testing.T, open openFunc[oauthStore]) {
 	checkPages(t, oauthPaged(open))
-	check(t, open, "a grant is listed as it is found", oauthGrantListed)
+	check(t, open, "Grants returns a grant with the same fields as Grant", oauthGrantListed)
 	check(t, open, "consents come in pages in order of client, and those of others are not among them",
 		oauthConsentPages)
-	check(t, open, "what each client has of a user is told in pages", oauthClientPages)
+	check(t, open, "the grants of a user for each client come in pages", oauthClientPages)
 	check(t, open, "a long list has each row once, whatever the limit of a page", oauthLongList)
 }
 
-func oauthGrantListed(t *testing.T, open opener[oauthStore]) {
+func oauthGrantListed(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	want := s.start("alice", "1", func(g *server.Grant) {
 		g.Permissions = server.Permissions{{Resource: "b", Scopes: []string{odd, "read"}}, {Resource: "a"}}
@@ -33,7 +33,7 @@ func oauthGrantListed(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthConsentPages(t *testing.T, open opener[oauthStore]) {
+func oauthConsentPages(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	agree := func(user, client string) {
 		g := oauthGrant(user, user+client)
@@ -87,7 +87,7 @@ func (s oauthStore) consentPages(agreed server.Permissions, limit int) string {
 	}
 }
 
-func oauthClientPages(t *testing.T, open opener[oauthStore]) {
+func oauthClientPages(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"a", "b", "C"} {
 		s.addClient(id, "")
@@ -136,7 +136,7 @@ func oauthClientPages(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthLongList(t *testing.T, open opener[oauthStore]) {
+func oauthLongList(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i := range 60 {
 		s.start("alice", fmt.Sprintf("%03d", i*37%60))
@@ -156,7 +156,7 @@ func (s oauthStore) countGrants(limit int) (n int) {
 		s.must(err)
 		for _, g := range page {
 			if g.ID >= last {
-				s.Errorf("got %s after %s with a limit of %d", g.ID, last, limit)
+				s.Errorf("got %s after %s with a limit of %d, want a smaller identifier", g.ID, last, limit)
 			}
 			last = g.ID
 			n++
@@ -168,10 +168,10 @@ func (s oauthStore) countGrants(limit int) (n int) {
 }
 
 // oauthPaged opens stores of the authorization server for checkPages.
-func oauthPaged(open opener[oauthStore]) opener[paged] {
-	return func(t *testing.T) paged {
+func oauthPaged(open openFunc[oauthStore]) openFunc[pageStore] {
+	return func(t *testing.T) pageStore {
 		s := open(t)
-		return paged{
+		return pageStore{
 			add: func(user, id string, created time.Time) {
 				s.start(user, id, func(g *server.Grant) { g.Created = created })
 			},
@@ -185,7 +185,7 @@ func oauthPaged(open opener[oauthStore]) opener[paged] {
 			},
 			end: func(_, id string) {
 				if ended, err := s.End(s.Context(), id, noon); !ended || err != nil {
-					t.Error(ended, err)
+					t.Errorf("End: got %v, %v, want true", ended, err)
 				}
 			},
 		}

@@ -10,10 +10,10 @@ import (
 )
 
 // oauthPages checks how many pages wait for a user.
-func oauthPages(t *testing.T, open opener[oauthStore]) {
+func oauthPages(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "one page too many of a user removes the oldest", oauthPagesLimit)
-	check(t, open, "a page that is there already removes nothing", oauthPagesThere)
-	check(t, open, "pages that go make room", oauthPagesRoom)
+	check(t, open, "adding a page with a stored digest is an error and removes nothing", oauthPagesThere)
+	check(t, open, "a page that was answered or has expired does not count for the limit", oauthPagesRoom)
 	check(t, open, "of 32 pages at once as many stay as the limit", oauthPagesRace)
 }
 
@@ -38,7 +38,7 @@ func (s oauthStore) wantPages(waiting []string, gone ...string) {
 	}
 }
 
-func oauthPagesLimit(t *testing.T, open opener[oauthStore]) {
+func oauthPagesLimit(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"2", "1", "3"} { // the identifier counts, not the order of the calls
 		s.must(s.page("alice", id, 3))
@@ -57,7 +57,7 @@ func oauthPagesLimit(t *testing.T, open opener[oauthStore]) {
 	s.wantPages([]string{"7", "0"}, "5", "6")
 }
 
-func oauthPagesThere(t *testing.T, open opener[oauthStore]) {
+func oauthPagesThere(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.must(s.page("alice", "1", 2))
 	s.must(s.page("alice", "2", 2))
@@ -67,16 +67,16 @@ func oauthPagesThere(t *testing.T, open opener[oauthStore]) {
 	s.wantPages([]string{"1", "2"})
 }
 
-func oauthPagesRoom(t *testing.T, open opener[oauthStore]) {
+func oauthPagesRoom(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for _, id := range []string{"1", "2", "3"} {
 		s.must(s.page("alice", id, 3))
 	}
 	if i, err := s.ConsumeInteraction(s.Context(), "2", noon); i == nil || err != nil {
-		t.Fatal(i, err)
+		t.Fatalf("ConsumeInteraction: got %v, %v, want a record", i, err)
 	}
 	if added, err := s.answer("grant", "3", noon, nil); !added.OK() || err != nil {
-		t.Fatal(added, err)
+		t.Fatalf("answer: got %v, %v, want OK", added, err)
 	}
 	s.must(s.page("alice", "4", 3))
 	s.must(s.page("alice", "5", 3))
@@ -85,9 +85,9 @@ func oauthPagesRoom(t *testing.T, open opener[oauthStore]) {
 	s.wantPages([]string{"4", "5", "6"}, "1")
 }
 
-func oauthPagesRace(t *testing.T, open opener[oauthStore]) {
+func oauthPagesRace(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
-	together(32, func(i int) {
+	atOnce(32, func(i int) {
 		if err := s.page("alice", fmt.Sprintf("%02d", i), 5); err != nil {
 			t.Error(err)
 		}
@@ -104,9 +104,9 @@ func oauthPagesRace(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthRequests checks that an authorization request leads to one code.
-func oauthRequests(t *testing.T, open opener[oauthStore]) {
+func oauthRequests(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a request is answered once, until its record expires", oauthRequestOnce)
-	check(t, open, "an error leaves the request", oauthRequestError)
+	check(t, open, "after an error of Approve the request can still be answered", oauthRequestError)
 	check(t, open, "of 32 answers to a request, each from its own page, one counts", oauthRequestRace)
 }
 
@@ -115,58 +115,55 @@ func oauthRequest(key string) func(a *server.Approval) {
 	return func(a *server.Approval) { a.Request, a.RequestExpires = key, noon.Add(time.Hour) }
 }
 
-func oauthRequestOnce(t *testing.T, open opener[oauthStore]) {
+func oauthRequestOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
-	if added, err := s.answer("1", "", noon, oauthRequest("r")); !added.OK() || err != nil {
-		t.Fatalf("got %+v, %v, want it added", added, err)
-	}
+	s.wantAnswer("the first answer to a request", "1", "", "r", noon, true)
 	s.show("page")
-	for id, page := range map[string]string{"2": "", "3": "page"} {
-		added, err := s.answer(id, page, noon, oauthRequest("r"))
-		if !added.Answered || added.OK() || err != nil {
-			t.Errorf("got %+v, %v, want Answered", added, err)
-		}
-		s.wantLive(false, id)
-	}
+	s.wantAnswer("a second answer without a page", "2", "", "r", noon, false)
+	s.wantLive(false, "2")
+	s.wantAnswer("a second answer from a page", "3", "page", "r", noon, false)
+	s.wantLive(false, "3")
 	if fresh, err := s.PutOnce(s.Context(), "r", noon.Add(time.Hour), noon); fresh || err != nil {
-		t.Errorf("got fresh %v, %v for the key of PutOnce, want false", fresh, err)
+		t.Errorf("PutOnce with the key of the request: got fresh %v, %v, want false", fresh, err)
 	}
 	if fresh, err := s.PutOnce(s.Context(), "denied", noon.Add(time.Hour), noon); !fresh || err != nil {
-		t.Fatal(fresh, err)
+		t.Fatalf("PutOnce with a new key: got fresh %v, %v, want true", fresh, err)
 	}
-	if added, err := s.answer("4", "", noon, oauthRequest("denied")); !added.Answered || err != nil {
-		t.Errorf("got %+v, %v for a request that was denied, want Answered", added, err)
-	}
-	if added, err := s.answer("5", "", noon, oauthRequest("other")); !added.OK() || err != nil {
-		t.Errorf("got %+v, %v for another request, want it added", added, err)
-	}
-	last := noon.Add(time.Hour - time.Microsecond)
-	if added, err := s.answer("6", "", last, oauthRequest("r")); !added.Answered || err != nil {
-		t.Errorf("got %+v, %v before the record expires, want Answered", added, err)
-	}
+	s.wantAnswer("an answer to a request that was denied", "4", "", "denied", noon, false)
+	s.wantAnswer("an answer to another request", "5", "", "other", noon, true)
+	s.wantAnswer("an answer before the record expires", "6", "", "r", noon.Add(time.Hour-time.Microsecond), false)
 	if added, err := s.answer("7", "", noon.Add(time.Hour), oauthRequest("r")); added.Answered || err != nil {
-		t.Errorf("got %+v, %v after the record expired, want it not to count", added, err)
+		t.Errorf("an answer after the record expired: got %+v, %v, want the record not to count", added, err)
 	}
 }
 
-func oauthRequestError(t *testing.T, open opener[oauthStore]) {
+// wantAnswer approves a grant for a request. It checks that the grant is added, or that the request counts as answered.
+func (s oauthStore) wantAnswer(what, id, page, request string, at time.Time, wantOK bool) {
+	s.Helper()
+	added, err := s.answer(id, page, at, oauthRequest(request))
+	if added.OK() != wantOK || added.Answered == wantOK || err != nil {
+		s.Errorf("%s: Approve: got %+v, %v, want OK to be %v and Answered to be %v", what, added, err, wantOK, !wantOK)
+	}
+}
+
+func oauthRequestError(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "there")
 	if added, err := s.answer("there", "", noon, oauthRequest("r")); added.OK() && err == nil {
-		t.Errorf("got %+v for a grant that is there", added)
+		t.Errorf("Approve with a stored grant: got %+v, want an error", added)
 	}
 	if added, err := s.answer("1", "", noon, oauthRequest("r")); !added.OK() || err != nil {
 		t.Errorf("got %+v, %v, want the request to be good", added, err)
 	}
 }
 
-func oauthRequestRace(t *testing.T, open opener[oauthStore]) {
+func oauthRequestRace(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i := range 32 {
 		s.show(fmt.Sprint("page", i))
 	}
 	var added, answered atomic.Int32
-	together(32, func(i int) {
+	atOnce(32, func(i int) {
 		got, err := s.answer(fmt.Sprint(i), fmt.Sprint("page", i), noon, oauthRequest("r"))
 		switch {
 		case err != nil:

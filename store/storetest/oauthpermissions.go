@@ -7,7 +7,7 @@ import (
 )
 
 // oauthPermissions checks that scopes stay with the resource that they were agreed to for.
-func oauthPermissions(t *testing.T, open opener[oauthStore]) {
+func oauthPermissions(t *testing.T, open openFunc[oauthStore]) {
 	for name, row := range map[string]struct {
 		asked server.Permissions
 		want  bool
@@ -26,14 +26,14 @@ func oauthPermissions(t *testing.T, open opener[oauthStore]) {
 			false},
 	} {
 		sentence := "agreed to read at one API and to write at another one, a grant rests on it: " + name
-		check(t, open, sentence, func(t *testing.T, open opener[oauthStore]) {
+		check(t, open, sentence, func(t *testing.T, open openFunc[oauthStore]) {
 			oauthRestsOn(t, open, row.asked, row.want)
 		})
 	}
 	check(t, open, "a grant of several APIs is found with the scopes of each", oauthSeveralAPIs)
 }
 
-func oauthSeveralAPIs(t *testing.T, open opener[oauthStore]) {
+func oauthSeveralAPIs(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	want := s.start("alice", "1", func(g *server.Grant) { g.Permissions = oauthAgreed })
 	_, byRefresh, err := s.FindRefresh(s.Context(), "1 refresh")
@@ -63,13 +63,13 @@ func (s oauthStore) agree() {
 		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID), Remember: &server.Consent{
 			UserID: "alice", ClientID: "web", Permissions: g.Permissions, Created: noon, Updated: noon}})
 		if !ok || err != nil {
-			s.Fatal(ok, err)
+			s.Fatalf("got %v, %v, want true", ok, err)
 		}
 	}
 }
 
 // oauthRestsOn checks whether a grant may rest on what alice agreed to.
-func oauthRestsOn(t *testing.T, open opener[oauthStore], asked server.Permissions, want bool) {
+func oauthRestsOn(t *testing.T, open openFunc[oauthStore], asked server.Permissions, want bool) {
 	s := open(t)
 	s.agree()
 	g := oauthGrant("alice", "recalled")

@@ -9,12 +9,12 @@ import (
 )
 
 // oauthPurge checks Purge of what expired.
-func oauthPurge(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "what can be of no use any more is removed, in steps, and nothing else", oauthPurges)
+func oauthPurge(t *testing.T, open openFunc[oauthStore]) {
+	check(t, open, "Purge removes expired records in batches, and nothing else", oauthPurges)
 	check(t, open, "the tokens of a live grant are removed in steps", oauthPurgesTokens)
 }
 
-func oauthPurges(t *testing.T, open opener[oauthStore]) {
+func oauthPurges(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	for i := range 3 {
 		id := fmt.Sprint("over", i)
@@ -31,7 +31,7 @@ func oauthPurges(t *testing.T, open opener[oauthStore]) {
 	_, err := s.PutOnce(s.Context(), "good", noon.Add(time.Microsecond), noon)
 	s.must(err)
 	if n, err := s.Purge(s.Context(), noon.Add(-time.Microsecond), 9); n != 0 || err != nil {
-		t.Errorf("too early: %d, %v", n, err)
+		t.Errorf("too early: %d, %v, want 0", n, err)
 	}
 	for _, want := range []int{2, 2, 2, 2, 1, 0} { // three grants, interactions and keys
 		if n, err := s.Purge(s.Context(), noon, 2); n != want || err != nil {
@@ -42,13 +42,13 @@ func oauthPurges(t *testing.T, open opener[oauthStore]) {
 		s.wantPurged(fmt.Sprint("over", i))
 	}
 	if got, err := s.Interaction(s.Context(), "good", noon); got == nil || err != nil {
-		t.Error("the interaction is gone", err)
+		t.Errorf("the interaction is gone before it expires: %v", err)
 	}
 	if fresh, err := s.PutOnce(s.Context(), "good", noon, noon); fresh || err != nil {
-		t.Error("the key is gone", err)
+		t.Errorf("the key is gone before it expires: %v", err)
 	}
 	if code, _, err := s.FindCode(s.Context(), "code"); code == nil || err != nil {
-		t.Error("the code is gone", err)
+		t.Errorf("the code is gone before it expires: %v", err)
 	}
 	oauthPurgesLater(t, s)
 }
@@ -57,13 +57,13 @@ func oauthPurges(t *testing.T, open opener[oauthStore]) {
 func (s oauthStore) wantPurged(id string) {
 	s.Helper()
 	if g, err := s.Grant(s.Context(), id); g != nil || err != nil {
-		s.Errorf("%+v, %v", g, err)
+		s.Errorf("%+v, %v, want nil", g, err)
 	}
 	if access, _, err := s.FindAccess(s.Context(), id+" access"); access != nil || err != nil {
-		s.Errorf("%+v, %v", access, err)
+		s.Errorf("%+v, %v, want nil", access, err)
 	}
 	if refresh, _, err := s.FindRefresh(s.Context(), id+" refresh"); refresh != nil || err != nil {
-		s.Errorf("%+v, %v", refresh, err)
+		s.Errorf("%+v, %v, want nil", refresh, err)
 	}
 }
 
@@ -72,19 +72,19 @@ func oauthPurgesLater(t *testing.T, s oauthStore) {
 	t.Helper()
 	if n, err := s.Purge(s.Context(), noon.Add(2*time.Hour), 9); n != 4 ||
 		err != nil { // the pending grant, an access token, an interaction, a key
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("Purge: got %d, %v, want 4: the pending grant, an access token, an interaction and a key", n, err)
 	}
 	if access, _, err := s.FindAccess(s.Context(), "good access"); access != nil || err != nil {
-		t.Errorf("%+v, %v", access, err)
+		t.Errorf("FindAccess: got %+v, %v, want nil", access, err)
 	}
 	if code, _, err := s.FindCode(s.Context(), "code"); code != nil || err != nil {
-		t.Errorf("%+v, %v", code, err)
+		t.Errorf("FindCode: got %+v, %v, want nil", code, err)
 	}
 	s.rotate("good refresh", noon.Add(2*time.Hour), 0, oauthTokens(oauthGrant("alice", "good"), "next"),
 		server.Redeemed)
 }
 
-func oauthPurgesTokens(t *testing.T, open opener[oauthStore]) {
+func oauthPurgesTokens(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1")
 	old := "1 refresh"
@@ -105,13 +105,13 @@ func oauthPurgesTokens(t *testing.T, open opener[oauthStore]) {
 	for digest, want := range map[string]bool{"1 access": true, "t0 access": false, "t1 access": false,
 		"t2 access": true} {
 		if access, _, err := s.FindAccess(s.Context(), digest); (access != nil) != want || err != nil {
-			t.Errorf("%s: %+v, %v", digest, access, err)
+			t.Errorf("%s: FindAccess: got %+v, %v, want found to be %v", digest, access, err, want)
 		}
 	}
 	for digest, want := range map[string]bool{"1 refresh": true, "t0 refresh": false, "t1 refresh": false,
 		"t2 refresh": false} {
 		if refresh, _, err := s.FindRefresh(s.Context(), digest); (refresh != nil) != want || err != nil {
-			t.Errorf("%s: %+v, %v", digest, refresh, err)
+			t.Errorf("%s: FindRefresh: got %+v, %v, want found to be %v", digest, refresh, err, want)
 		}
 	}
 	// A replay is known as long as it would have been good.

@@ -10,42 +10,44 @@ import (
 )
 
 // oauthRefresh checks Rotate.
-func oauthRefresh(t *testing.T, open opener[oauthStore]) {
+func oauthRefresh(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "a refresh token is good once, and a second use ends the grant", oauthRefreshOnce)
-	check(t, open, "one that expired, or that has a grant that expired, is expired", oauthRefreshExpires)
-	check(t, open, "what is there already or of another grant is an error and changes nothing", oauthRefreshAgain)
+	check(t, open, "a refresh token that expired, or whose grant expired, is Expired", oauthRefreshExpires)
+	check(t, open, "Rotate to tokens with a stored digest or of another grant is an error and changes nothing",
+		oauthRefreshAgain)
 	check(t, open, "a refresh token that is refused changes nothing", oauthRefreshRefused)
-	check(t, open, "a replay is of one grant, and of no other", oauthRefreshReplay)
+	check(t, open, "a second use of a refresh token ends its grant and no other", oauthRefreshReplay)
 }
 
-func oauthRefreshOnce(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshOnce(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1")
 	s.rotate("none", noon, 0, oauthTokens(g, "2"), server.Unknown)
 	if r := s.rotate("1 refresh", fraction, 0, oauthTokens(g, "2"), server.Redeemed); r.Sealed != nil {
-		t.Error(r.Sealed)
+		t.Errorf("Rotate: got Sealed %q, want nil", r.Sealed)
 	}
 	refresh, grant, err := s.FindRefresh(s.Context(), "1 refresh")
 	if err != nil || !refresh.Rotated.Equal(fraction) || refresh.Successor != "2 refresh" ||
 		!grant.LastUsed.Equal(fraction) || !grant.ExpiresAt.Equal(noon.Add(3*time.Hour)) {
-		t.Errorf("%+v %+v, %v", refresh, grant, err)
+		t.Errorf("FindRefresh: got %+v, %+v, %v, want Rotated %v, Successor \"2 refresh\", LastUsed %v, ExpiresAt %v",
+			refresh, grant, err, fraction, fraction, noon.Add(3*time.Hour))
 	}
 	for _, name := range []string{"1", "2"} {
 		if access, grant, err := s.FindAccess(s.Context(), name+" access"); access == nil || !grant.Live(noon) ||
 			err != nil {
-			t.Errorf("%s: %+v, %v", name, access, err)
+			t.Errorf("%s: FindAccess: got %+v, %v, want a record and it to be live", name, access, err)
 		}
 	}
 	s.rotate("1 refresh", noon.Add(time.Hour), 0, oauthTokens(g, "3"), server.Reused)
 	s.wantLive(false, "1")
 	if access, _, err := s.FindAccess(s.Context(), "3 access"); access != nil || err != nil {
-		t.Errorf("%+v, %v", access, err)
+		t.Errorf("FindAccess: got %+v, %v, want nil", access, err)
 	}
 	s.rotate("2 refresh", noon, 0, oauthTokens(g, "4"), server.Revoked)
 	s.rotate("1 refresh", noon, 0, oauthTokens(g, "4"), server.Revoked)
 }
 
-func oauthRefreshExpires(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshExpires(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1", func(g *server.Grant) { g.ExpiresAt = noon.Add(5 * time.Hour) })
 	s.rotate("1 refresh", noon.Add(3*time.Hour), 0, oauthTokens(g, "2"), server.Expired)
@@ -54,7 +56,7 @@ func oauthRefreshExpires(t *testing.T, open opener[oauthStore]) {
 	s.rotate("short refresh", noon.Add(time.Hour), 0, oauthTokens(oauthGrant("alice", "short"), "x"), server.Expired)
 }
 
-func oauthRefreshAgain(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshAgain(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1")
 	other := s.start("alice", "2")
@@ -63,14 +65,14 @@ func oauthRefreshAgain(t *testing.T, open opener[oauthStore]) {
 	for _, tokens := range []server.Tokens{oauthTokens(g, "2"), oauthTokens(other, "new"), half} {
 		s.keeps("it", func() {
 			if rotation, err := s.Rotate(s.Context(), "1 refresh", noon, 0, tokens); err == nil {
-				t.Errorf("%+v", rotation)
+				t.Errorf("Rotate: got %+v, want an error", rotation)
 			}
 		}, "1", "1", "2", "new")
 	}
 	s.rotate("1 refresh", noon, 0, oauthTokens(g, "3"), server.Redeemed)
 }
 
-func oauthRefreshRefused(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshRefused(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1", func(g *server.Grant) { g.ExpiresAt = noon.Add(5 * time.Hour) })
 	next := oauthSealed(g, "2")
@@ -96,7 +98,7 @@ func oauthRefreshRefused(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthRefreshReplay(t *testing.T, open opener[oauthStore]) {
+func oauthRefreshReplay(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1")
 	other := s.start("alice", "2")
@@ -104,19 +106,20 @@ func oauthRefreshReplay(t *testing.T, open opener[oauthStore]) {
 	s.keeps("the other", func() { s.rotate("1 refresh", fraction, 0, oauthTokens(g, "x"), server.Reused) }, "2", "2",
 		"x")
 	if g, err := s.Grant(s.Context(), "1"); err != nil || !g.RevokedAt.Equal(fraction) || !g.LastUsed.Equal(noon) {
-		t.Errorf("%+v, %v", g, err)
+		t.Errorf("Grant: got %+v, %v, want RevokedAt %v and LastUsed %v", g, err, fraction, noon)
 	}
 	s.rotate("2 refresh", noon, 0, oauthTokens(other, "y"), server.Redeemed)
 }
 
 // oauthGrace checks the retries of Rotate.
-func oauthGrace(t *testing.T, open opener[oauthStore]) {
-	check(t, open, "within the grace it answers with the same successor, until that is used", oauthRetries)
-	check(t, open, "after the grace, or without a sealed successor, it is reused", oauthGraceEnds)
-	check(t, open, "a grant moves with what is issued: to it by a refresh, and on to it by a retry", oauthRetryMoves)
+func oauthGrace(t *testing.T, open openFunc[oauthStore]) {
+	check(t, open, "within the grace Rotate returns the same successor, until that is used", oauthRetries)
+	check(t, open, "after the grace, or without a sealed successor, a second use is Reused", oauthGraceEnds)
+	check(t, open, "a refresh sets the expiry of the grant to that of the new tokens, and a retry never shortens it",
+		oauthRetryMoves)
 }
 
-func oauthRetries(t *testing.T, open opener[oauthStore]) {
+func oauthRetries(t *testing.T, open openFunc[oauthStore]) {
 	const grace = 10 * time.Second
 	s := open(t)
 	g := s.start("alice", "1")
@@ -125,17 +128,17 @@ func oauthRetries(t *testing.T, open opener[oauthStore]) {
 		name := fmt.Sprint("retry", i)
 		if r := s.rotate("1 refresh", at, grace, oauthSealed(g, name), server.Retried); !slices.Equal(r.Sealed,
 			[]byte{0, 255, 1}) {
-			t.Errorf("sealed %v", r.Sealed)
+			t.Errorf("got Sealed %v, want what was sealed", r.Sealed)
 		}
 		if access, _, err := s.FindAccess(s.Context(), name+" access"); access == nil || err != nil {
-			t.Errorf("the access token: %+v, %v", access, err)
+			t.Errorf("the access token: got %+v, %v, want a record", access, err)
 		}
 		if refresh, _, err := s.FindRefresh(s.Context(), name+" refresh"); refresh != nil || err != nil {
-			t.Errorf("a refresh token: %+v, %v", refresh, err)
+			t.Errorf("a refresh token: %+v, %v, want nil", refresh, err)
 		}
 	}
 	if refresh, _, err := s.FindRefresh(s.Context(), "2 refresh"); err != nil || refresh.Sealed == nil {
-		t.Errorf("%+v, %v", refresh, err)
+		t.Errorf("FindRefresh of the successor: got %+v, %v, want a sealed successor", refresh, err)
 	}
 	s.rotate("2 refresh", noon, grace, oauthSealed(g, "3"), server.Redeemed)
 	if refresh, _, err := s.FindRefresh(s.Context(), "2 refresh"); err != nil || refresh.Sealed != nil {
@@ -145,7 +148,7 @@ func oauthRetries(t *testing.T, open opener[oauthStore]) {
 	s.wantLive(false, "1")
 }
 
-func oauthGraceEnds(t *testing.T, open opener[oauthStore]) {
+func oauthGraceEnds(t *testing.T, open openFunc[oauthStore]) {
 	const grace = 10 * time.Second
 	s := open(t)
 	for i, row := range []struct {
@@ -165,7 +168,7 @@ func oauthGraceEnds(t *testing.T, open opener[oauthStore]) {
 	s.rotate("expiring refresh", noon.Add(time.Second), grace, oauthSealed(g, "x"), server.Reused)
 }
 
-func oauthRetryMoves(t *testing.T, open opener[oauthStore]) {
+func oauthRetryMoves(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := s.start("alice", "1", func(g *server.Grant) { g.ExpiresAt = noon.Add(9 * time.Hour) })
 	for _, row := range []struct {
@@ -182,13 +185,14 @@ func oauthRetryMoves(t *testing.T, open opener[oauthStore]) {
 		s.rotate("1 refresh", noon.Add(row.after), time.Minute, tokens, row.want)
 		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.ExpiresAt.Equal(noon.Add(row.expires)) ||
 			!g.LastUsed.Equal(noon.Add(row.after)) {
-			t.Errorf("%s: %+v, %v", row.name, g, err)
+			t.Errorf("%s: Grant: got %+v, %v, want ExpiresAt %v and LastUsed %v", row.name, g, err,
+				noon.Add(row.expires), noon.Add(row.after))
 		}
 	}
 	s.keeps("a retry that is an error", func() {
 		if rotation, err := s.Rotate(s.Context(), "1 refresh", noon.Add(4*time.Second), time.Minute,
 			oauthSealed(g, "longer")); err == nil || rotation.Sealed != nil {
-			t.Errorf("%+v, %v", rotation, err)
+			t.Errorf("Rotate: got %+v, %v, want an error and Sealed nil", rotation, err)
 		}
 	}, "1", "1", "first", "longer")
 }

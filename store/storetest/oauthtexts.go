@@ -9,7 +9,7 @@ import (
 )
 
 // oauthTexts checks that texts are kept as they are and compared byte by byte, up to the longest ones.
-func oauthTexts(t *testing.T, open opener[oauthStore]) {
+func oauthTexts(t *testing.T, open openFunc[oauthStore]) {
 	check(t, open, "clients with identifiers that differ by a byte are others, in order", oauthTextsOfClients)
 	check(t, open, "users with names that differ by a byte are others", oauthTextsOfUsers)
 	check(t, open, "owners of clients with names that differ by a byte are others", oauthTextsOfOwners)
@@ -25,7 +25,7 @@ func clientIDs() []string {
 	return ids
 }
 
-func oauthTextsOfClients(t *testing.T, open opener[oauthStore]) {
+func oauthTextsOfClients(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	ids := clientIDs()
 	for i, id := range ids {
@@ -36,7 +36,7 @@ func oauthTextsOfClients(t *testing.T, open opener[oauthStore]) {
 		consent.UserID, consent.ClientID = "bob", id
 		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID), Remember: consent})
 		if !ok || err != nil {
-			t.Fatalf("got %v, %v for the client %.80q", ok, err, id)
+			t.Fatalf("got %v, %v for the client %.80q, want true", ok, err, id)
 		}
 	}
 	var listed, consents, grants []string
@@ -73,7 +73,7 @@ func oauthTextsOfClients(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthTextsOfUsers(t *testing.T, open opener[oauthStore]) {
+func oauthTextsOfUsers(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	users := names(longUserID)
 	eachName(users, func(user, number string) {
@@ -83,7 +83,7 @@ func oauthTextsOfUsers(t *testing.T, open opener[oauthStore]) {
 		consent.UserID = user
 		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "code "+number), Remember: consent})
 		if !ok || err != nil {
-			t.Fatalf("got %v, %v for the user %.80q", ok, err, user)
+			t.Fatalf("got %v, %v for the user %.80q, want true", ok, err, user)
 		}
 		s.must(s.AddInteraction(s.Context(), &server.Interaction{ID: number, Digest: "page " + number, UserID: user,
 			Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}, 1))
@@ -111,7 +111,7 @@ func oauthTextsOfUsers(t *testing.T, open opener[oauthStore]) {
 	})
 }
 
-func oauthTextsOfOwners(t *testing.T, open opener[oauthStore]) {
+func oauthTextsOfOwners(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	eachName(names(longUserID), func(owner, number string) {
 		client := &server.Client{ID: number, Owner: owner, Created: noon, Updated: noon}
@@ -125,7 +125,7 @@ func oauthTextsOfOwners(t *testing.T, open opener[oauthStore]) {
 	})
 }
 
-func oauthTextsOfSessions(t *testing.T, open opener[oauthStore]) {
+func oauthTextsOfSessions(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	sessions := names(longID)
 	eachName(sessions, func(session, number string) {
@@ -148,7 +148,7 @@ func oauthTextsOfSessions(t *testing.T, open opener[oauthStore]) {
 }
 
 // oauthTextsOfOneClient checks a client as large as a developer can make one, and larger.
-func oauthTextsOfOneClient(t *testing.T, open opener[oauthStore]) {
+func oauthTextsOfOneClient(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	want := &server.Client{ID: longText(longClientID), Name: longText(200), Owner: longText(longUserID),
 		SecretHash: longText(1024), Created: noon, Updated: noon, Scopes: longScopes()}
@@ -164,7 +164,7 @@ func oauthTextsOfOneClient(t *testing.T, open opener[oauthStore]) {
 	}
 }
 
-func oauthTextsKept(t *testing.T, open opener[oauthStore]) {
+func oauthTextsKept(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	g := oauthGrant("", longText(longRecordID))
 	g.UserID, g.SessionID, g.Type = longText(longUserID), longText(longID), longText(64)

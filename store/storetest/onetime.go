@@ -11,10 +11,10 @@ import (
 // OneTime checks a [password.OneTimeStore].
 func OneTime(t *testing.T, open func(t *testing.T) password.OneTimeStore) {
 	checkAspects(t, func(t *testing.T) oneTimeStore { return oneTimeStore{t, open(t)} }, []aspect[oneTimeStore]{
-		{"adding", onceAdding},
-		{"redeeming", onceRedeeming},
-		{"removing", onceRemoving},
-		{"texts", onceTexts},
+		{"adding", oneTimeAdding},
+		{"redeeming", oneTimeRedeeming},
+		{"removing", oneTimeRemoving},
+		{"texts", oneTimeTexts},
 	})
 }
 
@@ -58,7 +58,7 @@ func (s oneTimeStore) redeem(r *password.OneTimeRecord, now time.Time, want pass
 func (s oneTimeStore) race(n int, which func(i int) *password.OneTimeRecord) map[password.OneTimeVerdict]int {
 	var mu sync.Mutex
 	verdicts := make(map[password.OneTimeVerdict]int)
-	parallel(n, func(i int) {
+	atOnce(n, func(i int) {
 		verdict, err := s.Redeem(s.t.Context(), which(i).Digest, noon)
 		if err != nil {
 			s.t.Error(err)
@@ -70,9 +70,9 @@ func (s oneTimeStore) race(n int, which func(i int) *password.OneTimeRecord) map
 	return verdicts
 }
 
-// onceRecord returns a record that was created some time after noon and is good
+// oneTimeRecord returns a record that was created some time after noon and is good
 // for an hour.
-func onceRecord(user, id string, after time.Duration) *password.OneTimeRecord {
+func oneTimeRecord(user, id string, after time.Duration) *password.OneTimeRecord {
 	created := noon.Add(after)
 	return &password.OneTimeRecord{Digest: "digest of " + user + id, UserID: user, Purpose: password.PurposeReset,
 		Created: created, ExpiresAt: created.Add(time.Hour)}

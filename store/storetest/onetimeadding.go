@@ -9,17 +9,17 @@ import (
 	"github.com/gatewarden/auth/password"
 )
 
-// onceAdding checks Add, its limit and Find.
-func onceAdding(t *testing.T, open opener[oneTimeStore]) {
-	check(t, open, "a record is found as it was added", onceFindsAsAdded)
-	check(t, open, "a digest that is there already is an error and changes nothing", onceSameDigest)
-	check(t, open, "over the limit the oldest live of that user and purpose go", onceOverLimit)
-	check(t, open, "32 at once never exceed the limit", onceLimitRace)
+// oneTimeAdding checks Add, its limit and Find.
+func oneTimeAdding(t *testing.T, open openFunc[oneTimeStore]) {
+	check(t, open, "a record is found as it was added", oneTimeFindsAsAdded)
+	check(t, open, "adding a record with a stored digest is an error and changes nothing", oneTimeSameDigest)
+	check(t, open, "over the limit Add removes the oldest live records of the user and purpose", oneTimeOverLimit)
+	check(t, open, "32 at once never exceed the limit", oneTimeLimitRace)
 }
 
-func onceFindsAsAdded(t *testing.T, open opener[oneTimeStore]) {
+func oneTimeFindsAsAdded(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
-	full := onceRecord("älice", "full", 0)
+	full := oneTimeRecord("älice", "full", 0)
 	full.About, full.Stamp, full.Used = `'; DROP TABLE onetime; -- "%_\ `+"\u2028 日本", "stamp", noon.Add(time.Second)
 	bare := &password.OneTimeRecord{Digest: "bare", UserID: "alice", Purpose: "p", Created: noon,
 		ExpiresAt: noon.Add(time.Microsecond)}
@@ -30,61 +30,61 @@ func onceFindsAsAdded(t *testing.T, open opener[oneTimeStore]) {
 		}
 	}
 	if got := s.find("nothing"); got != nil {
-		t.Errorf("found %+v, which was never added", got)
+		t.Errorf("found %+v, which was never added, want nil", got)
 	}
 }
 
-func onceSameDigest(t *testing.T, open opener[oneTimeStore]) {
+func oneTimeSameDigest(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
-	s.add(onceRecord("alice", "1", 0))
-	s.add(onceRecord("bob", "b", 0))
-	other := onceRecord("bob", "2", 0)
-	other.Digest = onceRecord("alice", "1", 0).Digest
+	s.add(oneTimeRecord("alice", "1", 0))
+	s.add(oneTimeRecord("bob", "b", 0))
+	other := oneTimeRecord("bob", "2", 0)
+	other.Digest = oneTimeRecord("alice", "1", 0).Digest
 	if err := s.Add(t.Context(), other, 1, noon); err == nil {
-		t.Error("no error")
+		t.Error("got no error, want one")
 	}
 	if got := s.find(other.Digest); got == nil || got.UserID != "alice" {
-		t.Errorf("now %+v", got)
+		t.Errorf("the record is now %+v, want another one", got)
 	}
-	s.expect(onceRecord("bob", "b", 0), true)
+	s.expect(oneTimeRecord("bob", "b", 0), true)
 }
 
-func onceOverLimit(t *testing.T, open opener[oneTimeStore]) {
+func oneTimeOverLimit(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
-	otherPurpose, used, expired := onceRecord("alice", "o", -time.Hour), onceRecord("alice", "u", -time.Hour),
-		onceRecord("alice", "e", -time.Hour)
+	otherPurpose, used, expired := oneTimeRecord("alice", "o", -time.Hour), oneTimeRecord("alice", "u", -time.Hour),
+		oneTimeRecord("alice", "e", -time.Hour)
 	otherPurpose.Purpose, used.Used, expired.ExpiresAt = "other", noon, noon
-	bob := onceRecord("bob", "b", -time.Hour)
+	bob := oneTimeRecord("bob", "b", -time.Hour)
 	records := []*password.OneTimeRecord{otherPurpose, used, expired, bob}
 	for _, minute := range []int{2, 0, 1} { // not in the order of their ages
-		records = append(records, onceRecord("alice", fmt.Sprint(minute), time.Duration(minute)*time.Minute))
+		records = append(records, oneTimeRecord("alice", fmt.Sprint(minute), time.Duration(minute)*time.Minute))
 	}
 	for _, r := range records {
 		s.add(r)
 	}
 	// As old as any, but the one that is wanted.
-	fresh := onceRecord("alice", "new", -time.Hour)
+	fresh := oneTimeRecord("alice", "new", -time.Hour)
 	fresh.ExpiresAt = noon.Add(time.Hour)
 	if err := s.Add(t.Context(), fresh, 2, noon); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range append(records, fresh) {
-		gone := r.Digest == onceRecord("alice", "0", 0).Digest || r.Digest == onceRecord("alice", "1", 0).Digest
+		gone := r.Digest == oneTimeRecord("alice", "0", 0).Digest || r.Digest == oneTimeRecord("alice", "1", 0).Digest
 		s.expect(r, !gone)
 	}
 }
 
-func onceLimitRace(t *testing.T, open opener[oneTimeStore]) {
+func oneTimeLimitRace(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
-	parallel(32, func(i int) {
-		if err := s.Add(t.Context(), onceRecord("alice", fmt.Sprint(i), time.Duration(i)*time.Second), 3,
+	atOnce(32, func(i int) {
+		if err := s.Add(t.Context(), oneTimeRecord("alice", fmt.Sprint(i), time.Duration(i)*time.Second), 3,
 			noon); err != nil {
 			t.Error(err)
 		}
 	})
 	left := 0
 	for i := range 32 {
-		if s.find(onceRecord("alice", fmt.Sprint(i), 0).Digest) != nil {
+		if s.find(oneTimeRecord("alice", fmt.Sprint(i), 0).Digest) != nil {
 			left++
 		}
 	}
@@ -93,20 +93,21 @@ func onceLimitRace(t *testing.T, open opener[oneTimeStore]) {
 	}
 }
 
-// onceRemoving checks RemoveUnused and Purge.
-func onceRemoving(t *testing.T, open opener[oneTimeStore]) {
-	check(t, open, "a user's unused are removed, whatever their purpose, and counted", onceRemovesUnused)
-	check(t, open, "what is removed is not redeemed, and the other way round", onceRemoveRace)
-	check(t, open, "Purge removes what has expired, used or not, at most limit, and counts it", oncePurges)
+// oneTimeRemoving checks RemoveUnused and Purge.
+func oneTimeRemoving(t *testing.T, open openFunc[oneTimeStore]) {
+	check(t, open, "RemoveUnused removes the unused records of a user for every purpose, and counts them",
+		oneTimeRemovesUnused)
+	check(t, open, "a record is removed or redeemed, not both", oneTimeRemoveRace)
+	check(t, open, "Purge removes what has expired, used or not, at most limit, and counts it", oneTimePurges)
 }
 
-func onceRemovesUnused(t *testing.T, open opener[oneTimeStore]) {
+func oneTimeRemovesUnused(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
-	otherPurpose, used, expired := onceRecord("alice", "o", 0), onceRecord("alice", "u", 0),
-		onceRecord("alice", "e", -2*time.Hour)
+	otherPurpose, used, expired := oneTimeRecord("alice", "o", 0), oneTimeRecord("alice", "u", 0),
+		oneTimeRecord("alice", "e", -2*time.Hour)
 	otherPurpose.Purpose, used.Used = "other", noon
-	unused := []*password.OneTimeRecord{onceRecord("alice", "1", 0), otherPurpose, expired}
-	bob := onceRecord("bob", "b", 0)
+	unused := []*password.OneTimeRecord{oneTimeRecord("alice", "1", 0), otherPurpose, expired}
+	bob := oneTimeRecord("bob", "b", 0)
 	for _, r := range append(unused, used, bob) {
 		s.add(r)
 	}
@@ -122,13 +123,13 @@ func onceRemovesUnused(t *testing.T, open opener[oneTimeStore]) {
 	s.expect(bob, true)
 }
 
-func onceRemoveRace(t *testing.T, open opener[oneTimeStore]) {
+func oneTimeRemoveRace(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
 	for round := range 8 {
-		r := onceRecord("alice", fmt.Sprint(round), 0)
+		r := oneTimeRecord("alice", fmt.Sprint(round), 0)
 		s.add(r)
 		var ends atomic.Int32
-		parallel(16, func(i int) {
+		atOnce(16, func(i int) {
 			if i == 8 {
 				ends.Add(int32(s.removeUnused("alice")))
 				return
@@ -142,22 +143,22 @@ func onceRemoveRace(t *testing.T, open opener[oneTimeStore]) {
 			}
 		})
 		if ends.Load() != 1 {
-			t.Fatalf("it ended %d times", ends.Load())
+			t.Fatalf("it ended %d times, want 1", ends.Load())
 		}
 	}
 }
 
-func oncePurges(t *testing.T, open opener[oneTimeStore]) {
+func oneTimePurges(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
 	at := noon.Add(time.Minute)
 	for i := range 5 {
-		r := onceRecord("alice", fmt.Sprint(i), 0)
+		r := oneTimeRecord("alice", fmt.Sprint(i), 0)
 		if r.ExpiresAt = at; i == 0 {
 			r.Used = noon
 		}
 		s.add(r)
 	}
-	live, used := onceRecord("alice", "live", 0), onceRecord("alice", "used", 0)
+	live, used := oneTimeRecord("alice", "live", 0), oneTimeRecord("alice", "used", 0)
 	used.Used = noon
 	s.add(live)
 	s.add(used)

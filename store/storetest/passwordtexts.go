@@ -6,18 +6,18 @@ import (
 	"github.com/gatewarden/auth/password"
 )
 
-// onceTexts checks that texts are kept as they are and compared byte by byte, up to the longest ones.
-func onceTexts(t *testing.T, open opener[oneTimeStore]) {
-	check(t, open, "users with names that differ by a byte are others", onceTextsOfUsers)
-	check(t, open, "digests that differ by a byte are others", onceTextsOfDigests)
-	check(t, open, "the longest texts of a token come back as they were", onceTextsKept)
+// oneTimeTexts checks that texts are kept as they are and compared byte by byte, up to the longest ones.
+func oneTimeTexts(t *testing.T, open openFunc[oneTimeStore]) {
+	check(t, open, "users with names that differ by a byte are others", oneTimeTextsOfUsers)
+	check(t, open, "digests that differ by a byte are others", oneTimeTextsOfDigests)
+	check(t, open, "the longest texts of a token come back as they were", oneTimeTextsKept)
 }
 
-func onceTextsOfUsers(t *testing.T, open opener[oneTimeStore]) {
+func oneTimeTextsOfUsers(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
 	users := names(longUserID)
 	eachName(users, func(user, number string) {
-		r := onceRecord("", number, 0)
+		r := oneTimeRecord("", number, 0)
 		r.UserID = user
 		s.add(r)
 	})
@@ -33,11 +33,11 @@ func onceTextsOfUsers(t *testing.T, open opener[oneTimeStore]) {
 	})
 }
 
-func onceTextsOfDigests(t *testing.T, open opener[oneTimeStore]) {
+func oneTimeTextsOfDigests(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
 	digests := names(longDigest)
 	eachName(digests, func(digest, number string) {
-		r := onceRecord("user "+number, "", 0)
+		r := oneTimeRecord("user "+number, "", 0)
 		r.Digest = digest
 		s.add(r)
 	})
@@ -51,9 +51,9 @@ func onceTextsOfDigests(t *testing.T, open opener[oneTimeStore]) {
 	})
 }
 
-func onceTextsKept(t *testing.T, open opener[oneTimeStore]) {
+func oneTimeTextsKept(t *testing.T, open openFunc[oneTimeStore]) {
 	s := open(t)
-	want := onceRecord("", "", 0)
+	want := oneTimeRecord("", "", 0)
 	want.Digest, want.UserID, want.About = longText(longDigest), longText(longUserID), longText(320)
 	want.Purpose = "a_purpose-with-64-characters-0123456789-0123456789-0123456789-01"
 	s.add(want)
@@ -64,8 +64,8 @@ func onceTextsKept(t *testing.T, open opener[oneTimeStore]) {
 }
 
 // throttleTexts checks that keys are compared byte by byte.
-func throttleTexts(t *testing.T, open opener[throttleStore]) {
-	check(t, open, "keys that differ by a byte are others", func(t *testing.T, open opener[throttleStore]) {
+func throttleTexts(t *testing.T, open openFunc[throttleStore]) {
+	check(t, open, "keys that differ by a byte are others", func(t *testing.T, open openFunc[throttleStore]) {
 		s := open(t)
 		keys := names(longDigest)
 		for i, key := range keys {

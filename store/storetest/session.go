@@ -31,7 +31,7 @@ type sessionStore struct {
 func (s sessionStore) add(r *session.Record) {
 	s.t.Helper()
 	if added, err := s.Add(s.t.Context(), r, "", 0, false, noon); err != nil || added.OverLimit {
-		s.t.Fatalf("Add: %+v, %v", added, err)
+		s.t.Fatalf("Add: %+v, %v, want OverLimit to be false", added, err)
 	}
 }
 
@@ -111,6 +111,6 @@ func (s sessionStore) replace(digest string, successor *session.Record) bool {
 func (s sessionStore) wantRevoked(userID, id string) {
 	s.t.Helper()
 	if found, err := s.Revoke(s.t.Context(), userID, id); !found || err != nil {
-		s.t.Errorf("Revoke: %v, %v", found, err)
+		s.t.Errorf("Revoke: %v, %v, want true", found, err)
 	}
 }

@@ -13,16 +13,16 @@ import (
 )
 
 // sessionFinding checks what Find and a look-up by hash return.
-func sessionFinding(t *testing.T, open opener[sessionStore]) {
+func sessionFinding(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "a look-up by hash, if there is one, finds what Find does", sessionsByHash)
 	check(t, open, "a record is found as it was added", sessionFindsAsAdded)
 	check(t, open, "what was never added is not found and no error", sessionFindsNothing)
-	check(t, open, "a digest that is there already is an error and changes nothing", sessionSameDigest)
-	check(t, open, "text of any shape is data", sessionOddText)
-	check(t, open, "a cancelled request changes nothing by half", sessionCancelled)
+	check(t, open, "adding a record with a stored digest is an error and changes nothing", sessionSameDigest)
+	check(t, open, "the store keeps quotes, newlines and SQL in a text unchanged", sessionOddText)
+	check(t, open, "a call with a cancelled context changes all or nothing", sessionCancelled)
 }
 
-func sessionFindsAsAdded(t *testing.T, open opener[sessionStore]) {
+func sessionFindsAsAdded(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	full := sessionRecord("alice", "full", 0)
 	full.Scopes, full.Limited, full.Remembered = []string{"a", "b:c"}, true, true
@@ -40,32 +40,32 @@ func sessionFindsAsAdded(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionFindsNothing(t *testing.T, open opener[sessionStore]) {
+func sessionFindsNothing(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	if got := s.find("nothing"); got != nil {
-		t.Errorf("found %+v", got)
+		t.Errorf("found %+v, want nil", got)
 	}
 }
 
-func sessionSameDigest(t *testing.T, open opener[sessionStore]) {
+func sessionSameDigest(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	s.add(sessionRecord("alice", "2", 0))
 	other := sessionRecord("bob", "3", 0)
 	other.Digest = sessionRecord("alice", "1", 0).Digest
 	if _, err := s.Add(t.Context(), other, sessionRecord("alice", "2", 0).Digest, 0, false, noon); err == nil {
-		t.Error("Add: no error")
+		t.Error("Add: got no error, want one")
 	}
 	if replaced, err := s.Replace(t.Context(), sessionRecord("alice", "2", 0).Digest, other, noon); err == nil ||
 		replaced {
-		t.Errorf("Replace: %v, %v", replaced, err)
+		t.Errorf("Replace: %v, %v, want an error and false", replaced, err)
 	}
 	if got := s.list("alice", noon); !slices.Equal(got, []string{"2", "1"}) {
-		t.Errorf("now %v", got)
+		t.Errorf("listed %v afterwards, want [2 1]", got)
 	}
 }
 
-func sessionOddText(t *testing.T, open opener[sessionStore]) {
+func sessionOddText(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	odd := `'; DROP TABLE sessions; -- "%_\ ` + "\u2028" + `日本`
 	r := sessionRecord(odd, "1", 0)
@@ -75,14 +75,14 @@ func sessionOddText(t *testing.T, open opener[sessionStore]) {
 		t.Errorf("found %+v", got)
 	}
 	if got := s.list(odd, noon); !slices.Equal(got, []string{odd}) {
-		t.Errorf("listed %q", got)
+		t.Errorf("listed %q, want [odd]", got)
 	}
 	if found, err := s.Revoke(t.Context(), odd, odd); !found || err != nil {
-		t.Error(found, err)
+		t.Errorf("Revoke: got %v, %v, want true", found, err)
 	}
 }
 
-func sessionCancelled(t *testing.T, open opener[sessionStore]) {
+func sessionCancelled(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 3 {
 		s.add(sessionRecord("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
@@ -92,10 +92,10 @@ func sessionCancelled(t *testing.T, open opener[sessionStore]) {
 	_, err := s.Add(ctx, sessionRecord("alice", "new", time.Hour), "", 3, true, noon)
 	got := s.list("alice", noon)
 	if want := []string{"2", "1", "0"}; err != nil && !slices.Equal(got, want) {
-		t.Errorf("error %v, but left %v", err, got)
+		t.Errorf("error %v, but left %v, want %v", err, got, want)
 	}
 	if want := []string{"new", "2", "1"}; err == nil && !slices.Equal(got, want) {
-		t.Errorf("no error, but left %v", got)
+		t.Errorf("no error, but left %v, want %v", got, want)
 	}
 	s.add(sessionRecord("alice", "after", 2*time.Hour)) // the store still works
 	sessionCancelledEnds(ctx, t, s)
@@ -126,25 +126,25 @@ func sessionCancelledEnds(ctx context.Context, t *testing.T, s sessionStore) {
 }
 
 // sessionListing checks the list of the live sessions of a user, which comes in pages.
-func sessionListing(t *testing.T, open opener[sessionStore]) {
+func sessionListing(t *testing.T, open openFunc[sessionStore]) {
 	checkPages(t, sessionPaged(open))
 	check(t, open, "an expired record is found but not listed", sessionListsLive)
-	check(t, open, "a session that another took the place of is on no page", sessionListsSuccessor)
+	check(t, open, "a replaced session is on no page of the list", sessionListsSuccessor)
 }
 
-func sessionListsLive(t *testing.T, open opener[sessionStore]) {
+func sessionListsLive(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	r := sessionRecord("alice", "1", 0)
 	s.add(r)
 	if got := s.list("alice", r.ExpiresAt.Add(-time.Microsecond)); len(got) != 1 {
-		t.Errorf("listed %v just before it expires", got)
+		t.Errorf("listed %v just before it expires, want 1 entry", got)
 	}
 	if got := s.list("alice", r.ExpiresAt); len(got) != 0 || s.find(r.Digest) == nil {
-		t.Errorf("listed %v at the instant it expires", got)
+		t.Errorf("listed %v at the instant it expires, want nothing, and the record found", got)
 	}
 }
 
-func sessionListsSuccessor(t *testing.T, open opener[sessionStore]) {
+func sessionListsSuccessor(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 4 {
 		s.add(sessionRecord("alice", fmt.Sprint(i), 0))
@@ -152,23 +152,23 @@ func sessionListsSuccessor(t *testing.T, open opener[sessionStore]) {
 	successor := sessionRecord("alice", "2", 0)
 	successor.Digest = "another digest"
 	if ok, err := s.Replace(t.Context(), sessionRecord("alice", "2", 0).Digest, successor, noon); !ok || err != nil {
-		t.Fatal(ok, err)
+		t.Fatalf("Replace: got %v, %v, want true", ok, err)
 	}
 	if got := s.page("alice", "3", 2, noon); !slices.Equal(got, []string{"2", "1"}) {
-		t.Errorf("got %v", got)
+		t.Errorf("got %v, want [2 1]", got)
 	}
 }
 
 // sessionPaged opens stores of sessions for checkPages.
-func sessionPaged(open opener[sessionStore]) opener[paged] {
-	return func(t *testing.T) paged {
+func sessionPaged(open openFunc[sessionStore]) openFunc[pageStore] {
+	return func(t *testing.T) pageStore {
 		s := open(t)
-		return paged{
+		return pageStore{
 			add:  func(user, id string, created time.Time) { s.add(sessionRecord(user, id, created.Sub(noon))) },
 			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
 			end: func(user, id string) {
 				if found, err := s.Revoke(t.Context(), user, id); !found || err != nil {
-					t.Error(found, err)
+					t.Errorf("Revoke: got %v, %v, want true", found, err)
 				}
 			},
 		}

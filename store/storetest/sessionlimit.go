@@ -8,7 +8,7 @@ import (
 )
 
 // sessionLimit checks the limit of Add, and what makes room.
-func sessionLimit(t *testing.T, open opener[sessionStore]) {
+func sessionLimit(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "over the limit nothing changes", sessionOverLimit)
 	check(t, open, "the session that is replaced does not count against the limit", sessionLimitReplaced)
 	check(t, open, "another user's session that is replaced makes no room", sessionLimitOther)
@@ -19,7 +19,7 @@ func sessionLimit(t *testing.T, open opener[sessionStore]) {
 	checkLimitRace(t, sessionLimited(open))
 }
 
-func sessionOverLimit(t *testing.T, open opener[sessionStore]) {
+func sessionOverLimit(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	s.add(sessionRecord("alice", "2", 0))
@@ -27,14 +27,14 @@ func sessionOverLimit(t *testing.T, open opener[sessionStore]) {
 	s.add(others)
 	added, err := s.Add(t.Context(), sessionRecord("alice", "3", 0), others.Digest, 2, false, noon)
 	if err != nil || !added.OverLimit || added.Replaced != nil || len(added.Evicted) != 0 {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want OverLimit true and Replaced nil and nothing evicted", added, err)
 	}
 	if got := s.list("alice", noon); len(got) != 2 || s.find(others.Digest) == nil {
 		t.Errorf("now %v", got)
 	}
 }
 
-func sessionLimitReplaced(t *testing.T, open opener[sessionStore]) {
+func sessionLimitReplaced(t *testing.T, open openFunc[sessionStore]) {
 	for _, evict := range []bool{false, true} {
 		s := open(t)
 		s.add(sessionRecord("alice", "1", 0))
@@ -45,33 +45,33 @@ func sessionLimitReplaced(t *testing.T, open opener[sessionStore]) {
 			t.Errorf("evict %v: %+v, %v", evict, added, err)
 		}
 		if got := s.list("alice", noon); !slices.Equal(got, []string{"3", "1"}) {
-			t.Errorf("evict %v: left %v", evict, got)
+			t.Errorf("evict %v: left %v, want [3 1]", evict, got)
 		}
 	}
 }
 
-func sessionLimitOther(t *testing.T, open opener[sessionStore]) {
+func sessionLimitOther(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	s.add(sessionRecord("bob", "b", 0))
 	bobs := sessionRecord("bob", "b", 0).Digest
 	if added, err := s.Add(t.Context(), sessionRecord("alice", "2", 0), bobs, 1, false, noon); err != nil ||
 		!added.OverLimit || added.Replaced != nil {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want OverLimit true and Replaced nil", added, err)
 	}
 	if got := s.find(bobs); got == nil || got.IsTombstone() {
-		t.Errorf("over the limit bob's became %+v", got)
+		t.Errorf("over the limit bob's session became %+v, want it unchanged", got)
 	}
 	added, err := s.Add(t.Context(), sessionRecord("alice", "2", 0), bobs, 1, true, noon)
 	if err != nil || !slices.Equal(added.Evicted, []string{"1"}) || added.Replaced == nil || added.Replaced.ID != "b" {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want Evicted [1] and a Replaced and ID \"b\"", added, err)
 	}
 	if got := append(s.list("alice", noon), s.list("bob", noon)...); !slices.Equal(got, []string{"2"}) {
-		t.Errorf("left %v", got)
+		t.Errorf("left %v, want [2]", got)
 	}
 }
 
-func sessionLimitExpired(t *testing.T, open opener[sessionStore]) {
+func sessionLimitExpired(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	expired := sessionRecord("alice", "old", -time.Hour)
 	expired.ExpiresAt = noon
@@ -79,7 +79,7 @@ func sessionLimitExpired(t *testing.T, open opener[sessionStore]) {
 	for i, evict := range []bool{false, true} {
 		added, err := s.Add(t.Context(), sessionRecord("alice", fmt.Sprint(i), 0), "", 2, evict, noon)
 		if err != nil || added.OverLimit || len(added.Evicted) != 0 {
-			t.Errorf("evict %v: %+v, %v", evict, added, err)
+			t.Errorf("evict %v: %+v, %v, want OverLimit to be false and nothing evicted", evict, added, err)
 		}
 	}
 	if s.find(expired.Digest) == nil {
@@ -87,7 +87,7 @@ func sessionLimitExpired(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionLimitStamp(t *testing.T, open opener[sessionStore]) {
+func sessionLimitStamp(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	void := sessionRecord("alice", "void", 0)
 	void.Stamp = "old"
@@ -95,12 +95,12 @@ func sessionLimitStamp(t *testing.T, open opener[sessionStore]) {
 	for i, evict := range []bool{false, true} {
 		added, err := s.Add(t.Context(), sessionRecord("alice", fmt.Sprint(i), 0), "", 2, evict, noon)
 		if err != nil || added.OverLimit || len(added.Evicted) != 0 {
-			t.Errorf("evict %v: %+v, %v", evict, added, err)
+			t.Errorf("evict %v: %+v, %v, want OverLimit to be false and nothing evicted", evict, added, err)
 		}
 	}
 }
 
-func sessionEvicts(t *testing.T, open opener[sessionStore]) {
+func sessionEvicts(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 4 {
 		s.add(sessionRecord("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
@@ -108,14 +108,14 @@ func sessionEvicts(t *testing.T, open opener[sessionStore]) {
 	added, err := s.Add(t.Context(), sessionRecord("alice", "new", time.Hour), "", 3, true, noon)
 	slices.Sort(added.Evicted)
 	if err != nil || added.OverLimit || !slices.Equal(added.Evicted, []string{"0", "1"}) {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want OverLimit false and Evicted [0 1]", added, err)
 	}
 	if got, want := s.list("alice", noon), []string{"new", "3", "2"}; !slices.Equal(got, want) {
 		t.Errorf("left %v, want %v", got, want)
 	}
 }
 
-func sessionLimitRace(t *testing.T, open opener[sessionStore]) {
+func sessionLimitRace(t *testing.T, open openFunc[sessionStore]) {
 	for _, evict := range []bool{false, true} {
 		s := sessionLimited(open)(t)
 		added, evicted := s.addAtOnce(t, 32, 3, evict)
@@ -126,10 +126,10 @@ func sessionLimitRace(t *testing.T, open opener[sessionStore]) {
 }
 
 // sessionLimited opens stores of sessions for checkLimitRace.
-func sessionLimited(open opener[sessionStore]) opener[limited] {
-	return func(t *testing.T) limited {
+func sessionLimited(open openFunc[sessionStore]) openFunc[limitStore] {
+	return func(t *testing.T) limitStore {
 		s := open(t)
-		return limited{
+		return limitStore{
 			fill: func(i int) {
 				s.add(sessionRecord("alice", fmt.Sprint("old", i),
 					time.Duration(i-1000)*time.Second))

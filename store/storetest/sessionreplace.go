@@ -11,15 +11,15 @@ import (
 )
 
 // sessionReplacing checks Replace, and Add in place of a session.
-func sessionReplacing(t *testing.T, open opener[sessionStore]) {
-	check(t, open, "adding ends the session that the browser had, also that of another user", sessionAddReplaces)
-	check(t, open, "of many that add in place of one, one replaces it", sessionAddRace)
-	check(t, open, "replacing moves a live record under a new digest", sessionReplaces)
-	check(t, open, "a tombstone proves nothing and is never prolonged, until it is purged", sessionTombstone)
-	check(t, open, "of many that replace one, one does", sessionReplaceRace)
+func sessionReplacing(t *testing.T, open openFunc[sessionStore]) {
+	check(t, open, "Add ends the session that it replaces, also if it belongs to another user", sessionAddReplaces)
+	check(t, open, "if many calls of Add replace one session at once, one of them replaces it", sessionAddRace)
+	check(t, open, "Replace moves a live record to a new digest", sessionReplaces)
+	check(t, open, "a mark proves nothing and is never prolonged, until it is purged", sessionMark)
+	check(t, open, "if many callers replace one session at once, one of them does", sessionReplaceRace)
 }
 
-func sessionAddReplaces(t *testing.T, open opener[sessionStore]) {
+func sessionAddReplaces(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	expired := sessionRecord("carol", "old", -10*time.Hour)
 	for _, old := range []*session.Record{sessionRecord("alice", "1", 0), sessionRecord("bob", "2", 0), expired} {
@@ -27,25 +27,26 @@ func sessionAddReplaces(t *testing.T, open opener[sessionStore]) {
 		added, err := s.Add(t.Context(), sessionRecord("alice", "after "+old.ID, time.Minute), old.Digest, 0, false,
 			noon)
 		if err != nil || added.Replaced == nil || added.Replaced.ID != old.ID || added.Replaced.UserID != old.UserID {
-			t.Errorf("%s of %s: %+v, %v", old.ID, old.UserID, added, err)
+			t.Errorf("Add in place of %s of %s: got %+v, %v, want it replaced", old.ID, old.UserID, added, err)
 		}
-		if got := s.find(old.Digest); !reflect.DeepEqual(normalSession(got), normalSession(old.Tombstone(noon))) {
-			t.Errorf("%s of %s: in its place is %+v", old.ID, old.UserID, got)
+		if mark := s.find(old.Digest); !reflect.DeepEqual(normalSession(mark), normalSession(old.Tombstone(noon))) {
+			t.Errorf("Add in place of %s of %s: left %+v, want its mark", old.ID, old.UserID, mark)
 		}
 	}
 	added, err := s.Add(t.Context(), sessionRecord("alice", "4", 0), "never there", 0, false, noon)
 	if err != nil || added.Replaced != nil || len(s.list("alice", noon)) != 4 {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add with an unknown session to replace: got %+v, %v, want nothing replaced and 4 sessions", added,
+			err)
 	}
 }
 
-func sessionAddRace(t *testing.T, open opener[sessionStore]) {
+func sessionAddRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "old", 0)
 	s.add(old)
 	var mu sync.Mutex
 	told := 0
-	parallel(16, func(i int) {
+	atOnce(16, func(i int) {
 		added, err := s.Add(t.Context(), sessionRecord("alice", fmt.Sprint(i), time.Minute), old.Digest, 0, false, noon)
 		if err != nil {
 			t.Error(err)
@@ -57,11 +58,11 @@ func sessionAddRace(t *testing.T, open opener[sessionStore]) {
 		}
 	})
 	if left := s.list("alice", noon); told != 1 || len(left) != 16 {
-		t.Errorf("%d were told so, left %v", told, left)
+		t.Errorf("%d were told so, left %v, want 1 and 16 entries", told, left)
 	}
 }
 
-func sessionReplaces(t *testing.T, open opener[sessionStore]) {
+func sessionReplaces(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old, expired := sessionRecord("alice", "1", 0), sessionRecord("alice", "2", -2*time.Hour)
 	s.add(old)
@@ -69,9 +70,10 @@ func sessionReplaces(t *testing.T, open opener[sessionStore]) {
 	successor := *old
 	successor.Digest, successor.Stamp = "successor", "new stamp"
 	for _, step := range []struct {
-		sentence, digest string
-		now              time.Time
-		want             bool
+		sentence string
+		digest   string
+		now      time.Time
+		want     bool
 	}{
 		{"of what is not there", "never there", noon, false},
 		{"of an expired one", expired.Digest, noon, false},
@@ -80,7 +82,7 @@ func sessionReplaces(t *testing.T, open opener[sessionStore]) {
 		{"of one that was replaced", old.Digest, noon, false},
 	} {
 		if got, err := s.Replace(t.Context(), step.digest, &successor, step.now); got != step.want || err != nil {
-			t.Errorf("%s: %v, %v", step.sentence, got, err)
+			t.Errorf("%s: Replace: got %v, %v, want %v", step.sentence, got, err, step.want)
 		}
 	}
 	if !reflect.DeepEqual(normalSession(s.find(old.Digest)), normalSession(old.Tombstone(noon))) ||
@@ -89,46 +91,46 @@ func sessionReplaces(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionTombstone(t *testing.T, open opener[sessionStore]) {
+func sessionMark(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "1", 0)
 	s.add(old)
 	successor := *old
 	successor.Digest = "successor"
 	if replaced, err := s.Replace(t.Context(), old.Digest, &successor, noon); !replaced || err != nil {
-		t.Fatal(replaced, err)
+		t.Fatalf("Replace: got %v, %v, want true", replaced, err)
 	}
 	tombstone := old.Tombstone(noon)
 	s.touch(old, noon.Add(time.Second), noon.Add(time.Hour))
 	another := *old
 	another.Digest = "another"
 	if replaced, err := s.Replace(t.Context(), old.Digest, &another, noon); replaced || err != nil {
-		t.Errorf("replaced %v, %v", replaced, err)
+		t.Errorf("replaced %v, %v, want false", replaced, err)
 	}
 	if added, err := s.Add(t.Context(), &another, old.Digest, 2, false, noon); added.Replaced != nil ||
 		added.OverLimit || err != nil {
-		t.Errorf("%+v, %v", added, err)
+		t.Errorf("Add: got %+v, %v, want Replaced nil and OverLimit false", added, err)
 	}
 	if ids, err := s.RevokeAll(t.Context(), "alice", ""); len(ids) != 2 || err != nil {
-		t.Errorf("revoked %v, %v", ids, err)
+		t.Errorf("revoked %v, %v, want 2 entries", ids, err)
 	}
 	if got := s.find(old.Digest); got == nil || !got.IsTombstone() ||
 		!reflect.DeepEqual(normalSession(got), normalSession(tombstone)) {
-		t.Errorf("the tombstone is %+v", got)
+		t.Errorf("the tombstone is %+v, want it unchanged", got)
 	}
 	if purged, err := s.Purge(t.Context(), tombstone.ExpiresAt, 10); len(purged) != 1 || err != nil ||
 		s.find(old.Digest) != nil {
-		t.Errorf("purged %v, %v", purged, err)
+		t.Errorf("purged %v, %v, want the tombstone", purged, err)
 	}
 }
 
-func sessionReplaceRace(t *testing.T, open opener[sessionStore]) {
+func sessionReplaceRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "1", 0)
 	s.add(old)
 	var mu sync.Mutex
 	told := 0
-	parallel(16, func(i int) {
+	atOnce(16, func(i int) {
 		successor := *old
 		successor.Digest = fmt.Sprint("successor ", i)
 		replaced, err := s.Replace(t.Context(), old.Digest, &successor, noon)
@@ -142,6 +144,6 @@ func sessionReplaceRace(t *testing.T, open opener[sessionStore]) {
 		}
 	})
 	if left := s.list("alice", noon); told != 1 || len(left) != 1 {
-		t.Errorf("%d were told so, left %v", told, left)
+		t.Errorf("%d were told so, left %v, want 1 and 1 entry", told, left)
 	}
 }

@@ -11,13 +11,13 @@ import (
 )
 
 // sessionRevoking checks Revoke and RevokeAll.
-func sessionRevoking(t *testing.T, open opener[sessionStore]) {
+func sessionRevoking(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "revoking one leaves the others and other users'", sessionRevokesOne)
-	check(t, open, "of many that revoke one, one is told so", sessionRevokeRace)
+	check(t, open, "if many callers revoke one record at once, one of them is told so", sessionRevokeRace)
 	check(t, open, "revoking all leaves other users', and the one that is kept", sessionRevokesAll)
 }
 
-func sessionRevokesOne(t *testing.T, open opener[sessionStore]) {
+func sessionRevokesOne(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	s.add(sessionRecord("alice", "2", 0))
@@ -27,20 +27,20 @@ func sessionRevokesOne(t *testing.T, open opener[sessionStore]) {
 		want     bool
 	}{{"bob", "1", false}, {"alice", "b", false}, {"alice", "1", true}, {"alice", "1", false}} {
 		if got, err := s.Revoke(t.Context(), step.user, step.id); got != step.want || err != nil {
-			t.Errorf("%s of %s: %v, %v", step.id, step.user, got, err)
+			t.Errorf("Revoke %s of %s: got %v, %v, want %v", step.id, step.user, got, err, step.want)
 		}
 	}
 	if got := append(s.list("alice", noon), s.list("bob", noon)...); !slices.Equal(got, []string{"2", "b"}) {
-		t.Errorf("left %v", got)
+		t.Errorf("left %v, want [2 b]", got)
 	}
 }
 
-func sessionRevokeRace(t *testing.T, open opener[sessionStore]) {
+func sessionRevokeRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	s.add(sessionRecord("alice", "1", 0))
 	var mu sync.Mutex
 	told := 0
-	parallel(16, func(int) {
+	atOnce(16, func(int) {
 		found, err := s.Revoke(t.Context(), "alice", "1")
 		if err != nil {
 			t.Error(err)
@@ -52,11 +52,11 @@ func sessionRevokeRace(t *testing.T, open opener[sessionStore]) {
 		}
 	})
 	if told != 1 {
-		t.Errorf("%d were", told)
+		t.Errorf("%d callers were told so, want 1", told)
 	}
 }
 
-func sessionRevokesAll(t *testing.T, open opener[sessionStore]) {
+func sessionRevokesAll(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 3 {
 		s.add(sessionRecord("alice", fmt.Sprint(i), time.Duration(-i)*40*time.Minute)) // the last has expired
@@ -65,37 +65,37 @@ func sessionRevokesAll(t *testing.T, open opener[sessionStore]) {
 	ids, err := s.RevokeAll(t.Context(), "alice", sessionRecord("alice", "1", 0).Digest)
 	slices.Sort(ids)
 	if err != nil || !slices.Equal(ids, []string{"0", "2"}) {
-		t.Errorf("revoked %v, %v", ids, err)
+		t.Errorf("revoked %v, %v, want [0 2]", ids, err)
 	}
 	if ids, err = s.RevokeAll(t.Context(), "alice", sessionRecord("bob", "b", 0).Digest); err != nil ||
 		!slices.Equal(ids, []string{"1"}) {
-		t.Errorf("then revoked %v, %v", ids, err)
+		t.Errorf("then revoked %v, %v, want [1]", ids, err)
 	}
 	if ids, err = s.RevokeAll(t.Context(), "alice", ""); err != nil || len(ids) != 0 {
-		t.Errorf("then revoked %v, %v", ids, err)
+		t.Errorf("then revoked %v, %v, want nothing", ids, err)
 	}
 	if len(s.list("alice", time.Time{})) != 0 || len(s.list("bob", noon)) != 1 {
-		t.Error("wrong ones are left")
+		t.Error("other records are left than those of bob, or than the kept one")
 	}
 }
 
 // sessionLogoutRaces checks that a logout wins against what is in flight.
-func sessionLogoutRaces(t *testing.T, open opener[sessionStore]) {
-	check(t, open, "nothing in flight brings a session back after a logout", sessionLogoutRace)
-	check(t, open, "nothing in flight brings a session back after all were ended", sessionLogoutAllRace)
-	check(t, open, "a logout beats a replacement, whichever comes first", sessionLogoutReplaceRace)
+func sessionLogoutRaces(t *testing.T, open openFunc[sessionStore]) {
+	check(t, open, "no call that runs during a logout restores the session", sessionLogoutRace)
+	check(t, open, "no call that runs during RevokeAll restores a session", sessionLogoutAllRace)
+	check(t, open, "a logout wins over a replacement, whichever comes first", sessionLogoutReplaceRace)
 }
 
-func sessionLogoutRace(t *testing.T, open opener[sessionStore]) {
+func sessionLogoutRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for round := range 8 {
 		r := sessionRecord("alice", fmt.Sprint(round), 0)
 		s.add(r)
-		parallel(24, func(i int) {
+		atOnce(24, func(i int) {
 			switch {
 			case i == 12:
 				if found, err := s.Revoke(t.Context(), "alice", r.ID); !found || err != nil {
-					t.Error(found, err)
+					t.Errorf("Revoke: got %v, %v, want true", found, err)
 				}
 			case i%6 == 0: // the identifier stays: revoking it ends the successor too
 				successor := *r
@@ -108,12 +108,12 @@ func sessionLogoutRace(t *testing.T, open opener[sessionStore]) {
 			}
 		})
 		if left := s.list("alice", noon); len(left) != 0 {
-			t.Fatalf("%v is back", left)
+			t.Fatalf("%v is back, want nothing", left)
 		}
 	}
 }
 
-func sessionLogoutAllRace(t *testing.T, open opener[sessionStore]) {
+func sessionLogoutAllRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for round := range 8 {
 		var records []*session.Record
@@ -123,7 +123,7 @@ func sessionLogoutAllRace(t *testing.T, open opener[sessionStore]) {
 			records = append(records, r)
 		}
 		var ended tally
-		parallel(24, func(i int) {
+		atOnce(24, func(i int) {
 			switch {
 			case i == 12:
 				ids, err := s.RevokeAll(t.Context(), "alice", "")
@@ -140,40 +140,40 @@ func sessionLogoutAllRace(t *testing.T, open opener[sessionStore]) {
 			}
 		})
 		if left := s.list("alice", noon); len(left) != 0 || len(ended.counts) != 3 {
-			t.Fatalf("%v is back, %v were ended", left, ended.counts)
+			t.Fatalf("%v is back, %v were ended, want nothing and 3 entries", left, ended.counts)
 		}
 	}
 }
 
-func sessionLogoutReplaceRace(t *testing.T, open opener[sessionStore]) {
+func sessionLogoutReplaceRace(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for round := range 16 {
 		r := sessionRecord("alice", fmt.Sprint(round), 0)
 		s.add(r)
 		successor := *r
 		successor.Digest += " after"
-		parallel(2, func(i int) {
+		atOnce(2, func(i int) {
 			if i == 0 {
 				s.wantRevoked("alice", r.ID)
 				return
 			}
 			replaced := s.replace(r.Digest, &successor)
-			if tombstone := s.find(r.Digest); replaced && (tombstone == nil || !tombstone.IsTombstone()) {
-				t.Errorf("replaced, and in its place is %+v", tombstone)
+			if mark := s.find(r.Digest); replaced && (mark == nil || !mark.IsTombstone()) {
+				t.Errorf("replaced, and left %+v, want a mark", mark)
 			}
 		})
 		if got := s.find(successor.Digest); got != nil {
-			t.Fatalf("%+v is back", got)
+			t.Fatalf("%+v is back, want nil", got)
 		}
 	}
 }
 
 // sessionPurging checks Purge.
-func sessionPurging(t *testing.T, open opener[sessionStore]) {
+func sessionPurging(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "purging removes what has expired, in batches, each once", sessionPurges)
 }
 
-func sessionPurges(t *testing.T, open opener[sessionStore]) {
+func sessionPurges(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	for i := range 10 {
 		r := sessionRecord("alice", fmt.Sprint(i), 0)
@@ -182,11 +182,11 @@ func sessionPurges(t *testing.T, open opener[sessionStore]) {
 	}
 	at := noon.Add(6 * time.Minute) // 0 to 6 have expired
 	if first, err := s.Purge(t.Context(), at, 3); err != nil || len(first) != 3 || first[0].UserID != "alice" {
-		t.Fatal(first, err)
+		t.Fatalf("Purge: got %v, %v, want 3 entries and UserID \"alice\"", first, err)
 	}
 	var mu sync.Mutex
 	seen := map[string]bool{}
-	purgers(func() {
+	purgeAtOnce(func() {
 		purged, err := s.Purge(t.Context(), at, 100)
 		if err != nil {
 			t.Error(err)
@@ -195,12 +195,12 @@ func sessionPurges(t *testing.T, open opener[sessionStore]) {
 		defer mu.Unlock()
 		for _, r := range purged {
 			if seen[r.ID] {
-				t.Errorf("%s was purged twice", r.ID)
+				t.Errorf("%s was purged twice, want once", r.ID)
 			}
 			seen[r.ID] = true
 		}
 	})
 	if left := s.list("alice", time.Time{}); len(seen) != 4 || len(left) != 3 {
-		t.Errorf("purged %v after the first three, left %v", seen, left)
+		t.Errorf("purged %v after the first three, left %v, want 4 entries and 3 entries", seen, left)
 	}
 }

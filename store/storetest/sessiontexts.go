@@ -7,13 +7,13 @@ import (
 )
 
 // sessionTexts checks that texts are kept as they are and compared byte by byte, up to the longest ones.
-func sessionTexts(t *testing.T, open opener[sessionStore]) {
+func sessionTexts(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "users with names that differ by a byte are others", sessionTextsOfUsers)
 	check(t, open, "identifiers and digests that differ by a byte are others, in order", sessionTextsOfRecords)
 	check(t, open, "the longest texts of a session come back as they were", sessionTextsKept)
 }
 
-func sessionTextsOfUsers(t *testing.T, open opener[sessionStore]) {
+func sessionTextsOfUsers(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	users := names(longUserID)
 	eachName(users, func(user, number string) {
@@ -36,7 +36,7 @@ func sessionTextsOfUsers(t *testing.T, open opener[sessionStore]) {
 	})
 }
 
-func sessionTextsOfRecords(t *testing.T, open opener[sessionStore]) {
+func sessionTextsOfRecords(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	ids := names(longRecordID)
 	for _, id := range ids {
@@ -62,7 +62,7 @@ func sessionTextsOfRecords(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionTextsKept(t *testing.T, open opener[sessionStore]) {
+func sessionTextsKept(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	want := sessionRecord("", "1", 0)
 	want.UserID, want.Digest = longText(longUserID), longText(longDigest)

@@ -7,20 +7,24 @@ import (
 )
 
 // sessionTouching checks the last use and the expiry of a session.
-func sessionTouching(t *testing.T, open opener[sessionStore]) {
+func sessionTouching(t *testing.T, open openFunc[sessionStore]) {
 	check(t, open, "a touch moves the last use and the end forward, never back", sessionTouchForward)
-	checkTouches(t, func(t *testing.T) touched { return sessionTouched(open(t)) })
-	check(t, open, "a session that lives by a touch is replaced, and its tombstone is not touched",
-		sessionTouchReplaced)
+	checkTouches(t, func(t *testing.T) touchStore { return sessionTouched(open(t)) })
+	check(t, open, "a session that lives by a touch is replaced, and its mark is not touched", sessionTouchReplaced)
 	check(t, open, "a login in place of a session that lives by a touch returns it so", sessionTouchLogin)
 	check(t, open, "a touch brings back no record that was ended or has expired", sessionTouchEnded)
 }
 
-func sessionTouchForward(t *testing.T, open opener[sessionStore]) {
+func sessionTouchForward(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	r := sessionRecord("alice", "1", 0)
 	s.add(r)
-	for _, step := range []struct{ used, expires, wantUsed, wantExpires time.Duration }{
+	for _, step := range []struct {
+		used        time.Duration
+		expires     time.Duration
+		wantUsed    time.Duration
+		wantExpires time.Duration
+	}{
 		{time.Minute, 0, time.Minute, time.Hour},
 		{2 * time.Minute, 90 * time.Minute, 2 * time.Minute, 90 * time.Minute},
 		{time.Minute, time.Hour, 2 * time.Minute, 90 * time.Minute},
@@ -29,12 +33,13 @@ func sessionTouchForward(t *testing.T, open opener[sessionStore]) {
 		got := s.find(r.Digest)
 		if used, expires := got.LastUsed.Sub(noon), got.ExpiresAt.Sub(noon); used != step.wantUsed ||
 			expires != step.wantExpires {
-			t.Errorf("touched %v, %v: used %v, expires %v", step.used, step.expires, used, expires)
+			t.Errorf("touched %v, %v: used %v, expires %v, want %v and %v", step.used, step.expires, used, expires,
+				step.wantUsed, step.wantExpires)
 		}
 	}
 }
 
-func sessionTouchReplaced(t *testing.T, open opener[sessionStore]) {
+func sessionTouchReplaced(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "1", 0)
 	s.add(old)
@@ -51,7 +56,7 @@ func sessionTouchReplaced(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionTouchLogin(t *testing.T, open opener[sessionStore]) {
+func sessionTouchLogin(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	old := sessionRecord("alice", "1", 0)
 	s.add(old)
@@ -62,13 +67,13 @@ func sessionTouchLogin(t *testing.T, open opener[sessionStore]) {
 	}
 }
 
-func sessionTouchEnded(t *testing.T, open opener[sessionStore]) {
+func sessionTouchEnded(t *testing.T, open openFunc[sessionStore]) {
 	s := open(t)
 	ended, expired := sessionRecord("alice", "1", 0), sessionRecord("alice", "2", 0)
 	s.add(ended)
 	s.add(expired)
 	if found, err := s.Revoke(t.Context(), "alice", "1"); !found || err != nil {
-		t.Fatal(found, err)
+		t.Fatalf("Revoke: got %v, %v, want true", found, err)
 	}
 	s.touch(ended, noon.Add(time.Minute), noon.Add(2*time.Hour))
 	s.touch(expired, expired.ExpiresAt, expired.ExpiresAt.Add(time.Hour))
@@ -76,6 +81,6 @@ func sessionTouchEnded(t *testing.T, open opener[sessionStore]) {
 		t.Error("the ended record is back")
 	}
 	if got := s.find(expired.Digest); !got.ExpiresAt.Equal(expired.ExpiresAt) {
-		t.Errorf("the expired record lives until %v", got.ExpiresAt)
+		t.Errorf("the expired record lives until %v, want its expiry unchanged", got.ExpiresAt)
 	}
 }

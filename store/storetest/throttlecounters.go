@@ -10,7 +10,7 @@ import (
 )
 
 // throttleCounters checks what Update reads and writes.
-func throttleCounters(t *testing.T, open opener[throttleStore]) {
+func throttleCounters(t *testing.T, open openFunc[throttleStore]) {
 	check(t, open, "a counter is read as it was written", throttleReads)
 	check(t, open, "a key nothing is known of has the zero counter", throttleUnknown)
 	check(t, open, "a zero counter deletes, and one that stays zero adds nothing", throttleZero)
@@ -20,7 +20,7 @@ func throttleCounters(t *testing.T, open opener[throttleStore]) {
 	check(t, open, "an error means that nothing was written", throttleCancelled)
 }
 
-func throttleReads(t *testing.T, open opener[throttleStore]) {
+func throttleReads(t *testing.T, open openFunc[throttleStore]) {
 	s := open(t)
 	want := []password.Counter{
 		{Failures: 3, Until: noon.Add(1500 * time.Millisecond), ExpiresAt: inAnHour},
@@ -41,17 +41,18 @@ func throttleReads(t *testing.T, open opener[throttleStore]) {
 	}, "c", "a", "b")
 }
 
-func throttleUnknown(t *testing.T, open opener[throttleStore]) {
+func throttleUnknown(t *testing.T, open openFunc[throttleStore]) {
 	s := open(t)
 	s.write(noon, []password.Counter{{Failures: 1, ExpiresAt: inAnHour}}, "a")
 	s.update(noon, func(counters []password.Counter) {
 		if len(counters) != 2 || counters[0] != (password.Counter{}) || counters[1].Failures != 1 {
-			t.Errorf("%+v", counters)
+			t.Errorf("Update of a new and a known key: got %+v, want a zero counter and one with 1 failure", counters)
 		}
 	}, "b", "a")
 }
 
-func throttleZero(t *testing.T, open opener[throttleStore]) {
+// throttleZero writes zero counters to a stored key and to a new key. Then only b has a row.
+func throttleZero(t *testing.T, open openFunc[throttleStore]) {
 	s := open(t)
 	s.write(noon, []password.Counter{{Failures: 1, ExpiresAt: inAnHour}, {Failures: 2, ExpiresAt: inAnHour}}, "a", "b")
 	s.write(noon, []password.Counter{{}, {}}, "a", "c")
@@ -62,7 +63,7 @@ func throttleZero(t *testing.T, open opener[throttleStore]) {
 	}
 }
 
-func throttleExpires(t *testing.T, open opener[throttleStore]) {
+func throttleExpires(t *testing.T, open openFunc[throttleStore]) {
 	s := open(t)
 	c := password.Counter{Failures: 7, Until: inAnHour.Add(time.Hour), ExpiresAt: inAnHour}
 	s.write(noon, []password.Counter{c}, "a")
@@ -73,14 +74,14 @@ func throttleExpires(t *testing.T, open opener[throttleStore]) {
 	s.expect(inAnHour, "a", again)
 }
 
-func throttleExpiredZero(t *testing.T, open opener[throttleStore]) {
+func throttleExpiredZero(t *testing.T, open openFunc[throttleStore]) {
 	s := open(t)
 	s.write(noon, []password.Counter{{Failures: 7, ExpiresAt: inAnHour}}, "a")
 	s.update(inAnHour, func([]password.Counter) {}, "a")
 	s.expect(inAnHour, "a", password.Counter{})
 }
 
-func throttleLongKeys(t *testing.T, open opener[throttleStore]) {
+func throttleLongKeys(t *testing.T, open openFunc[throttleStore]) {
 	s := open(t)
 	one, two := fmt.Sprintf("%064d", 1), fmt.Sprintf("%064d", 2)
 	s.write(noon, []password.Counter{{Failures: 1, ExpiresAt: inAnHour}, {Failures: 2, ExpiresAt: inAnHour}}, one, two)
@@ -88,7 +89,7 @@ func throttleLongKeys(t *testing.T, open opener[throttleStore]) {
 	s.expect(noon, two, password.Counter{Failures: 2, ExpiresAt: inAnHour})
 }
 
-func throttleCancelled(t *testing.T, open opener[throttleStore]) {
+func throttleCancelled(t *testing.T, open openFunc[throttleStore]) {
 	// A store that heeds its context fails here, one in memory may not.
 	s := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -103,14 +104,14 @@ func throttleCancelled(t *testing.T, open opener[throttleStore]) {
 }
 
 // throttleRaces checks many that Update at once.
-func throttleRaces(t *testing.T, open opener[throttleStore]) {
+func throttleRaces(t *testing.T, open openFunc[throttleStore]) {
 	check(t, open, "of 32 at once each sees what the others wrote", throttleUpdateRace)
 	check(t, open, "of 32 at once as many pass a limit as it allows", throttleLimitRace)
 }
 
-func throttleUpdateRace(t *testing.T, open opener[throttleStore]) {
+func throttleUpdateRace(t *testing.T, open openFunc[throttleStore]) {
 	s := open(t)
-	parallel(32, func(i int) {
+	atOnce(32, func(i int) {
 		// Shared keys in opposite orders must not lock each other out.
 		keys := []string{"a", "b", fmt.Sprint("own", i)}
 		if i%2 == 0 {
@@ -131,10 +132,10 @@ func throttleUpdateRace(t *testing.T, open opener[throttleStore]) {
 	s.expect(noon, "own7", password.Counter{Failures: 1, ExpiresAt: inAnHour})
 }
 
-func throttleLimitRace(t *testing.T, open opener[throttleStore]) {
+func throttleLimitRace(t *testing.T, open openFunc[throttleStore]) {
 	s := open(t)
 	passed := make(chan bool, 32)
-	parallel(32, func(int) {
+	atOnce(32, func(int) {
 		var pass bool
 		err := s.Update(t.Context(), []string{"a"}, noon, func(counters []password.Counter) {
 			if pass = counters[0].Failures < 5; pass {
@@ -159,11 +160,11 @@ func throttleLimitRace(t *testing.T, open opener[throttleStore]) {
 }
 
 // throttlePurging checks Purge.
-func throttlePurging(t *testing.T, open opener[throttleStore]) {
+func throttlePurging(t *testing.T, open openFunc[throttleStore]) {
 	check(t, open, "Purge deletes what is expired, at most limit, and counts it", throttlePurges)
 }
 
-func throttlePurges(t *testing.T, open opener[throttleStore]) {
+func throttlePurges(t *testing.T, open openFunc[throttleStore]) {
 	s := open(t)
 	for i := range 5 {
 		s.write(noon, []password.Counter{{Failures: 1, ExpiresAt: noon.Add(time.Minute)}}, fmt.Sprint("old", i))

@@ -8,7 +8,7 @@ import (
 
 // checkTouches checks that a store that writes touches later works as if it wrote them at
 // once.
-func checkTouches(t *testing.T, open opener[touched]) {
+func checkTouches(t *testing.T, open openFunc[touchStore]) {
 	check(t, open, "a touch is found and listed at once", touchFound)
 	check(t, open, "a record that was touched is not purged before its new expiry, and others are", touchPurge)
 	check(t, open, "a record that lives by a touch counts against the limit", touchLimit)
@@ -20,7 +20,7 @@ func checkTouches(t *testing.T, open opener[touched]) {
 	check(t, open, "uses, ends and purges at once leave no record that was ended", touchRace)
 }
 
-func touchFound(t *testing.T, open opener[touched]) {
+func touchFound(t *testing.T, open openFunc[touchStore]) {
 	s := sixTouched(t, open)
 	s.wantUse(t, shortID(1), time.Minute, 2*time.Hour)
 	for _, row := range []struct {
@@ -43,7 +43,7 @@ func touchFound(t *testing.T, open opener[touched]) {
 	}
 }
 
-func touchPurge(t *testing.T, open opener[touched]) {
+func touchPurge(t *testing.T, open openFunc[touchStore]) {
 	s := sixTouched(t, open)
 	first := s.purge(2, time.Hour)
 	second := s.purge(2, time.Hour)
@@ -60,7 +60,7 @@ func touchPurge(t *testing.T, open opener[touched]) {
 	}
 }
 
-func touchLimit(t *testing.T, open opener[touched]) {
+func touchLimit(t *testing.T, open openFunc[touchStore]) {
 	s := sixTouched(t, open)
 	if s.add("alice", shortID(7), 9*time.Hour, 3, time.Hour) {
 		t.Error("got a fourth record, want a refusal")
@@ -70,7 +70,7 @@ func touchLimit(t *testing.T, open opener[touched]) {
 	}
 }
 
-func touchAgain(t *testing.T, open opener[touched]) {
+func touchAgain(t *testing.T, open openFunc[touchStore]) {
 	for sentence, expires := range map[string]time.Duration{
 		"long before": 9 * time.Hour, "shortly before": time.Hour + 2*time.Minute + time.Second,
 	} {
@@ -80,12 +80,12 @@ func touchAgain(t *testing.T, open opener[touched]) {
 		s.touch("alice", shortID(1), time.Hour+2*time.Minute, 10*time.Hour, expires)
 		s.wantUse(t, shortID(1), time.Hour+2*time.Minute, 10*time.Hour)
 		if got := s.purge(10, 10*time.Hour-time.Microsecond); len(got) != 0 {
-			t.Errorf("%s: purged %v", sentence, got)
+			t.Errorf("%s: purged %v, want nothing", sentence, got)
 		}
 	}
 }
 
-func touchExpired(t *testing.T, open opener[touched]) {
+func touchExpired(t *testing.T, open openFunc[touchStore]) {
 	s := open(t)
 	s.add("alice", shortID(1), time.Hour, 0, 0)
 	s.touch("alice", shortID(1), time.Minute, 0, time.Hour)
@@ -97,16 +97,16 @@ func touchExpired(t *testing.T, open opener[touched]) {
 	}
 }
 
-func touchOrder(t *testing.T, open opener[touched]) {
+func touchOrder(t *testing.T, open openFunc[touchStore]) {
 	s := open(t)
 	s.add("alice", shortID(1), time.Hour, 0, 0)
-	parallel(32, func(i int) {
+	atOnce(32, func(i int) {
 		s.touch("alice", shortID(1), time.Duration(i)*time.Second, 2*time.Hour-time.Duration(i)*time.Second, time.Hour)
 	})
 	s.wantUse(t, shortID(1), 31*time.Second, 2*time.Hour)
 }
 
-func touchPending(t *testing.T, open opener[touched]) {
+func touchPending(t *testing.T, open openFunc[touchStore]) {
 	s := sixTouched(t, open)
 	for _, i := range []int{1, 2} {
 		s.end("alice", shortID(i))
@@ -120,7 +120,7 @@ func touchPending(t *testing.T, open opener[touched]) {
 	}
 }
 
-func touchNewRecord(t *testing.T, open opener[touched]) {
+func touchNewRecord(t *testing.T, open openFunc[touchStore]) {
 	s := sixTouched(t, open)
 	if s.pair {
 		t.Skip("a store drops its own touches of a record alone, and a digest is never used again")
@@ -136,11 +136,11 @@ func touchNewRecord(t *testing.T, open opener[touched]) {
 	}
 }
 
-func touchRace(t *testing.T, open opener[touched]) {
+func touchRace(t *testing.T, open openFunc[touchStore]) {
 	s := open(t)
 	for round := range 4 {
 		s.add("alice", shortID(round), time.Hour, 0, 0)
-		parallel(24, func(i int) {
+		atOnce(24, func(i int) {
 			switch {
 			case i == 12:
 				s.end("alice", shortID(round))
@@ -158,8 +158,8 @@ func touchRace(t *testing.T, open opener[touched]) {
 	}
 }
 
-// touched is a store with records that are touched. Instants are given as the time since noon.
-type touched struct {
+// touchStore is a store with records that are touched. Instants are given as the time since noon.
+type touchStore struct {
 	// pair is set if there are two stores, and either one may have touches that the other does not know of.
 	pair bool
 	// add adds a record of a user that expires then, if the user has less than limit that
@@ -178,7 +178,7 @@ type touched struct {
 }
 
 // wantUse fails if a record has another last use or expiry.
-func (s touched) wantUse(t *testing.T, id string, used, expires time.Duration) {
+func (s touchStore) wantUse(t *testing.T, id string, used, expires time.Duration) {
 	t.Helper()
 	gotUsed, gotExpires, found := s.find("alice", id)
 	if !found || gotUsed != used || gotExpires != expires {
@@ -189,7 +189,7 @@ func (s touched) wantUse(t *testing.T, id string, used, expires time.Duration) {
 
 // sixTouched returns a store with six records that expire after an hour. The odd ones expire later
 // by a touch.
-func sixTouched(t *testing.T, open opener[touched]) touched {
+func sixTouched(t *testing.T, open openFunc[touchStore]) touchStore {
 	t.Helper()
 	s := open(t)
 	for i := range 6 {

@@ -25,22 +25,22 @@ func Transfer(t *testing.T, open func(t *testing.T) (from, to TransferEngine)) {
 		{"a record that has changed in the target is a conflict, and stays", transferConflictOfOne},
 		{"what ended in the target after a run that was killed is a conflict, and stays so", transferConflictAfterKill},
 		{"a target in which as much ended as was issued is a conflict", transferConflictOfAsMany},
-		{"of many conflicts, ten are told and the others counted", transferManyConflicts},
-		{"a step that was made and not kept as made is no conflict", transferUnsettled},
+		{"of many conflicts, ten are named and the others counted", transferManyConflicts},
+		{"a step that the journal began and did not finish is no conflict", transferUnsettled},
 		{"what ended in the target after such a step is a conflict, and stays ended", transferUnsettledConflict},
 		{"what expired moments ago, by the clock of the copy, is copied", transferClocks},
-		{"counters that went by themselves are no conflict", transferForgotten},
-		{"what a client got while the service runs comes after its client", transferLateClient},
-		{"what is there already stays as it is", transferImports},
+		{"throttle counters that expired in the target are no conflict", transferForgotten},
+		{"records of a client that was added during the copy are written after the client", transferLateClient},
+		{"Import leaves a stored record as it is", transferImports},
 		{"pages of any size have each record once", transferPages},
-		{"the final run tells that a record was lost", transferLoses},
-		{"the final run tells that the service still issues", transferWatches},
-		{"the final run tells that the service changed something after it was copied", transferWatchesChanges},
+		{"the final run returns an error if a record was lost", transferLoses},
+		{"the final run returns an error if the service still issues", transferWatches},
+		{"the final run returns an error if the service changed something after it was copied", transferWatchesChanges},
 		{"everything ends, and what is issued after it is good", transferEndsAll},
 		{"what was issued since an instant ends, and what was issued before stays", transferEndsSince},
 		{"what is issued while everything ends, ends", transferEndsMeanwhile},
-		{"a service that issues more and more is told", transferEndsWhileIssued},
-		{"an end that fails at first makes all void later, or says that it did not", transferEndsDespiteFaults},
+		{"End returns ErrStillIssued if a service issues all the time", transferEndsWhileIssued},
+		{"End that fails at first revokes everything later, or returns the error", transferEndsDespiteFaults},
 		{"what has expired by the clock of one machine alone ends", transferEndsExpired},
 		{"a token that was revoked shortly before it expires is revoked in the target", transferRevokedAccess},
 		{"a client that was removed is no conflict with a grant that expired", transferRemovedClient},
@@ -216,42 +216,54 @@ func transferImports(t *testing.T, from, to TransferEngine) {
 	for _, kind := range transfer.Kinds() {
 		page, err := from.Transfer.Export(t.Context(), kind, "", 100, now)
 		if err != nil || len(page.Records) == 0 {
-			t.Fatalf("%s: got %d records, want some: %v", kind, len(page.Records), err)
+			t.Fatalf("Export of %s: got %d records, want some: %v", kind, len(page.Records), err)
 		}
 		for _, want := range []int{len(page.Records), 0} {
 			added, err := to.Transfer.Import(t.Context(), kind, page.Records, now)
 			if added != want || err != nil {
-				t.Errorf("%s: %d were added, want %d: %v", kind, added, want, err)
+				t.Errorf("Import of %s: %d were added, want %d: %v", kind, added, want, err)
 			}
 		}
 		if err := to.Transfer.Replace(t.Context(), kind, page.Records, now); err != nil {
-			t.Errorf("%s: replacing: %v", kind, err)
+			t.Errorf("Replace of %s: got the error %v, want nil", kind, err)
 		}
-		there, err := to.Transfer.Lookup(t.Context(), kind, page.Records, now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, record := range page.Records {
-			if there[i] == nil {
-				t.Errorf("%s: key %q is not there", kind, record.Key())
-			} else if field := transfer.Difference(record, there[i]); field != "" {
-				t.Errorf("%s: key %q differs in %s", kind, record.Key(), field)
-			}
-		}
+		wantEqual(t, to.Transfer, kind, page.Records, now)
 	}
 	for _, kind := range transfer.Kinds() {
-		page, err := to.Transfer.Export(t.Context(), kind, "", 100, now)
-		if err != nil {
-			t.Fatal(err)
+		removeTwice(t, to.Transfer, kind, now)
+	}
+}
+
+// wantEqual checks that Lookup finds the records as they are.
+func wantEqual(t *testing.T, target transfer.Target, kind transfer.Kind, records []transfer.Record, now time.Time) {
+	t.Helper()
+	there, err := target.Lookup(t.Context(), kind, records, now)
+	if err != nil {
+		t.Fatalf("Lookup of %s: %v", kind, err)
+	}
+	for i, record := range records {
+		if there[i] == nil {
+			t.Errorf("Lookup of %s: got no record with the key %q", kind, record.Key())
+		} else if field := transfer.Difference(record, there[i]); field != "" {
+			t.Errorf("Lookup of %s: the record with the key %q differs in %s", kind, record.Key(), field)
 		}
-		for range 2 { // it is no error if a record is not there
-			if err := to.Transfer.Remove(t.Context(), kind, page.Records, now); err != nil {
-				t.Errorf("%s: removing: %v", kind, err)
-			}
+	}
+}
+
+// removeTwice removes all records of a kind. It is no error if a record is not there.
+func removeTwice(t *testing.T, target transfer.Target, kind transfer.Kind, now time.Time) {
+	t.Helper()
+	page, err := target.Export(t.Context(), kind, "", 100, now)
+	if err != nil {
+		t.Fatalf("Export of %s: %v", kind, err)
+	}
+	for range 2 {
+		if err := target.Remove(t.Context(), kind, page.Records, now); err != nil {
+			t.Errorf("Remove of %s: got the error %v, want nil, also if the records are not there", kind, err)
 		}
-		if n, err := to.Transfer.Count(t.Context(), kind, now); n != 0 || err != nil {
-			t.Errorf("%s: %d are left, want none: %v", kind, n, err)
-		}
+	}
+	if n, err := target.Count(t.Context(), kind, now); n != 0 || err != nil {
+		t.Errorf("Count of %s after Remove: got %d, want 0: %v", kind, n, err)
 	}
 }
 
@@ -266,30 +278,33 @@ func transferPages(t *testing.T, from, to TransferEngine) {
 	for _, kind := range transfer.Kinds() {
 		want, err := from.Transfer.Count(t.Context(), kind, now)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("Count of %s: %v", kind, err)
 		}
 		for _, size := range []int{1, 2, 7, 1000} {
-			keys := make(map[string]int)
-			for after := ""; ; {
-				page, err := from.Transfer.Export(t.Context(), kind, after, size, now)
-				if err != nil || len(page.Records) > size {
-					t.Fatalf("%s: got %d records, want at most %d: %v", kind, len(page.Records), size, err)
-				}
-				for _, record := range page.Records {
-					keys[record.Key()]++
-				}
-				if after = page.Next; after == "" {
-					break
-				}
+			if n := len(exported(t, from.Transfer, kind, size, now)); n != want {
+				t.Errorf("Export of %s in pages of %d: got %d records, want %d as Count says", kind, size, n, want)
 			}
-			for key, n := range keys {
-				if n != 1 {
-					t.Errorf("%s: got %q %d times in pages of %d, want once", kind, key, n, size)
-				}
+		}
+	}
+}
+
+// exported reads the keys of all records of a kind in pages. It checks that each key comes once.
+func exported(t *testing.T, source transfer.Source, kind transfer.Kind, size int, now time.Time) map[string]bool {
+	t.Helper()
+	keys := make(map[string]bool)
+	for after := ""; ; {
+		page, err := source.Export(t.Context(), kind, after, size, now)
+		if err != nil || len(page.Records) > size {
+			t.Fatalf("Export of %s: got %d records, want at most %d: %v", kind, len(page.Records), size, err)
+		}
+		for _, record := range page.Records {
+			if keys[record.Key()] {
+				t.Errorf("Export of %s in pages of %d: got the key %q again, want it once", kind, size, record.Key())
 			}
-			if len(keys) != want {
-				t.Errorf("%s: got %d records in pages of %d, want %d", kind, len(keys), size, want)
-			}
+			keys[record.Key()] = true
+		}
+		if after = page.Next; after == "" {
+			return keys
 		}
 	}
 }

@@ -198,6 +198,8 @@ func transferUnsettledConflict(t *testing.T, from, to TransferEngine) {
 	}
 }
 
+// transferClocks copies a token that expired two minutes ago. The clocks of two machines may differ by five minutes, so
+// the copy includes it.
 func transferClocks(t *testing.T, from, to TransferEngine) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	record := transfer.KnoxToken{Record: &knox.Record{UserID: "alice", ID: backend.NewIDOf("alice"),

@@ -150,7 +150,7 @@ func (s transferService) grantSince() string {
 	grant := s.newGrant(m, "")
 	tokens := s.tokensOf(m, grant, "")
 	if added, err := s.OAuth.Start(s.Context(), grant, tokens, 0, false); !added.OK() || err != nil {
-		s.Fatalf("a grant of a client: %+v, %v", added, err)
+		s.Fatalf("a grant of a client: %+v, %v, want OK", added, err)
 	}
 	return tokens.Access.Digest
 }

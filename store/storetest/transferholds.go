@@ -95,6 +95,13 @@ func (s transferService) holdsOAuth(m *moved) {
 	if fresh, err := s.OAuth.PutOnce(s.Context(), "assertion", m.now.Add(time.Hour), m.now); fresh || err != nil {
 		s.Errorf("a key that was used before the move is fresh: %v, want false: %v", fresh, err)
 	}
+	s.holdsGrants(m)
+	s.holdsMachine(m)
+}
+
+// holdsGrants uses the codes of alice.
+func (s transferService) holdsGrants(m *moved) {
+	s.Helper()
 	grants, err := s.OAuth.Grants(s.Context(), "alice", "", 10, m.now)
 	if len(grants) != 1 || err != nil || grants[0].ID != m.grant.ID || grants[0].Extra["nonce"] != "n" {
 		s.Errorf("got the grants %+v of alice, want the one that did not end: %v", grants, err)
@@ -105,7 +112,11 @@ func (s transferService) holdsOAuth(m *moved) {
 	if grant, err := s.OAuth.Grant(s.Context(), m.endedGrant.ID); grant == nil || grant.Live(m.now) {
 		s.Errorf("got the ended grant %+v, want it to be ended: %v", grant, err)
 	}
+}
 
+// holdsMachine uses the tokens of a client without a user.
+func (s transferService) holdsMachine(m *moved) {
+	s.Helper()
 	if access, grant, err := s.OAuth.FindAccess(s.Context(), m.access); access == nil || !grant.Live(m.now) {
 		s.Errorf("got %+v of %+v, want the access token of the client: %v", access, grant, err)
 	}

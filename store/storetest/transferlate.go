@@ -73,26 +73,27 @@ func transferEndsExpired(t *testing.T, from, _ TransferEngine) {
 			empty(t, from)
 			s := transferService{T: t, TransferEngine: from}
 			s.fillOAuthClient(&moved{now: began})
-			records := expiredRecords(began, expired)
-			for _, record := range records {
-				_, err := from.Transfer.Import(t.Context(), record.Kind(), []transfer.Record{record}, began)
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			if ended := s.end(since); len(ended) < len(records) {
-				t.Errorf("got %v that ended, want one of each of %d kinds", ended, len(records))
-			}
-			for _, record := range records {
-				there, err := from.Transfer.Lookup(t.Context(), record.Kind(), []transfer.Record{record}, began)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if there[0] != nil && !hasEnded(there[0]) {
-					t.Errorf("got %s %+v, want it to have ended", record.Kind(), there[0])
-				}
-			}
+			s.wantEnded(expiredRecords(began, expired), began, since)
 		})
+	}
+}
+
+// wantEnded adds records that expired moments ago, and checks that End ends each of them.
+func (s transferService) wantEnded(records []transfer.Record, began, since time.Time) {
+	s.Helper()
+	for _, record := range records {
+		_, err := s.Transfer.Import(s.Context(), record.Kind(), []transfer.Record{record}, began)
+		s.must(err)
+	}
+	if ended := s.end(since); len(ended) < len(records) {
+		s.Errorf("End: got %v, want at least one record of each of %d kinds", ended, len(records))
+	}
+	for _, record := range records {
+		there, err := s.Transfer.Lookup(s.Context(), record.Kind(), []transfer.Record{record}, began)
+		s.must(err)
+		if there[0] != nil && !hasEnded(there[0]) {
+			s.Errorf("Lookup of %s after End: got %+v, want it to have ended", record.Kind(), there[0])
+		}
 	}
 }
 
@@ -107,7 +108,7 @@ func hasEnded(record transfer.Record) bool {
 	return false
 }
 
-// expiredRecords returns a record of each kind that ends, without links.
+// expiredRecords returns one expired record of each kind that [transfer.End] ends. No record refers to another one.
 func expiredRecords(began, expired time.Time) []transfer.Record {
 	const user = "alice"
 	last := expired.Add(time.Hour)
@@ -143,7 +144,7 @@ func transferRevokedAccess(t *testing.T, from, to TransferEngine) {
 	tokens.Access.ExpiresAt = m.now.Add(3 * time.Minute)
 	added, err := s.OAuth.Start(t.Context(), grant, tokens, 0, false)
 	if !added.OK() || err != nil {
-		t.Fatalf("a grant of a client: %+v, %v", added, err)
+		t.Fatalf("a grant of a client: %+v, %v, want OK", added, err)
 	}
 	var journal transfer.MemoryJournal
 	state := copied(t, from, to, transfer.Options{Journal: &journal}).State

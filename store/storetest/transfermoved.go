@@ -17,19 +17,32 @@ import (
 type moved struct {
 	now time.Time
 
-	token, revoked, forever, sliding, limited *knox.Issued
-	cookie, loggedOut                         *http.Cookie
-	fresh, ended, voided, successor           *jwt.Pair
-	used                                      auth.Secret // a refresh token, with successor
-	link, usedLink                            auth.Secret
+	token     *knox.Issued
+	revoked   *knox.Issued
+	forever   *knox.Issued
+	sliding   *knox.Issued
+	limited   *knox.Issued
+	cookie    *http.Cookie
+	loggedOut *http.Cookie
+	fresh     *jwt.Pair
+	ended     *jwt.Pair
+	voided    *jwt.Pair
+	successor *jwt.Pair
+	used      auth.Secret // a refresh token, with successor
+	link      auth.Secret
+	usedLink  auth.Secret
 
-	grant, endedGrant, machine *server.Grant
-	code, usedCode             string // digests
-	access, refresh            string
-	page                       *server.Interaction
-	identity                   *external.Identity
-	reservation                *external.Reservation
-	loginCode                  *external.Code
+	grant       *server.Grant
+	endedGrant  *server.Grant
+	machine     *server.Grant
+	code        string // a digest, like the next three
+	usedCode    string
+	access      string
+	refresh     string
+	page        *server.Interaction
+	identity    *external.Identity
+	reservation *external.Reservation
+	loginCode   *external.Code
 }
 
 const (
@@ -86,7 +99,7 @@ func (s transferService) fillOAuth(m *moved) {
 	_, m.usedCode = s.approve(m, "bob")
 	verdict, err := s.OAuth.Redeem(s.Context(), m.usedCode, m.now, s.tokensOf(m, s.grantOfCode(m.usedCode), ""))
 	if verdict != server.Redeemed || err != nil {
-		s.Fatalf("a code that is fresh: %v, %v", verdict, err)
+		s.Fatalf("a code that is fresh: got %v, %v, want Redeemed", verdict, err)
 	}
 	m.endedGrant, _ = s.approve(m, "alice")
 	_, err = s.OAuth.End(s.Context(), m.endedGrant.ID, m.now)
@@ -97,10 +110,10 @@ func (s transferService) fillOAuth(m *moved) {
 	m.access, m.refresh = tokens.Access.Digest, tokens.Refresh.Digest
 	added, err := s.OAuth.Start(s.Context(), m.machine, tokens, 0, false)
 	if !added.OK() || err != nil {
-		s.Fatalf("a grant of a client: %+v, %v", added, err)
+		s.Fatalf("a grant of a client: %+v, %v, want OK", added, err)
 	}
 	if fresh, err := s.OAuth.PutOnce(s.Context(), "assertion", m.now.Add(time.Hour), m.now); !fresh || err != nil {
-		s.Fatalf("a key that is fresh: %v, %v", fresh, err)
+		s.Fatalf("a key that is fresh: %v, %v, want true", fresh, err)
 	}
 }
 
@@ -127,7 +140,7 @@ func (s transferService) fillExternal(m *moved) {
 		Data: []byte(`{"amr":["ext"]}`), ExpiresAt: m.now.Add(time.Hour)}
 	s.must(s.External.AddCode(s.Context(), m.loginCode))
 	if fresh, err := s.External.PutOnce(s.Context(), "attempt", m.now.Add(time.Hour), m.now); !fresh || err != nil {
-		s.Fatalf("a key that is fresh: %v, %v", fresh, err)
+		s.Fatalf("a key that is fresh: %v, %v, want true", fresh, err)
 	}
 }
 
@@ -159,7 +172,7 @@ func (s transferService) approve(m *moved, user string) (*server.Grant, string) 
 		Remember: &server.Consent{UserID: user, ClientID: movedClient, Permissions: grant.Permissions, Created: m.now,
 			Updated: m.now}})
 	if !added.OK() || err != nil {
-		s.Fatalf("an approval: %+v, %v", added, err)
+		s.Fatalf("an approval: %+v, %v, want OK", added, err)
 	}
 	return grant, code
 }

@@ -19,12 +19,12 @@ func difference(a, b reflect.Value, path string) string {
 		return "its type"
 	}
 	if a.Type() == timeType {
-		return unless(a.Interface().(time.Time).Equal(b.Interface().(time.Time)), path)
+		return pathIfDifferent(a.Interface().(time.Time).Equal(b.Interface().(time.Time)), path)
 	}
 	switch a.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if a.IsNil() || b.IsNil() {
-			return unless(a.IsNil() == b.IsNil(), path)
+			return pathIfDifferent(a.IsNil() == b.IsNil(), path)
 		}
 		return difference(a.Elem(), b.Elem(), path)
 	case reflect.Struct:
@@ -32,12 +32,12 @@ func difference(a, b reflect.Value, path string) string {
 	case reflect.Slice:
 		return differentElement(a, b, path)
 	case reflect.Map:
-		return unless(a.Len() == 0 && b.Len() == 0 || reflect.DeepEqual(a.Interface(), b.Interface()), path)
+		return pathIfDifferent(a.Len() == 0 && b.Len() == 0 || reflect.DeepEqual(a.Interface(), b.Interface()), path)
 	}
-	return unless(a.Equal(b), path)
+	return pathIfDifferent(a.Equal(b), path)
 }
 
-// differentField compares the exported fields, which are all that a store keeps.
+// differentField returns the path of the first exported field that differs, or "". A store keeps exported fields only.
 func differentField(a, b reflect.Value, path string) string {
 	for i := range a.NumField() {
 		field := a.Type().Field(i)
@@ -74,8 +74,8 @@ func joinPath(path, name string) string {
 	return path + "." + name
 }
 
-// unless returns the path of a field unless it is the same in both.
-func unless(same bool, path string) string {
+// pathIfDifferent returns the path of a field unless it is the same in both.
+func pathIfDifferent(same bool, path string) string {
 	if same {
 		return ""
 	}

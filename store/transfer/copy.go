@@ -51,10 +51,14 @@ type Report struct {
 
 // KindReport is what a run did with the records of a kind. A run that was resumed counts from there on.
 type KindReport struct {
-	Kind                     Kind
-	Added, Replaced, Removed int
-	Source, Target           int // how many both have at the end
-	Samples, Differ          int // how many were compared at the end, and how many of them differed
+	Kind     Kind
+	Added    int
+	Replaced int
+	Removed  int
+	Source   int // how many the source has at the end
+	Target   int // how many the target has at the end
+	Samples  int // how many were compared at the end
+	Differ   int // how many of the samples differed
 }
 
 const (
@@ -70,7 +74,7 @@ type run struct {
 	now     time.Time
 	keep    time.Time // what is of no use at this instant is left out
 	state   State
-	ledger  *ledger
+	journal *journalState
 	walk    int             // counts how often all records of an engine are read
 	leftOut map[string]bool // keys of consents without a client
 	reports map[Kind]*KindReport
@@ -122,7 +126,7 @@ func (r *run) all(ctx context.Context) error {
 // begin checks that the run may write to the target, and decides where it begins.
 func (r *run) begin(ctx context.Context) error {
 	r.now = time.Now().UTC().Truncate(time.Microsecond)
-	r.keep = r.now.Add(-clocks)
+	r.keep = r.now.Add(-clockSkew)
 	if r.state.Finished {
 		return ErrFinished
 	}
@@ -159,10 +163,10 @@ func (r *run) openLedger() (err error) {
 		}
 		journal = &MemoryJournal{}
 	}
-	if r.ledger, err = openLedger(journal, r.target.Whole()); err != nil {
+	if r.journal, err = openJournalState(journal, r.target.Whole()); err != nil {
 		return err
 	}
-	if r.state.isNew() && len(r.ledger.kinds) > 0 {
+	if r.state.isNew() && len(r.journal.kinds) > 0 {
 		return errors.New("this copy is a new one, and the journal is of another one")
 	}
 	return nil
@@ -171,7 +175,7 @@ func (r *run) openLedger() (err error) {
 // wantEmpty returns an error if the target has records.
 func (r *run) wantEmpty(ctx context.Context) error {
 	for _, kind := range Kinds() {
-		n, err := r.target.Count(ctx, kind, r.now.Add(-forgets))
+		n, err := r.target.Count(ctx, kind, r.now.Add(-minRetention))
 		if err != nil {
 			return fmt.Errorf("counting %s of the target: %w", kind, err)
 		}
@@ -182,7 +186,7 @@ func (r *run) wantEmpty(ctx context.Context) error {
 	return nil
 }
 
-// copy copies all kinds, from the position of the state on.
+// copy copies all kinds. It starts at the position in the state.
 func (r *run) copy(ctx context.Context) error {
 	r.walk++
 	kinds := Kinds()
@@ -204,7 +208,7 @@ func (r *run) copy(ctx context.Context) error {
 	if !r.options.Final {
 		return nil
 	}
-	for _, kind := range slices.Backward(kinds) {
+	for _, kind := range slices.Backward(kinds) { // a grant goes before its client
 		if err := r.removeEnded(ctx, kind); err != nil {
 			return err
 		}

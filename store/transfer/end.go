@@ -64,24 +64,25 @@ const endPasses = 20
 func End(ctx context.Context, source Source, stores EndStores, options EndOptions) (Ended, error) {
 	options.Since = options.Since.Truncate(time.Microsecond) // as stores do
 	e := &ending{source: source, stores: stores, options: options, ended: make(Ended)}
-	var left, failed error // what a pass leaves, and why a pass could not end everything of each user
-	wholes := 0            // how many records the last pass ended that was to end everything of each user
+	var passErr, userPassErr error // what a pass leaves, and why a pass could not end everything of each user
+	endedByUser := 0               // how many records the last pass ended that was to end everything of each user
 	for range endPasses {
 		ended, err := e.pass(ctx)
 		if ctx.Err() != nil {
 			return e.ended, errors.Join(err, ctx.Err())
 		}
-		// One record that cannot be read keeps everything else of its user, too, unless each ends alone. So both kinds
-		// of a pass must find nothing. What was added behind a pass is found by the next one.
-		if left = cmp.Or(err, failed); e.again && ended == 0 && (failed == nil || wholes == 0) {
-			return e.ended, left
+		// There are two kinds of passes. The first kind ends everything of a user in one step. One unreadable record
+		// makes that step fail. Then the second kind ends each record by itself. End returns when both kinds find
+		// nothing. What was added behind a pass is found by the next one.
+		if passErr = cmp.Or(err, userPassErr); e.oneByOne && ended == 0 && (userPassErr == nil || endedByUser == 0) {
+			return e.ended, passErr
 		}
-		if !e.again {
-			wholes, failed = ended, err
+		if !e.oneByOne {
+			endedByUser, userPassErr = ended, err
 		}
-		e.again = !e.again || failed == nil
+		e.oneByOne = !e.oneByOne || userPassErr == nil
 	}
-	return e.ended, errors.Join(fmt.Errorf("transfer: %w", ErrStillIssued), left)
+	return e.ended, errors.Join(fmt.Errorf("transfer: %w", ErrStillIssued), passErr)
 }
 
 // endedKinds begin with what the rest can be had with: a link changes the password, and a session may make tokens.
@@ -89,20 +90,20 @@ var endedKinds = []Kind{OneTimeTokens, LoginCodes, Sessions, JWTLogins, OAuthGra
 
 // ending is a call of End.
 type ending struct {
-	source  Source
-	stores  EndStores
-	options EndOptions
-	now     time.Time // of the pass
-	again   bool      // each record ends alone: a pass has tried to end everything of each user
+	source   Source
+	stores   EndStores
+	options  EndOptions
+	now      time.Time // of the pass
+	oneByOne bool      // each record ends alone: a pass has tried to end everything of each user
 
 	mu     sync.Mutex
 	ended  Ended
-	failed few             // records of a kind that are left
+	failed firstErrors     // records of a kind that are left
 	told   map[string]bool // what failed has, since an engine may return a record twice
 }
 
-// mostKnown is how many errors a pass tells apart. After them, a record that is returned twice counts twice.
-const mostKnown = 10_000
+// maxDistinct is how many different errors a pass remembers. After them, a record that is returned twice counts twice.
+const maxDistinct = 10_000
 
 // endWorkers is how many records end at once.
 const endWorkers = 8
@@ -113,7 +114,7 @@ func (e *ending) pass(ctx context.Context) (ended int, err error) {
 	before := e.count()
 	var errs []error
 	for _, kind := range endedKinds {
-		e.failed, e.told = few{}, make(map[string]bool)
+		e.failed, e.told = firstErrors{}, make(map[string]bool)
 		stopped := e.kind(ctx, kind)
 		if n := e.failed.n; n > 0 {
 			errs = append(errs, fmt.Errorf("transfer: %d %s are left: %w", n, kind, e.failed.err()))
@@ -137,7 +138,7 @@ func (e *ending) count() (n int) {
 func (e *ending) kind(ctx context.Context, kind Kind) error {
 	seen := 0
 	for after := ""; ; {
-		page, err := e.source.Export(ctx, kind, after, defaultPageSize, e.now.Add(-clocks))
+		page, err := e.source.Export(ctx, kind, after, defaultPageSize, e.now.Add(-clockSkew))
 		var unreadable *UnreadableError
 		if errors.As(err, &unreadable) {
 			for _, err := range unreadable.Errs {
@@ -151,7 +152,7 @@ func (e *ending) kind(ctx context.Context, kind Kind) error {
 			return ctx.Err()
 		}
 		seen += len(page.Records)
-		if e.options.Progress != nil && !e.again {
+		if e.options.Progress != nil && !e.oneByOne {
 			e.options.Progress(kind, seen, e.ended[kind])
 		}
 		if after = page.Next; after == "" {
@@ -168,7 +169,7 @@ func (e *ending) fail(err error) {
 	if e.told[text] {
 		return
 	}
-	if len(e.told) < mostKnown {
+	if len(e.told) < maxDistinct {
 		e.told[text] = true
 	}
 	_ = e.failed.add(func() (error, error) { return err, nil })
@@ -235,7 +236,7 @@ func userUnless(alone bool, userID string) string {
 // justExpired reports whether a record that expires at an instant has expired by this clock, and may live by the one of
 // the service.
 func (e *ending) justExpired(at time.Time) bool {
-	return !at.After(e.now) && at.After(e.now.Add(-clocks))
+	return !at.After(e.now) && at.After(e.now.Add(-clockSkew))
 }
 
 // instantFor is when a record ends that expires at an instant: now, or just before it expired. Stores end what lives.
@@ -247,7 +248,7 @@ func (e *ending) instantFor(expires time.Time) time.Time {
 }
 
 // all reports whether everything of a user ends in one step.
-func (e *ending) all() bool { return e.options.Since.IsZero() && !e.again }
+func (e *ending) all() bool { return e.options.Since.IsZero() && !e.oneByOne }
 
 // since reports whether one of some instants is in the time for which things end.
 func (e *ending) since(instants ...time.Time) bool {

@@ -24,8 +24,8 @@ const (
 	ThrottleCounts Kind = "throttle counters"    // *ThrottleCount
 )
 
-// Kinds returns all kinds in the order in which they are copied. What others rest on comes first: a client comes before
-// its grants, and what is void for a user before the user's logins.
+// Kinds returns all kinds in the order of the copy. A record comes after the records that it refers to: a client before
+// its grants, and the generation of a user before the user's logins.
 func Kinds() []Kind {
 	return []Kind{Owners, JWTKeys, KnoxTokens, KnoxEnded, Sessions, JWTLogins, OAuthClients, OAuthConsents, OAuthGrants,
 		OAuthPages, OAuthOnce, Identities, Reservations, LoginCodes, LoginOnce, OneTimeTokens, ThrottleCounts}

@@ -16,7 +16,7 @@ import (
 
 // writtenOf returns what the journal keeps of a record. Records that [Difference] calls the same have the same sum.
 func writtenOf(record Record) Written {
-	w := Written{Key: record.Key(), Until: uselessFrom(record)}
+	w := Written{Key: record.Key(), Until: expiryOf(record)}
 	switch r := record.(type) {
 	case *JWTLogin:
 		w.Sum = sumOf(r.Session)
@@ -40,8 +40,8 @@ func writtenOf(record Record) Written {
 	return w
 }
 
-// uselessFrom returns the instant from which Keep drops a record, and zero if it never does.
-func uselessFrom(record Record) time.Time {
+// expiryOf returns the instant from which Keep drops a record, and zero if it never does.
+func expiryOf(record Record) time.Time {
 	switch r := record.(type) {
 	case KnoxToken:
 		return r.ExpiresAt

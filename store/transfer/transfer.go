@@ -60,7 +60,7 @@ type Page struct {
 type UnreadableError struct{ Errs []error }
 
 func (e *UnreadableError) Error() string {
-	var told few
+	var told firstErrors
 	for _, err := range e.Errs {
 		_ = told.add(func() (error, error) { return err, nil })
 	}

@@ -14,12 +14,12 @@ const (
 	aboutEnded   = "it ended after the copy wrote it"
 )
 
-// wrong makes the error about a record that is not as the copy wrote it. The record is nil if it is not there.
-type wrong func(key, about string, record Record) (error, error)
+// reportFunc returns the error about a record that is not as the copy wrote it. The record is nil if it is not there.
+type reportFunc func(key, about string, record Record) (error, error)
 
 // wantUnused returns an error unless the target has what the copy wrote. Otherwise a service has used it.
 func (r *run) wantUnused(ctx context.Context) error {
-	return r.walkTarget(ctx, func(kind Kind) wrong {
+	return r.walkTarget(ctx, func(kind Kind) reportFunc {
 		return func(key, about string, record Record) (error, error) {
 			conflict := &ConflictError{Kind: kind, Key: key, About: about}
 			if record == nil {
@@ -42,7 +42,7 @@ func (r *run) checkAll(ctx context.Context) error {
 	if err := r.walkSource(ctx); err != nil {
 		return err
 	}
-	return r.walkTarget(ctx, func(kind Kind) wrong {
+	return r.walkTarget(ctx, func(kind Kind) reportFunc {
 		return func(key, about string, _ Record) (error, error) {
 			return fmt.Errorf("%w: %s, key %q: %s", ErrDiffers, kind, key, about), nil
 		}
@@ -50,10 +50,10 @@ func (r *run) checkAll(ctx context.Context) error {
 }
 
 // walkTarget compares all records of the target with what the copy wrote.
-func (r *run) walkTarget(ctx context.Context, wrongOf func(Kind) wrong) error {
+func (r *run) walkTarget(ctx context.Context, wrongOf func(Kind) reportFunc) error {
 	r.walk++
 	for _, kind := range Kinds() {
-		walk := &targetWalk{run: r, kind: kind, all: r.ledger.of(kind), wrong: wrongOf(kind),
+		walk := &targetWalk{run: r, kind: kind, all: r.journal.of(kind), wrong: wrongOf(kind),
 			unsettled: make(map[string]Written), records: make(map[string]Record)}
 		if err := walk.do(ctx); err != nil {
 			return err
@@ -69,9 +69,9 @@ func (r *run) walkTarget(ctx context.Context, wrongOf func(Kind) wrong) error {
 type targetWalk struct {
 	*run
 	kind   Kind
-	all    map[string]*known
-	wrong  wrong
-	found  few
+	all    map[string]*copiedRecord
+	wrong  reportFunc
+	found  firstErrors
 	useful int // how many are of use
 
 	// Records with steps that have not ended are compared after all others.
@@ -80,22 +80,11 @@ type targetWalk struct {
 }
 
 func (w *targetWalk) do(ctx context.Context) error {
-	since := time.Now().Add(-forgets)
-	for after := ""; ; {
-		page, err := w.target.Export(ctx, w.kind, after, w.options.PageSize, since)
-		if err != nil {
-			return fmt.Errorf("reading %s of the target: %w", w.kind, err)
-		}
-		for _, record := range page.Records {
-			if err := w.see(record); err != nil {
-				return err
-			}
-		}
-		if after = page.Next; after == "" {
-			break
-		}
+	since := time.Now().Add(-minRetention)
+	if err := w.eachPage(ctx, w.target, "the target", w.kind, since, w.seePage); err != nil {
+		return err
 	}
-	if err := w.ledger.settle(w.ledger.settled(w.kind, w.unsettled)); err != nil {
+	if err := w.journal.settle(w.journal.settled(w.kind, w.unsettled)); err != nil {
 		return err
 	}
 	for key, there := range w.unsettled {
@@ -103,6 +92,23 @@ func (w *targetWalk) do(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.reportEnded(); err != nil {
+		return err
+	}
+	return w.found.err()
+}
+
+func (w *targetWalk) seePage(records []Record) error {
+	for _, record := range records {
+		if err := w.see(record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reportEnded reports the records that the copy wrote and that the target does not have any more.
+func (w *targetWalk) reportEnded() error {
 	for key, k := range w.all {
 		if k.seen == w.walk || mayBeGone(w.kind, k.until()) {
 			continue
@@ -111,7 +117,7 @@ func (w *targetWalk) do(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.found.err()
+	return nil
 }
 
 func (w *targetWalk) see(record Record) error {
@@ -156,35 +162,55 @@ func (r *run) walkSource(ctx context.Context) error {
 }
 
 func (r *run) walkSourceKind(ctx context.Context, kind Kind) error {
-	all := r.ledger.of(kind)
-	for after := ""; ; {
-		page, err := r.source.Export(ctx, kind, after, r.options.PageSize, r.keep)
-		if err != nil {
-			return fmt.Errorf("reading %s of the source: %w", kind, err)
-		}
-		for _, record := range page.Records {
-			if kind == OAuthConsents && r.leftOut[record.Key()] {
-				continue
-			}
-			k := all[record.Key()]
-			if k == nil {
-				return fmt.Errorf("%w: %s, key %q: it was added", ErrSourceUsed, kind, record.Key())
-			}
-			if !k.written.atSource(writtenOf(record)) {
-				return fmt.Errorf("%w: %s, key %q: it has changed", ErrSourceUsed, kind, record.Key())
-			}
-			k.seen = r.walk
-			r.reports[kind].Source++
-		}
-		if after = page.Next; after == "" {
-			break
-		}
+	err := r.eachPage(ctx, r.source, "the source", kind, r.keep, func(records []Record) error {
+		return r.wantCopied(kind, records)
+	})
+	if err != nil {
+		return err
 	}
-	expired := time.Now().Add(clocks) // a purge, or Redis by itself, may have removed what expired
-	for key, k := range all {
+	expired := time.Now().Add(clockSkew) // a purge, or Redis by itself, may have removed what expired
+	for key, k := range r.journal.of(kind) {
 		if k.seen != r.walk && kind != KnoxEnded && isUseful(k.until(), expired) {
 			return fmt.Errorf("%w: %s, key %q: it ended", ErrSourceUsed, kind, key)
 		}
 	}
 	return nil
+}
+
+// wantCopied returns an error if the source has added or changed one of these records since it was copied.
+func (r *run) wantCopied(kind Kind, records []Record) error {
+	all := r.journal.of(kind)
+	for _, record := range records {
+		if kind == OAuthConsents && r.leftOut[record.Key()] {
+			continue
+		}
+		k := all[record.Key()]
+		if k == nil {
+			return fmt.Errorf("%w: %s, key %q: it was added", ErrSourceUsed, kind, record.Key())
+		}
+		if !k.written.atSource(writtenOf(record)) {
+			return fmt.Errorf("%w: %s, key %q: it has changed", ErrSourceUsed, kind, record.Key())
+		}
+		k.seen = r.walk
+		r.reports[kind].Source++
+	}
+	return nil
+}
+
+// eachPage reads all records of a kind that are of use at an instant, and calls do with each page. An error of a read
+// names the place, such as "the source".
+func (r *run) eachPage(ctx context.Context, from Source, place string, kind Kind, at time.Time,
+	do func(records []Record) error) error {
+	for after := ""; ; {
+		page, err := from.Export(ctx, kind, after, r.options.PageSize, at)
+		if err != nil {
+			return fmt.Errorf("reading %s of %s: %w", kind, place, err)
+		}
+		if err := do(page.Records); err != nil {
+			return err
+		}
+		if after = page.Next; after == "" {
+			return nil
+		}
+	}
 }

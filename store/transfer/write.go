@@ -18,13 +18,13 @@ func (r *run) write(ctx context.Context, kind Kind, records []Record) error {
 	}
 	r.samples[kind].add(records)
 	var fresh, changed []Record
-	all := r.ledger.of(kind)
+	all := r.journal.of(kind)
 	for _, record := range records {
 		k := all[record.Key()]
 		switch {
 		case k == nil:
 			fresh = append(fresh, record)
-		case !k.written.has(writtenOf(record), r.keep): // what is missing was revoked, unless it is of no use
+		case !k.written.matches(writtenOf(record), r.keep): // what is missing was revoked, unless it is of no use
 			k.seen = r.walk
 			changed = append(changed, record)
 		default:
@@ -40,15 +40,7 @@ func (r *run) write(ctx context.Context, kind Kind, records []Record) error {
 // withClients copies clients that a service added after their kind was copied, since an engine may need them before
 // what they have. It leaves out consents without a client, which could not be used.
 func (r *run) withClients(ctx context.Context, kind Kind, records []Record) ([]Record, error) {
-	var missing []Record
-	asked := make(map[string]bool)
-	for _, record := range records {
-		id := clientOf(record)
-		if id != "" && !r.hasClient(id) && !asked[id] {
-			asked[id] = true
-			missing = append(missing, OAuthClient{&server.Client{ID: id}})
-		}
-	}
+	missing := r.missingClients(records)
 	if len(missing) == 0 {
 		return records, nil
 	}
@@ -70,20 +62,40 @@ func (r *run) withClients(ctx context.Context, kind Kind, records []Record) ([]R
 	if kind != OAuthConsents {
 		return records, nil
 	}
-	var kept []Record
-	for _, record := range records {
-		if !r.hasClient(clientOf(record)) {
-			r.leftOut[record.Key()] = true
-		} else {
-			kept = append(kept, record)
-		}
-	}
-	return kept, nil
+	return r.withoutOrphans(records), nil
 }
 
-// hasClient reports whether a client was copied. In the final run, one that this run has not seen is removed.
+// missingClients returns the clients of some records that the copy has not written, each once.
+func (r *run) missingClients(records []Record) []Record {
+	var missing []Record
+	asked := make(map[string]bool)
+	for _, record := range records {
+		id := clientOf(record)
+		if id != "" && !r.hasClient(id) && !asked[id] {
+			asked[id] = true
+			missing = append(missing, OAuthClient{&server.Client{ID: id}})
+		}
+	}
+	return missing
+}
+
+// withoutOrphans leaves out the consents that have no client.
+func (r *run) withoutOrphans(consents []Record) []Record {
+	var kept []Record
+	for _, consent := range consents {
+		if !r.hasClient(clientOf(consent)) {
+			r.leftOut[consent.Key()] = true
+		} else {
+			kept = append(kept, consent)
+		}
+	}
+	return kept
+}
+
+// hasClient reports whether the copy has written a client. In the final run it returns false for a client that this run
+// did not find at the source, because it will be removed.
 func (r *run) hasClient(id string) bool {
-	k := r.ledger.of(OAuthClients)[id]
+	k := r.journal.of(OAuthClients)[id]
 	return k != nil && (!r.options.Final || k.seen == r.walk)
 }
 
@@ -112,7 +124,7 @@ func (r *run) add(ctx context.Context, kind Kind, records []Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	err := r.ledger.step(entryOf(kind, records), func() error {
+	err := r.journal.step(entryOf(kind, records), func() error {
 		added, err := r.target.Import(ctx, kind, records, r.now)
 		if err != nil {
 			return fmt.Errorf("writing %s to the target, the first key is %q: %w", kind, records[0].Key(), err)
@@ -124,7 +136,7 @@ func (r *run) add(ctx context.Context, kind Kind, records []Record) error {
 		return r.wantAdded(ctx, kind, records)
 	})
 	for _, record := range records {
-		if k := r.ledger.of(kind)[record.Key()]; k != nil {
+		if k := r.journal.of(kind)[record.Key()]; k != nil {
 			k.seen = r.walk
 		}
 	}
@@ -137,7 +149,7 @@ func (r *run) wantAdded(ctx context.Context, kind Kind, records []Record) error 
 	if err != nil {
 		return fmt.Errorf("reading %s of the target: %w", kind, err)
 	}
-	var conflicts few
+	var conflicts firstErrors
 	for i, record := range records {
 		if there[i] == nil {
 			return fmt.Errorf("%w: %s, key %q: it was written, and is not there", ErrDiffers, kind, record.Key())
@@ -160,7 +172,7 @@ func (r *run) replace(ctx context.Context, kind Kind, records []Record) error {
 		return err
 	}
 	r.reports[kind].Replaced += len(records)
-	return r.ledger.step(entryOf(kind, records), func() error {
+	return r.journal.step(entryOf(kind, records), func() error {
 		if err := r.target.Replace(ctx, kind, records, r.now); err != nil {
 			return fmt.Errorf("replacing %s of the target, the first key is %q: %w", kind, records[0].Key(), err)
 		}
@@ -170,13 +182,13 @@ func (r *run) replace(ctx context.Context, kind Kind, records []Record) error {
 
 // wantWritten returns an error unless the target has these records as the copy wrote them.
 func (r *run) wantWritten(ctx context.Context, kind Kind, records []Record) error {
-	there, err := r.target.Lookup(ctx, kind, records, time.Now().Add(-forgets))
+	there, err := r.target.Lookup(ctx, kind, records, time.Now().Add(-minRetention))
 	if err != nil {
 		return fmt.Errorf("reading %s of the target: %w", kind, err)
 	}
-	var conflicts few
+	var conflicts firstErrors
 	for i, record := range records {
-		k := r.ledger.of(kind)[record.Key()]
+		k := r.journal.of(kind)[record.Key()]
 		about, field := "", ""
 		switch {
 		case there[i] == nil && !mayBeGone(kind, k.until()):
@@ -199,32 +211,26 @@ func (r *run) removeEnded(ctx context.Context, kind Kind) error {
 		return nil
 	}
 	done := 0
-	for after := ""; ; {
-		page, err := r.target.Export(ctx, kind, after, r.options.PageSize, r.removesFrom(kind))
-		if err != nil {
-			return fmt.Errorf("reading %s of the target: %w", kind, err)
-		}
+	return r.eachPage(ctx, r.target, "the target", kind, r.removesFrom(kind), func(records []Record) error {
 		var unseen []Record
-		for _, record := range page.Records {
-			if k := r.ledger.of(kind)[record.Key()]; k != nil && k.seen != r.walk {
+		for _, record := range records {
+			if k := r.journal.of(kind)[record.Key()]; k != nil && k.seen != r.walk {
 				unseen = append(unseen, record)
 			}
 		}
 		if err := r.removeUnseen(ctx, kind, unseen); err != nil {
 			return err
 		}
-		done += len(page.Records)
+		done += len(records)
 		r.tell(Progress{Kind: kind, Removing: true, Done: done, Total: r.totals[kind]})
-		if after = page.Next; after == "" {
-			return nil
-		}
-	}
+		return nil
+	})
 }
 
 // hasUnseen reports whether the copy wrote records that the source did not return in this run.
 func (r *run) hasUnseen(kind Kind) bool {
 	from := r.removesFrom(kind)
-	for _, k := range r.ledger.of(kind) {
+	for _, k := range r.journal.of(kind) {
 		if k.seen != r.walk && isUseful(k.until(), from) {
 			return true
 		}
@@ -236,7 +242,7 @@ func (r *run) hasUnseen(kind Kind) bool {
 // before its client: an engine may say that a grant without a client was revoked.
 func (r *run) removesFrom(kind Kind) time.Time {
 	if kind == OAuthGrants {
-		return r.now.Add(-forgets)
+		return r.now.Add(-minRetention)
 	}
 	return r.keep
 }
@@ -263,7 +269,7 @@ func (r *run) removeUnseen(ctx context.Context, kind Kind, records []Record) err
 		return err
 	}
 	r.reports[kind].Removed += len(ended)
-	return r.ledger.step(Entry{Kind: kind, Removed: keysOf(ended)}, func() error {
+	return r.journal.step(Entry{Kind: kind, Removed: keysOf(ended)}, func() error {
 		if err := r.target.Remove(ctx, kind, ended, r.now); err != nil {
 			return fmt.Errorf("removing %s of the target: %w", kind, err)
 		}

@@ -53,55 +53,21 @@ func run(ctx context.Context, addr, issuer, file string, rotate time.Duration) e
 		return err
 	}
 	defer db.Close()
-	keyStore, err := sqlstore.JWTKeys(ctx, db)
-	if err != nil {
-		return err
-	}
-	store, err := sqlstore.JWT(ctx, db)
-	if err != nil {
-		return err
-	}
-	applicationKey, err := readKey(file + ".key")
-	if err != nil {
-		return err
-	}
-
-	// A new key is published for a quarter of its time before it signs. The
-	// services that check tokens must look more often than that.
-	keys, err := jwt.NewKeyring(ctx, jwt.KeyringConfig{Store: keyStore, Keys: []auth.Secret{applicationKey},
-		Algorithms: []jwt.Algorithm{jwt.ES256}, Generate: true, Rotate: rotate, Publish: rotate / 4,
-		Reload: min(rotate/16, time.Minute)})
+	keys, err := openKeys(ctx, db, file+".key", rotate)
 	if err != nil {
 		return err
 	}
 	go keys.Run(ctx)
+	store, err := sqlstore.JWT(ctx, db)
+	if err != nil {
+		return err
+	}
 	tokens, err := jwt.New(jwt.Config{Issuer: issuer, Audience: []string{"https://orders.example"}, Keys: keys,
 		Store: store, LoadUser: loadUser})
 	if err != nil {
 		return err
 	}
-
-	hasher, err := password.NewHasher(password.HasherConfig{})
-	if err != nil {
-		return err
-	}
-	encoded, err := hasher.Hash(ctx, "correct-horse-battery")
-	if err != nil {
-		return err
-	}
-	passwords, err := password.New(password.Config{Hasher: hasher,
-		Account: func(ctx context.Context, name string) (auth.User, string, error) {
-			u, err := loadUser(ctx, name)
-			return u, encoded, err
-		}})
-	if err != nil {
-		return err
-	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{passwords}})
-	if err != nil {
-		return err
-	}
-	handlers, err := tokens.Handlers(guard)
+	handlers, err := login(ctx, tokens)
 	if err != nil {
 		return err
 	}
@@ -114,14 +80,60 @@ func run(ctx context.Context, addr, issuer, file string, rotate time.Duration) e
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q,"response_types_supported":[]}`, issuer, issuer+"/jwks.json")
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	fmt.Println("listening on", issuer)
+	fmt.Fprintf(os.Stderr, "Its user is alice. The password is in examples/README.md. Try:\n"+
+		"curl -d 'username=alice&password=…' http://%s/token/\n", listener.Addr())
+	return serve(ctx, listener, mux)
+}
+
+// openKeys opens the keys that sign tokens. A new key is published for a quarter of its time before it signs. The
+// services that check tokens must look more often than that.
+func openKeys(ctx context.Context, db *sqlstore.DB, sealingKey string, rotate time.Duration) (*jwt.Keyring, error) {
+	store, err := sqlstore.JWTKeys(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	key, err := readKey(sealingKey)
+	if err != nil {
+		return nil, err
+	}
+	return jwt.NewKeyring(ctx, jwt.KeyringConfig{Store: store, Keys: []auth.Secret{key},
+		Algorithms: []jwt.Algorithm{jwt.ES256}, Generate: true, Rotate: rotate, Publish: rotate / 4,
+		Reload: min(rotate/16, time.Minute)})
+}
+
+// login returns the handlers of logins. Users log in by a password.
+func login(ctx context.Context, tokens *jwt.Tokens) (*jwt.Handlers, error) {
+	hasher, err := password.NewHasher(password.HasherConfig{})
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := hasher.Hash(ctx, "correct-horse-battery")
+	if err != nil {
+		return nil, err
+	}
+	passwords, err := password.New(password.Config{Hasher: hasher,
+		Account: func(ctx context.Context, name string) (auth.User, string, error) {
+			u, err := loadUser(ctx, name)
+			return u, encoded, err
+		}})
+	if err != nil {
+		return nil, err
+	}
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{passwords}})
+	if err != nil {
+		return nil, err
+	}
+	return tokens.Handlers(guard)
+}
+
+// serve serves until the context ends.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		<-ctx.Done()
 		_ = server.Close()
 	}()
-	fmt.Println("listening on", issuer)
-	fmt.Fprintf(os.Stderr, "Its user is alice. The password is in examples/README.md. Try:\n"+
-		"curl -d 'username=alice&password=…' http://%s/token/\n", listener.Addr())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

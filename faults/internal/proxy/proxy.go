@@ -189,22 +189,23 @@ func (p *Proxy) forward(to, from net.Conn, number int, fromClient bool, cutAnswe
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 {
-			cut, open := p.pass(buffer[:n], number, fromClient)
-			if !open || !fromClient && cutAnswer.Load() {
-				return
-			}
-			if cut {
-				cutAnswer.Store(true) // before the server has anything to answer
-			}
-			if _, err := to.Write(p.replaced(buffer[:n], fromClient)); err != nil {
-				return
-			}
-		}
-		if err != nil {
+		if n > 0 && !p.forwardChunk(to, buffer[:n], number, fromClient, cutAnswer) || err != nil {
 			return
 		}
 	}
+}
+
+// forwardChunk forwards a chunk when it may go on. It reports whether the connection stays open.
+func (p *Proxy) forwardChunk(to net.Conn, chunk []byte, number int, fromClient bool, cutAnswer *atomic.Bool) bool {
+	cut, open := p.pass(chunk, number, fromClient)
+	if !open || !fromClient && cutAnswer.Load() {
+		return false
+	}
+	if cut {
+		cutAnswer.Store(true) // before the server has anything to answer
+	}
+	_, err := to.Write(p.replaced(chunk, fromClient))
+	return err == nil
 }
 
 // replaced returns a chunk with the texts of Replace.
@@ -227,29 +228,44 @@ func (p *Proxy) replaced(chunk []byte, fromClient bool) []byte {
 func (p *Proxy) pass(chunk []byte, number int, fromClient bool) (cut, open bool) {
 	since := time.Now()
 	for {
-		p.mu.Lock()
-		held, ended, changed, delay := p.held || number <= p.lost, p.ended, p.changed, p.delay
-		if !held && !ended && fromClient && p.watch != nil {
-			cut = p.watch(chunk)
-		}
-		p.mu.Unlock()
-		if ended {
+		now := p.stateFor(chunk, number, fromClient)
+		if now.ended {
 			return false, false
 		}
 		late := time.Duration(0)
 		if !fromClient {
-			late = delay - time.Since(since)
+			late = now.delay - time.Since(since)
 		}
-		if !held && late <= 0 {
-			return cut, true
+		if !now.held && late <= 0 {
+			return now.cut, true
 		}
 		var due <-chan time.Time
-		if !held {
+		if !now.held {
 			due = time.After(late)
 		}
 		select {
-		case <-changed:
+		case <-now.changed:
 		case <-due:
 		}
 	}
+}
+
+// chunkState is what the proxy is told to do with a chunk at an instant.
+type chunkState struct {
+	held    bool
+	ended   bool
+	cut     bool // the answer to the chunk is to be cut
+	delay   time.Duration
+	changed <-chan struct{} // closed when the state changes
+}
+
+// stateFor returns the state for a chunk. A chunk of the client that may go on is shown to the watch of CutAnswer.
+func (p *Proxy) stateFor(chunk []byte, number int, fromClient bool) chunkState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := chunkState{held: p.held || number <= p.lost, ended: p.ended, delay: p.delay, changed: p.changed}
+	if !s.held && !s.ended && fromClient && p.watch != nil {
+		s.cut = p.watch(chunk)
+	}
+	return s
 }

@@ -49,7 +49,7 @@ func (r *revoker) revoke(b *testing.B, prefix string, n int) time.Duration {
 	for _, id := range ids {
 		group.Go(func() {
 			if found, err := r.store.Revoke(b.Context(), id, id, knox.Ending{At: now}); !found || err != nil {
-				b.Error(found, err)
+				b.Errorf("Revoke: got %v, %v, want true", found, err)
 			}
 		})
 	}
