@@ -163,7 +163,7 @@ func (a *app) addClient(ctx context.Context, r server.Registration) error {
 	if err != nil {
 		return err
 	}
-	a.reportMembers(ctx, r)
+	a.logUnknownMembers(ctx, r)
 	return nil
 }
 

@@ -128,7 +128,7 @@ func (ps *pages) write(w http.ResponseWriter, r *http.Request, status int, page 
 func (ps *pages) home(url string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ps.write(w, r, http.StatusOK, "home", view{Title: "Who you are", Page: Page{
-			Who: identify(r.Context()), URL: url, Plain: strings.HasPrefix(url, "http:"), Steps: steps,
+			Who: identityOf(r.Context()), URL: url, Plain: strings.HasPrefix(url, "http:"), Steps: steps,
 			Users: accounts}})
 	}
 }
