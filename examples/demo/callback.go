@@ -27,6 +27,8 @@ func ifMatches(pattern *regexp.Regexp, value string) string {
 func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
 	a.pages.write(w, page.WithGuard(r, a.guard), http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: a.url,
-		Code: ifMatches(codePattern, r.FormValue("code")), LoginCode: ifMatches(codePattern, r.FormValue("login_code")),
-		State: ifMatches(statePattern, r.FormValue("state")), Answer: ifMatches(errorPattern, r.FormValue("error"))}})
+		Answer: ifMatches(errorPattern, r.FormValue("error")),
+		callbackPage: callbackPage{Code: ifMatches(codePattern, r.FormValue("code")),
+			State:     ifMatches(statePattern, r.FormValue("state")),
+			LoginCode: ifMatches(codePattern, r.FormValue("login_code"))}}})
 }
