@@ -62,10 +62,10 @@ func (c *call) clientFlags() *clientFlags {
 	return f
 }
 
-// into puts the flags that are given into a registration.
-func (f *clientFlags) into(c *call, r *server.Registration) {
+// applyTo copies the flags that are set into a registration.
+func (f *clientFlags) applyTo(c *call, r *server.Registration) {
 	set := func(name string, put func()) {
-		if c.given(name) {
+		if c.isSet(name) {
 			put()
 		}
 	}
@@ -102,7 +102,7 @@ func clients(ctx context.Context, c *call) error {
 		id = c.args[1]
 	}
 	if alone := slices.Contains([]string{"list", "add", "audit"}, do); alone != (id == "") {
-		return misused("want list, add, audit, or show, change, secret, disable, enable or delete and an ID")
+		return usageErrorf("want list, add, audit, or show, change, secret, disable, enable or delete and an ID")
 	}
 	s, err := open(ctx, c, true)
 	if err != nil {
@@ -139,13 +139,13 @@ func clients(ctx context.Context, c *call) error {
 	case "delete":
 		return deleteClient(ctx, c, s, id)
 	}
-	return misused("there is no %q for clients", do)
+	return usageErrorf("there is no %q for clients", do)
 }
 
 // changeClient changes a client by the flags that are given. A client that was public gets a secret.
 func changeClient(ctx context.Context, c *call, s *service, f *clientFlags, client *server.Client) error {
 	r := client.Registration()
-	f.into(c, &r)
+	f.applyTo(c, &r)
 	changed, err := s.oauth.ChangeClient(ctx, client, r)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func deleteClient(ctx context.Context, c *call, s *service, id string) error {
 func addClient(ctx context.Context, c *call, s *service, f *clientFlags) error {
 	r := server.Registration{ClientID: f.id, GrantTypes: []string{server.GrantAuthorizationCode,
 		server.GrantRefreshToken}}
-	f.into(c, &r)
+	f.applyTo(c, &r)
 	client, secret, err := s.oauth.AddClient(ctx, r)
 	if err != nil {
 		return err
@@ -265,8 +265,8 @@ func auditClients(ctx context.Context, c *call, s *service) error {
 // rowOfGrant is what an application may do in the name of a user.
 func rowOfGrant(g *server.Grant) row {
 	scopes := append([]string{}, g.Permissions.Scopes()...)
-	return row{known{"grant", g.ID, g.ClientID, "", "", scopes, g.Created, instant(g.LastUsed)}, instant(g.ExpiresAt),
-		g.Permissions}
+	info := recordInfo{"grant", g.ID, g.ClientID, "", "", scopes, g.Created, instant(g.LastUsed)}
+	return row{info, instant(g.ExpiresAt), g.Permissions}
 }
 
 // revokeGrant ends a grant of a user.

@@ -29,18 +29,18 @@ func issue(ctx context.Context, c *call) error {
 	}
 	o.Scopes = strings.Fields(names)
 	switch {
-	case c.given("scopes") && len(o.Scopes) == 0: // an empty variable of a script, perhaps
-		return misused("-scopes names no scope; leave it out for a token without limits")
+	case c.isSet("scopes") && len(o.Scopes) == 0: // an empty variable of a script, perhaps
+		return usageErrorf("-scopes names no scope; leave it out for a token without limits")
 	case o.TTL < time.Second:
-		return misused("-ttl %v is less than a second", o.TTL)
-	case o.NoExpiry && c.given("ttl"):
-		return misused("-ttl and -no-expiry contradict each other")
+		return usageErrorf("-ttl %v is less than a second", o.TTL)
+	case o.NoExpiry && c.isSet("ttl"):
+		return usageErrorf("-ttl and -no-expiry contradict each other")
 	case o.NoExpiry:
 		o.TTL = 0
 	}
 	for _, scope := range o.Scopes {
 		if !slices.Contains(scopes, scope) {
-			return misused("there is no scope %q", scope)
+			return usageErrorf("there is no scope %q", scope)
 		}
 	}
 	s, err := open(ctx, c, false)
@@ -50,7 +50,7 @@ func issue(ctx context.Context, c *call) error {
 	defer s.db.Close()
 	issued, err := s.tokens.Issue(ctx, c.args[0], o)
 	if err != nil {
-		return named(err, c.args[0])
+		return userError(err, c.args[0])
 	}
 	if _, err := fmt.Fprintln(c.stdout, issued.Secret.Reveal()); err != nil {
 		_, e := s.tokens.Revoke(context.WithoutCancel(ctx), issued.UserID(), issued.ID())
@@ -75,7 +75,7 @@ func list(ctx context.Context, c *call) error {
 	defer s.db.Close()
 	tokens, err := rowsOf(ctx, c.args[0], s.tokens.List, rowOfToken)
 	if err != nil {
-		return named(err, c.args[0])
+		return userError(err, c.args[0])
 	}
 	sessions, err := rowsOf(ctx, c.args[0], s.sessions.List, rowOfSession)
 	if err != nil {
@@ -124,7 +124,7 @@ func revoke(ctx context.Context, c *call) error {
 		return err
 	}
 	if *all != (len(c.args) == 1) {
-		return misused("want either an ID or -all")
+		return usageErrorf("want either an ID or -all")
 	}
 	s, err := open(ctx, c, true)
 	if err != nil {
@@ -151,7 +151,7 @@ func revoke(ctx context.Context, c *call) error {
 		}
 	}
 	if _, err := s.users.find(ctx, userID); err != nil {
-		return named(err, userID)
+		return userError(err, userID)
 	}
 	return fmt.Errorf("%q has no token, session, login or grant %q", userID, id)
 }
@@ -176,7 +176,7 @@ func revokeAll(ctx context.Context, c *call, s *service, userID string) error {
 	}
 	if len(errs) == 0 && total == 0 {
 		if _, err := s.users.find(ctx, userID); err != nil {
-			return named(err, userID)
+			return userError(err, userID)
 		}
 	}
 	return errors.Join(append(errs, writeCounts(c.stdout, counts))...)
@@ -199,7 +199,7 @@ func audit(ctx context.Context, c *call) error {
 	}
 	if len(ended) == 0 { // of a deleted user there may be some
 		if _, err := s.users.find(ctx, c.args[0]); err != nil {
-			return named(err, c.args[0])
+			return userError(err, c.args[0])
 		}
 		fmt.Fprintf(c.stderr, "nothing is kept of tokens of %s that ended; a service without KeepEnded removes it\n",
 			printable(c.args[0]))
@@ -274,11 +274,11 @@ func keys(ctx context.Context, c *call) error {
 		id = c.args[1]
 	}
 	if wantsID := do == "promote" || do == "retire"; wantsID != (id != "") {
-		return misused("want list, rotate, promote ID or retire ID")
+		return usageErrorf("want list, rotate, promote ID or retire ID")
 	}
 	beside, ok := database.KeyFile(c.db)
 	if *file == "" && !ok {
-		return misused("keys of a database server need -key FILE, the one of the service")
+		return usageErrorf("keys of a database server need -key FILE, the one of the service")
 	}
 	s, err := open(ctx, c, false)
 	if err != nil {
@@ -299,7 +299,7 @@ func keys(ctx context.Context, c *call) error {
 	case "retire":
 		err = ring.Retire(ctx, id, now)
 	default:
-		return misused("want list, rotate, promote ID or retire ID")
+		return usageErrorf("want list, rotate, promote ID or retire ID")
 	}
 	if err != nil {
 		return err
@@ -311,8 +311,8 @@ func keys(ctx context.Context, c *call) error {
 	return writeKeys(c.stdout, infos)
 }
 
-// named puts the errors about users into a sentence.
-func named(err error, userID string) error {
+// userError puts the errors about users into a sentence.
+func userError(err error, userID string) error {
 	switch {
 	case errors.Is(err, auth.ErrUserNotFound):
 		return fmt.Errorf("there is no user %q", userID)

@@ -12,8 +12,8 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// place is a store that everything is copied from or to.
-type place struct {
+// copyStore is the store of -from or of -to.
+type copyStore struct {
 	transfer.Target
 	people people
 	io.Closer
@@ -33,7 +33,7 @@ func copyAll(ctx context.Context, c *call) error {
 		*from = c.db // not as the default of the flag, which the usage would print with its password
 	}
 	if *to == "" {
-		return misused("-to is missing: where is everything to be copied?")
+		return usageErrorf("-to is missing: where is everything to be copied?")
 	}
 	for _, address := range []*string{from, to} {
 		var err error
@@ -42,26 +42,26 @@ func copyAll(ctx context.Context, c *call) error {
 		}
 	}
 	if *from == *to {
-		return misused("-from and -to are the same store")
+		return usageErrorf("-from and -to are the same store")
 	}
 	kept, err := openCopyFile(*path, *from, *to)
 	if err != nil {
 		return err
 	}
 	defer kept.Close()
-	source, err := openPlace(ctx, c, "-from", *from, true)
+	source, err := openCopyStore(ctx, c, "-from", *from, true)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	target, err := openPlace(ctx, c, "-to", *to, false)
+	target, err := openCopyStore(ctx, c, "-to", *to, false)
 	if err != nil {
 		return err
 	}
 	defer target.Close()
 	copying := &copying{call: c, source: source, target: target, kept: kept, final: *final}
 	if err := copying.run(ctx); err != nil {
-		return kept.advise(err)
+		return kept.withAdvice(err)
 	}
 	copying.next(*from)
 	return nil
@@ -70,8 +70,8 @@ func copyAll(ctx context.Context, c *call) error {
 // copying is a run of a copy.
 type copying struct {
 	*call
-	source place
-	target place
+	source copyStore
+	target copyStore
 	kept   *copyFile
 	final  bool
 	told   time.Time
@@ -153,11 +153,11 @@ func writeCopied(w io.Writer, kinds []transfer.KindReport) error {
 	return writeTable(w, lines)
 }
 
-// openPlace opens one of the two stores.
-func openPlace(ctx context.Context, c *call, flag, address string, mustExist bool) (place, error) {
+// openCopyStore opens the store of a flag.
+func openCopyStore(ctx context.Context, c *call, flag, address string, mustExist bool) (copyStore, error) {
 	engine, err := database.EngineOf(address)
 	if err != nil {
-		return place{}, misused("%s: want %s", flag, database.Forms)
+		return copyStore{}, usageErrorf("%s: want %s", flag, database.Forms)
 	}
 	open := openPlaceSQL
 	if engine == database.Redis {
@@ -167,13 +167,13 @@ func openPlace(ctx context.Context, c *call, flag, address string, mustExist boo
 	at.db, at.notify = address, ""
 	p, err := open(ctx, &at, mustExist)
 	if err != nil {
-		return place{}, fmt.Errorf("%s: %w", flag, err)
+		return copyStore{}, fmt.Errorf("%s: %w", flag, err)
 	}
 	return p, nil
 }
 
-// advise adds what to do after an error.
-func (f *copyFile) advise(err error) error {
+// withAdvice adds what to do after an error.
+func (f *copyFile) withAdvice(err error) error {
 	advice := ""
 	switch {
 	case errors.Is(err, transfer.ErrNotEmpty):

@@ -165,7 +165,7 @@ func checkMove(t *testing.T, c copier) {
 }
 
 // openRecords opens a store of the demo.
-func openRecords(t *testing.T, f file) place {
+func openRecords(t *testing.T, f file) copyStore {
 	t.Helper()
 	open := openPlaceSQL
 	if strings.HasPrefix(f.address(), "redis:") {

@@ -70,7 +70,7 @@ func (f *copyFile) read() error {
 		return fmt.Errorf("-state: %s is not the file of a copy: %w", f.path, err)
 	}
 	if was.From != f.From || was.To != f.To {
-		return misused("-state: %s belongs to a copy between other stores; name another file", f.path)
+		return usageErrorf("-state: %s belongs to a copy between other stores; name another file", f.path)
 	}
 	f.State = was.State
 	return f.repair()

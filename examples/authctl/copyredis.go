@@ -15,17 +15,17 @@ import (
 )
 
 // openPlaceRedis opens a Redis. Only a target may be without users.
-func openPlaceRedis(ctx context.Context, c *call, mustExist bool) (place, error) {
+func openPlaceRedis(ctx context.Context, c *call, mustExist bool) (copyStore, error) {
 	db, err := database.OpenRedis(ctx, c.db, redisstore.Config{MaxCached: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return place{}, err
+		return copyStore{}, err
 	}
 	if mustExist {
 		if err := (redisUsers{db}).check(ctx); err != nil {
-			return place{}, errors.Join(err, db.Close())
+			return copyStore{}, errors.Join(err, db.Close())
 		}
 	}
-	return place{redisstore.Transfer(db.DB), redisPeople{db}, db}, nil
+	return copyStore{redisstore.Transfer(db.DB), redisPeople{db}, db}, nil
 }
 
 // redisPeople are users in the keys of the demo.
@@ -123,7 +123,7 @@ func (d redisPeople) write(ctx context.Context, all []person) error {
 		}
 		commands = append(commands, d.Client.B().Set().Key(d.keyOf(p)).Value(text).Build())
 	}
-	return d.each(ctx, commands)
+	return d.inBatches(ctx, commands)
 }
 
 func (d redisPeople) remove(ctx context.Context, all []person) error {
@@ -131,11 +131,11 @@ func (d redisPeople) remove(ctx context.Context, all []person) error {
 	for _, p := range all {
 		commands = append(commands, d.Client.B().Del().Key(d.keyOf(p)).Build())
 	}
-	return d.each(ctx, commands)
+	return d.inBatches(ctx, commands)
 }
 
-// each runs commands, a few hundred in a round trip.
-func (d redisPeople) each(ctx context.Context, commands rueidis.Commands) error {
+// inBatches runs commands, a few hundred in a round trip.
+func (d redisPeople) inBatches(ctx context.Context, commands rueidis.Commands) error {
 	const atOnce = 500
 	for len(commands) > 0 {
 		part := commands[:min(len(commands), atOnce)]

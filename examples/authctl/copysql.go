@@ -39,18 +39,18 @@ type people interface {
 }
 
 // openPlaceSQL opens an SQL database. Only a target may be new.
-func openPlaceSQL(ctx context.Context, c *call, mustExist bool) (place, error) {
+func openPlaceSQL(ctx context.Context, c *call, mustExist bool) (copyStore, error) {
 	if path, ok := strings.CutPrefix(c.db, "sqlite:"); ok && mustExist {
 		if _, err := os.Stat(path); err != nil {
-			return place{}, err
+			return copyStore{}, err
 		}
 	}
 	db, err := database.Open(ctx, c.db, sqlstore.Config{Logger: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, database.ErrAddress) {
-		return place{}, usageError{err}
+		return copyStore{}, usageError{err}
 	}
 	if err != nil {
-		return place{}, err
+		return copyStore{}, err
 	}
 	users := sqlPeople{db}
 	if mustExist { // before any table is made
@@ -59,13 +59,13 @@ func openPlaceSQL(ctx context.Context, c *call, mustExist bool) (place, error) {
 		err = users.makeTables(ctx)
 	}
 	if err != nil && !errors.Is(err, auth.ErrUserNotFound) {
-		return place{}, errors.Join(fmt.Errorf("the users cannot be read: %w", err), db.Close())
+		return copyStore{}, errors.Join(fmt.Errorf("the users cannot be read: %w", err), db.Close())
 	}
 	records, err := sqlstore.Transfer(ctx, db.DB)
 	if err != nil {
-		return place{}, errors.Join(err, db.Close())
+		return copyStore{}, errors.Join(err, db.Close())
 	}
-	return place{records, users, db}, nil
+	return copyStore{records, users, db}, nil
 }
 
 // sqlPeople are users in the tables of the demo.
@@ -118,7 +118,7 @@ func (d sqlPeople) readInto(ctx context.Context, all map[string]person, query st
 }
 
 func (d sqlPeople) write(ctx context.Context, all []person) error {
-	return d.each(ctx, all, func(conn *sql.Conn, p person) error {
+	return d.inBatches(ctx, all, func(conn *sql.Conn, p person) error {
 		if err := d.delete(ctx, conn, p); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (d sqlPeople) write(ctx context.Context, all []person) error {
 }
 
 func (d sqlPeople) remove(ctx context.Context, all []person) error {
-	return d.each(ctx, all, func(conn *sql.Conn, p person) error { return d.delete(ctx, conn, p) })
+	return d.inBatches(ctx, all, func(conn *sql.Conn, p person) error { return d.delete(ctx, conn, p) })
 }
 
 func (d sqlPeople) delete(ctx context.Context, conn *sql.Conn, p person) error {
@@ -144,8 +144,8 @@ func (d sqlPeople) delete(ctx context.Context, conn *sql.Conn, p person) error {
 	return err
 }
 
-// each calls change for all, a few hundred in a transaction.
-func (d sqlPeople) each(ctx context.Context, all []person, change func(conn *sql.Conn, p person) error) error {
+// inBatches calls change for all, a few hundred in a transaction.
+func (d sqlPeople) inBatches(ctx context.Context, all []person, change func(conn *sql.Conn, p person) error) error {
 	const atOnce = 500
 	for len(all) > 0 {
 		part := all[:min(len(all), atOnce)]

@@ -21,8 +21,8 @@ func endAll(ctx context.Context, c *call) error {
 	if err := c.parse(0, 0); err != nil {
 		return err
 	}
-	if *all == c.given("since") {
-		return misused("want either -all or -since TIME")
+	if *all == c.isSet("since") {
+		return usageErrorf("want either -all or -since TIME")
 	}
 	var from time.Time
 	if !*all {
@@ -88,10 +88,10 @@ func timeOf(text string, now time.Time) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return at, misused("-since: want a time such as 2026-01-31T15:04:05Z, or how long ago it was, such as 36h")
+		return at, usageErrorf("-since: want a time such as 2026-01-31T15:04:05Z, or how long ago it was, such as 36h")
 	}
 	if at.After(now) {
-		return at, misused("-since: %s has not come yet", at.Format(time.RFC3339))
+		return at, usageErrorf("-since: %s has not come yet", at.Format(time.RFC3339))
 	}
 	return at, nil
 }

@@ -89,7 +89,7 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-func misused(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
+func usageErrorf(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
 
 // run returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -118,7 +118,7 @@ func (c *call) command(ctx context.Context, args []string) error {
 		return usageError{err}
 	}
 	if c.flags.NArg() == 0 {
-		return misused("a command is missing")
+		return usageErrorf("a command is missing")
 	}
 	name, rest := c.flags.Arg(0), c.flags.Args()[1:]
 	for _, command := range commands {
@@ -128,9 +128,9 @@ func (c *call) command(ctx context.Context, args []string) error {
 		}
 	}
 	if strings.ContainsAny(name, "@=") { // it may hold a password
-		return misused("an address is no command: is -db before it?")
+		return usageErrorf("an address is no command: is -db before it?")
 	}
-	return misused("there is no command %q", name)
+	return usageErrorf("there is no command %q", name)
 }
 
 // parse reads flags and arguments in any order, and wants so many arguments at
@@ -144,7 +144,7 @@ func (c *call) parse(least, most int) error {
 			some = rest[:i]
 		}
 		if err := c.flags.Parse(some); err != nil {
-			return usageError{misplaced(err)}
+			return usageError{withFlagHint(err)}
 		}
 		read := len(some) - c.flags.NArg()
 		switch {
@@ -158,18 +158,18 @@ func (c *call) parse(least, most int) error {
 	}
 	switch c.args = arguments; {
 	case len(arguments) < least:
-		return misused("an argument is missing")
+		return usageErrorf("an argument is missing")
 	case len(arguments) > most:
 		if strings.Contains(arguments[most], "://") { // it may hold a password
-			return misused("one argument too many, an address: is -db before it?")
+			return usageErrorf("one argument too many, an address: is -db before it?")
 		}
-		return misused("one argument too many: %q", arguments[most])
+		return usageErrorf("one argument too many: %q", arguments[most])
 	}
 	return nil
 }
 
-// misplaced says more of an error of the flags of a command if the flag is one of authctl itself.
-func misplaced(err error) error {
+// withFlagHint says more of an error of the flags of a command if the flag is one of authctl itself.
+func withFlagHint(err error) error {
 	for _, name := range []string{"-db", "-notify"} {
 		if strings.HasSuffix(err.Error(), "not defined: "+name) {
 			return fmt.Errorf("%w: %s goes before the command", err, name)
@@ -185,8 +185,8 @@ func isThumbprint(text string) bool {
 	return err == nil && len(sum) == sha256.Size
 }
 
-// given reports whether a flag is on the command line.
-func (c *call) given(name string) (given bool) {
+// isSet reports whether a flag is on the command line.
+func (c *call) isSet(name string) (given bool) {
 	c.flags.Visit(func(f *flag.Flag) { given = given || f.Name == name })
 	return given
 }

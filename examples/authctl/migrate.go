@@ -18,7 +18,7 @@ func migrate(ctx context.Context, c *call) error {
 	if err := c.parse(0, 0); err != nil {
 		return err
 	}
-	if c.given("schema") {
+	if c.isSet("schema") {
 		text, err := sqlstore.SchemaSQL(*engine, "")
 		if err != nil {
 			return usageError{fmt.Errorf("-schema %s: %w", *engine, err)}

@@ -158,7 +158,7 @@ func TestUnitMigratePrintsTheNextVersion(t *testing.T) {
 	}
 }
 
-// checksum is what sqlstore writes into the list of tables: the SHA-256 of the words of each script without comments.
+// checksum is what sqlstore writes into the version table: the SHA-256 of the words of each script without comments.
 func checksum(scripts []string) string {
 	hash := sha256.New()
 	for _, script := range scripts {

@@ -16,9 +16,9 @@ import (
 	"github.com/gatewarden/auth/session"
 )
 
-// known is what is known of a token, session or login, in the names that the service's
+// recordInfo describes a token, session or login, in the names that the service's
 // own answers have.
-type known struct {
+type recordInfo struct {
 	Kind      string     `json:"kind"` // token, session or login
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
@@ -31,7 +31,7 @@ type known struct {
 
 // row is one that is good.
 type row struct {
-	known
+	recordInfo
 	Expiry *time.Time `json:"expiry"` // nil is never
 	// Permissions are those of a grant, with scopes for each API.
 	Permissions server.Permissions `json:"permissions,omitempty"`
@@ -55,28 +55,28 @@ func (r row) limits() string {
 
 // endedRow is one that was.
 type endedRow struct {
-	known
+	recordInfo
 	Ended  time.Time      `json:"ended"`
 	Reason knox.EndReason `json:"reason"`
 }
 
 func rowOfToken(t *knox.Token) row {
-	return row{known{"token", t.ID(), t.Name(), t.UserAgent(), t.IP(), limit(t.Scopes()), t.Created(),
+	return row{recordInfo{"token", t.ID(), t.Name(), t.UserAgent(), t.IP(), limit(t.Scopes()), t.Created(),
 		instant(t.LastUsed())}, instant(t.IdleExpiresAt()), nil}
 }
 
 func rowOfSession(s *session.Session) row {
-	return row{known{"session", s.ID(), "", s.UserAgent(), s.IP(), limit(s.Scopes()), s.Created(),
+	return row{recordInfo{"session", s.ID(), "", s.UserAgent(), s.IP(), limit(s.Scopes()), s.Created(),
 		instant(s.LastUsed())}, instant(s.IdleExpiresAt()), nil}
 }
 
 func rowOfLogin(f *jwt.Session) row {
-	return row{known{"login", f.ID, "", f.UserAgent, f.IP, limit(f.Scopes, f.Limited), f.Created,
+	return row{recordInfo{"login", f.ID, "", f.UserAgent, f.IP, limit(f.Scopes, f.Limited), f.Created,
 		instant(f.LastUsed)}, instant(f.ExpiresAt), nil}
 }
 
 func rowOfEnded(t *knox.EndedToken) endedRow {
-	return endedRow{known{"token", t.ID, t.Name, t.UserAgent, t.IP, limit(t.Scopes, t.Limited), t.Created,
+	return endedRow{recordInfo{"token", t.ID, t.Name, t.UserAgent, t.IP, limit(t.Scopes, t.Limited), t.Created,
 		instant(t.LastUsed)}, t.EndedAt, t.Reason}
 }
 
@@ -139,7 +139,7 @@ func writeJSON(w io.Writer, rows any) error {
 }
 
 // label is by what a user would know it, short enough for a table.
-func (k known) label() string {
+func (k recordInfo) label() string {
 	const most = 40
 	text := []rune(cmp.Or(k.Name, k.UserAgent, "-"))
 	if len(text) > most {

@@ -76,9 +76,9 @@ func (c *call) checkNotify() error {
 	case c.notify == "" || err != nil || engine == database.PostgreSQL:
 		return nil
 	case engine == database.Redis:
-		return misused("-notify is for PostgreSQL; Redis tells every instance without it")
+		return usageErrorf("-notify is for PostgreSQL; Redis tells every instance without it")
 	}
-	return misused("-notify is for PostgreSQL, the only database with notifications")
+	return usageErrorf("-notify is for PostgreSQL, the only database with notifications")
 }
 
 func storesOf(ctx context.Context, db *database.DB) (stores, error) {

@@ -15,8 +15,8 @@ var (
 	statePattern = regexp.MustCompile(`^[0-9A-Za-z._~-]{1,512}$`)
 )
 
-// shown returns the value if it matches the pattern, and otherwise "".
-func shown(pattern *regexp.Regexp, value string) string {
+// ifMatches returns the value if it matches the pattern, and otherwise "".
+func ifMatches(pattern *regexp.Regexp, value string) string {
 	if !pattern.MatchString(value) {
 		return ""
 	}
@@ -27,6 +27,8 @@ func shown(pattern *regexp.Regexp, value string) string {
 func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
 	a.pages.write(w, page.WithGuard(r, a.guard), http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: a.url,
-		Code: shown(codePattern, r.FormValue("code")), LoginCode: shown(codePattern, r.FormValue("login_code")),
-		State: shown(statePattern, r.FormValue("state")), Answer: shown(errorPattern, r.FormValue("error"))}})
+		Answer: ifMatches(errorPattern, r.FormValue("error")),
+		callbackPage: callbackPage{Code: ifMatches(codePattern, r.FormValue("code")),
+			State:     ifMatches(statePattern, r.FormValue("state")),
+			LoginCode: ifMatches(codePattern, r.FormValue("login_code"))}}})
 }

@@ -48,8 +48,8 @@ func (a *app) devices(w http.ResponseWriter, r *http.Request) {
 			all[0].Current = true
 		}
 	}
-	v := view{Title: "Your devices", Page: Page{Devices: all, Backend: current.Backend(), Cursor: next,
-		Later: page.After != ""}}
+	v := view{Title: "Your devices", Page: Page{Backend: current.Backend(),
+		devicesPage: devicesPage{Devices: all, Cursor: next, Later: page.After != ""}}}
 	if r.URL.Query().Has("changed") {
 		v.Flashes = []string{"Your password is changed. Every other device is signed out."}
 	}

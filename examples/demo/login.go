@@ -50,7 +50,7 @@ func (a *app) openLogins(context.Context) (err error) {
 // linked and unlinked.
 func (a *app) account(w http.ResponseWriter, r *http.Request) {
 	u, _ := auth.UserFrom[*user](r.Context())
-	shown := Page{HasPassword: u.encoded != ""}
+	shown := Page{accountPage: accountPage{HasPassword: u.encoded != ""}}
 	if a.logins != nil {
 		var err error
 		if shown.Identities, err = a.logins.Identities(r.Context(), u.name); err != nil {

@@ -155,7 +155,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var background sync.WaitGroup
 	background.Go(func() { app.purge(ctx) })
 	background.Go(func() { _ = app.keyring.Run(ctx) })
-	welcome(stderr, s.url)
+	printWelcome(stderr, s.url)
 	fmt.Fprintln(stdout, "listening on", s.url)
 
 	select {
@@ -208,8 +208,8 @@ func bounded(handler http.Handler) http.Handler {
 	})
 }
 
-// welcome says what to try. Passwords have no place in a terminal's history or a log.
-func welcome(stderr io.Writer, url string) {
+// printWelcome says what to try. It prints no passwords, because terminals and logs keep them.
+func printWelcome(stderr io.Writer, url string) {
 	var names []string
 	for _, u := range accounts {
 		names = append(names, u.Name)

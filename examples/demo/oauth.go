@@ -171,7 +171,7 @@ func (a *app) addClient(ctx context.Context, r server.Registration) error {
 	if err != nil {
 		return err
 	}
-	a.reportMembers(ctx, r)
+	a.logUnknownMembers(ctx, r)
 	return nil
 }
 

@@ -50,24 +50,50 @@ type view struct {
 
 // Page is what the single pages show.
 type Page struct {
-	Who         identity // home
-	URL         string
-	Plain       bool // it is served by http
-	Steps       []step
-	Users       []account
-	Username    string // login
-	Next        string // login
-	Devices     []device
-	Cursor      string // of the next page, or ""
-	Later       bool   // this is not the first page
-	Backend     string
-	Choices     []external.Choice
-	Identities  []*external.Identity // account
+	URL     string
+	Backend string
+	Choices []external.Choice
+	Answer  string
+
+	homePage
+	loginPage
+	devicesPage
+	accountPage
+	callbackPage
+}
+
+// homePage is what the first page shows besides.
+type homePage struct {
+	Who   identity
+	Plain bool // it is served by http
+	Steps []step
+	Users []account
+}
+
+// loginPage is what the page for signing in shows besides.
+type loginPage struct {
+	Username string
+	Next     string
+}
+
+// devicesPage is what the list of devices shows besides.
+type devicesPage struct {
+	Devices []device
+	Cursor  string // of the next page, or ""
+	Later   bool   // this is not the first page
+}
+
+// accountPage is what the account page shows besides.
+type accountPage struct {
+	Identities  []*external.Identity
 	HasPassword bool
-	Code        string // callback
-	State       string // callback
-	LoginCode   string
-	Answer      string
+}
+
+// callbackPage is what the redirect URI of demo-web shows besides.
+type callbackPage struct {
+	Code      string
+	State     string
+	LoginCode string
 }
 
 // pages writes pages. They work without script.
@@ -127,16 +153,16 @@ func (ps *pages) write(w http.ResponseWriter, r *http.Request, status int, page 
 // home shows the identity of the request and what to try.
 func (ps *pages) home(url string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ps.write(w, r, http.StatusOK, "home", view{Title: "Who you are", Page: Page{
-			Who: identify(r.Context()), URL: url, Plain: strings.HasPrefix(url, "http:"), Steps: steps,
-			Users: accounts}})
+		ps.write(w, r, http.StatusOK, "home", view{Title: "Who you are", Page: Page{URL: url,
+			homePage: homePage{Who: identityOf(r.Context()), Plain: strings.HasPrefix(url, "http:"), Steps: steps,
+				Users: accounts}}})
 	}
 }
 
 func (ps *pages) login(w http.ResponseWriter, r *http.Request) {
 	next := r.URL.Query().Get("next")
 	leadsTo := cmp.Or(next, ps.sessions.ReturnPath(w, r))
-	shown := Page{Next: next, Choices: ps.choices(r, leadsTo)}
+	shown := Page{Choices: ps.choices(r, leadsTo), loginPage: loginPage{Next: next}}
 	// An application that sent the browser here may know which user it expects.
 	if asked, err := ps.oauth.SignInRequest(r.Context(), leadsTo); err == nil && asked != nil {
 		shown.Username = asked.Hint
@@ -173,7 +199,8 @@ func (ps *pages) loginFailed(w http.ResponseWriter, r *http.Request, p *auth.Pro
 	delete(w.Header(), "Www-Authenticate") // a person reads this answer
 	next := r.PostFormValue("next")
 	ps.write(w, r, p.Status, "login", view{Title: "Sign in", Fault: p.Detail,
-		Page: Page{Username: r.PostFormValue("username"), Next: next, Choices: ps.choices(r, next)}})
+		Page: Page{Choices: ps.choices(r, next),
+			loginPage: loginPage{Username: r.PostFormValue("username"), Next: next}}})
 }
 
 // passwordRefused shows the form for another password again.

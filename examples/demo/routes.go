@@ -26,7 +26,7 @@ func (a *app) mount() error {
 	}
 	a.mountAPI(mux)
 	a.mountPages(mux)
-	a.handler = a.missing(mux)
+	a.handler = a.withNotFound(mux)
 	return nil
 }
 
@@ -162,7 +162,7 @@ type identity struct {
 	Client  string   `json:"client,omitempty"`
 }
 
-func identify(ctx context.Context) (id identity) {
+func identityOf(ctx context.Context) (id identity) {
 	if u, ok := auth.UserFrom[*user](ctx); ok {
 		id.User = u.name
 	}
@@ -183,7 +183,7 @@ func identify(ctx context.Context) (id identity) {
 
 func whoami(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(identify(r.Context()))
+	_ = json.NewEncoder(w).Encode(identityOf(r.Context()))
 }
 
 func (a *app) switchUser(active bool) http.Handler {

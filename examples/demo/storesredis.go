@@ -38,18 +38,18 @@ func cachedUsers(db *redisstore.DB, table userTable) *users {
 	us := newUsers(nil)
 	cache := auth.CacheUsers(us.current, auth.UserCache{TTL: time.Minute})
 	db.WatchUsers(cache)
-	us.userTable, us.loader = &announcedUsers{table, db, cache}, cache.Load
+	us.userTable, us.loader = &notifyingUsers{table, db, cache}, cache.Load
 	return us
 }
 
-// announcedUsers are users with changes that are told to all demos.
-type announcedUsers struct {
+// notifyingUsers are users with changes that are told to all demos.
+type notifyingUsers struct {
 	userTable
 	db    *redisstore.DB
 	cache *auth.CachedUsers
 }
 
-func (us *announcedUsers) setActive(ctx context.Context, name string, active bool) (bool, error) {
+func (us *notifyingUsers) setActive(ctx context.Context, name string, active bool) (bool, error) {
 	found, err := us.userTable.setActive(ctx, name, active)
 	if err != nil || !found {
 		return found, err
@@ -57,7 +57,7 @@ func (us *announcedUsers) setActive(ctx context.Context, name string, active boo
 	return true, us.announce(ctx, name)
 }
 
-func (us *announcedUsers) setPassword(ctx context.Context, u auth.User, encoded string) error {
+func (us *notifyingUsers) setPassword(ctx context.Context, u auth.User, encoded string) error {
 	if err := us.userTable.setPassword(ctx, u, encoded); err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (us *announcedUsers) setPassword(ctx context.Context, u auth.User, encoded 
 
 // announce tells of a user that was changed. It comes after the change, because a demo that heard of it before could
 // load the user as the user was.
-func (us *announcedUsers) announce(ctx context.Context, name string) error {
+func (us *notifyingUsers) announce(ctx context.Context, name string) error {
 	us.cache.Forget(name) // here, whether the others hear of it or not
 	return us.db.UserChanged(ctx, name)
 }

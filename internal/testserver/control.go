@@ -48,7 +48,7 @@ func (c *control) PID() int {
 	if c.daemon == nil {
 		return 0
 	}
-	return c.daemon.running()
+	return c.daemon.runningPID()
 }
 
 // needDaemon skips the test if this process did not start the server.
@@ -60,4 +60,4 @@ func (c *control) needDaemon(t testing.TB) {
 }
 
 // reachable is false for a server that a test has ended.
-func (c *control) reachable() bool { return c.daemon == nil || c.daemon.running() != 0 }
+func (c *control) reachable() bool { return c.daemon == nil || c.daemon.runningPID() != 0 }

@@ -66,7 +66,7 @@ func (d *daemon) open() error {
 	if d.port, err = d.engine.port(); err != nil {
 		return err
 	}
-	if err := d.openWatch(); err != nil {
+	if err := d.startWatchShell(); err != nil {
 		return err
 	}
 	if err := d.engine.prepare(d); err != nil {
@@ -75,8 +75,8 @@ func (d *daemon) open() error {
 	return d.start()
 }
 
-// openWatch starts the shell. Its input ends with this process, because no other process inherits the pipe.
-func (d *daemon) openWatch() error {
+// startWatchShell starts the shell. Its input ends with this process, because no other process inherits the pipe.
+func (d *daemon) startWatchShell() error {
 	d.watch = d.command("/bin/sh", append([]string{"-c", watchScript, "watch.sh", d.folder, d.engine.last,
 		d.programs.serve}, d.engine.arguments(d)...)...)
 	commands, err := d.watch.StdinPipe()
@@ -142,7 +142,7 @@ func (d *daemon) startOnce() error {
 // waitReady waits until the shell has told the process id and the server has logged, after so many bytes of its log,
 // that it is ready. The shell may tell the process id later than the server is ready.
 func (d *daemon) waitReady(logged int64) error {
-	timeout := time.After(patience)
+	timeout := time.After(startTimeout)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for told := false; ; {
@@ -157,7 +157,7 @@ func (d *daemon) waitReady(logged int64) error {
 				return nil
 			}
 		case <-timeout:
-			return fmt.Errorf("it is not ready after %v:\n%s", patience, d.logSince(logged))
+			return fmt.Errorf("it is not ready after %v:\n%s", startTimeout, d.logSince(logged))
 		}
 	}
 }
@@ -192,7 +192,7 @@ func (d *daemon) end(signal syscall.Signal) error {
 	if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("process %d: %w", pid, err)
 	}
-	for timeout := time.After(patience); ; {
+	for timeout := time.After(startTimeout); ; {
 		select {
 		case answer, open := <-d.answers:
 			if answer == ended {
@@ -202,7 +202,7 @@ func (d *daemon) end(signal syscall.Signal) error {
 				return errors.New("the shell that starts the server is gone")
 			}
 		case <-timeout:
-			return fmt.Errorf("process %d runs %v after %v", pid, patience, signal)
+			return fmt.Errorf("process %d runs %v after %v", pid, startTimeout, signal)
 		}
 	}
 }
@@ -210,8 +210,8 @@ func (d *daemon) end(signal syscall.Signal) error {
 // ended is what the shell answers when the server and its children are gone.
 const ended = "ended"
 
-// running returns the id of the server's process, or 0.
-func (d *daemon) running() int { return int(d.pid.Load()) }
+// runningPID returns the id of the server's process, or 0.
+func (d *daemon) runningPID() int { return int(d.pid.Load()) }
 
 // close ends the server and removes its folder.
 func (d *daemon) close() {

@@ -29,5 +29,5 @@ func (d *daemon) run(string, ...string) error {
 }
 func (d *daemon) start() error             { return errMissing }
 func (d *daemon) end(syscall.Signal) error { return errMissing }
-func (d *daemon) running() int             { return 0 }
+func (d *daemon) runningPID() int          { return 0 }
 func (d *daemon) close()                   {}

@@ -42,8 +42,8 @@ type programs struct {
 	initialize, serve string
 }
 
-// look returns the path of a program in PATH, or in the first of folders that has it.
-func look(name string, folders []string) (string, bool) {
+// findProgram returns the path of a program in PATH, or in the first of folders that has it.
+func findProgram(name string, folders []string) (string, bool) {
 	if path, err := exec.LookPath(name); err == nil {
 		if path, err = filepath.Abs(path); err == nil {
 			return path, true

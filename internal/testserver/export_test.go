@@ -15,24 +15,24 @@ func (c *control) Folder() string { return c.daemon.folder }
 
 // NeedMissing is what a test does when there is no program of a server.
 func NeedMissing(t testing.TB) {
-	need(t, func() (*Server, error) { return nil, errMissing })
+	require(t, func() (*Server, error) { return nil, errMissing })
 }
 
 // NeedOwnMissing is what a test does that must have its own server, when there is no program of it.
 func NeedOwnMissing(t testing.TB) {
-	needOwn(t, redisVariable, func() (*Node, error) { return nil, errMissing })
+	requireOwn(t, redisVariable, func() (*Node, error) { return nil, errMissing })
 }
 
 // FailRedis is NewRedis for options that must fail.
 func FailRedis(t testing.TB, options ...RedisOption) {
-	need(t, func() (*Node, error) { return startRedis(options) })
+	require(t, func() (*Node, error) { return startRedis(options) })
 }
 
 // OpenRedis is Redis for the environment as it is now.
-func OpenRedis(t testing.TB) *Node { return need(t, openSharedRedis) }
+func OpenRedis(t testing.TB) *Node { return require(t, openSharedRedis) }
 
 // OpenRedisCluster is RedisCluster for the environment as it is now.
-func OpenRedisCluster(t testing.TB) *Cluster { return need(t, openSharedCluster) }
+func OpenRedisCluster(t testing.TB) *Cluster { return require(t, openSharedCluster) }
 
 // Try runs a command that may fail.
 func Try(n *Node, command ...string) error {

@@ -31,8 +31,8 @@ var mariaDB = engine{
 func findMariaDB() (programs, error) {
 	folders := append([]string{"/usr/sbin", "/usr/libexec", "/usr/lib/mysql", "/usr/local/mysql/bin"},
 		newest("/opt/homebrew/opt/mariadb*/bin", "/usr/local/opt/mariadb*/bin")...)
-	server, found := look("mariadbd", folders)
-	initialize, both := look("mariadb-install-db", folders)
+	server, found := findProgram("mariadbd", folders)
+	initialize, both := findProgram("mariadb-install-db", folders)
 	if !found || !both {
 		return programs{}, fmt.Errorf("%w: no MariaDB: run make servers, or set GATEWARDEN_MYSQL_URL", errMissing)
 	}

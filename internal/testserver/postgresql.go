@@ -31,7 +31,7 @@ var postgreSQL = engine{
 
 // findPostgreSQL looks in PATH, and where Debian, Red Hat's packages of postgresql.org and Homebrew put it.
 func findPostgreSQL() (programs, error) {
-	initdb, found := look("initdb", newest("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin",
+	initdb, found := findProgram("initdb", newest("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin",
 		"/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin", "/usr/local/pgsql/bin"))
 	if resolved, err := filepath.EvalSymlinks(initdb); err == nil {
 		initdb = resolved

@@ -60,7 +60,7 @@ func startStandby(primary *Server, config StandbyConfig) (*Standby, error) {
 	if s.daemon, s.admin, err = startDaemon(e); err != nil {
 		return nil, err
 	}
-	if err = poll("streaming standby", s.streams); err == nil && config.Synchronous {
+	if err = waitFor("streaming standby", s.streams); err == nil && config.Synchronous {
 		err = s.makeSynchronous()
 	}
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Standby) makeSynchronous() error {
 	if err != nil {
 		return err
 	}
-	return poll("synchronous standby", func() error {
+	return waitFor("synchronous standby", func() error {
 		return s.primary.wantTrue(`SELECT COUNT(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'`)
 	})
 }
@@ -96,9 +96,9 @@ func (s *Standby) makeSynchronous() error {
 // Promote makes the standby a primary, whatever became of the one before, and returns when it takes changes.
 func (s *Standby) Promote(t testing.TB) {
 	t.Helper()
-	err := s.wantTrue(fmt.Sprintf(`SELECT pg_promote(TRUE, %d)`, int(patience.Seconds())))
+	err := s.wantTrue(fmt.Sprintf(`SELECT pg_promote(TRUE, %d)`, int(startTimeout.Seconds())))
 	if err == nil {
-		err = poll("end of the recovery", func() error { return s.wantTrue(`SELECT NOT pg_is_in_recovery()`) })
+		err = waitFor("end of the recovery", func() error { return s.wantTrue(`SELECT NOT pg_is_in_recovery()`) })
 	}
 	if err != nil {
 		t.Fatalf("the standby is not promoted: %v", err)
@@ -108,7 +108,7 @@ func (s *Standby) Promote(t testing.TB) {
 // WaitCaughtUp returns when the standby has replayed everything that the primary has written so far.
 func (s *Standby) WaitCaughtUp(t testing.TB) {
 	t.Helper()
-	if err := poll("standby that has caught up", s.caughtUp); err != nil {
+	if err := waitFor("standby that has caught up", s.caughtUp); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -44,27 +44,27 @@ func openSharedRedis() (*Node, error) {
 // Redis returns the Redis that all tests of this process share. Each test keeps to its own [Node.Prefix] there.
 func Redis(t testing.TB) *Node {
 	t.Helper()
-	return need(t, sharedRedis)
+	return require(t, sharedRedis)
 }
 
 // NewRedis starts a Redis for this test only, which ends with it. It is no server of the environment.
 func NewRedis(t testing.TB, options ...RedisOption) *Node {
 	t.Helper()
-	node := needOwn(t, redisVariable, func() (*Node, error) { return startRedis(options) })
+	node := requireOwn(t, redisVariable, func() (*Node, error) { return startRedis(options) })
 	t.Cleanup(node.daemon.close)
 	return node
 }
 
-// needOwn is need for a server that is always started. If the environment names a server, then this machine need not
-// have the program, and the test is skipped without it.
-func needOwn[S any](t testing.TB, variable string, open func() (S, error)) S {
+// requireOwn is require for a server that is always started. If the environment names a server, then this machine need
+// not have the program, and the test is skipped without it.
+func requireOwn[S any](t testing.TB, variable string, open func() (S, error)) S {
 	t.Helper()
 	s, err := open()
 	if errors.Is(err, errMissing) && os.Getenv(variable) != "" {
 		t.Skip("this test must not use the server of "+variable+", and there is", err)
 		return s
 	}
-	return need(t, func() (S, error) { return s, err })
+	return require(t, func() (S, error) { return s, err })
 }
 
 // redisOfEnvironment returns the server that the environment names, or nil.
@@ -97,7 +97,7 @@ func startRedis(options []RedisOption) (*Node, error) {
 	if err != nil || !o.replica {
 		return node, err
 	}
-	err = poll("the copy of the primary", func() error {
+	err = waitFor("the copy of the primary", func() error {
 		return node.wantInfo("replication", "master_link_status:up")
 	})
 	if err != nil {
@@ -184,7 +184,7 @@ func (n *Node) clean(prefix string) error {
 		if !ok || len(page) != 2 {
 			return fmt.Errorf("SCAN answers %v", answer)
 		}
-		for _, key := range texts(page[1]) {
+		for _, key := range toStrings(page[1]) {
 			if _, err := conn.do("UNLINK", key); err != nil {
 				return fmt.Errorf("%s: %w", n.Address(), err)
 			}
@@ -240,8 +240,8 @@ func (n *Node) wantInfo(section, line string) error {
 	return nil
 }
 
-// texts returns the strings of an array.
-func texts(answer any) []string {
+// toStrings returns the strings of an array.
+func toStrings(answer any) []string {
 	answers, _ := answer.([]any)
 	found := make([]string, 0, len(answers))
 	for _, a := range answers {

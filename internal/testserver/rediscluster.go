@@ -52,13 +52,13 @@ func openSharedCluster() (*Cluster, error) {
 // there.
 func RedisCluster(t testing.TB) *Cluster {
 	t.Helper()
-	return need(t, sharedCluster)
+	return require(t, sharedCluster)
 }
 
 // NewRedisCluster starts a Cluster for this test only, which ends with it. It is no cluster of the environment.
 func NewRedisCluster(t testing.TB, options ...RedisOption) *Cluster {
 	t.Helper()
-	c := needOwn(t, redisClusterVariable, func() (*Cluster, error) { return startCluster(options) })
+	c := requireOwn(t, redisClusterVariable, func() (*Cluster, error) { return startCluster(options) })
 	t.Cleanup(c.close)
 	return c
 }
@@ -107,7 +107,7 @@ func startCluster(options []RedisOption) (*Cluster, error) {
 	}
 	err = c.join()
 	if err == nil {
-		err = c.follow()
+		err = c.startReplicas()
 	}
 	if err != nil {
 		c.close()
@@ -137,7 +137,7 @@ func (c *Cluster) join() error {
 			}
 		}
 	}
-	return poll("complete cluster", c.ok)
+	return waitFor("complete cluster", c.checkState)
 }
 
 // addSlots is the command that gives a master its slots, as many as the others have.
@@ -149,8 +149,8 @@ func addSlots(master int) []string {
 	return command
 }
 
-// follow lets each replica copy its master, and returns when the copies are complete.
-func (c *Cluster) follow() error {
+// startReplicas lets each replica copy its master, and returns when the copies are complete.
+func (c *Cluster) startReplicas() error {
 	replicas := c.nodes[clusterMasters:]
 	for i, n := range replicas {
 		id, err := c.nodes[i%clusterMasters].id()
@@ -161,18 +161,18 @@ func (c *Cluster) follow() error {
 			return err
 		}
 	}
-	return poll("complete copies", func() error {
+	return waitFor("complete copies", func() error {
 		for _, n := range replicas {
 			if err := n.wantInfo("replication", "master_link_status:up"); err != nil {
 				return err
 			}
 		}
-		return errors.Join(c.ok(), c.known())
+		return errors.Join(c.checkState(), c.checkMembers())
 	})
 }
 
-// known is an error unless every node can name all nodes and their masters.
-func (c *Cluster) known() error {
+// checkMembers returns an error unless every node can name all nodes and their masters.
+func (c *Cluster) checkMembers() error {
 	for _, n := range c.nodes {
 		seen, err := clusterOf(n)
 		if err != nil {
@@ -185,8 +185,9 @@ func (c *Cluster) known() error {
 	return nil
 }
 
-// ok is an error unless every node that runs knows all nodes and says that all slots are served, by the same masters.
-func (c *Cluster) ok() error {
+// checkState returns an error unless every node that runs knows all nodes and says that all slots are served, by the
+// same masters.
+func (c *Cluster) checkState() error {
 	running := c.running()
 	if len(running) == 0 {
 		return errors.New("no node of the cluster runs")
@@ -207,12 +208,12 @@ func (c *Cluster) ok() error {
 			}
 		}
 	}
-	return c.agree(running)
+	return c.checkSlotOwners(running)
 }
 
-// agree is an error unless all nodes name the same masters, which run. Nodes learn that a master has ended, or is back,
-// some time after it.
-func (c *Cluster) agree(running []*Node) error {
+// checkSlotOwners returns an error unless all nodes name the same masters, which run. Nodes learn that a master has
+// ended, or is back, some time after it.
+func (c *Cluster) checkSlotOwners(running []*Node) error {
 	var masters map[string]string // from the first and last slot of a range
 	for _, n := range running {
 		ranges, err := n.slots()
@@ -240,7 +241,7 @@ func (c *Cluster) agree(running []*Node) error {
 // master, that takes until its replica has replaced it. A master serves its slots about two seconds after Start.
 func (c *Cluster) WaitOK(t testing.TB) {
 	t.Helper()
-	if err := poll("complete cluster", c.ok); err != nil {
+	if err := waitFor("complete cluster", c.checkState); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -291,7 +292,7 @@ func (c *Cluster) masters() ([]*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if role := texts(answer); len(role) > 0 && role[0] == "master" {
+		if role := toStrings(answer); len(role) > 0 && role[0] == "master" {
 			masters = append(masters, n)
 		}
 	}

@@ -96,7 +96,7 @@ func (m *Move) keys(atMost int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	keys := texts(answer)
+	keys := toStrings(answer)
 	for _, key := range keys {
 		migrate := []string{"MIGRATE", host, port, key, "0", "5000"}
 		if password := m.To.Password(); password != "" {

@@ -139,7 +139,7 @@ func (o redisOptions) engine() engine {
 // findRedis looks in PATH, and where Homebrew puts it. Valkey goes on from Redis 7.2 under another name.
 func findRedis() (programs, error) {
 	for _, name := range []string{"redis-server", "valkey-server"} {
-		if path, found := look(name, []string{"/opt/homebrew/bin", "/usr/local/bin"}); found {
+		if path, found := findProgram(name, []string{"/opt/homebrew/bin", "/usr/local/bin"}); found {
 			return programs{serve: path}, nil
 		}
 	}

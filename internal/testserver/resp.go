@@ -23,14 +23,14 @@ type redisError string
 
 func (e redisError) Error() string { return "Redis: " + string(e) }
 
-// respPatience bounds each command.
-const respPatience = 30 * time.Second
+// respTimeout bounds each command.
+const respTimeout = 30 * time.Second
 
 // dialRedis connects to the server of an address and signs in.
 func dialRedis(u *url.URL, config *tls.Config) (*redisConn, error) {
 	var conn net.Conn
 	var err error
-	dialer := &net.Dialer{Timeout: respPatience}
+	dialer := &net.Dialer{Timeout: respTimeout}
 	if u.Scheme == "rediss" {
 		conn, err = tls.DialWithDialer(dialer, "tcp", u.Host, config)
 	} else {
@@ -56,7 +56,7 @@ func dialRedis(u *url.URL, config *tls.Config) (*redisConn, error) {
 // do sends a command and returns the answer: a string, an int64, a []any of them, or nil. An answer that is an error
 // is returned as a redisError.
 func (c *redisConn) do(arguments ...string) (any, error) {
-	if err := c.SetDeadline(time.Now().Add(respPatience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(respTimeout)); err != nil {
 		return nil, err
 	}
 	var command strings.Builder

@@ -53,14 +53,14 @@ var (
 // PostgreSQL returns the PostgreSQL that all tests of this process share.
 func PostgreSQL(t testing.TB) *Server {
 	t.Helper()
-	return need(t, sharedPostgreSQL)
+	return require(t, sharedPostgreSQL)
 }
 
 // MariaDB returns the MariaDB that all tests of this process share. If it is the server of GATEWARDEN_MYSQL_URL, it may
 // be a MySQL.
 func MariaDB(t testing.TB) *Server {
 	t.Helper()
-	return need(t, sharedMariaDB)
+	return require(t, sharedMariaDB)
 }
 
 // NewPostgreSQL starts a PostgreSQL for this test only, which ends with it.
@@ -78,7 +78,7 @@ func NewMariaDB(t testing.TB) *Server {
 // own starts a server that ends with the test.
 func own(t testing.TB, e engine) *Server {
 	t.Helper()
-	s := need(t, func() (*Server, error) { return open(e) })
+	s := require(t, func() (*Server, error) { return open(e) })
 	t.Cleanup(func() {
 		if pool, err := s.pool(); err == nil {
 			_ = pool.Close()
@@ -93,8 +93,8 @@ func own(t testing.TB, e engine) *Server {
 // errMissing is that this machine has no program of the server. Its text says what to install.
 var errMissing = errors.New("no server")
 
-// need returns the server that open gives, and skips or fails the test without one.
-func need[S any](t testing.TB, open func() (S, error)) S {
+// require returns the server that open gives, and skips or fails the test without one.
+func require[S any](t testing.TB, open func() (S, error)) S {
 	t.Helper()
 	s, err := open()
 	switch {

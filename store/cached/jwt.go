@@ -94,7 +94,7 @@ func (s *JWTStore) Rotate(ctx context.Context, old string, now time.Time, grace 
 
 // Use implements [jwt.Store].
 func (s *JWTStore) Use(ctx context.Context, digest string, now, ends time.Time) (jwt.Rotation, error) {
-	if err := ctx.Err(); err != nil { // the login is as it was
+	if err := ctx.Err(); err != nil { // the store was not called, so nothing has changed
 		return jwt.Rotation{}, err
 	}
 	rotation, err := s.store.Use(ctx, digest, now, ends)

@@ -83,7 +83,7 @@ func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string,
 
 // Purge implements [knox.Store].
 func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
-	defer s.records.lapse(ending.At)
+	defer s.records.markPurged(ending.At)
 	return s.store.Purge(ctx, limit, ending)
 }
 

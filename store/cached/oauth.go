@@ -186,7 +186,7 @@ func (s *OAuthStore) Withdraw(ctx context.Context, userID, clientID string, now 
 
 // Purge implements [server.Store].
 func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	defer s.access.lapse(now)
+	defer s.access.markPurged(now)
 	return s.oauthStore.Purge(ctx, now, limit)
 }
 
@@ -208,7 +208,7 @@ func (s *OAuthStore) forgetClient(id string) {
 // of single records.
 func (s *OAuthStore) ForgetToken(digest string) { s.access.drop(digest) }
 
-// ForgetGrant drops what is kept of the tokens of one grant. See ForgetToken.
+// ForgetGrant removes the tokens of one grant from the cache. See ForgetToken.
 func (s *OAuthStore) ForgetGrant(id string) { s.forgetGrants(id) }
 
 // machinePrefix starts the UserID of an auth.Machine.

@@ -89,7 +89,7 @@ func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]st
 
 // Purge implements [session.Store].
 func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*session.Record, error) {
-	defer s.records.lapse(now)
+	defer s.records.markPurged(now)
 	return s.store.Purge(ctx, now, limit)
 }
 

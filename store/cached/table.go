@@ -65,8 +65,8 @@ const (
 	login
 )
 
-// reading is a read that is under way.
-type reading struct {
+// readStart is when a read began.
+type readStart struct {
 	count uint64
 	began time.Duration // by the clock of the table
 }
@@ -78,32 +78,32 @@ func newTable[K comparable, V any](config Config) *table[K, V] {
 }
 
 // get returns what is kept by a key. If ok is false, the caller asks the store and calls put with read.
-func (t *table[K, V]) get(key K) (value V, read reading, ok bool) {
+func (t *table[K, V]) get(key K) (value V, read readStart, ok bool) {
 	return t.getAt(key, t.clock())
 }
 
 // getAt is get at a time of the clock.
-func (t *table[K, V]) getAt(key K, now time.Duration) (value V, read reading, ok bool) {
+func (t *table[K, V]) getAt(key K, now time.Duration) (value V, read readStart, ok bool) {
 	t.mu.RLock()
 	e, found := t.entries[key]
-	if found && t.counts(&e, now) {
+	if found && t.isValid(&e, now) {
 		t.mu.RUnlock()
-		return e.value, reading{}, true
+		return e.value, readStart{}, true
 	}
-	read = reading{t.count, now}
+	read = readStart{t.count, now}
 	t.mu.RUnlock()
 	return value, read, false
 }
 
-// counts reports whether an entry is believed: t.mu is held.
-func (t *table[K, V]) counts(e *entry[V], now time.Duration) bool {
+// isValid reports whether an entry is believed: t.mu is held.
+func (t *table[K, V]) isValid(e *entry[V], now time.Duration) bool {
 	return now < e.until && t.suspended == 0 && e.read >= t.all &&
 		e.read >= t.owners[e.slots[0]] && e.read >= t.owners[e.slots[1]] && e.read >= t.owners[e.slots[2]] &&
 		e.expires > t.purged
 }
 
 // put keeps what a read brought, unless it may be old. Expires is when the record expires; zero is never.
-func (t *table[K, V]) put(read reading, key K, value V, expires time.Time, owners [3]owner) {
+func (t *table[K, V]) put(read readStart, key K, value V, expires time.Time, owners [3]owner) {
 	now := t.clock()
 	e := entry[V]{value: value, read: read.count, until: read.began + t.ttl, expires: math.MaxInt64}
 	if !expires.IsZero() {
@@ -120,7 +120,7 @@ func (t *table[K, V]) put(read reading, key K, value V, expires time.Time, owner
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if read.count < t.keys[t.keySlot(key)] || !t.counts(&e, now) {
+	if read.count < t.keys[t.keySlot(key)] || !t.isValid(&e, now) {
 		return
 	}
 	if _, ok := t.entries[key]; !ok && len(t.entries) >= t.max {
@@ -137,7 +137,7 @@ func (t *table[K, V]) makeRoom(now time.Duration) {
 	until := time.Duration(math.MaxInt64)
 	looked, removed := 0, 0
 	for key, e := range t.entries {
-		if !t.counts(&e, now) {
+		if !t.isValid(&e, now) {
 			delete(t.entries, key)
 			removed++
 		} else if e.until < until {
@@ -187,8 +187,8 @@ func (t *table[K, V]) drop(keys ...K) {
 	}
 }
 
-// lapse says that records which expired until now may be gone.
-func (t *table[K, V]) lapse(now time.Time) {
+// markPurged notes that the store may have removed all records that expired until now.
+func (t *table[K, V]) markPurged(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.purged = max(t.purged, now.UnixMicro())

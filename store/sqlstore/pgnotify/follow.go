@@ -122,7 +122,7 @@ func (l *Listener) follow(ctx context.Context, conn *pgx.Conn) error {
 		silent := waiting.Err() != nil
 		cancel()
 		if notification != nil {
-			l.take(notification)
+			l.handle(notification)
 		}
 		switch {
 		case err == nil:
@@ -144,8 +144,8 @@ func (l *Listener) ping(ctx context.Context, conn *pgx.Conn) error {
 	return conn.Ping(ctx)
 }
 
-// take tells the caches what a notification says. One that cannot be read may name any user.
-func (l *Listener) take(notification *pgconn.Notification) {
+// handle tells the caches what a notification says. One that cannot be read may name any user.
+func (l *Listener) handle(notification *pgconn.Notification) {
 	payload, err := read(notification.Payload)
 	if err != nil && time.Since(l.unread) >= unreadInterval {
 		l.unread = time.Now()

@@ -73,9 +73,9 @@ const (
 
 var errDSN = errors.New("pgnotify: Config.DSN cannot be read. It is not shown here because it may hold a password")
 
-// misread reports whether a part of the password was taken for something that errors show. That is so if the password
-// has a slash that is not escaped, as in postgres://app:12/secret@db.example/app.
-func misread(conn *pgx.ConnConfig) bool {
+// isMisparsed reports whether a part of the password was taken for something that errors show. That is so if the
+// password has a slash that is not escaped, as in postgres://app:12/secret@db.example/app.
+func isMisparsed(conn *pgx.ConnConfig) bool {
 	return strings.Contains(conn.Database+conn.Host, "@")
 }
 
@@ -89,7 +89,7 @@ func (c Config) connection() (*pgx.ConnConfig, error) {
 		conn = c.Conn.Copy()
 	default:
 		var err error
-		if conn, err = pgx.ParseConfig(c.DSN); err != nil || misread(conn) {
+		if conn, err = pgx.ParseConfig(c.DSN); err != nil || isMisparsed(conn) {
 			return nil, errDSN
 		}
 	}

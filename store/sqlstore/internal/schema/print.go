@@ -15,14 +15,14 @@ func (s Scripts) Print(ctx context.Context, in Querier, component string) (strin
 	}
 	var found state
 	if in != nil {
-		if found, scripts, err = s.state(ctx, in, component); err != nil || found.version >= len(scripts) {
+		if found, scripts, err = s.readState(ctx, in, component); err != nil || found.version >= len(scripts) {
 			return "", err
 		}
 	}
 	var text strings.Builder
 	for i, script := range scripts[found.version:] {
 		fmt.Fprintf(&text, "-- %s, version %d\n%s\n\n", component, found.version+i+1,
-			s.table(strings.TrimSpace(script)))
+			s.withPrefix(strings.TrimSpace(script)))
 	}
 	sum := checksum(scripts)
 	if found.listed {
@@ -35,5 +35,5 @@ func (s Scripts) Print(ctx context.Context, in Querier, component string) (strin
 	return text.String(), nil
 }
 
-// List returns the SQL that makes the list of tables.
-func (s Scripts) List() string { return s.table(createList) + s.TableOptions + ";\n" }
+// List returns the SQL that makes the version table.
+func (s Scripts) List() string { return s.withPrefix(createList) + s.TableOptions + ";\n" }

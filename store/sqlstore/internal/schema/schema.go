@@ -35,7 +35,7 @@ type Scripts struct {
 	// Lock makes other programs that migrate wait until the transaction ends. It is empty if the transaction itself
 	// does.
 	Lock string
-	// TableOptions ends the statement that makes the list of tables.
+	// TableOptions ends the statement that makes the version table.
 	TableOptions string
 	// AllowNewer takes tables that are one version newer than the scripts.
 	AllowNewer bool
@@ -61,11 +61,11 @@ func (s Scripts) Migrate(ctx context.Context, conn Querier, component string) er
 		return err
 	}
 	if s.Lock != "" {
-		if _, err := conn.ExecContext(ctx, s.table(s.Lock)); err != nil {
+		if _, err := conn.ExecContext(ctx, s.withPrefix(s.Lock)); err != nil {
 			return err
 		}
 	}
-	state, scripts, err := s.state(ctx, conn, component)
+	state, scripts, err := s.readState(ctx, conn, component)
 	if err != nil || state.version >= len(scripts) {
 		return err
 	}
@@ -79,39 +79,39 @@ func (s Scripts) Migrate(ctx context.Context, conn Querier, component string) er
 	return s.write(ctx, conn, component, state, len(scripts), checksum(scripts))
 }
 
-// Create makes the list of tables if there is none.
+// Create makes the version table if there is none.
 func (s Scripts) Create(ctx context.Context, in Querier) error {
-	_, err := in.ExecContext(ctx, s.table(createList)+s.TableOptions)
+	_, err := in.ExecContext(ctx, s.withPrefix(createList)+s.TableOptions)
 	return err
 }
 
-// createList makes the list of tables. A checksum has 64 characters, and may have the word migrating after it.
+// createList makes the version table. A checksum has 64 characters, and may have the word migrating after it.
 const createList = `CREATE TABLE IF NOT EXISTS {prefix}schema (
 		component VARCHAR(64) NOT NULL PRIMARY KEY,
 		version   INTEGER     NOT NULL,
 		checksum  VARCHAR(80) NOT NULL)`
 
 // Current reports whether the tables of a component have the newest version. It changes nothing, and locks nothing. If
-// there is no list of tables it returns the error of the engine.
+// there is no version table it returns the error of the engine.
 func (s Scripts) Current(ctx context.Context, in Querier, component string) (bool, error) {
-	state, scripts, err := s.state(ctx, in, component)
+	state, scripts, err := s.readState(ctx, in, component)
 	return err == nil && state.version >= len(scripts) && !state.migrating, err
 }
 
-// state returns which tables of a component are there, and its scripts.
-func (s Scripts) state(ctx context.Context, in Querier, component string) (state, []string, error) {
+// readState returns which tables of a component are there, and its scripts.
+func (s Scripts) readState(ctx context.Context, in Querier, component string) (state, []string, error) {
 	scripts, err := s.of(component)
 	if err != nil {
 		return state{}, nil, err
 	}
 	found, err := s.version(ctx, in, component, scripts)
 	if err == nil && !found.migrating {
-		err = s.complete(ctx, in, scripts[:min(found.version, len(scripts))])
+		err = s.checkTables(ctx, in, scripts[:min(found.version, len(scripts))])
 	}
 	return found, scripts, err
 }
 
-// state is what the list of tables says of a component.
+// state is what the version table says of a component.
 type state struct {
 	listed    bool
 	version   int
@@ -121,21 +121,21 @@ type state struct {
 // migrating is added to the checksum while a program that cannot do so in one transaction changes tables.
 const migrating = " migrating"
 
-// write writes into the list of tables which version a component has now.
+// write writes into the version table which version a component has now.
 func (s Scripts) write(ctx context.Context, in Querier, component string, before state, version int,
 	checksum string) error {
 	statement := `UPDATE {prefix}schema SET version = ?, checksum = ? WHERE component = ?`
 	if !before.listed {
 		statement = `INSERT INTO {prefix}schema (version, checksum, component) VALUES (?, ?, ?)`
 	}
-	_, err := in.ExecContext(ctx, s.bound(statement), version, checksum, component)
+	_, err := in.ExecContext(ctx, s.withPlaceholders(statement), version, checksum, component)
 	return err
 }
 
 // statements returns the statements of a script.
 func (s Scripts) statements(script string) (all []string) {
 	for statement := range strings.SplitSeq(strings.TrimSpace(script), ";\n\n") {
-		all = append(all, s.table(strings.TrimSuffix(statement, ";")))
+		all = append(all, s.withPrefix(strings.TrimSuffix(statement, ";")))
 	}
 	return all
 }
@@ -155,11 +155,11 @@ func (s Scripts) of(component string) ([]string, error) {
 	}
 }
 
-// version returns what the list of tables says of a component, and the zero state if the component is not listed. A
+// version returns what the version table says of a component, and the zero state if the component is not listed. A
 // number alone does not tell whether the scripts of this program made the tables, so the checksum must be the same,
 // too.
 func (s Scripts) version(ctx context.Context, in Querier, component string, scripts []string) (state, error) {
-	rows, err := in.QueryContext(ctx, s.bound(`SELECT * FROM {prefix}schema WHERE component = ?`), component)
+	rows, err := in.QueryContext(ctx, s.withPlaceholders(`SELECT * FROM {prefix}schema WHERE component = ?`), component)
 	if err != nil {
 		return state{}, err
 	}
@@ -169,7 +169,7 @@ func (s Scripts) version(ctx context.Context, in Querier, component string, scri
 		return state{}, err
 	}
 	if !slices.Equal(columns, []string{"component", "version", "checksum"}) {
-		return state{}, fmt.Errorf("the list of tables has another form: %w", ErrForeign)
+		return state{}, fmt.Errorf("the version table has another form: %w", ErrForeign)
 	}
 	if !rows.Next() {
 		return state{}, rows.Err()
@@ -205,16 +205,16 @@ func (s Scripts) version(ctx context.Context, in Querier, component string, scri
 	return found, rows.Close()
 }
 
-// changed finds the tables that a script makes and drops.
-var changed = regexp.MustCompile(`(?m)^(CREATE|DROP) TABLE (?:IF NOT EXISTS )?(\{prefix\}\w+)`)
+// tableStatement finds the tables that a script makes and drops.
+var tableStatement = regexp.MustCompile(`(?m)^(CREATE|DROP) TABLE (?:IF NOT EXISTS )?(\{prefix\}\w+)`)
 
-// complete returns an error if a table that the scripts made is missing. A store would
+// checkTables returns an error if a table that the scripts made is missing. A store would
 // notice that at its first use only.
-func (s Scripts) complete(ctx context.Context, conn Querier, scripts []string) error {
+func (s Scripts) checkTables(ctx context.Context, conn Querier, scripts []string) error {
 	there := map[string]bool{}
 	for _, script := range scripts {
-		for _, change := range changed.FindAllStringSubmatch(script, -1) {
-			there[s.table(change[2])] = change[1] == "CREATE"
+		for _, change := range tableStatement.FindAllStringSubmatch(script, -1) {
+			there[s.withPrefix(change[2])] = change[1] == "CREATE"
 		}
 	}
 	for _, table := range slices.Sorted(maps.Keys(there)) {
@@ -246,13 +246,13 @@ func checksum(scripts []string) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-func (s Scripts) table(statement string) string {
+func (s Scripts) withPrefix(statement string) string {
 	return strings.ReplaceAll(statement, "{prefix}", s.Prefix)
 }
 
-// bound is table for a statement with arguments.
-func (s Scripts) bound(statement string) string {
-	statement = s.table(statement)
+// withPlaceholders is withPrefix for a statement with arguments.
+func (s Scripts) withPlaceholders(statement string) string {
+	statement = s.withPrefix(statement)
 	if s.Placeholders == nil {
 		return statement
 	}

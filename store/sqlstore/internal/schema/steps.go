@@ -7,11 +7,11 @@ import (
 // MigrateInSteps is Migrate for an engine that commits at every statement that changes a table. The caller holds a lock
 // that makes other programs that migrate wait.
 //
-// Before the first statement of a version it marks the component in the list of tables. A program that finds the mark
+// Before the first statement of a version it marks the component in the version table. A program that finds the mark
 // knows that another one was killed on the way. It runs all statements of that version again, and takes those for done
 // which the engine refuses because their table, column or index is there already.
 func (s Scripts) MigrateInSteps(ctx context.Context, in Querier, component string) error {
-	state, scripts, err := s.state(ctx, in, component)
+	state, scripts, err := s.readState(ctx, in, component)
 	if err != nil || state.version >= len(scripts) {
 		return err
 	}

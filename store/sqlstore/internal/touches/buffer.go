@@ -57,10 +57,10 @@ type Buffer struct {
 	pending atomic.Int64 // so that View costs nothing if there are no touches
 
 	mu      sync.Mutex
-	newer   *generation // being collected
-	older   *generation // being written, or nil
-	dropped int64       // since the last flush
-	due     bool        // a flush is due or runs
+	newer   *batch // being collected
+	older   *batch // being written, or nil
+	dropped int64  // since the last flush
+	due     bool   // a flush is due or runs
 	timer   *time.Timer
 	closed  bool
 
@@ -68,7 +68,7 @@ type Buffer struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	closing chan struct{}
-	trouble bool // was logged; belongs to the flush
+	failing bool // was logged; belongs to the flush
 }
 
 // New returns an empty buffer.
@@ -102,7 +102,7 @@ func (b *Buffer) Touch(ctx context.Context, t Touch) error {
 	}
 	// What is pending for the record may be what keeps it alive until now.
 	err := b.config.WriteNow(ctx, func() []Touch { return append(b.View().Of(t.Digest), t) })
-	if err == nil || t.late() || errors.Is(err, ErrGone) {
+	if err == nil || t.isExpired() || errors.Is(err, ErrGone) {
 		return err
 	}
 	if kept, full := b.keep(t); !kept {
@@ -138,7 +138,7 @@ func (b *Buffer) Drop(digest string) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, g := range []*generation{b.older, b.newer} {
+	for _, g := range []*batch{b.older, b.newer} {
 		if g == nil {
 			continue
 		}
@@ -221,8 +221,8 @@ func (b *Buffer) flush(ctx context.Context) error {
 	return b.write(ctx, collected)
 }
 
-// write writes a generation in parts. After an error the rest stays for the next flush.
-func (b *Buffer) write(ctx context.Context, g *generation) error {
+// write writes a batch in parts. After an error the rest stays for the next flush.
+func (b *Buffer) write(ctx context.Context, g *batch) error {
 	for len(g.todo) > 0 {
 		began := time.Now()
 		part := g.todo[:min(Rows, len(g.todo))]
@@ -248,7 +248,7 @@ func (b *Buffer) write(ctx context.Context, g *generation) error {
 }
 
 // pendingOf returns the touches that were not dropped.
-func (b *Buffer) pendingOf(g *generation, part []Touch) []Touch {
+func (b *Buffer) pendingOf(g *batch, part []Touch) []Touch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	pending := make([]Touch, 0, len(part))
@@ -271,7 +271,7 @@ func (b *Buffer) pause(took time.Duration) {
 	}
 }
 
-// report logs the first flush of several that fail or that come too late, and the end of it.
+// report logs the first of several flushes that fail or drop touches. It logs again when a flush succeeds.
 func (b *Buffer) report(err error) {
 	b.mu.Lock()
 	dropped := b.dropped
@@ -283,16 +283,16 @@ func (b *Buffer) report(err error) {
 	case errors.Is(err, ErrGone):
 		logger.Warn("sqlstore: last uses are lost, because the database was closed by other means than DB.Close",
 			"lost", b.left())
-	case err != nil && !b.trouble:
+	case err != nil && !b.failing:
 		logger.Warn("sqlstore: cannot write last uses now, and will try again every second",
 			"pending", b.left(), "error", err)
-	case dropped > 0 && !b.trouble:
+	case dropped > 0 && !b.failing:
 		logger.Warn("sqlstore: tokens and sessions are used faster than last uses can be written, so some are dropped",
 			"dropped", dropped)
-	case !trouble && b.trouble:
+	case !trouble && b.failing:
 		logger.Info("sqlstore: last uses are written again")
 	}
-	b.trouble = trouble
+	b.failing = trouble
 }
 
 // left returns the number of touches that are still to be written.

@@ -25,12 +25,12 @@ type Touch struct {
 // Slides reports whether the touch moves the expiry of its record.
 func (t Touch) Slides() bool { return t.LiveUntil != 0 && t.ExpiresAt > t.LiveUntil }
 
-// late reports whether the record had expired when it was used, as the caller read it.
-func (t Touch) late() bool { return t.LiveUntil != 0 && t.Used >= t.LiveUntil }
+// isExpired reports whether the record had expired when it was used, as the caller read it.
+func (t Touch) isExpired() bool { return t.LiveUntil != 0 && t.Used >= t.LiveUntil }
 
 // hurries reports whether the touch must be written at once.
 func (t Touch) hurries() bool {
-	return t.late() || t.Slides() && t.LiveUntil-t.Used < Margin.Microseconds()
+	return t.isExpired() || t.Slides() && t.LiveUntil-t.Used < Margin.Microseconds()
 }
 
 // Apply returns the last use and the expiry of a record after the touch, where 0 is never
@@ -58,18 +58,18 @@ func (t Touch) merge(other Touch) Touch {
 	return t
 }
 
-// generation is the touches that are written together. The one that is collected changes.
+// batch is the touches that are written together. The one that is collected changes.
 // Buffer.mu guards it but for todo, which belongs to the flush.
-type generation struct {
+type batch struct {
 	touches  map[string]Touch // by digest
 	earliest int64            // the first LiveUntil of a touch that slides; 0 if there is no such touch
 	todo     []Touch          // still to be written, in order of digest
 	left     int              // the length of todo, for others than the flush
 }
 
-func newGeneration() *generation { return &generation{touches: make(map[string]Touch)} }
+func newGeneration() *batch { return &batch{touches: make(map[string]Touch)} }
 
-func (g *generation) add(t Touch) {
+func (g *batch) add(t Touch) {
 	if before, ok := g.touches[t.Digest]; ok {
 		t = before.merge(t)
 	}
@@ -80,7 +80,7 @@ func (g *generation) add(t Touch) {
 }
 
 // close ends the collecting.
-func (g *generation) close() {
+func (g *batch) close() {
 	g.left = len(g.touches)
 	g.todo = make([]Touch, 0, len(g.touches))
 	for _, t := range g.touches {
@@ -90,7 +90,7 @@ func (g *generation) close() {
 
 // sort sorts todo by digest. Neighbors are often on one page of the table, which is then
 // written once.
-func (g *generation) sort() {
+func (g *batch) sort() {
 	slices.SortFunc(g.todo, func(a, b Touch) int { return strings.Compare(a.Digest, b.Digest) })
 }
 
@@ -99,7 +99,7 @@ func (g *generation) sort() {
 // records: a touch that is written meanwhile is then in the View, in the records or in both.
 type View struct {
 	buffer       *Buffer
-	older, newer *generation
+	older, newer *batch
 }
 
 // Len returns the number of pending touches. It counts one twice that is being written
@@ -123,7 +123,7 @@ func (v View) Of(digests ...string) (touches []Touch) {
 		return nil
 	}
 	defer v.lock()()
-	for _, g := range []*generation{v.older, v.newer} {
+	for _, g := range []*batch{v.older, v.newer} {
 		if g == nil {
 			continue
 		}

@@ -9,9 +9,9 @@ import (
 	"github.com/gatewarden/auth/session"
 )
 
-// missing serves mux, and answers what no route of it takes: a browser with a page, and a program with
+// withNotFound serves mux, and answers what no route of it takes: a browser with a page, and a program with
 // problem+json.
-func (a *app) missing(mux *http.ServeMux) http.Handler {
+func (a *app) withNotFound(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler, pattern := mux.Handler(r)
 		if pattern != "" {
@@ -22,10 +22,10 @@ func (a *app) missing(mux *http.ServeMux) http.Handler {
 		handler.ServeHTTP(&answer, r)
 		switch answer.status {
 		case http.StatusNotFound:
-			a.notThere(w, r, answer.status, "There is nothing here", nowhere(mux, r))
+			a.writeNotFound(w, r, answer.status, "There is nothing here", notFoundReason(mux, r))
 		case http.StatusMethodNotAllowed:
 			w.Header()["Allow"] = answer.header["Allow"]
-			a.notThere(w, r, answer.status, "This page is not for that",
+			a.writeNotFound(w, r, answer.status, "This page is not for that",
 				"This page cannot be asked in that way. Open it from its own link or form.")
 		default: // a redirect to the path as it should be
 			handler.ServeHTTP(w, r)
@@ -33,9 +33,9 @@ func (a *app) missing(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// nowhere says why r has no route. That one ends its address with a slash where the other does not is a
+// notFoundReason says why r has no route. That one ends its address with a slash where the other does not is a
 // mistake that everybody makes.
-func nowhere(mux *http.ServeMux, r *http.Request) string {
+func notFoundReason(mux *http.ServeMux, r *http.Request) string {
 	if path, slash := strings.CutSuffix(r.URL.Path, "/"); slash && path != "" {
 		other := r.Clone(r.Context())
 		other.URL.Path, other.URL.RawPath = path, ""
@@ -57,8 +57,8 @@ func (h *headOnly) Header() http.Header         { return h.header }
 func (h *headOnly) WriteHeader(status int)      { h.status = status }
 func (h *headOnly) Write(p []byte) (int, error) { return len(p), nil }
 
-// notThere says that there is no such page.
-func (a *app) notThere(w http.ResponseWriter, r *http.Request, status int, title, text string) {
+// writeNotFound says that there is no such page.
+func (a *app) writeNotFound(w http.ResponseWriter, r *http.Request, status int, title, text string) {
 	w.Header().Add("Vary", "Accept, Sec-Fetch-Mode")
 	if !session.WantsPage(r) {
 		code := map[int]string{http.StatusNotFound: "not_found"}[status]

@@ -23,9 +23,9 @@ func (a *app) disableStored(ctx context.Context, id string) error {
 	return nil
 }
 
-// reportMembers logs the members of a client of -clients that nothing here reads. They may be
+// logUnknownMembers logs the members of a client of -clients that nothing here reads. They may be
 // misspelled, or for another server that reads the same file.
-func (a *app) reportMembers(ctx context.Context, r server.Registration) {
+func (a *app) logUnknownMembers(ctx context.Context, r server.Registration) {
 	if len(r.Members) > 0 {
 		a.logger.WarnContext(ctx, "-clients: members are not supported and were left out", "client", r.ClientID,
 			"members", slices.Sorted(maps.Keys(r.Members)))
