@@ -37,7 +37,7 @@ func (i *issuer) checkValues(all []member) *refusal {
 		value := lookup(all, required.name)
 		accepted := says(value, func(text string) bool { return slices.Contains(required.values, text) })
 		if accepted && required.name == "email" && !i.AllowUnverifiedEmail && verifiedEmail(all) == "" {
-			return saysInvalid.failed(i.cause("email", "is not verified (email_verified)", "AllowUnverifiedEmail"))
+			return saysInvalid.withCheck(i.cause("email", "is not verified (email_verified)", "AllowUnverifiedEmail"))
 		}
 		if accepted {
 			continue
@@ -45,7 +45,7 @@ func (i *issuer) checkValues(all []member) *refusal {
 		c := i.cause(required.name, "", "Shared.RequireValues")
 		c.Came, c.Want = []string{}, required.values
 		says(value, func(text string) bool { c.Came = append(c.Came, text); return false })
-		return saysInvalid.failed(c)
+		return saysInvalid.withCheck(c)
 	}
 	return nil
 }

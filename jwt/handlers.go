@@ -92,7 +92,7 @@ func (t *Tokens) handlers(guard *auth.Guard, browser bool) (*Handlers, error) {
 		Obtain:    backend.NewEndpoint(login, login.Require(), post(h.serveObtain)),
 		Refresh:   backend.NewEndpoint(own, open, post(h.serveRefresh)),
 		Verify:    backend.NewEndpoint(own, open, post(h.serveVerify)),
-		Blacklist: backend.NewEndpoint(own, open, post(h.serveBlacklist)),
+		Blacklist: backend.NewEndpoint(own, open, post(h.serveLogout)),
 		LogoutAll: backend.NewEndpoint(own, own.Require(auth.FullAccess), post(h.serveLogoutAll)),
 	}
 	if !browser {

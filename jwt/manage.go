@@ -15,7 +15,7 @@ import (
 // [Tokens.Refresh], and it uses nothing up.
 func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 	now := backend.StoreTime(time.Now())
-	presented, err := t.presented(ctx, token, wantAny, now)
+	presented, err := t.verifyOwn(ctx, token, wantAny, now)
 	if err != nil {
 		return nil, inBody(err)
 	}
@@ -42,7 +42,7 @@ func (t *Tokens) Logout(ctx context.Context, token string) error {
 // logout is Logout, but an error may be a *refusal.
 func (t *Tokens) logout(ctx context.Context, token string) error {
 	now := backend.StoreTime(time.Now())
-	presented, err := t.presented(ctx, token, wantLogin, now)
+	presented, err := t.verifyOwn(ctx, token, wantRefreshable, now)
 	if err != nil {
 		return err
 	}

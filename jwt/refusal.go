@@ -49,9 +49,9 @@ func (w *words) state(cause error) auth.Error {
 }
 
 // refuse returns a refusal that is made once.
-func (w *wording) refuse(why string) *refusal { return w.static(errors.New(why)) }
+func (w *wording) refuse(why string) *refusal { return w.constant(errors.New(why)) }
 
-func (w *wording) static(err error) *refusal {
+func (w *wording) constant(err error) *refusal {
 	return &refusal{says: w, cause: err, header: w.header.because(err), body: w.body.because(err)}
 }
 
@@ -60,8 +60,8 @@ func (w *wording) because(err error) *refusal {
 	return &refusal{says: w, cause: err, stated: w.header.state(err)}
 }
 
-// failed is because for a check that failed. It copies c, so that it allocates only once.
-func (w *wording) failed(c *cause.Check) *refusal {
+// withCheck is because for a check that failed. It copies c, so that it allocates only once.
+func (w *wording) withCheck(c *cause.Check) *refusal {
 	r := &checkRefusal{check: *c}
 	r.says, r.cause, r.stated = w, &r.check, w.header.state(&r.check)
 	return &r.refusal

@@ -274,7 +274,7 @@ func (c Config) checkKeys(s *backend.Settings) {
 		s.Refuse(true, "Config.Keys are those of another service, which sign nothing here")
 	case *KeySet:
 		s.Refuse(keys.Signing() == nil, "no key of Config.Keys signs")
-	case keeper:
+	case localKeySource:
 		longest := max(c.Lifetimes.Refresh, c.Lifetimes.Sliding)
 		s.Refuse(keys.Keep() < longest, "Config.Keys keeps keys for %v, but tokens live for %v", keys.Keep(), longest)
 	}
