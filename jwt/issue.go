@@ -29,7 +29,7 @@ type Options struct {
 	// ClientID is the OAuth 2 client that the tokens are for, written as
 	// "client_id" (RFC 9068 §2.2). It needs Config.Scopes and limits the tokens.
 	ClientID string
-	// Claims are further claims of all access tokens of this login, at most 4
+	// Claims are further claims of all access tokens of this session, at most 4
 	// KiB as JSON. Claims of this package cannot be set.
 	Claims map[string]any
 
@@ -86,9 +86,9 @@ const (
 	longClaims = 1 << 10 // from here on a token may be too long
 )
 
-// Issue starts a login of a user and returns its first pair, which is nowhere
+// Issue starts a session of a user and returns its first pair, which is nowhere
 // kept. The user is loaded first: ErrUserNotFound or ErrUserInactive is returned
-// before anything is written, and [ErrLimit] if there are too many logins. A UserID or
+// before anything is written, and [ErrLimit] if there are too many sessions. A UserID or
 // AuthInfo that no store can keep is auth.ErrInternal: see [backend.CheckUserID] and
 // [backend.CheckAuthInfo].
 func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Pair, error) {
@@ -219,7 +219,7 @@ func (t *Tokens) newSession(userID string, now time.Time, options Options, k kin
 	return f, nil
 }
 
-// storedClaims returns the claims of a login as a store keeps them, and nil if there are none.
+// storedClaims returns the claims of a session as a store keeps them, and nil if there are none.
 func (t *Tokens) storedClaims(claims map[string]any) ([]byte, error) {
 	if len(claims) == 0 {
 		return nil, nil

@@ -44,7 +44,7 @@ var (
 	wantAccessOrSliding = wanted{accessKind, slidingKind}
 	wantRefresh         = wanted{refreshKind}
 	wantSliding         = wanted{slidingKind}
-	wantRefreshable     = wanted{refreshKind, slidingKind} // what a login is kept alive by
+	wantRefreshable     = wanted{refreshKind, slidingKind} // what a session is kept alive by
 	wantAny             = wanted{accessKind, refreshKind, slidingKind}
 )
 

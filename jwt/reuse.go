@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// This file has what Config.Compat.AllowRefreshReuse changes: a login has one refresh token,
+// This file has what Config.Compat.AllowRefreshReuse changes: a session has one refresh token,
 // which stays good. The store keeps one record of it, whatever is made for it.
 
 // errAdoptedMeanwhile is the error of a token of others that another request took over at the same time.

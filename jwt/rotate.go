@@ -13,7 +13,7 @@ import (
 // Refresh exchanges a refresh token for the next pair, once. The user is loaded
 // first. Errors are ErrInvalid for a token that is no good, or if its user may not
 // log in or has another stamp. Code and detail are those of simplejwt. A token
-// that was used before ends the login ([auth.EventReuse]), unless Config.Lifetimes.Grace
+// that was used before ends the session ([auth.EventReuse]), unless Config.Lifetimes.Grace
 // gives its successor once more. With Config.Compat.AllowRefreshReuse the token stays good,
 // and Refresh of the pair is "".
 func (t *Tokens) Refresh(ctx context.Context, refresh string) (*Pair, error) {
@@ -82,7 +82,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*newTokens, 
 	return t.replace(ctx, old, m, k)
 }
 
-// find returns the session of a token, or nil if something else made the token and no login here took it over.
+// find returns the session of a token, or nil if something else made the token and no session here took it over.
 func (t *Tokens) find(ctx context.Context, old *Token) (*Session, error) {
 	record, session, err := t.config.Store.Find(ctx, digestOf(old.subject, old.id))
 	switch {
