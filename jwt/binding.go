@@ -22,13 +22,13 @@ func (i *issuer) readValues(s *backend.Settings) {
 	for _, name := range slices.Sorted(maps.Keys(i.Shared.RequireValues)) {
 		values := i.Shared.RequireValues[name]
 		refuse(name == "" || len(values) == 0 || slices.Contains(values, ""),
-			"RequireValues has a claim without a name or without a value")
+			"Shared.RequireValues has a claim without a name or without a value")
 		i.values = append(i.values, requiredValue{name, slices.Clone(values)})
 		bound = bound || slices.Contains(i.Profile.BindOneOf, name)
 	}
 	i.Shared.RequireValues = nil // values is a copy
-	refuse(!bound, "RequireValues must have one of "+strings.Join(i.Profile.BindOneOf, ", ")+
-		", since the issuer gives tokens for any audience to everybody. See AllowAnyCaller")
+	refuse(!bound, "Shared.RequireValues must have one of "+strings.Join(i.Profile.BindOneOf, ", ")+
+		", since the issuer gives tokens for any audience to everybody. See Shared.AllowAnyCaller")
 }
 
 // checkValues holds a token to Issuer.Shared.RequireValues.

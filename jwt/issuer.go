@@ -204,7 +204,7 @@ func (i *issuer) checkSettings(s *backend.Settings) {
 	s.Need(fmt.Sprintf("issuer %q: Keys", config.Issuer), config.Keys)
 	loads, makes := config.LoadUser != nil, config.User != nil
 	refuse(loads == makes && (loads || !config.Profile.AllMachines), "either LoadUser or User must be set")
-	refuse(config.Checks.Leeway < 0 || config.Checks.Leeway > maxLeeway, "Checks.Leeway is not within 0 and 5 minutes")
+	refuse(config.Checks.Leeway < 0 || config.Checks.Leeway > maxLeeway, "Leeway is not within 0 and 5 minutes")
 	if config.Revocations != nil {
 		s.Need(fmt.Sprintf("issuer %q: Revocations", config.Issuer), config.Revocations) // a typed nil
 	}
