@@ -197,13 +197,25 @@ func tooLong(most int, setting string) *refusal {
 	return saysTooLong.refuse(text)
 }
 
-// cause returns a cause with the name of a setting of [Issuer], or of that setting in [Config].
+// cause returns a cause with the name of a setting of [Issuer], or of that setting in [Config]. It is
+// small enough to be inlined, so that a check that is copied at once is not allocated.
 func (i *issuer) cause(name, problem, setting string) *cause.Check {
-	owner := "Issuer"
+	return &cause.Check{Name: name, Problem: problem, Owner: i.owner(), Setting: i.setting(setting)}
+}
+
+func (i *issuer) owner() string {
 	if i.own != nil {
-		owner, setting = "Config", cmp.Or(settingsOfConfig[setting], setting)
+		return "Config"
 	}
-	return &cause.Check{Name: name, Problem: problem, Owner: owner, Setting: setting}
+	return "Issuer"
+}
+
+// setting returns the name of a setting of [Issuer] where it is.
+func (i *issuer) setting(name string) string {
+	if i.own == nil {
+		return name
+	}
+	return cmp.Or(settingsOfConfig[name], name)
 }
 
 // settingsOfConfig are the settings that have another name in [Config] than in [Issuer].
