@@ -22,13 +22,13 @@ func (i *issuer) readValues(s *backend.Settings) {
 	for _, name := range slices.Sorted(maps.Keys(i.Shared.RequireValues)) {
 		values := i.Shared.RequireValues[name]
 		refuse(name == "" || len(values) == 0 || slices.Contains(values, ""),
-			"RequireValues has a claim without a name or without a value")
+			"Shared.RequireValues has a claim without a name or without a value")
 		i.values = append(i.values, requiredValue{name, slices.Clone(values)})
 		bound = bound || slices.Contains(i.Profile.BindOneOf, name)
 	}
 	i.Shared.RequireValues = nil // values is a copy
-	refuse(!bound, "RequireValues must have one of "+strings.Join(i.Profile.BindOneOf, ", ")+
-		", since the issuer gives tokens for any audience to everybody. See AllowAnyCaller")
+	refuse(!bound, "Shared.RequireValues must have one of "+strings.Join(i.Profile.BindOneOf, ", ")+
+		", since the issuer gives tokens for any audience to everybody. See Shared.AllowAnyCaller")
 }
 
 // checkValues holds a token to Issuer.Shared.RequireValues.
@@ -37,7 +37,7 @@ func (i *issuer) checkValues(all []member) *refusal {
 		value := lookup(all, required.name)
 		accepted := says(value, func(text string) bool { return slices.Contains(required.values, text) })
 		if accepted && required.name == "email" && !i.AllowUnverifiedEmail && verifiedEmail(all) == "" {
-			return saysInvalid.failed(i.cause("email", "is not verified (email_verified)", "AllowUnverifiedEmail"))
+			return saysInvalid.withCheck(i.cause("email", "is not verified (email_verified)", "AllowUnverifiedEmail"))
 		}
 		if accepted {
 			continue
@@ -45,7 +45,7 @@ func (i *issuer) checkValues(all []member) *refusal {
 		c := i.cause(required.name, "", "Shared.RequireValues")
 		c.Came, c.Want = []string{}, required.values
 		says(value, func(text string) bool { c.Came = append(c.Came, text); return false })
-		return saysInvalid.failed(c)
+		return saysInvalid.withCheck(c)
 	}
 	return nil
 }

@@ -66,7 +66,8 @@ func TestUnitAnIssuerOfEverybodyIsBound(t *testing.T) {
 		"GitHub, by an owner without a value": {func(i *jwt.Issuer) {
 			i.Profile, i.Shared.RequireValues = jwt.GitHubActions(), map[string][]string{"repository_owner_id": {""}}
 		}, "without a value"},
-		"GitHub, for everybody": {func(i *jwt.Issuer) { i.Profile, i.Shared.AllowAnyCaller = jwt.GitHubActions(), true }, ""},
+		"GitHub, for everybody": {
+			func(i *jwt.Issuer) { i.Profile, i.Shared.AllowAnyCaller = jwt.GitHubActions(), true }, ""},
 		"Google, unbound": {func(i *jwt.Issuer) { i.Profile = jwt.Google() },
 			"RequireValues must have one of sub, email, hd"},
 		"Google, by the domain": {func(i *jwt.Issuer) {

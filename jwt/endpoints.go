@@ -92,7 +92,8 @@ func (h handler) serveVerify(w http.ResponseWriter, r backend.Request) {
 	backend.WriteJSON(w, http.StatusOK, struct{}{})
 }
 
-func (h handler) serveBlacklist(w http.ResponseWriter, r backend.Request) {
+// serveLogout ends the session of a refresh token, as TokenBlacklistView of simplejwt does.
+func (h handler) serveLogout(w http.ResponseWriter, r backend.Request) {
 	if h.browser {
 		h.serveBrowserLogout(w, r)
 		return

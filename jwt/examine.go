@@ -13,10 +13,10 @@ import (
 
 // examine checks what a token says. Each cause of its refusals is a *cause.Check with
 // a Name that can be told of a token that is not proved.
-func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (*Token, *refusal) {
+func (i *issuer) examine(u unverifiedToken, all []member, want wanted, now time.Time) (*Token, *refusal) {
 	t := &Token{payload: u.payload, kind: otherKind}
 	if wrong, problem := t.read(all, i.Format, i.reader.profile.Own); wrong != "" {
-		return nil, saysInvalid.failed(i.cause(wrong, problem, ""))
+		return nil, saysInvalid.withCheck(i.cause(wrong, problem, ""))
 	}
 	if fault := i.checkTimes(all, t, now); fault != nil {
 		return nil, fault
@@ -35,7 +35,7 @@ func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (
 	}
 	for _, name := range i.Checks.Require {
 		if value := lookup(all, name); value == "" || value == "null" {
-			return nil, saysInvalid.failed(i.cause(name, "is missing", "Checks.Require"))
+			return nil, saysInvalid.withCheck(i.cause(name, "is missing", "Checks.Require"))
 		}
 	}
 	if fault := i.checkValues(all); fault != nil {
@@ -53,18 +53,18 @@ func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (
 func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
 	if expires := t.expires; !expires.IsZero() {
 		if !now.Before(expires.Add(i.Checks.Leeway)) {
-			return saysExpired.failed(i.off("exp", "is past", now.Sub(expires)))
+			return saysExpired.withCheck(i.off("exp", "is past", now.Sub(expires)))
 		}
 	} else if !i.Checks.AllowNoExpiry {
 		setting := "Checks.AllowNoExpiry"
 		if i.own != nil {
 			setting = "" // the issuer has no such setting
 		}
-		return saysInvalid.failed(i.cause("exp", "is missing", setting))
+		return saysInvalid.withCheck(i.cause("exp", "is missing", setting))
 	}
 	latest := now.Add(i.early)
 	if t.issued.After(latest) {
-		return saysInvalid.failed(i.off("iat", "is ahead of our clock", t.issued.Sub(now)))
+		return saysInvalid.withCheck(i.off("iat", "is ahead of our clock", t.issued.Sub(now)))
 	}
 	value := lookup(all, "nbf")
 	if !isThere(value) {
@@ -72,10 +72,10 @@ func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
 	}
 	seconds, ok := secondsOf(value)
 	if !ok {
-		return saysInvalid.failed(i.cause("nbf", "is not a number of seconds since 1970", ""))
+		return saysInvalid.withCheck(i.cause("nbf", "is not a number of seconds since 1970", ""))
 	}
 	if from := time.Unix(seconds, 0); from.After(latest) {
-		return saysInvalid.failed(i.off("nbf", "is ahead of our clock", from.Sub(now)))
+		return saysInvalid.withCheck(i.off("nbf", "is ahead of our clock", from.Sub(now)))
 	}
 	return nil
 }
@@ -99,11 +99,11 @@ func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want wanted) *
 	if i.types != nil && !slices.Contains(i.types, h.kind) {
 		c := i.cause("typ", "", "Checks.Types")
 		c.Came, c.Want = []string{h.typ}, i.types
-		return saysType.failed(c)
+		return saysType.withCheck(c)
 	}
 	if slices.Contains(want, t.kind) {
 		if c := i.reader.checkKinds(all); c != nil {
-			return saysType.failed(c)
+			return saysType.withCheck(c)
 		}
 		return nil
 	}
@@ -116,7 +116,7 @@ func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want wanted) *
 	if t.kind == otherKind { // of another format, not a token of ours in the wrong place
 		c.Setting = "Format"
 	}
-	return saysType.failed(c)
+	return saysType.withCheck(c)
 }
 
 func (i *issuer) checkAudience(all []member, t *Token) *refusal {
@@ -133,7 +133,7 @@ func (i *issuer) checkAudience(all []member, t *Token) *refusal {
 		}
 		c := i.cause("aud", "is missing", "Checks.AllowNoAudience")
 		c.Want = ours
-		return saysInvalid.failed(c)
+		return saysInvalid.withCheck(c)
 	}
 	if !slices.ContainsFunc(t.audience, func(name string) bool { return slices.Contains(ours, name) }) {
 		c := i.cause("aud", "", "Audience")
@@ -141,7 +141,7 @@ func (i *issuer) checkAudience(all []member, t *Token) *refusal {
 		if c.Came == nil {
 			c.Came = []string{}
 		}
-		return saysInvalid.failed(c)
+		return saysInvalid.withCheck(c)
 	}
 	return nil
 }
@@ -154,27 +154,27 @@ func (i *issuer) checkAudienceClaim(all []member, name string, ours []string) *r
 	}
 	c := i.cause(name, "", "Audience")
 	c.Came, c.Want = []string{subjectOf(value)}, ours
-	return saysInvalid.failed(c)
+	return saysInvalid.withCheck(c)
 }
 
 // checkOwn checks what tokens of ours have besides.
 func (i *issuer) checkOwn(t *Token) *refusal {
 	switch {
 	case t.id == "":
-		return saysNoID.failed(i.cause(i.Format.IDClaim, "is missing", ""))
+		return saysNoID.withCheck(i.cause(i.Format.IDClaim, "is missing", ""))
 	case t.sessionID == "" && t.generation < 0:
 		if !i.own.Compat.AllowNoSession {
-			return saysInvalid.failed(i.cause("sid", "is missing: something else made the token",
+			return saysInvalid.withCheck(i.cause("sid", "is missing: something else made the token",
 				"Compat.AllowNoSession"))
 		}
 	case t.sessionID == "" || t.generation < 0:
-		return saysInvalid.failed(i.cause("sid", "or gen is missing, and the other is there", ""))
+		return saysInvalid.withCheck(i.cause("sid", "or gen is missing, and the other is there", ""))
 	}
 	for _, scope := range t.scopes {
 		if !slices.Contains(i.own.Scopes, scope) {
 			c := i.cause("scope", "is not one of ours", "Scopes")
 			c.Came = []string{scope}
-			return saysInvalid.failed(c)
+			return saysInvalid.withCheck(c)
 		}
 	}
 	return nil
@@ -185,11 +185,11 @@ func (i *issuer) checkOwn(t *Token) *refusal {
 func (i *issuer) checkSubject(t *Token) *refusal {
 	switch {
 	case t.subject == "":
-		return saysNoUser.failed(i.cause(i.Format.UserClaim, "is missing or not an identifier", "Format"))
+		return saysNoUser.withCheck(i.cause(i.Format.UserClaim, "is missing or not an identifier", "Format"))
 	case looksLikeMachine(t.subject):
 		c := i.cause(i.Format.UserClaim, "starts as the identifier of a client (auth.Machine)", "")
 		c.Came = []string{t.subject}
-		return saysNoUser.failed(c)
+		return saysNoUser.withCheck(c)
 	}
 	return nil
 }
@@ -205,11 +205,11 @@ func (i *issuer) checkRevocable(t *Token) *refusal {
 	case claimed.UserID != "" && !backend.ValidUserID(claimed.UserID):
 		c := i.cause(i.Format.UserClaim, "is longer than 512 bytes, so the token could not be revoked", "Revocations")
 		c.Came = []string{claimed.UserID}
-		return saysNoUser.failed(c)
+		return saysNoUser.withCheck(c)
 	case claimed.SessionID != "" && !backend.ValidID(claimed.SessionID):
 		c := i.cause("sid", "is longer than 255 bytes, so the token could not be revoked", "Revocations")
 		c.Came = []string{claimed.SessionID}
-		return saysInvalid.failed(c)
+		return saysInvalid.withCheck(c)
 	}
 	return nil
 }
@@ -218,7 +218,7 @@ func (i *issuer) checkRevocable(t *Token) *refusal {
 func (i *issuer) refusedClaims(err error) *refusal {
 	c := i.cause("the payload", "is refused", "Claims")
 	c.Err = told{err}
-	return saysInvalid.failed(c)
+	return saysInvalid.withCheck(c)
 }
 
 // told is an error for the log alone: errors.Is does not find it, because an outage that
@@ -237,9 +237,9 @@ func (i *issuer) refusedUser(t *Token, setting string, err error) error {
 	c.Came, c.Err = []string{t.subject}, err
 	switch {
 	case errors.Is(err, auth.ErrUserNotFound):
-		return saysNotFound.failed(c)
+		return saysNotFound.withCheck(c)
 	case errors.Is(err, auth.ErrUserInactive):
-		return saysInactive.failed(c)
+		return saysInactive.withCheck(c)
 	}
 	return restate(err, c)
 }
@@ -269,5 +269,5 @@ func (i *issuer) otherAlgorithm() *refusal {
 	if i.own != nil {
 		c.Setting = "Keys"
 	}
-	return saysInvalid.static(c)
+	return saysInvalid.constant(c)
 }

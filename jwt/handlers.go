@@ -16,20 +16,20 @@ import (
 // the types that are read in the Accept header (RFC 9110 §15.5.16). A token that is no
 // good is 401 with the code "token_not_valid". The log of the guard says why.
 type Handlers struct {
-	// Obtain starts a login of the user that auth.Config.Login proves: 200 with
+	// Obtain starts a session of the user that auth.Config.Login proves: 200 with
 	// {"refresh", "access"}. A user that is unknown, inactive or has another
 	// password is 401, "No active account found with the given credentials".
 	Obtain http.Handler
 	// Refresh exchanges {"refresh"}: 200 with {"access", "refresh"}. The
 	// refresh token in the answer replaces the one that was sent, which ends
-	// the login if it is sent again. See Config.Lifetimes.Grace. With
+	// the session if it is sent again. See Config.Lifetimes.Grace. With
 	// Config.Compat.AllowRefreshReuse the one that was sent stays good, and the answer is
 	// {"access"}.
 	Refresh http.Handler
 	// Verify is 200 with {} if {"token"} is good: of whatever kind, and not
 	// expired, used or revoked. It does not name the user.
 	Verify http.Handler
-	// Blacklist ends the login of {"refresh"}, a refresh or sliding token, with
+	// Blacklist ends the session of {"refresh"}, a refresh or sliding token, with
 	// all tokens that came of it: 200 with {}.
 	Blacklist http.Handler
 	// Sliding is Obtain for a sliding token: 200 with {"token"}. It and
@@ -92,7 +92,7 @@ func (t *Tokens) handlers(guard *auth.Guard, browser bool) (*Handlers, error) {
 		Obtain:    backend.NewEndpoint(login, login.Require(), post(h.serveObtain)),
 		Refresh:   backend.NewEndpoint(own, open, post(h.serveRefresh)),
 		Verify:    backend.NewEndpoint(own, open, post(h.serveVerify)),
-		Blacklist: backend.NewEndpoint(own, open, post(h.serveBlacklist)),
+		Blacklist: backend.NewEndpoint(own, open, post(h.serveLogout)),
 		LogoutAll: backend.NewEndpoint(own, own.Require(auth.FullAccess), post(h.serveLogoutAll)),
 	}
 	if !browser {

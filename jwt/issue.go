@@ -29,7 +29,7 @@ type Options struct {
 	// ClientID is the OAuth 2 client that the tokens are for, written as
 	// "client_id" (RFC 9068 §2.2). It needs Config.Scopes and limits the tokens.
 	ClientID string
-	// Claims are further claims of all access tokens of this login, at most 4
+	// Claims are further claims of all access tokens of this session, at most 4
 	// KiB as JSON. Claims of this package cannot be set.
 	Claims map[string]any
 
@@ -86,9 +86,9 @@ const (
 	longClaims = 1 << 10 // from here on a token may be too long
 )
 
-// Issue starts a login of a user and returns its first pair, which is nowhere
+// Issue starts a session of a user and returns its first pair, which is nowhere
 // kept. The user is loaded first: ErrUserNotFound or ErrUserInactive is returned
-// before anything is written, and [ErrLimit] if there are too many logins. A UserID or
+// before anything is written, and [ErrLimit] if there are too many sessions. A UserID or
 // AuthInfo that no store can keep is auth.ErrInternal: see [backend.CheckUserID] and
 // [backend.CheckAuthInfo].
 func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Pair, error) {
@@ -108,8 +108,8 @@ func (t *Tokens) IssueSliding(ctx context.Context, userID string, options Option
 	return m.sliding()
 }
 
-// making is tokens that are being made for a session.
-type making struct {
+// newTokens are tokens that are being made for a session.
+type newTokens struct {
 	t          *Tokens
 	key        *Key
 	now        time.Time
@@ -122,7 +122,8 @@ type making struct {
 
 // start starts a session. Its first token is of the kind given. adopted is as in
 // Store.Start. With adopted, an error may be a *refusal.
-func (t *Tokens) start(ctx context.Context, userID string, options Options, k kind, adopted *Refresh) (*making, error) {
+func (t *Tokens) start(ctx context.Context, userID string, options Options, k kind,
+	adopted *Refresh) (*newTokens, error) {
 	now := backend.StoreTime(time.Now())
 	session, err := t.newSession(userID, now, options, k)
 	if err != nil {
@@ -152,7 +153,7 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	}
 	first := m.refresh(k)
 	if options.kept != "" {
-		first = m.keep(options.kept, adopted)
+		first = m.keepAdopted(options.kept, adopted)
 		adopted = first
 	}
 	started, err := t.startSession(ctx, session, first, adopted)
@@ -218,7 +219,7 @@ func (t *Tokens) newSession(userID string, now time.Time, options Options, k kin
 	return f, nil
 }
 
-// storedClaims returns the claims of a login as a store keeps them, and nil if there are none.
+// storedClaims returns the claims of a session as a store keeps them, and nil if there are none.
 func (t *Tokens) storedClaims(claims map[string]any) ([]byte, error) {
 	if len(claims) == 0 {
 		return nil, nil
@@ -248,9 +249,9 @@ func (t *Tokens) checkClaims(claims map[string]any) error {
 	return nil
 }
 
-// make gets ready what making tokens can fail of, so that nothing is used up
-// for tokens that cannot be made.
-func (t *Tokens) make(ctx context.Context, session *Session, user auth.User, now time.Time) (*making, error) {
+// make prepares tokens. What can fail of making them fails here, so that nothing is used up for tokens that cannot be
+// made.
+func (t *Tokens) make(ctx context.Context, session *Session, user auth.User, now time.Time) (*newTokens, error) {
 	keys, err := t.config.Keys.Current(ctx, now)
 	if err != nil {
 		return nil, backend.Outage(err)
@@ -259,7 +260,7 @@ func (t *Tokens) make(ctx context.Context, session *Session, user auth.User, now
 	if key == nil {
 		return nil, errors.New("jwt: there is no key that signs")
 	}
-	m := &making{t: t, key: key, now: now, session: session, id: backend.NewID(), extra: map[string]any{}}
+	m := &newTokens{t: t, key: key, now: now, session: session, id: backend.NewID(), extra: map[string]any{}}
 	if err := m.addStored(session.Claims); err != nil {
 		return nil, err
 	}
@@ -278,7 +279,7 @@ func (t *Tokens) make(ctx context.Context, session *Session, user auth.User, now
 }
 
 // addStored adds the claims of Options.Claims, as they were written at the login.
-func (m *making) addStored(text []byte) error {
+func (m *newTokens) addStored(text []byte) error {
 	if text == nil {
 		return nil
 	}
@@ -293,7 +294,7 @@ func (m *making) addStored(text []byte) error {
 }
 
 // addNow adds the claims of Config.Issue.AddClaims, and returns their length as JSON.
-func (m *making) addNow(ctx context.Context, user auth.User) (length int, err error) {
+func (m *newTokens) addNow(ctx context.Context, user auth.User) (length int, err error) {
 	if m.t.config.Issue.AddClaims == nil {
 		return 0, nil
 	}
@@ -321,13 +322,13 @@ func digestOf(userID, id string) string {
 }
 
 // refresh is the refresh or sliding token as a store keeps it.
-func (m *making) refresh(k kind) *Refresh {
+func (m *newTokens) refresh(k kind) *Refresh {
 	return &Refresh{Digest: digestOf(m.session.UserID, m.id), SessionID: m.session.ID, Issued: m.now,
 		ExpiresAt: m.session.ExpiresAt}
 }
 
 // common are the claims that tokens of all kinds have.
-func (m *making) common(k kind, id string, expires time.Time) map[string]any {
+func (m *newTokens) common(k kind, id string, expires time.Time) map[string]any {
 	c := m.t.config
 	claims := map[string]any{"iat": m.now.Unix(), "exp": expires.Unix(), c.Compat.Format.IDClaim: id,
 		"sid": m.session.ID, "gen": m.generation}
@@ -354,8 +355,8 @@ func (m *making) common(k kind, id string, expires time.Time) map[string]any {
 	return claims
 }
 
-// describe adds what only those that carry rights say.
-func (m *making) describe(claims map[string]any) {
+// addUserClaims adds the claims about the user that access and sliding tokens have, and refresh tokens have not.
+func (m *newTokens) addUserClaims(claims map[string]any) {
 	for name, value := range m.extra {
 		claims[name] = value
 	}
@@ -383,7 +384,7 @@ func (m *making) describe(claims map[string]any) {
 	}
 }
 
-func (m *making) sign(k kind, claims map[string]any) (auth.Secret, error) {
+func (m *newTokens) sign(k kind, claims map[string]any) (auth.Secret, error) {
 	typ := kinds[k].header
 	if m.t.config.Compat.Format.TypeClaim != "" {
 		typ = "JWT"
@@ -396,20 +397,20 @@ func (m *making) sign(k kind, claims map[string]any) (auth.Secret, error) {
 }
 
 // refreshToken signs the refresh token.
-func (m *making) refreshToken() (auth.Secret, error) {
+func (m *newTokens) refreshToken() (auth.Secret, error) {
 	return m.sign(refreshKind, m.common(refreshKind, m.id, m.session.ExpiresAt))
 }
 
 // access signs an access token, which lives no longer than the refresh token.
-func (m *making) access() (auth.Secret, time.Time, error) {
+func (m *newTokens) access() (auth.Secret, time.Time, error) {
 	expires := wholeSecond(backend.Earlier(m.now.Add(m.t.config.Lifetimes.Access), m.session.ExpiresAt))
 	claims := m.common(accessKind, backend.NewID(), expires)
-	m.describe(claims)
+	m.addUserClaims(claims)
 	token, err := m.sign(accessKind, claims)
 	return token, expires, err
 }
 
-func (m *making) pair() (*Pair, error) {
+func (m *newTokens) pair() (*Pair, error) {
 	if m.kept {
 		return m.pairWith("")
 	}
@@ -420,7 +421,7 @@ func (m *making) pair() (*Pair, error) {
 	return m.pairWith(refresh)
 }
 
-func (m *making) pairWith(refresh auth.Secret) (*Pair, error) {
+func (m *newTokens) pairWith(refresh auth.Secret) (*Pair, error) {
 	access, expires, err := m.access()
 	if err != nil {
 		return nil, err
@@ -429,9 +430,9 @@ func (m *making) pairWith(refresh auth.Secret) (*Pair, error) {
 		RefreshExpires: wholeSecond(m.session.ExpiresAt), SessionID: m.session.ID}, nil
 }
 
-func (m *making) sliding() (*Sliding, error) {
+func (m *newTokens) sliding() (*Sliding, error) {
 	claims := m.common(slidingKind, m.id, m.session.ExpiresAt)
-	m.describe(claims)
+	m.addUserClaims(claims)
 	claims[m.t.config.Compat.Format.RefreshExpClaim] = m.session.MaxExpiresAt.Unix()
 	token, err := m.sign(slidingKind, claims)
 	if err != nil {

@@ -134,8 +134,8 @@ type SharedIssuer struct {
 	AllowKeysWithoutIssuer bool
 }
 
-// keeper is a KeySource of one's own keys: a [Keyring].
-type keeper interface{ Keep() time.Duration }
+// localKeySource is a KeySource of the service's own keys, which verify for Keep after they signed: a [Keyring].
+type localKeySource interface{ Keep() time.Duration }
 
 // Revocations says which tokens are revoked. A [Store] does.
 type Revocations interface {
@@ -204,7 +204,7 @@ func (i *issuer) checkSettings(s *backend.Settings) {
 	s.Need(fmt.Sprintf("issuer %q: Keys", config.Issuer), config.Keys)
 	loads, makes := config.LoadUser != nil, config.User != nil
 	refuse(loads == makes && (loads || !config.Profile.AllMachines), "either LoadUser or User must be set")
-	refuse(config.Checks.Leeway < 0 || config.Checks.Leeway > maxLeeway, "Checks.Leeway is not within 0 and 5 minutes")
+	refuse(config.Checks.Leeway < 0 || config.Checks.Leeway > maxLeeway, "Leeway is not within 0 and 5 minutes")
 	if config.Revocations != nil {
 		s.Need(fmt.Sprintf("issuer %q: Revocations", config.Issuer), config.Revocations) // a typed nil
 	}
@@ -213,7 +213,7 @@ func (i *issuer) checkSettings(s *backend.Settings) {
 // readAlgorithms finds out which algorithms are accepted. Symmetric ones need keys of our own.
 func (i *issuer) readAlgorithms(s *backend.Settings) {
 	_, static := i.Keys.(*KeySet)
-	_, keeps := i.Keys.(keeper)
+	_, keeps := i.Keys.(localKeySource)
 	local := static || keeps
 	i.Checks.Algorithms = slices.Clone(i.Checks.Algorithms)
 	for n, algorithm := range i.Checks.Algorithms {
@@ -248,7 +248,7 @@ func (i *issuer) readTypes() {
 // prove verifies a token that says it is of this issuer: its signature first,
 // then what it says, which are the claims all. want are the kinds it may be of. An
 // error may be a *refusal.
-func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wanted,
+func (i *issuer) prove(ctx context.Context, u unverifiedToken, all []member, want wanted,
 	now time.Time) (*Token, *KeySet, error) {
 	h := u.header
 	switch {

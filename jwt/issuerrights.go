@@ -23,9 +23,9 @@ func (i *issuer) checkRights(all []member, t *Token) *refusal {
 	rights, c := i.reader.read(all)
 	switch {
 	case c != nil:
-		return saysNoUser.failed(c)
+		return saysNoUser.withCheck(c)
 	case rights.Bound && !i.AllowBoundTokens:
-		return saysInvalid.failed(i.cause("cnf",
+		return saysInvalid.withCheck(i.cause("cnf",
 			"or the kind of the token binds it to a key, so it is no bearer token", i.unlessOwn("AllowBoundTokens")))
 	case rights.Limited && i.own != nil && i.own.Scopes == nil:
 		return i.limitedToken(all)
@@ -40,7 +40,7 @@ func (i *issuer) checkRights(all []member, t *Token) *refusal {
 			"is an address, and the issuer does not say in email and email_verified that it "+
 				"is the user's", "AllowUnverifiedEmail")
 		c.Came = []string{t.subject}
-		return saysNoUser.failed(c)
+		return saysNoUser.withCheck(c)
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func (i *issuer) limitedToken(all []member) *refusal {
 	if lookup(all, name) == "" {
 		name = "client_id"
 	}
-	return saysInvalid.failed(i.cause(name, "is there, so the token does not have full access", "Scopes"))
+	return saysInvalid.withCheck(i.cause(name, "is there, so the token does not have full access", "Scopes"))
 }
 
 // unlessOwn returns the name of a setting that Config has not.

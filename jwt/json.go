@@ -311,6 +311,7 @@ func (s *scanner) string() bool {
 	return false
 }
 
+// number takes a number (RFC 8259 §6). A zero in front ends its integer.
 func (s *scanner) number() bool {
 	s.take('-')
 	switch {

@@ -20,18 +20,18 @@ type Key struct {
 	algorithm Algorithm // by which it signs, or "" of a public key that names no algorithm
 	kty       string
 	issuer    string // the member "issuer" of a published key
-	// reveal returns the key itself. Package fmt prints the unexported fields of
+	// parts returns the key itself. Package fmt prints the unexported fields of
 	// a struct without asking it, and cannot print what a function returns.
-	reveal func() halves
+	parts func() keyParts
 }
 
-type halves struct {
+type keyParts struct {
 	secret any // []byte, *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey, or nil if it only verifies
 	public any // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey, or nil of a symmetric key
 }
 
-func (k *Key) secret() any { return k.reveal().secret }
-func (k *Key) public() any { return k.reveal().public }
+func (k *Key) secret() any { return k.parts().secret }
+func (k *Key) public() any { return k.parts().public }
 
 const (
 	minRSA = 2048 // bits (NIST SP 800-131A)
@@ -76,22 +76,22 @@ func NewKey(algorithm Algorithm, material any) (*Key, error) {
 	return k, nil
 }
 
-func newKey(algorithm Algorithm, kty string, both halves) *Key {
-	return &Key{algorithm: algorithm, kty: kty, reveal: func() halves { return both }}
+func newKey(algorithm Algorithm, kty string, both keyParts) *Key {
+	return &Key{algorithm: algorithm, kty: kty, parts: func() keyParts { return both }}
 }
 
 // copyMaterial copies a key, and checks that a private one is whole.
-func copyMaterial(from any) (*halves, error) {
+func copyMaterial(from any) (*keyParts, error) {
 	switch m := from.(type) {
 	case []byte:
-		return &halves{secret: slices.Clone(m)}, nil
+		return &keyParts{secret: slices.Clone(m)}, nil
 	case *rsa.PrivateKey:
 		return copyPrivateRSA(m)
 	case *rsa.PublicKey:
 		if m == nil || m.N == nil || m.N.Sign() <= 0 {
 			return nil, errNoKey
 		}
-		return &halves{public: copyRSA(m)}, nil
+		return &keyParts{public: copyRSA(m)}, nil
 	case *ecdsa.PrivateKey:
 		return copyPrivateECDSA(m)
 	case *ecdsa.PublicKey:
@@ -102,17 +102,17 @@ func copyMaterial(from any) (*halves, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &halves{public: public}, nil
+		return &keyParts{public: public}, nil
 	case ed25519.PrivateKey:
 		return copyPrivateEd25519(m)
 	case ed25519.PublicKey:
-		return &halves{public: slices.Clone(m)}, nil
+		return &keyParts{public: slices.Clone(m)}, nil
 	}
 	return nil, fmt.Errorf("jwt: a %T is no key, want []byte, or a pointer to an RSA or ECDSA key, or an Ed25519 key; "+
 		"see ParsePEM for text in PEM", from)
 }
 
-func copyPrivateRSA(p *rsa.PrivateKey) (*halves, error) {
+func copyPrivateRSA(p *rsa.PrivateKey) (*keyParts, error) {
 	if p == nil {
 		return nil, errNoKey
 	}
@@ -124,10 +124,10 @@ func copyPrivateRSA(p *rsa.PrivateKey) (*halves, error) {
 		private.Primes = append(private.Primes, new(big.Int).Set(prime))
 	}
 	private.Precompute()
-	return &halves{private, &private.PublicKey}, nil
+	return &keyParts{private, &private.PublicKey}, nil
 }
 
-func copyPrivateECDSA(p *ecdsa.PrivateKey) (*halves, error) {
+func copyPrivateECDSA(p *ecdsa.PrivateKey) (*keyParts, error) {
 	if p == nil || p.Curve == nil || p.D == nil {
 		return nil, errNoKey
 	}
@@ -146,10 +146,10 @@ func copyPrivateECDSA(p *ecdsa.PrivateKey) (*halves, error) {
 	if !private.PublicKey.Equal(public) {
 		return nil, errNotWhole
 	}
-	return &halves{private, public}, nil
+	return &keyParts{private, public}, nil
 }
 
-func copyPrivateEd25519(p ed25519.PrivateKey) (*halves, error) {
+func copyPrivateEd25519(p ed25519.PrivateKey) (*keyParts, error) {
 	if len(p) != ed25519.PrivateKeySize {
 		return nil, errors.New("jwt: an Ed25519 private key has 64 bytes")
 	}
@@ -157,7 +157,7 @@ func copyPrivateEd25519(p ed25519.PrivateKey) (*halves, error) {
 	if !private.Equal(p) { // such a key gives itself away by signing
 		return nil, errNotWhole
 	}
-	return &halves{private, private.Public()}, nil
+	return &keyParts{private, private.Public()}, nil
 }
 
 var (
@@ -294,7 +294,7 @@ func (k *Key) Public() *Key {
 	if k.public() == nil {
 		return nil
 	}
-	public := newKey(k.algorithm, k.kty, halves{public: k.public()}).WithID(k.id)
+	public := newKey(k.algorithm, k.kty, keyParts{public: k.public()}).WithID(k.id)
 	public.issuer = k.issuer
 	return public
 }

@@ -84,7 +84,7 @@ func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool
 	if err := k.load(ctx, now); err != nil {
 		return added, err
 	}
-	return added, k.settle(ctx, now)
+	return added, k.writeEnds(ctx, now)
 }
 
 // Rotate makes a key of each of these algorithms that takes over after
@@ -151,7 +151,7 @@ func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 func (k *Keyring) promote(ctx context.Context, record *KeyRecord, now time.Time) error {
 	for i, info := range k.infos(now) {
 		if info.State == KeyDead && k.current.Load().records[i].ExpiresAt.IsZero() {
-			if err := k.limit(ctx, info); err != nil {
+			if err := k.writeEnd(ctx, info); err != nil {
 				return err
 			}
 		}
@@ -159,9 +159,9 @@ func (k *Keyring) promote(ctx context.Context, record *KeyRecord, now time.Time)
 	return k.change(ctx, record, now, time.Time{}, now)
 }
 
-// limit writes down when a key ended that is dead by the schedule, so that it stays dead for an
+// writeEnd writes down when a key ended that is dead by the schedule, so that it stays dead for an
 // instance with a longer Config.Keep. k.busy is held.
-func (k *Keyring) limit(ctx context.Context, info KeyInfo) error {
+func (k *Keyring) writeEnd(ctx context.Context, info KeyInfo) error {
 	if _, err := k.config.Store.SetEnd(ctx, info.ID, info.ExpiresAt); err != nil {
 		return fmt.Errorf("jwt: key store: %w", err)
 	}
@@ -179,7 +179,7 @@ func (k *Keyring) Retire(ctx context.Context, id string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return k.ensure(ctx, stolen, now)
+	return k.provideAll(ctx, stolen, now)
 }
 
 // retire ends the trust in a key, and returns the algorithm that it signed for, or "". If another
@@ -206,7 +206,7 @@ func (k *Keyring) retireOnce(ctx context.Context, id string, now time.Time) (sto
 	case err != nil:
 		return "", err
 	case info.State == KeyDead:
-		return "", k.limit(ctx, info)
+		return "", k.writeEnd(ctx, info)
 	}
 	if info.State == KeySigning {
 		stolen = k.scheduleOf(info.Algorithm)

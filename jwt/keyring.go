@@ -83,7 +83,7 @@ type Keyring struct {
 	config  KeyringConfig
 	seals   keySeals
 	derive  func(purpose string) ([]auth.Secret, error)
-	current atomic.Pointer[ring]
+	current atomic.Pointer[keySnapshot]
 	asked   atomic.Int64 // when the store was asked last, in nanoseconds since 1970
 	running atomic.Int32 // calls of Run
 
@@ -159,7 +159,7 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 		return nil, err
 	}
 	if c.Generate {
-		if err := k.ensure(ctx, "", now); err != nil {
+		if err := k.provideAll(ctx, "", now); err != nil {
 			return nil, err
 		}
 	}
@@ -176,10 +176,10 @@ func (k *Keyring) start(ctx context.Context, now time.Time) error {
 	if err := k.load(ctx, now); err != nil {
 		return err
 	}
-	if err := k.current.Load().sealed; err != nil {
+	if err := k.current.Load().openErr; err != nil {
 		return err
 	}
-	return k.settle(ctx, now)
+	return k.writeEnds(ctx, now)
 }
 
 // checkAlgorithms refuses algorithms that are unknown or there twice.
@@ -277,9 +277,9 @@ func (k *Keyring) load(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("jwt: key store: %w", err)
 	}
-	r := newRing(records)
+	r := newSnapshot(records)
 	opened := make(map[string]*Key, len(records))
-	for i, info := range k.plan(r.records, now) {
+	for i, info := range k.statesAt(r.records, now) {
 		if info.State == KeyDead {
 			continue
 		}
@@ -288,19 +288,19 @@ func (k *Keyring) load(ctx context.Context, now time.Time) error {
 		key := k.opened[sealed]
 		if key == nil {
 			if key, err = k.seals.open(record); err != nil {
-				r.sealed, r.shut[record.ID] = errors.Join(r.sealed, err), true
+				r.openErr, r.unopened[record.ID] = errors.Join(r.openErr, err), true
 				continue
 			}
 		}
 		opened[sealed], r.keys[record.ID] = key, key
 	}
-	if r.sealed != nil {
+	if r.openErr != nil {
 		// What the others say of the keys that do open counts all the same: one
 		// of them may have been stolen.
-		k.config.Logger.ErrorContext(ctx, "jwt: going on without keys that cannot be opened", "error", r.sealed)
+		k.config.Logger.ErrorContext(ctx, "jwt: going on without keys that cannot be opened", "error", r.openErr)
 	}
 	k.opened = opened
-	k.current.Store(k.arrange(r, now))
+	k.current.Store(k.withSetAt(r, now))
 	return nil
 }
 
@@ -309,10 +309,10 @@ func (k *Keyring) load(ctx context.Context, now time.Time) error {
 func (k *Keyring) at(now time.Time) *KeySet {
 	for {
 		r := k.current.Load()
-		if r.until.IsZero() || now.Before(r.until) {
+		if r.validUntil.IsZero() || now.Before(r.validUntil) {
 			return r.set
 		}
-		k.current.CompareAndSwap(r, k.arrange(r, now))
+		k.current.CompareAndSwap(r, k.withSetAt(r, now))
 	}
 }
 
@@ -331,5 +331,5 @@ func (k *Keyring) List(ctx context.Context, now time.Time) ([]KeyInfo, error) {
 
 // infos describes all keys that are known, those that cannot be opened too.
 func (k *Keyring) infos(now time.Time) []KeyInfo {
-	return k.plan(k.current.Load().records, now)
+	return k.statesAt(k.current.Load().records, now)
 }

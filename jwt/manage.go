@@ -10,12 +10,12 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Verify verifies a token of ours of any kind, and that it and its login
+// Verify verifies a token of ours of any kind, and that it and its session
 // were not ended. It does not ask for the user. Errors are those of
 // [Tokens.Refresh], and it uses nothing up.
 func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 	now := backend.StoreTime(time.Now())
-	presented, err := t.presented(ctx, token, wantAny, now)
+	presented, err := t.verifyOwn(ctx, token, wantAny, now)
 	if err != nil {
 		return nil, inBody(err)
 	}
@@ -32,9 +32,9 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 	return presented, nil
 }
 
-// Logout ends the login that a refresh or sliding token is of, with all its
+// Logout ends the session that a refresh or sliding token is of, with all its
 // access tokens. Whatever has ended already is an error, as in [Tokens.Refresh].
-// A token that was used before ends the login, too, and is an error.
+// A token that was used before ends the session, too, and is an error.
 func (t *Tokens) Logout(ctx context.Context, token string) error {
 	return inBody(t.logout(ctx, token))
 }
@@ -42,7 +42,7 @@ func (t *Tokens) Logout(ctx context.Context, token string) error {
 // logout is Logout, but an error may be a *refusal.
 func (t *Tokens) logout(ctx context.Context, token string) error {
 	now := backend.StoreTime(time.Now())
-	presented, err := t.presented(ctx, token, wantLogin, now)
+	presented, err := t.verifyOwn(ctx, token, wantRefreshable, now)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 	return nil
 }
 
-// List returns a page of the logins of a user that are good, the newest first, and the
+// List returns a page of the sessions of a user that are good, the newest first, and the
 // cursor of the next page, or "". They must not be changed. A page that cannot be meant
 // is ErrMalformed.
 func (t *Tokens) List(ctx context.Context, userID string,
@@ -115,8 +115,8 @@ func (t *Tokens) List(ctx context.Context, userID string,
 	return sessions, next, nil
 }
 
-// Revoke ends a login of a user, and reports whether there was one. The store is not asked
-// about an identifier that it cannot have, such as one with a NUL: there is no such login.
+// Revoke ends a session of a user, and reports whether there was one. The store is not asked
+// about an identifier that it cannot have, such as one with a NUL: there is no such session.
 func (t *Tokens) Revoke(ctx context.Context, userID, sessionID string) (bool, error) {
 	if !backend.ValidUserID(userID) || !backend.ValidID(sessionID) {
 		return false, nil
@@ -131,15 +131,15 @@ func (t *Tokens) Revoke(ctx context.Context, userID, sessionID string) (bool, er
 	return found, nil
 }
 
-// RevokeAll ends all logins of a user and makes everything void that was issued
-// to them until now, with or without a login here. It returns how many logins
+// RevokeAll ends all sessions of a user and makes everything void that was issued
+// to them until now, with or without a session here. It returns how many sessions
 // there were. A user that no store can keep is auth.ErrInternal, and nothing is void: see
 // [backend.CheckUserID]. Tokens of such users are refused.
 func (t *Tokens) RevokeAll(ctx context.Context, userID string) (int, error) {
 	return t.revokeAll(ctx, userID, "", "")
 }
 
-// RevokeOthers implements [auth.Revoker]. The login of the token that proved r stays:
+// RevokeOthers implements [auth.Revoker]. The session of the token that proved r stays:
 // its refresh token is good, its access tokens are not if the user's stamp has
 // changed.
 func (t *Tokens) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.User) error {
@@ -167,7 +167,7 @@ func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 	return len(ids), nil
 }
 
-// Purge implements [auth.Purger]. It removes at most limit logins that expired, each
+// Purge implements [auth.Purger]. It removes at most limit sessions that expired, each
 // with its refresh tokens.
 func (t *Tokens) Purge(ctx context.Context, limit int) (int, error) {
 	purged, err := t.config.Store.Purge(ctx, backend.StoreTime(time.Now()), limit)

@@ -18,7 +18,7 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 			return true, nil
 		}
 	}
-	if c.Digest != "" && s.spent(c, now) {
+	if c.Digest != "" && s.tokenRevoked(c, now) {
 		return true, nil
 	}
 	o := s.owners[c.UserID]
@@ -31,8 +31,10 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 	return c.Generation < o.generation, nil
 }
 
-// spent reports whether the refresh token of c is of no use any more.
-func (s *MemoryStore) spent(c Claimed, now time.Time) bool {
+// tokenRevoked reports whether the refresh token of c can be used no more: its session ended, or it was replaced Grace
+// ago or earlier. With a SessionID, a token that is unknown, expired or of another session is revoked, too. Without
+// one, an unknown token is of another system and not used yet.
+func (s *MemoryStore) tokenRevoked(c Claimed, now time.Time) bool {
 	t := s.tokens[c.Digest]
 	if t == nil {
 		return c.SessionID != ""

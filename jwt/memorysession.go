@@ -34,7 +34,7 @@ type token struct {
 // owner is a user with sessions, or with something that is void.
 type owner struct {
 	sessions   *storedSession // all, in no order
-	count      int            // of logins
+	count      int            // of sessions
 	generation int64
 	voided     time.Time // everything until then is void that is of no generation
 }

@@ -19,9 +19,8 @@ type joseHeader struct {
 	refused *refusal
 }
 
-// unproved is a token that was taken apart (RFC 7515 §3.1). Nothing in it is
-// proved.
-type unproved struct {
+// unverifiedToken is a token that was split into its parts (RFC 7515 §3.1). Its signature is not verified yet.
+type unverifiedToken struct {
 	input     string // what is signed
 	signature string // in base64url
 	segment   string // the header, in base64url
@@ -31,9 +30,9 @@ type unproved struct {
 	twice     bool // a claim is there twice
 }
 
-// takeApart reads a token's parts. It refuses what is no JWS in the compact
-// serialization, such as the five parts of a JWE.
-func (h *headers) takeApart(token string) (u unproved, fault *refusal) {
+// splitToken reads the parts of a token (RFC 7515 §7.1). It refuses what is no JWS in the compact serialization, such
+// as the five parts of a JWE.
+func (h *headers) splitToken(token string) (u unverifiedToken, fault *refusal) {
 	first, last := strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')
 	if first <= 0 || last <= first+1 || last == len(token)-1 {
 		return u, errNotThreeParts
@@ -45,7 +44,7 @@ func (h *headers) takeApart(token string) (u unproved, fault *refusal) {
 		return u, errNotThreeParts
 	}
 	var ok bool
-	u = unproved{input: token[:last], signature: token[last+1:], segment: token[:first]}
+	u = unverifiedToken{input: token[:last], signature: token[last+1:], segment: token[:first]}
 	if u.header, u.known, ok = h.get(u.segment); !ok {
 		return u, errHeaderNotJSON
 	}

@@ -168,8 +168,9 @@ func Google() Profile {
 
 // GitHubActions is the profile of https://token.actions.githubusercontent.com. Every token is of a job, so of a
 // machine, and has no scopes. Every repository at GitHub can ask for tokens with any audience, so
-// Issuer.Shared.RequireValues must name a repository, its owner or an enterprise. "sub" does not count, as each repository may choose how it is
-// written. Use "repository_id" and "repository_owner_id" rather than names, which others may take after a change.
+// Issuer.Shared.RequireValues must name a repository, its owner or an enterprise. "sub" does not count, as each
+// repository may choose how it is written. Use "repository_id" and "repository_owner_id" rather than names, which
+// others may take after a change.
 //
 // The machine is the repository, by "repository_id". To tell its branches and environments apart, ask for them in
 // Issuer.Shared.RequireValues. With MachineClaim "sub", two repositories that chose the same subject are one machine.

@@ -40,7 +40,7 @@ func (k *RemoteKeys) Refetch(ctx context.Context, known *KeySet, now time.Time) 
 // verify returns the keys that verified the signature of a token. Asking for keys is work for
 // others, so nothing is asked for a token that good refuses by what it says. An error may be a
 // *refusal.
-func (i *issuer) verify(ctx context.Context, u unproved, all []member, signature []byte, good func() *refusal,
+func (i *issuer) verify(ctx context.Context, u unverifiedToken, all []member, signature []byte, good func() *refusal,
 	now time.Time,
 ) (*KeySet, error) {
 	h := u.header
@@ -69,7 +69,7 @@ func (i *issuer) verify(ctx context.Context, u unproved, all []member, signature
 }
 
 // verifyAgain is verify by the keys that have replaced known, or fault if there are no others.
-func (i *issuer) verifyAgain(ctx context.Context, source Refetcher, known *KeySet, fault error, u unproved,
+func (i *issuer) verifyAgain(ctx context.Context, source Refetcher, known *KeySet, fault error, u unverifiedToken,
 	all []member, signature []byte, now time.Time,
 ) (*KeySet, error) {
 	keys, err := source.Refetch(ctx, known, now)
@@ -83,7 +83,7 @@ func (i *issuer) verifyAgain(ctx context.Context, source Refetcher, known *KeySe
 }
 
 // signed returns nil if one of keys made the signature, or a *refusal.
-func (i *issuer) signed(keys *KeySet, u unproved, all []member, signature []byte) error {
+func (i *issuer) signed(keys *KeySet, u unverifiedToken, all []member, signature []byte) error {
 	h := u.header
 	fitting := keys.fitting(h.keyID, h.algorithm)
 	if len(fitting) == 0 {

@@ -49,9 +49,9 @@ func (w *words) state(cause error) auth.Error {
 }
 
 // refuse returns a refusal that is made once.
-func (w *wording) refuse(why string) *refusal { return w.static(errors.New(why)) }
+func (w *wording) refuse(why string) *refusal { return w.constant(errors.New(why)) }
 
-func (w *wording) static(err error) *refusal {
+func (w *wording) constant(err error) *refusal {
 	return &refusal{says: w, cause: err, header: w.header.because(err), body: w.body.because(err)}
 }
 
@@ -60,8 +60,8 @@ func (w *wording) because(err error) *refusal {
 	return &refusal{says: w, cause: err, stated: w.header.state(err)}
 }
 
-// failed is because for a check that failed. It copies c, so that it allocates only once.
-func (w *wording) failed(c *cause.Check) *refusal {
+// withCheck is because for a check that failed. It copies c, so that it allocates only once.
+func (w *wording) withCheck(c *cause.Check) *refusal {
 	r := &checkRefusal{check: *c}
 	r.says, r.cause, r.stated = w, &r.check, w.header.state(&r.check)
 	return &r.refusal
@@ -197,13 +197,25 @@ func tooLong(most int, setting string) *refusal {
 	return saysTooLong.refuse(text)
 }
 
-// cause returns a cause with the name of a setting of [Issuer], or of that setting in [Config].
+// cause returns a cause with the name of a setting of [Issuer], or of that setting in [Config]. It is
+// small enough to be inlined, so that a check that is copied at once is not allocated.
 func (i *issuer) cause(name, problem, setting string) *cause.Check {
-	owner := "Issuer"
+	return &cause.Check{Name: name, Problem: problem, Owner: i.owner(), Setting: i.setting(setting)}
+}
+
+func (i *issuer) owner() string {
 	if i.own != nil {
-		owner, setting = "Config", cmp.Or(settingsOfConfig[setting], setting)
+		return "Config"
 	}
-	return &cause.Check{Name: name, Problem: problem, Owner: owner, Setting: setting}
+	return "Issuer"
+}
+
+// setting returns the name of a setting of [Issuer] where it is.
+func (i *issuer) setting(name string) string {
+	if i.own == nil {
+		return name
+	}
+	return cmp.Or(settingsOfConfig[name], name)
 }
 
 // settingsOfConfig are the settings that have another name in [Config] than in [Issuer].

@@ -79,14 +79,14 @@ type RemoteKeys struct {
 	client  *http.Client
 	current atomic.Pointer[fetched]
 
-	mu      sync.Mutex
-	jwksURL redact.Secret // where the keys are, or "" until it was discovered
-	located time.Time     // when it was
-	tried   time.Time     // when the last fetch began
-	failure error         // of the last fetch
-	flight  *flight       // the fetch that is under way
-	missing map[string]miss
-	awaited *flight // the next fetch, for which Patience waits
+	mu       sync.Mutex
+	jwksURL  redact.Secret // where the keys are, or "" until it was discovered
+	located  time.Time     // when it was
+	tried    time.Time     // when the last fetch began
+	failure  error         // of the last fetch
+	fetching *fetchCall    // the fetch that is under way
+	missing  map[string]miss
+	awaited  *fetchCall // the next fetch, for which Patience waits
 
 	waiting atomic.Int64 // how many wait because of their tokens
 }

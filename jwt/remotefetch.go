@@ -9,8 +9,8 @@ import (
 	"github.com/gatewarden/auth/internal/redact"
 )
 
-// flight is a fetch that several wait for.
-type flight struct {
+// fetchCall is a fetch that several wait for.
+type fetchCall struct {
 	done  chan struct{}
 	err   error
 	retry bool // the fetch before it failed
@@ -25,11 +25,11 @@ var errTooManyWait = errors.New("jwt: 1,000 requests wait for keys already")
 // begin starts a fetch, or joins the one that is under way. Within CoolDown of the last
 // fetch it returns nil, or the error of that fetch. It reports whether the caller started
 // the fetch.
-func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (_ *flight, mine bool, _ error) {
+func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (_ *fetchCall, mine bool, _ error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.flight != nil {
-		return k.flight, false, nil
+	if k.fetching != nil {
+		return k.fetching, false, nil
 	}
 	if within(now, k.tried, k.config.CoolDown) {
 		return nil, false, k.failure
@@ -39,13 +39,13 @@ func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (_ *flight, mine 
 		from = "" // the issuer may have moved, and the old place still answer
 	}
 	k.tried = now
-	k.flight = &flight{done: make(chan struct{}), retry: k.failure != nil}
-	go k.fly(context.WithoutCancel(ctx), k.flight, from, now)
-	return k.flight, true, nil
+	k.fetching = &fetchCall{done: make(chan struct{}), retry: k.failure != nil}
+	go k.runFetch(context.WithoutCancel(ctx), k.fetching, from, now)
+	return k.fetching, true, nil
 }
 
-// wait waits for a fetch, or until the client goes away. A nil flight is over.
-func (f *flight) wait(ctx context.Context) error {
+// wait waits for a fetch, or until the client goes away. A nil fetchCall is over.
+func (f *fetchCall) wait(ctx context.Context) error {
 	if f == nil {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (f *flight) wait(ctx context.Context) error {
 }
 
 // join waits for a fetch that tokens asked for. At most maxWaiting wait at once.
-func (k *RemoteKeys) join(ctx context.Context, under *flight) error {
+func (k *RemoteKeys) join(ctx context.Context, under *fetchCall) error {
 	if under == nil {
 		return nil
 	}
@@ -69,8 +69,8 @@ func (k *RemoteKeys) join(ctx context.Context, under *flight) error {
 	return under.wait(ctx)
 }
 
-// fly does a fetch. It ends after the timeout, whatever waits for it.
-func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now time.Time) {
+// runFetch does a fetch. It ends after the timeout, whatever waits for it.
+func (k *RemoteKeys) runFetch(ctx context.Context, under *fetchCall, from string, now time.Time) {
 	defer close(under.done)
 	ctx, cancel := context.WithTimeout(ctx, k.config.Timeout)
 	defer cancel()
@@ -80,7 +80,7 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 		k.logger().ErrorContext(ctx, "jwt: cannot fetch keys", "error", under.err)
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.flight, k.failure = nil, under.err
+		k.fetching, k.failure = nil, under.err
 		k.jwksURL = k.url // look where the keys are by now
 		return
 	}
@@ -95,7 +95,7 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.flight, k.failure, k.jwksURL = nil, nil, redact.New(where)
+	k.fetching, k.failure, k.jwksURL = nil, nil, redact.New(where)
 	if from == "" {
 		k.located = now
 	}

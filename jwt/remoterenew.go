@@ -50,7 +50,7 @@ func (k *RemoteKeys) lookFor(ctx context.Context, now time.Time, found func(*Key
 		return set, err
 	}
 	// The fetch that decided began before the token came. The key may be younger.
-	if err := k.await(ctx, now); err != nil {
+	if err := k.waitForNextFetch(ctx, now); err != nil {
 		return nil, err
 	}
 	return k.usable(now)

@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// This file has what Config.Compat.AllowRefreshReuse changes: a login has one refresh token,
+// This file has what Config.Compat.AllowRefreshReuse changes: a session has one refresh token,
 // which stays good. The store keeps one record of it, whatever is made for it.
 
 // errAdoptedMeanwhile is the error of a token of others that another request took over at the same time.
@@ -16,7 +16,7 @@ var errAdoptedMeanwhile = errors.New("jwt: the token was taken over meanwhile")
 
 // reuse uses a token that stays good, and makes what is given for it: an access token, or a
 // sliding token with the same identifier and a later end.
-func (t *Tokens) reuse(ctx context.Context, old *Token, m *making, k kind) (*making, error) {
+func (t *Tokens) reuse(ctx context.Context, old *Token, m *newTokens, k kind) (*newTokens, error) {
 	var ends time.Time // a refresh token keeps its own
 	if k == slidingKind {
 		ends = m.nextExpiry(k)
@@ -28,14 +28,14 @@ func (t *Tokens) reuse(ctx context.Context, old *Token, m *making, k kind) (*mak
 	if rotation.Verdict != Kept {
 		return nil, t.unusable(ctx, rotation.Verdict, m.session)
 	}
-	t.refreshed(ctx, m.session)
+	t.sendRefreshed(ctx, m.session)
 	m.id, m.kept, m.session, m.generation = old.id, true, rotation.Session, rotation.Generation
 	return m, nil
 }
 
-// keep makes the adopted token the first one of a session that is about to start: it stays good.
+// keepAdopted makes the adopted token the first one of a session that is about to start: it stays good.
 // The store remembers it until it, and what is made for it, cannot be used any more.
-func (m *making) keep(id string, adopted *Refresh) *Refresh {
+func (m *newTokens) keepAdopted(id string, adopted *Refresh) *Refresh {
 	m.id, m.kept = id, true
 	first := *adopted
 	first.SessionID = m.session.ID

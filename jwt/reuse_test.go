@@ -129,7 +129,7 @@ func TestUnitRefreshReuseEnds(t *testing.T) {
 			}
 		})
 	})
-	t.Run("sliding tokens end Lifetimes.SlidingSession after the login, and each of them at its own end", func(t *testing.T) {
+	t.Run("sliding tokens end SlidingSession after the login, and each of them at its own end", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			tokens, _, _ := newTokens(t, func(c *jwt.Config) {
 				c.Compat.AllowRefreshReuse = true

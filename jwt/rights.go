@@ -73,7 +73,7 @@ func (r *ProfileReader) read(all []member) (Rights, *cause.Check) {
 			"is missing, and the token is a machine's")
 	}
 	if !isMachine {
-		if c := r.doubt(all); c != nil {
+		if c := r.ambiguous(all); c != nil {
 			return rights, c
 		}
 	}
@@ -124,8 +124,8 @@ func (r *ProfileReader) machine(all []member, client string) (is bool, id string
 	return false, ""
 }
 
-// doubt refuses a token that may be a machine's.
-func (r *ProfileReader) doubt(all []member) *cause.Check {
+// ambiguous refuses a token that may be a machine's.
+func (r *ProfileReader) ambiguous(all []member) *cause.Check {
 	for i := range r.profile.Doubts {
 		mark := &r.profile.Doubts[i]
 		if holds, _, _ := mark.holds(all); !holds {

@@ -13,7 +13,7 @@ import (
 // Refresh exchanges a refresh token for the next pair, once. The user is loaded
 // first. Errors are ErrInvalid for a token that is no good, or if its user may not
 // log in or has another stamp. Code and detail are those of simplejwt. A token
-// that was used before ends the login ([auth.EventReuse]), unless Config.Lifetimes.Grace
+// that was used before ends the session ([auth.EventReuse]), unless Config.Lifetimes.Grace
 // gives its successor once more. With Config.Compat.AllowRefreshReuse the token stays good,
 // and Refresh of the pair is "".
 func (t *Tokens) Refresh(ctx context.Context, refresh string) (*Pair, error) {
@@ -35,8 +35,8 @@ func (t *Tokens) RefreshSliding(ctx context.Context, token string) (*Sliding, er
 	return m.sliding()
 }
 
-// presented verifies a refresh or sliding token by itself. An error may be a *refusal.
-func (t *Tokens) presented(ctx context.Context, token string, want wanted, now time.Time) (*Token, error) {
+// verifyOwn verifies a token of ours of these kinds by itself. An error may be a *refusal.
+func (t *Tokens) verifyOwn(ctx context.Context, token string, want wanted, now time.Time) (*Token, error) {
 	known, _, err := t.verifier.check(ctx, token, want, now)
 	if err != nil {
 		return nil, err
@@ -46,19 +46,19 @@ func (t *Tokens) presented(ctx context.Context, token string, want wanted, now t
 
 // rotate uses a token, and returns what the next ones are made of. An error may be a
 // *refusal.
-func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, error) {
+func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*newTokens, error) {
 	now := backend.StoreTime(time.Now())
 	want := wantRefresh
 	if k == slidingKind {
 		want = wantSliding
 	}
-	old, err := t.presented(ctx, token, want, now)
+	old, err := t.verifyOwn(ctx, token, want, now)
 	if err != nil {
 		return nil, err
 	}
 	session, err := t.find(ctx, old)
 	if err == nil && session == nil {
-		var m *making
+		var m *newTokens
 		if m, err = t.adopt(ctx, old, k, now); err != errAdoptedMeanwhile {
 			return m, err
 		}
@@ -82,7 +82,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	return t.replace(ctx, old, m, k)
 }
 
-// find returns the session of a token, or nil if something else made the token and no login here took it over.
+// find returns the session of a token, or nil if something else made the token and no session here took it over.
 func (t *Tokens) find(ctx context.Context, old *Token) (*Session, error) {
 	record, session, err := t.config.Store.Find(ctx, digestOf(old.subject, old.id))
 	switch {
@@ -100,7 +100,7 @@ func (t *Tokens) find(ctx context.Context, old *Token) (*Session, error) {
 }
 
 // prepare loads the user of a session, and gets ready what is made for it.
-func (t *Tokens) prepare(ctx context.Context, old *Token, session *Session, now time.Time) (*making, error) {
+func (t *Tokens) prepare(ctx context.Context, old *Token, session *Session, now time.Time) (*newTokens, error) {
 	user, err := t.config.LoadUser.Load(ctx, session.UserID)
 	if auth.KindOf(err) == auth.ErrInvalid {
 		return nil, t.noAccount(old, err)
@@ -118,7 +118,7 @@ func (t *Tokens) prepare(ctx context.Context, old *Token, session *Session, now 
 }
 
 // nextExpiry returns when a refresh or sliding token that is made now expires.
-func (m *making) nextExpiry(k kind) time.Time {
+func (m *newTokens) nextExpiry(k kind) time.Time {
 	ttl := m.t.config.Lifetimes.Refresh
 	if k == slidingKind {
 		ttl = m.t.config.Lifetimes.Sliding
@@ -127,7 +127,7 @@ func (m *making) nextExpiry(k kind) time.Time {
 }
 
 // replace uses up a token for the one that m makes.
-func (t *Tokens) replace(ctx context.Context, old *Token, m *making, k kind) (*making, error) {
+func (t *Tokens) replace(ctx context.Context, old *Token, m *newTokens, k kind) (*newTokens, error) {
 	next := &Refresh{Digest: digestOf(m.session.UserID, m.id), SessionID: m.session.ID, Issued: m.now,
 		ExpiresAt: m.nextExpiry(k)}
 	if t.config.Lifetimes.Grace > 0 {
@@ -142,7 +142,7 @@ func (t *Tokens) replace(ctx context.Context, old *Token, m *making, k kind) (*m
 	}
 	switch rotation.Verdict {
 	case Rotated:
-		t.refreshed(ctx, m.session)
+		t.sendRefreshed(ctx, m.session)
 	case Retried:
 		// The same successor by its identifier, which is what a store knows.
 		if m.id, err = openID(old.id, rotation.Sealed); err != nil {
@@ -155,7 +155,7 @@ func (t *Tokens) replace(ctx context.Context, old *Token, m *making, k kind) (*m
 	return m, nil
 }
 
-func (t *Tokens) refreshed(ctx context.Context, session *Session) {
+func (t *Tokens) sendRefreshed(ctx context.Context, session *Session) {
 	t.events.Send(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: session.UserID, CredentialID: session.ID})
 }
 
@@ -175,7 +175,7 @@ func (t *Tokens) unusable(ctx context.Context, verdict Verdict, session *Session
 
 // adopt starts a session with a token that something else made with the same
 // keys, and takes over what it says. Its identifier is used up with it.
-func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (*making, error) {
+func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (*newTokens, error) {
 	claimed := t.issuer.claimed(old)
 	claimed.Digest = "" // whether it was used, Start says, and does what follows
 	void, err := t.config.Store.Revoked(ctx, claimed, now)

@@ -8,45 +8,45 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// ring is the keys of a while. It is immutable once it is arranged.
-type ring struct {
-	records []*KeyRecord    // in order of SignsFrom, then of ID
-	keys    map[string]*Key // by ID: those that are not dead and could be opened
-	sealed  error           // why others that are not dead could not
-	shut    map[string]bool // those others
-	set     *KeySet
-	until   time.Time // when the schedule changes the set, zero is never
+// keySnapshot is the keys as the store had them. It is immutable once it has a set.
+type keySnapshot struct {
+	records    []*KeyRecord    // in order of SignsFrom, then of ID
+	keys       map[string]*Key // by ID: those that are not dead and could be opened
+	openErr    error           // why keys that are not dead could not be opened, or nil
+	unopened   map[string]bool // by ID: the keys of openErr
+	set        *KeySet
+	validUntil time.Time // when the schedule changes the set, zero is never
 }
 
-func newRing(records []*KeyRecord) *ring {
+func newSnapshot(records []*KeyRecord) *keySnapshot {
 	records = slices.Clone(records)
 	slices.SortFunc(records, func(a, b *KeyRecord) int {
 		return cmp.Or(a.SignsFrom.Compare(b.SignsFrom), cmp.Compare(a.ID, b.ID))
 	})
-	return &ring{records: records, keys: make(map[string]*Key, len(records)), shut: make(map[string]bool)}
+	return &keySnapshot{records: records, keys: make(map[string]*Key, len(records)), unopened: make(map[string]bool)}
 }
 
-// arrange returns the ring with its set of now: the keys that sign, and those
-// that verify. One that could not be opened takes nothing over.
-func (k *Keyring) arrange(old *ring, now time.Time) *ring {
+// withSetAt returns a copy of the keys with the set of now: those that sign, and those that verify. One that could not
+// be opened takes nothing over.
+func (k *Keyring) withSetAt(old *keySnapshot, now time.Time) *keySnapshot {
 	r := *old
-	r.until = time.Time{}
+	r.validUntil = time.Time{}
 	signs := make(map[Algorithm]*Key) // by schedule
 	var others []*Key
-	usable := slices.DeleteFunc(slices.Clone(r.records), func(record *KeyRecord) bool { return r.shut[record.ID] })
-	infos := k.plan(usable, now)
+	usable := slices.DeleteFunc(slices.Clone(r.records), func(record *KeyRecord) bool { return r.unopened[record.ID] })
+	infos := k.statesAt(usable, now)
 	for _, info := range infos {
 		key := r.keys[info.ID]
 		if info.State == KeyDead || key == nil {
 			continue
 		}
-		r.until = backend.Earlier(r.until, info.ExpiresAt)
+		r.validUntil = backend.Earlier(r.validUntil, info.ExpiresAt)
 		if info.State == KeySigning {
 			signs[k.scheduleOf(info.Algorithm)] = key
 			continue
 		}
 		if info.State == KeyPublished {
-			r.until = backend.Earlier(r.until, info.SignsFrom)
+			r.validUntil = backend.Earlier(r.validUntil, info.SignsFrom)
 		}
 		others = append(others, key)
 	}
@@ -62,7 +62,7 @@ func (k *Keyring) arrange(old *ring, now time.Time) *ring {
 // signing returns the keys that sign, in the order of Config.Algorithms. While a key of another
 // algorithm signs in place of the first one, the next key of that follows: it signs what asks for
 // its algorithm, which was signed by no key before.
-func (k *Keyring) signing(r *ring, signs map[Algorithm]*Key, infos []KeyInfo) (signing []*Key) {
+func (k *Keyring) signing(r *keySnapshot, signs map[Algorithm]*Key, infos []KeyInfo) (signing []*Key) {
 	for _, algorithm := range k.config.Algorithms {
 		key := signs[algorithm]
 		if key == nil {
@@ -96,11 +96,11 @@ func (k *Keyring) signsBy(algorithm Algorithm) bool {
 	return slices.Contains(k.config.Algorithms, algorithm)
 }
 
-// plan says what each key is for at now, in the order of the records. The keys of an algorithm
+// statesAt returns the state of each key at now, in the order of the records. The keys of an algorithm
 // replace each other, and of the algorithms that are not in Config.Algorithms one key signs as long
 // as there is no key of the first one. What these signed under another configuration is not known
-// here, so only what [Keyring.settle] writes down ends the last key of each.
-func (k *Keyring) plan(records []*KeyRecord, now time.Time) []KeyInfo {
+// here, so only what [Keyring.writeEnds] writes down ends the last key of each.
+func (k *Keyring) statesAt(records []*KeyRecord, now time.Time) []KeyInfo {
 	places := make(map[Algorithm][]int)
 	for i, r := range records {
 		places[r.Algorithm] = append(places[r.Algorithm], i)
@@ -111,7 +111,7 @@ func (k *Keyring) plan(records []*KeyRecord, now time.Time) []KeyInfo {
 		for i, place := range own {
 			chain[i] = records[place]
 		}
-		for i, info := range planSchedule(chain, k.config.Keep, now) {
+		for i, info := range statesOfAlgorithm(chain, k.config.Keep, now) {
 			infos[own[i]] = info
 		}
 	}
@@ -130,11 +130,11 @@ func (k *Keyring) plan(records []*KeyRecord, now time.Time) []KeyInfo {
 	return infos
 }
 
-// planSchedule is plan for the keys of one algorithm. It goes through all instants at
+// statesOfAlgorithm is statesAt for the keys of one algorithm. It goes through all instants at
 // which a key began to sign or was retired: a key signs from its SignsFrom until one with
 // a later SignsFrom does, again if that is retired, and verifies for keep after it signed
 // last. What has died never comes back.
-func planSchedule(records []*KeyRecord, keep time.Duration, now time.Time) []KeyInfo {
+func statesOfAlgorithm(records []*KeyRecord, keep time.Duration, now time.Time) []KeyInfo {
 	t := newTimeline(records, now)
 	signing := -1
 	for _, at := range t.instants {
@@ -168,7 +168,7 @@ func planSchedule(records []*KeyRecord, keep time.Duration, now time.Time) []Key
 // it and a written ExpiresAt was brought for what it signed elsewhere.
 var onlyVerifies = time.Unix(0, 0).UTC()
 
-// timeline is what planSchedule goes along.
+// timeline is the instants that statesOfAlgorithm goes through.
 type timeline struct {
 	infos    []KeyInfo
 	begins   []time.Time // when each key begins to sign

@@ -26,7 +26,7 @@ func NewShortKey(algorithm Algorithm, secret []byte) (*Key, error) {
 		return nil, fmt.Errorf("jwt: a secret of at least %d bytes is needed, this one has %d", minShortSecret,
 			len(secret))
 	}
-	k := newKey(algorithm, "oct", halves{secret: slices.Clone(secret)})
+	k := newKey(algorithm, "oct", keyParts{secret: slices.Clone(secret)})
 	k.id = k.Thumbprint()
 	return k, nil
 }

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Sign returns claims as a token that key signs, with the header "typ" typ or,
-// if it is "", without one (RFC 7519 §7.1). It checks nothing of what the claims
+// Sign returns claims as a token that key signs (RFC 7519 §7.1). typ is the
+// header parameter "typ", and "" leaves it out. It checks nothing of what the claims
 // say: [Tokens] does, and is what services issue with.
 func Sign(key *Key, typ string, claims any) (string, error) {
 	payload, err := json.Marshal(claims)
@@ -46,7 +46,7 @@ func Open(set *KeySet, token string) (typ string, claims []byte, err error) {
 	if len(token) > maxToken {
 		return "", nil, unopened(errTooLong)
 	}
-	u, fault := fresh.takeApart(token)
+	u, fault := fresh.splitToken(token)
 	if fault == nil {
 		fault = u.header.refused
 	}

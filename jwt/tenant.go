@@ -79,7 +79,7 @@ func (i *issuer) checkTenant(all []member, t *Token) *refusal {
 	if said, _ := unquote(lookup(all, "tid")); said != t.tenant || said == "" {
 		c := i.cause("tid", "is not the tenant of iss", "")
 		c.Came, c.Want = []string{said}, []string{t.tenant}
-		return saysInvalid.failed(c)
+		return saysInvalid.withCheck(c)
 	}
 	if t.subject != "" {
 		t.subject = t.tenant + "/" + t.subject

@@ -230,11 +230,11 @@ func TestUnitSettingsOfTenants(t *testing.T) {
 		change func(*jwt.Issuer)
 		want   string
 	}{
-		"no tenants": {func(*jwt.Issuer) {}, "either Tenants or AllowAnyTenant must be set"},
+		"no tenants": {func(*jwt.Issuer) {}, "either Shared.Tenants or AllowAnyTenant must be set"},
 		"both": {func(i *jwt.Issuer) {
 			i.Shared.Tenants, i.Shared.AllowAnyTenant = []string{tenantA},
 				true
-		}, "either Tenants"},
+		}, "either Shared.Tenants"},
 		"a tenant with a slash": {func(i *jwt.Issuer) { i.Shared.Tenants = []string{"a/b"} },
 			"a Tenant is not made of"},
 		"an empty tenant": {func(i *jwt.Issuer) { i.Shared.Tenants = []string{""} }, "a Tenant is not made of"},

@@ -39,11 +39,11 @@ type Config struct {
 	// tokens with another scope than these.
 	Scopes []string
 
-	// Lifetimes are how long tokens and logins live.
+	// Lifetimes are how long tokens and sessions live.
 	Lifetimes Lifetimes
-	// Limit is the most logins of a user that are good. One more is refused with
+	// Limit is the most sessions of a user that are good. One more is refused with
 	// ErrLimit or, with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000,
-	// of which the oldest ends. NoLimit removes the limit. A login from before the user's AuthStamp
+	// of which the oldest ends. NoLimit removes the limit. A session from before the user's AuthStamp
 	// changed does not count: it ends if one more would be refused.
 	Limit       int
 	EvictOldest bool
@@ -65,13 +65,13 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Lifetimes are how long tokens and logins live.
+// Lifetimes are how long tokens and sessions live.
 type Lifetimes struct {
 	// Access is how long an access token lives. 0 is 5 minutes.
 	Access time.Duration
 	// Refresh is how long a refresh token can wait to be used. 0 is a day.
 	Refresh time.Duration
-	// Session is the absolute end of a login, however often it is refreshed.
+	// Session is the absolute end of a session, however often it is refreshed.
 	// 0 is 30 days.
 	Session time.Duration
 	// Sliding is how long a sliding token lives. 0 is 5 minutes.
@@ -81,7 +81,7 @@ type Lifetimes struct {
 	SlidingSession time.Duration
 	// Grace is how long after its use a refresh token gives the same successor
 	// again, to a client that lost the answer, and at most a minute. 0 is never: a
-	// second use ends the login, since a thief cannot be told from a client
+	// second use ends the session, since a thief cannot be told from a client
 	// that tries again.
 	Grace time.Duration
 }
@@ -130,7 +130,7 @@ type Compatibility struct {
 	// ends Lifetimes.Refresh after the login, however often it is used, so that
 	// Lifetimes.Session must be 0 or the same, and Lifetimes.Grace must be 0. It also ends by a logout, by Revoke and
 	// RevokeAll, when LoadUser refuses the user, and with a change of the user's stamp,
-	// except that RevokeOthers keeps the login that changed it. A sliding token stays good
+	// except that RevokeOthers keeps the session that changed it. A sliding token stays good
 	// until its own end beside the one that is got for it. A token of others
 	// (AllowNoSession) can be used again as well.
 	//
@@ -274,7 +274,7 @@ func (c Config) checkKeys(s *backend.Settings) {
 		s.Refuse(true, "Config.Keys are those of another service, which sign nothing here")
 	case *KeySet:
 		s.Refuse(keys.Signing() == nil, "no key of Config.Keys signs")
-	case keeper:
+	case localKeySource:
 		longest := max(c.Lifetimes.Refresh, c.Lifetimes.Sliding)
 		s.Refuse(keys.Keep() < longest, "Config.Keys keeps keys for %v, but tokens live for %v", keys.Keep(), longest)
 	}

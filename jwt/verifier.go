@@ -174,7 +174,7 @@ func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	if err != nil {
 		return nil, nil, v.headerError(err)
 	}
-	if !v.speaks(scheme) {
+	if !v.hasScheme(scheme) {
 		_, _, err := auth.TokenFrom(r, v.config.Schemes...) // which knows misspelled ones
 		return nil, nil, v.headerError(err)
 	}
@@ -191,8 +191,8 @@ func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	return v.admit(ctx, known, now)
 }
 
-// speaks reports whether scheme is one of Config.Schemes.
-func (v *Verifier) speaks(scheme string) bool {
+// hasScheme reports whether scheme is one of Config.Schemes.
+func (v *Verifier) hasScheme(scheme string) bool {
 	for _, s := range v.config.Schemes {
 		if len(s) == len(scheme) && strings.EqualFold(s, scheme) {
 			return true
@@ -292,7 +292,7 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 	if len(token) > v.config.MaxLength {
 		return nil, nil, v.tooLong
 	}
-	u, fault := v.headers.takeApart(token)
+	u, fault := v.headers.splitToken(token)
 	if fault != nil {
 		return nil, nil, fault
 	}
@@ -367,18 +367,18 @@ func (v *Verifier) nameIssuers(issuers []*issuer) {
 	for _, i := range issuers {
 		i.otherAlg = i.otherAlgorithm()
 		if i.tenancy != nil {
-			i.tenancy.other = saysUnrecognized.static(
+			i.tenancy.other = saysUnrecognized.constant(
 				i.cause("iss", "is of a tenant that is not accepted", "Shared.Tenants"))
 		}
 		if name := i.Issuer.Issuer; name != "" {
 			names = append(names, name)
 			near := i.cause("iss", "differs from ours only by a slash at its end", "Issuer")
 			near.Want = []string{name}
-			i.slash = saysUnrecognized.static(near)
+			i.slash = saysUnrecognized.constant(near)
 		}
 	}
 	unknown := issuers[0].cause("iss", "of the token is another one", "Issuer")
 	unknown.Want = names
-	v.unknown = saysUnrecognized.static(unknown)
-	v.without = saysUnrecognized.static(issuers[0].cause("iss", "is missing", "Checks.AllowNoIssuer"))
+	v.unknown = saysUnrecognized.constant(unknown)
+	v.without = saysUnrecognized.constant(issuers[0].cause("iss", "is missing", "Checks.AllowNoIssuer"))
 }

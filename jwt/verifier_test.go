@@ -211,7 +211,8 @@ func TestClaimsOfATokenHold(t *testing.T) {
 			{sentence: "no aud, where it may be missing and none is ours", token: ourToken(claims{"aud": ""}),
 				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoAudience, i.Audience = true, nil }},
 			{sentence: "some aud, where it may be missing and none is ours", token: ourToken(nil),
-				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoAudience, i.Audience = true, nil }, want: auth.ErrInvalid},
+				issuer: func(i *jwt.Issuer) { i.Checks.AllowNoAudience, i.Audience = true, nil },
+				want:   auth.ErrInvalid},
 
 			{sentence: "exp twice", token: ourToken(nil, `"exp":`+in(900)), want: auth.ErrInvalid},
 			{sentence: "iss twice", token: ourToken(nil, `"iss":"`+ourIssuer+`"`), want: auth.ErrInvalid},

@@ -9,10 +9,10 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// NoLimit as a Config.Limit lets a user have any number of logins.
+// NoLimit as a Config.Limit lets a user have any number of sessions.
 const NoLimit = backend.NoLimit
 
-// ErrLimit is returned when a user already has Config.Limit logins.
+// ErrLimit is returned when a user already has Config.Limit sessions.
 var ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "login_limit",
 	Detail: "Maximum amount of logins allowed per user exceeded.",
 	Cause:  errors.New("the user has as many logins as jwt Config.Limit allows")}
@@ -24,7 +24,7 @@ func (t *Tokens) startSession(ctx context.Context, session *Session, first, adop
 	limit, evict := t.config.Limit, t.config.EvictOldest
 	started, err := t.config.Store.Start(ctx, session, first, adopted, limit, evict)
 	if err == nil && started.OverLimit {
-		ended, fault := t.endVoid(ctx, session.UserID, session.Created)
+		ended, fault := t.endOutdated(ctx, session.UserID, session.Created)
 		if fault != nil || !ended {
 			return started, fault
 		}
@@ -36,12 +36,12 @@ func (t *Tokens) startSession(ctx context.Context, session *Session, first, adop
 	return started, nil
 }
 
-// endVoid ends the logins of a user that have another stamp than the user, and reports whether
-// there were any. The user is loaded after the logins were read, so that a login that began
+// endOutdated ends the sessions of a user that have another stamp than the user, and reports whether
+// there were any. The user is loaded after the sessions were read, so that a session that began
 // after a change of the stamp is not taken for an older one. LoadUser may still return the user
-// of before the change, for example from a replica that lags. A login that is newer than one
+// of before the change, for example from a replica that lags. A session that is newer than one
 // with the stamp that was loaded is therefore never ended.
-func (t *Tokens) endVoid(ctx context.Context, userID string, now time.Time) (ended bool, err error) {
+func (t *Tokens) endOutdated(ctx context.Context, userID string, now time.Time) (ended bool, err error) {
 	all, err := t.listAll(ctx, userID, now)
 	if err != nil {
 		return false, backend.Outage(err)
@@ -69,20 +69,20 @@ func (t *Tokens) endVoid(ctx context.Context, userID string, now time.Time) (end
 	return ended, nil
 }
 
-// listAll returns all live logins of a user.
+// listAll returns all live sessions of a user.
 func (t *Tokens) listAll(ctx context.Context, userID string, now time.Time) (all []*Session, err error) {
 	for after := ""; ; {
-		page, err := t.config.Store.List(ctx, userID, after, voidPage, now)
+		page, err := t.config.Store.List(ctx, userID, after, sessionsAtOnce, now)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, page...)
-		if len(page) < voidPage {
+		if len(page) < sessionsAtOnce {
 			return all, nil
 		}
 		after = page[len(page)-1].ID
 	}
 }
 
-// voidPage is how many logins listAll reads at once.
-const voidPage = 1_000
+// sessionsAtOnce is how many sessions listAll reads at once.
+const sessionsAtOnce = 1_000

@@ -14,15 +14,15 @@ import (
 // of algorithms that are not in Config.Algorithms end, and removes keys that have been dead for
 // Config.Keep. [Keyring.Run] calls it.
 func (k *Keyring) Maintain(ctx context.Context, now time.Time) error {
-	if err := k.tidy(ctx, now); err != nil {
+	if err := k.removeDead(ctx, now); err != nil {
 		return err
 	}
 	if !k.config.Generate {
 		return nil
 	}
 	for _, algorithm := range k.config.Algorithms {
-		err := k.meet(ctx, algorithm, now, func() need {
-			if n := k.needOf(algorithm, false, now); n != (need{}) {
+		err := k.provide(ctx, algorithm, now, func() missingKey {
+			if n := k.missingKeyOf(algorithm, false, now); n != (missingKey{}) {
 				return n
 			}
 			return k.nextKey(algorithm, now)
@@ -34,8 +34,8 @@ func (k *Keyring) Maintain(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// tidy settles when keys end, and removes those that have been dead for long.
-func (k *Keyring) tidy(ctx context.Context, now time.Time) error {
+// removeDead writes down which keys end, and removes those that have been dead for Config.Keep.
+func (k *Keyring) removeDead(ctx context.Context, now time.Time) error {
 	ctx, end, err := k.begin(ctx)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (k *Keyring) tidy(ctx context.Context, now time.Time) error {
 	if err := k.load(ctx, now); err != nil {
 		return err
 	}
-	if err := k.settle(ctx, now); err != nil {
+	if err := k.writeEnds(ctx, now); err != nil {
 		return err
 	}
 	for i, info := range k.infos(now) {
@@ -58,12 +58,12 @@ func (k *Keyring) tidy(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// settle writes down what another configuration could not know: when a key of an algorithm that is
+// writeEnds writes down what another configuration could not know: when a key of an algorithm that is
 // not in Config.Algorithms ends, which may have signed elsewhere until now, and that a key is dead.
 // While a key cannot be opened it is not sure which one signs, so it waits. k.busy is held.
-func (k *Keyring) settle(ctx context.Context, now time.Time) error {
+func (k *Keyring) writeEnds(ctx context.Context, now time.Time) error {
 	r := k.current.Load()
-	if r.sealed != nil {
+	if r.openErr != nil {
 		return nil
 	}
 	stale := false
@@ -112,28 +112,28 @@ func (k *Keyring) endOf(info KeyInfo, infos []KeyInfo, now time.Time) time.Time 
 	return time.Time{}
 }
 
-// need is what an algorithm lacks. Its zero value is nothing.
-type need struct {
-	promote *KeyRecord // the key to promote
-	make    bool       // a key
-	signs   time.Time  // from when that signs
+// missingKey is the key that an algorithm needs. Its zero value is that it needs no key.
+type missingKey struct {
+	promote *KeyRecord // a key that is published, to sign from now, or nil
+	make    bool       // whether a key must be made
+	signs   time.Time  // from when the one that is made signs
 }
 
-// needOf returns what an algorithm lacks to sign: the next key or, with Config.Generate, a new one.
+// missingKeyOf returns what an algorithm needs to sign: the next key or, with Config.Generate, a new one.
 // A key of another algorithm signs in its place while the new one is published. After a theft
 // there is no time for that. A key that is published and has an end was retired, although a clock
 // that is behind does not say so.
-func (k *Keyring) needOf(algorithm Algorithm, stolen bool, now time.Time) need {
+func (k *Keyring) missingKeyOf(algorithm Algorithm, stolen bool, now time.Time) missingKey {
 	var next, otherNext *KeyRecord
 	otherSigns := false
 	records := k.current.Load().records
-	for i, info := range k.plan(records, now) {
+	for i, info := range k.statesAt(records, now) {
 		own := info.Algorithm == algorithm
 		switch {
 		case k.scheduleOf(info.Algorithm) != algorithm:
 		case info.State == KeyPublished && !records[i].ExpiresAt.IsZero():
 		case info.State == KeySigning && own:
-			return need{}
+			return missingKey{}
 		case info.State == KeySigning:
 			otherSigns = true
 		case info.State == KeyPublished && own:
@@ -144,26 +144,26 @@ func (k *Keyring) needOf(algorithm Algorithm, stolen bool, now time.Time) need {
 	}
 	switch {
 	case otherSigns && !stolen && k.config.Generate && next == nil:
-		return need{make: true, signs: now.Add(k.config.Publish)}
+		return missingKey{make: true, signs: now.Add(k.config.Publish)}
 	case otherSigns && (!stolen || !k.config.Generate):
-		return need{}
+		return missingKey{}
 	case next != nil:
-		return need{promote: next}
+		return missingKey{promote: next}
 	case k.config.Generate:
-		return need{make: true, signs: now}
+		return missingKey{make: true, signs: now}
 	}
-	return need{promote: otherNext}
+	return missingKey{promote: otherNext}
 }
 
 // nextKey returns the next key of an algorithm, if it is to be made now: in time before the one that
 // signs is replaced, or so that this signs nothing that would outlive it.
-func (k *Keyring) nextKey(algorithm Algorithm, now time.Time) need {
+func (k *Keyring) nextKey(algorithm Algorithm, now time.Time) missingKey {
 	var signs time.Time
 	for _, info := range k.infos(now) {
 		switch {
 		case info.Algorithm != algorithm:
 		case info.State == KeyPublished: // the next one is there
-			return need{}
+			return missingKey{}
 		case info.State == KeySigning:
 			if k.config.Rotate > 0 {
 				signs = info.SignsFrom.Add(k.config.Rotate)
@@ -174,20 +174,22 @@ func (k *Keyring) nextKey(algorithm Algorithm, now time.Time) need {
 		}
 	}
 	if signs.IsZero() {
-		return need{}
+		return missingKey{}
 	}
 	earliest := now.Add(k.config.Publish)
 	if signs.Before(earliest) { // it was not made in time
 		signs = earliest
 	}
-	return need{make: !signs.After(earliest), signs: signs}
+	return missingKey{make: !signs.After(earliest), signs: signs}
 }
 
-// ensure lets a key of each algorithm sign if it has no key. stolen is the algorithm of a key that
+// provideAll lets a key of each algorithm sign if it has no key. stolen is the algorithm of a key that
 // signed and was retired, or "". k.busy is not held.
-func (k *Keyring) ensure(ctx context.Context, stolen Algorithm, now time.Time) error {
+func (k *Keyring) provideAll(ctx context.Context, stolen Algorithm, now time.Time) error {
 	for _, algorithm := range k.config.Algorithms {
-		err := k.meet(ctx, algorithm, now, func() need { return k.needOf(algorithm, algorithm == stolen, now) })
+		err := k.provide(ctx, algorithm, now, func() missingKey {
+			return k.missingKeyOf(algorithm, algorithm == stolen, now)
+		})
 		if err != nil {
 			return err
 		}
@@ -195,11 +197,12 @@ func (k *Keyring) ensure(ctx context.Context, stolen Algorithm, now time.Time) e
 	return nil
 }
 
-// meet does what due returns, unless another instance just did. If another instance changes the key
-// at the same time, such as by Retire, it asks due again.
-func (k *Keyring) meet(ctx context.Context, algorithm Algorithm, now time.Time, due func() need) (err error) {
+// provide makes or promotes the key that missing returns, unless another instance just did. If another instance
+// changes the key at the same time, such as by Retire, it calls missing again and tries once more.
+func (k *Keyring) provide(ctx context.Context, algorithm Algorithm, now time.Time,
+	missing func() missingKey) (err error) {
 	for range maxChanges {
-		err = k.meetOnce(ctx, algorithm, now, due)
+		err = k.provideOnce(ctx, algorithm, now, missing)
 		if !errors.Is(err, errMeanwhile) {
 			break
 		}
@@ -207,10 +210,10 @@ func (k *Keyring) meet(ctx context.Context, algorithm Algorithm, now time.Time, 
 	return err
 }
 
-// meetOnce is one try of meet. To make an RSA key may take seconds, in which requests must find
-// k.busy free.
-func (k *Keyring) meetOnce(ctx context.Context, algorithm Algorithm, now time.Time, due func() need) error {
-	first := due()
+// provideOnce is one try of provide. To make an RSA key may take seconds, in which requests must find k.busy free.
+func (k *Keyring) provideOnce(ctx context.Context, algorithm Algorithm, now time.Time,
+	missing func() missingKey) error {
+	first := missing()
 	if !first.make && first.promote == nil {
 		return nil
 	}
@@ -232,7 +235,7 @@ func (k *Keyring) meetOnce(ctx context.Context, algorithm Algorithm, now time.Ti
 	if err := k.load(ctx, now); err != nil {
 		return err
 	}
-	switch again := due(); {
+	switch again := missing(); {
 	case again.promote != nil:
 		if err = k.promote(ctx, again.promote, now); errors.Is(err, errMeanwhile) {
 			return errors.Join(err, k.load(ctx, now)) // for the next try

@@ -16,7 +16,7 @@ func VerifyBare(keys *KeySet, token string) (payload string, err error) {
 	if err != nil {
 		return "", err
 	}
-	u, fault := new(headers).takeApart(token)
+	u, fault := new(headers).splitToken(token)
 	if fault != nil {
 		return "", fault.inHeader()
 	}
