@@ -52,7 +52,7 @@ func TestExpiryIsNullForATokenThatNeverExpires(t *testing.T) {
 	s := start(t, func(c *knox.Config) { c.AllowNoExpiry = true })
 	body := s.do("POST", "/auth/login/", basicOf("alice"), "").json(t)
 	if expiry, there := body["expiry"]; !there || expiry != nil {
-		t.Errorf("%v", body)
+		t.Errorf("got %v, want the member expiry with null", body)
 	}
 }
 
@@ -143,7 +143,7 @@ func TestExpiredTokensAreRefusedAndLeaveByPurgeWithOneEventEach(t *testing.T) {
 		time.Sleep(time.Microsecond)
 		got := s.do("GET", "/me", "Token "+tokens[0], "")
 		if got.status != 401 || got.json(t)["detail"] != "Invalid token." {
-			t.Errorf("%d %s", got.status, got.text)
+			t.Errorf("got %d %s, want 401 with the detail \"Invalid token.\"", got.status, got.text)
 		}
 		if len(s.rows("alice")) != 4 {
 			t.Error("use removed rows")
@@ -255,7 +255,7 @@ func TestAutoRefreshGivesNoEndToATokenWithoutOne(t *testing.T) {
 		token := s.login("alice")
 		time.Sleep(1000 * time.Hour)
 		if s.me(token) != 200 || !s.rows("alice")[0].ExpiresAt.IsZero() {
-			t.Errorf("%+v", s.rows("alice")[0])
+			t.Errorf("got %+v, want no expiry", s.rows("alice")[0])
 		}
 	})
 }
@@ -286,7 +286,7 @@ func TestATokenOfADisabledUserNeitherWorksNorSlides(t *testing.T) {
 		s.people.set(func() { s.people.inactive["alice"] = true })
 		got := s.do("GET", "/me", "Token "+token, "")
 		if got.status != 401 || got.json(t)["detail"] != "User inactive or deleted." {
-			t.Errorf("%d %s", got.status, got.text)
+			t.Errorf("got %d %s, want 401 with the detail \"User inactive or deleted.\"", got.status, got.text)
 		}
 		if after := *s.rows("alice")[0]; !after.ExpiresAt.Equal(before.ExpiresAt) ||
 			!after.LastUsed.Equal(before.LastUsed) {
@@ -299,7 +299,7 @@ func TestAnInactiveUserIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	s := start(t, nil)
 	s.people.set(func() { s.people.inactive["alice"] = true })
 	if got := s.do("POST", "/auth/login/", basicOf("alice"), ""); got.status != 401 {
-		t.Errorf("%d %s", got.status, got.text)
+		t.Errorf("got %d %s, want 401", got.status, got.text)
 	}
 	if _, err := s.tokens.Issue(t.Context(), "alice", knox.Options{}); !errors.Is(err, auth.ErrUserInactive) {
 		t.Errorf("Issue: %v", err)
