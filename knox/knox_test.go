@@ -56,7 +56,7 @@ func TestExpiryIsNullForATokenThatNeverExpires(t *testing.T) {
 	}
 }
 
-func TestUserInfoAndExpiryFormatAreHonoured(t *testing.T) {
+func TestAnswerSettingsAreHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(c *knox.Config) {
 			c.Answer.TimeLayout = time.DateOnly
@@ -196,7 +196,7 @@ func TestHeadersThatAreNoTokenAreRefusedAsClientsKnow(t *testing.T) {
 	}
 }
 
-func TestAutoRefresh(t *testing.T) {
+func TestSliding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sliding := start(t, func(c *knox.Config) { c.Sliding.Enabled = true; c.Sliding.MaxTTL = 12 * time.Hour })
 		fixed := start(t, nil)
@@ -207,7 +207,7 @@ func TestAutoRefresh(t *testing.T) {
 		time.Sleep(time.Minute)
 		sliding.me(a)
 		if got := expiry(sliding); got != 10*time.Hour {
-			t.Errorf("a gain within MinRefreshInterval was written: %v", got)
+			t.Errorf("a gain within Sliding.MinGain was written: %v", got)
 		}
 		time.Sleep(59 * time.Minute)
 		sliding.me(a)
@@ -216,16 +216,16 @@ func TestAutoRefresh(t *testing.T) {
 			t.Errorf("used after 1 h: expires after %v", got)
 		}
 		if got := expiry(fixed); got != 10*time.Hour {
-			t.Errorf("without AutoRefresh: %v", got)
+			t.Errorf("without Sliding: %v", got)
 		}
 		time.Sleep(8 * time.Hour)
 		sliding.me(a)
 		if got := expiry(sliding); got != 12*time.Hour {
-			t.Errorf("used after 9 h: expires after %v, want AutoRefreshMaxTTL", got)
+			t.Errorf("used after 9 h: expires after %v, want Sliding.MaxTTL", got)
 		}
 		time.Sleep(3 * time.Hour)
 		if sliding.me(a) != 401 {
-			t.Error("it slid past AutoRefreshMaxTTL")
+			t.Error("it slid past Sliding.MaxTTL")
 		}
 	})
 }
@@ -249,7 +249,7 @@ func TestAShortTokenSlidesToo(t *testing.T) {
 	})
 }
 
-func TestAutoRefreshGivesNoEndToATokenWithoutOne(t *testing.T) {
+func TestSlidingGivesNoEndToATokenWithoutOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(c *knox.Config) { c.Sliding.Enabled, c.AllowNoExpiry = true, true })
 		token := s.login("alice")
