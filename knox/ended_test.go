@@ -22,7 +22,7 @@ func (s *service) ended(authorization string) (items []map[string]any) {
 	s.t.Helper()
 	got := s.do("GET", "/auth/tokens/ended/", authorization, "")
 	if got.status != 200 || json.Unmarshal([]byte(got.text), &items) != nil || items == nil {
-		s.t.Fatalf("%d %s", got.status, got.text)
+		s.t.Fatalf("got %d %s, want 200 and a JSON array", got.status, got.text)
 	}
 	return items
 }
@@ -94,7 +94,7 @@ func TestAnExpiredTokenIsListedOncePurgedAsEndedWhenItExpired(t *testing.T) {
 		expires := s.rows("alice")[0].ExpiresAt.Format(format)
 		time.Sleep(12 * time.Hour)
 		if n, err := s.tokens.Purge(t.Context(), 500); n != 1 || err != nil {
-			t.Fatal(n, err)
+			t.Fatalf("got %v, %v, want 1 and no error", n, err)
 		}
 		items := s.ended(basicOf("alice"))
 		if len(items) != 1 || items[0]["reason"] != "expired" || items[0]["ended"] != expires ||
@@ -180,7 +180,7 @@ func TestTheLast100EndedTokensAreListedAndAllArePurged(t *testing.T) {
 		}
 		time.Sleep(24 * time.Hour)
 		if n, err := auth.PurgeAll(t.Context(), s.tokens); n != 1001 || err != nil {
-			t.Fatal(n, err)
+			t.Fatalf("got %v, %v, want 1001 and no error", n, err)
 		}
 		if left, err := s.store.Ended(t.Context(), "alice", time.Time{}, 2000); err != nil || len(left) != 0 {
 			t.Errorf("%d left, %v", len(left), err)
@@ -219,7 +219,7 @@ func TestPurgeSaysWhatItDidBeforeAStoreFailed(t *testing.T) {
 		store.calls.Store(0)
 		store.nth = 2 // PurgeEnded
 		if n, err := s.tokens.Purge(t.Context(), 500); n != 1 || err == nil || auth.KindOf(err) != nil {
-			t.Errorf("%d, %v", n, err)
+			t.Errorf("got %d, %v, want 1 and an error without a kind", n, err)
 		}
 	})
 }

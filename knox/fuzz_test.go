@@ -21,7 +21,7 @@ func FuzzAuthorization(f *testing.F) {
 		s.t = t
 		got := s.do("GET", "/me", authorization, "")
 		if got.status >= 500 {
-			t.Fatalf("%d", got.status)
+			t.Fatalf("got %d, want no server error", got.status)
 		}
 		if got.status == 200 && got.text != "alice" {
 			t.Fatalf("proved %q", got.text)
@@ -60,7 +60,7 @@ func FuzzPersonalToken(f *testing.F) {
 		s := start(t, nil)
 		got := s.do("POST", "/auth/tokens/", basicOf("alice"), body)
 		if got.status != http.StatusCreated && (got.status < 400 || got.status >= 500) {
-			t.Fatalf("%d %s", got.status, got.text)
+			t.Fatalf("got %d %s, want 201 or a client error", got.status, got.text)
 		}
 		if n := len(s.rows("alice")); (n == 1) != (got.status == http.StatusCreated) {
 			t.Fatalf("%d, %d rows", got.status, n)

@@ -21,7 +21,7 @@ func (s *service) list(authorization string) (items []map[string]any) {
 	s.t.Helper()
 	got := s.do("GET", "/auth/tokens/", authorization, "")
 	if got.status != 200 || json.Unmarshal([]byte(got.text), &items) != nil {
-		s.t.Fatalf("%d %s", got.status, got.text)
+		s.t.Fatalf("got %d %s, want 200 and a JSON array", got.status, got.text)
 	}
 	return items
 }
@@ -39,7 +39,7 @@ func TestDevicesAreListedWithWhatTellsThemApart(t *testing.T) {
 
 		items := s.list("Token " + laptop)
 		if len(items) != 2 || items[0]["current"] != true || items[1]["current"] != false {
-			t.Fatalf("%v", items)
+			t.Fatalf("got %v, want two tokens, the one of the request first", items)
 		}
 		used := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
 		item := items[1]
@@ -50,7 +50,7 @@ func TestDevicesAreListedWithWhatTellsThemApart(t *testing.T) {
 			}
 		}
 		if _, secret := item["token"]; secret || item["id"] == "" || item["expiry"] == nil || len(item) != 9 {
-			t.Errorf("%v", item)
+			t.Errorf("got %v, want 9 members with an id and an expiry, and no token", item)
 		}
 		if items := s.list(basicOf("alice")); len(items) != 2 || items[0]["current"] == true {
 			t.Errorf("by Basic: %v", items)
@@ -94,7 +94,7 @@ func TestAPersonalTokenIsNamedScopedAndEnds(t *testing.T) {
 		body := got.json(t)
 		if got.status != 201 || body["name"] != "ci" || body["expiry"] != time.Now().Add(time.Minute).UTC().Format(
 			"2006-01-02T15:04:05.000000Z") {
-			t.Fatalf("%d %s", got.status, got.text)
+			t.Fatalf("got %d %s, want 201 with the name ci and an expiry in a minute", got.status, got.text)
 		}
 		if scopes, _ := json.Marshal(body["scopes"]); string(scopes) != `["reports:read"]` {
 			t.Errorf("scopes %s", scopes)
@@ -192,7 +192,7 @@ func TestATokenMakesNoTokenUnlessAllowed(t *testing.T) {
 	token := s.login("alice")
 	if got := s.do("POST", "/auth/tokens/", "Token "+token, `{"name":"a","scopes":["x"]}`); got.status != 403 ||
 		len(s.rows("alice")) != 1 {
-		t.Errorf("%d %s", got.status, got.text)
+		t.Errorf("got %d %s, want 403 and no new token", got.status, got.text)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestWhatATokenMakesNeverOutlivesIt(t *testing.T) {
 		got := s.do("POST", "/auth/tokens/", "Token "+parent.Secret.Reveal(),
 			`{"name":"a","scopes":["x"],"expires_in":7200}`)
 		if got.status != 201 {
-			t.Fatalf("%d %s", got.status, got.text)
+			t.Fatalf("got %d %s, want 201", got.status, got.text)
 		}
 		child := s.rows("alice")[0]
 		if !child.ExpiresAt.Equal(parent.IdleExpiresAt()) ||
@@ -253,7 +253,7 @@ func TestAVetoRefusesBeforeAnythingIsWritten(t *testing.T) {
 	}
 	s.login("alice")
 	if r := s.rows("alice")[0]; r.Name != "renamed" || r.ExpiresAt.Sub(r.Created) != time.Hour {
-		t.Errorf("%+v", r)
+		t.Errorf("got %+v, want the name renamed and an hour of life", r)
 	}
 }
 
@@ -282,7 +282,7 @@ func TestPreflightIsAnsweredWithoutAuthentication(t *testing.T) {
 	got := s.do("OPTIONS", "/auth/login/", "", "", "Origin", "https://app.example",
 		"Access-Control-Request-Method", "POST")
 	if got.status != 204 || got.header.Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("%d %v", got.status, got.header)
+		t.Errorf("got %d %v, want 204 and no header of CORS", got.status, got.header)
 	}
 }
 
@@ -311,7 +311,7 @@ func TestVerifyTokenServesOtherCarriers(t *testing.T) {
 	s := start(t, nil)
 	user, credential, err := s.tokens.VerifyToken(t.Context(), s.login("alice"))
 	if err != nil || user.UserID() != "alice" || credential.Backend() != "knox" {
-		t.Errorf("%v, %v, %v", user, credential, err)
+		t.Errorf("got %v, %v, %v, want alice by knox", user, credential, err)
 	}
 	if _, _, err := s.tokens.VerifyToken(t.Context(), "garbage"); !errors.Is(err, auth.ErrUnrecognized) {
 		t.Errorf("garbage: %v", err)
@@ -376,7 +376,7 @@ func TestALoginWhoseUserHasNoStampIsNotCompared(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
 	if w.Code != 200 || len(s.rows("alice")) != 1 {
-		t.Errorf("%d %s", w.Code, w.Body)
+		t.Errorf("got %d %s, want 200 and one token", w.Code, w.Body)
 	}
 }
 
@@ -394,7 +394,7 @@ func TestOfTwoLogoutsAtOnceOneIsReported(t *testing.T) {
 	s := start(t, func(c *knox.Config) { c.Store = overtaken{knox.NewMemoryStore()} })
 	token := s.login("alice")
 	if got := s.do("POST", "/auth/logout/", "Token "+token, ""); got.status != 204 {
-		t.Errorf("%d %s", got.status, got.text)
+		t.Errorf("got %d %s, want 204", got.status, got.text)
 	}
 	if n := s.events.count(auth.EventLogout) + s.events.count(auth.EventRevoked); n != 0 || s.me(token) != 401 {
 		t.Errorf("%d events of the one that came too late", n)

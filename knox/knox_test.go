@@ -52,11 +52,11 @@ func TestExpiryIsNullForATokenThatNeverExpires(t *testing.T) {
 	s := start(t, func(c *knox.Config) { c.AllowNoExpiry = true })
 	body := s.do("POST", "/auth/login/", basicOf("alice"), "").json(t)
 	if expiry, there := body["expiry"]; !there || expiry != nil {
-		t.Errorf("%v", body)
+		t.Errorf("got %v, want the member expiry with null", body)
 	}
 }
 
-func TestUserInfoAndExpiryFormatAreHonoured(t *testing.T) {
+func TestAnswerSettingsAreHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(c *knox.Config) {
 			c.Answer.TimeLayout = time.DateOnly
@@ -143,7 +143,7 @@ func TestExpiredTokensAreRefusedAndLeaveByPurgeWithOneEventEach(t *testing.T) {
 		time.Sleep(time.Microsecond)
 		got := s.do("GET", "/me", "Token "+tokens[0], "")
 		if got.status != 401 || got.json(t)["detail"] != "Invalid token." {
-			t.Errorf("%d %s", got.status, got.text)
+			t.Errorf("got %d %s, want 401 with the detail \"Invalid token.\"", got.status, got.text)
 		}
 		if len(s.rows("alice")) != 4 {
 			t.Error("use removed rows")
@@ -196,7 +196,7 @@ func TestHeadersThatAreNoTokenAreRefusedAsClientsKnow(t *testing.T) {
 	}
 }
 
-func TestAutoRefresh(t *testing.T) {
+func TestSliding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sliding := start(t, func(c *knox.Config) { c.Sliding.Enabled = true; c.Sliding.MaxTTL = 12 * time.Hour })
 		fixed := start(t, nil)
@@ -207,7 +207,7 @@ func TestAutoRefresh(t *testing.T) {
 		time.Sleep(time.Minute)
 		sliding.me(a)
 		if got := expiry(sliding); got != 10*time.Hour {
-			t.Errorf("a gain within MinRefreshInterval was written: %v", got)
+			t.Errorf("a gain within Sliding.MinGain was written: %v", got)
 		}
 		time.Sleep(59 * time.Minute)
 		sliding.me(a)
@@ -216,16 +216,16 @@ func TestAutoRefresh(t *testing.T) {
 			t.Errorf("used after 1 h: expires after %v", got)
 		}
 		if got := expiry(fixed); got != 10*time.Hour {
-			t.Errorf("without AutoRefresh: %v", got)
+			t.Errorf("without Sliding: %v", got)
 		}
 		time.Sleep(8 * time.Hour)
 		sliding.me(a)
 		if got := expiry(sliding); got != 12*time.Hour {
-			t.Errorf("used after 9 h: expires after %v, want AutoRefreshMaxTTL", got)
+			t.Errorf("used after 9 h: expires after %v, want Sliding.MaxTTL", got)
 		}
 		time.Sleep(3 * time.Hour)
 		if sliding.me(a) != 401 {
-			t.Error("it slid past AutoRefreshMaxTTL")
+			t.Error("it slid past Sliding.MaxTTL")
 		}
 	})
 }
@@ -249,13 +249,13 @@ func TestAShortTokenSlidesToo(t *testing.T) {
 	})
 }
 
-func TestAutoRefreshGivesNoEndToATokenWithoutOne(t *testing.T) {
+func TestSlidingGivesNoEndToATokenWithoutOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(c *knox.Config) { c.Sliding.Enabled, c.AllowNoExpiry = true, true })
 		token := s.login("alice")
 		time.Sleep(1000 * time.Hour)
 		if s.me(token) != 200 || !s.rows("alice")[0].ExpiresAt.IsZero() {
-			t.Errorf("%+v", s.rows("alice")[0])
+			t.Errorf("got %+v, want no expiry", s.rows("alice")[0])
 		}
 	})
 }
@@ -286,7 +286,7 @@ func TestATokenOfADisabledUserNeitherWorksNorSlides(t *testing.T) {
 		s.people.set(func() { s.people.inactive["alice"] = true })
 		got := s.do("GET", "/me", "Token "+token, "")
 		if got.status != 401 || got.json(t)["detail"] != "User inactive or deleted." {
-			t.Errorf("%d %s", got.status, got.text)
+			t.Errorf("got %d %s, want 401 with the detail \"User inactive or deleted.\"", got.status, got.text)
 		}
 		if after := *s.rows("alice")[0]; !after.ExpiresAt.Equal(before.ExpiresAt) ||
 			!after.LastUsed.Equal(before.LastUsed) {
@@ -299,7 +299,7 @@ func TestAnInactiveUserIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	s := start(t, nil)
 	s.people.set(func() { s.people.inactive["alice"] = true })
 	if got := s.do("POST", "/auth/login/", basicOf("alice"), ""); got.status != 401 {
-		t.Errorf("%d %s", got.status, got.text)
+		t.Errorf("got %d %s, want 401", got.status, got.text)
 	}
 	if _, err := s.tokens.Issue(t.Context(), "alice", knox.Options{}); !errors.Is(err, auth.ErrUserInactive) {
 		t.Errorf("Issue: %v", err)

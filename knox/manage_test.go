@@ -72,7 +72,7 @@ func TestNoTokenIsLeftByWhatNoTokenOfTheUserProved(t *testing.T) {
 		"a token that is revoked by now": func(s *service) auth.Credential {
 			credential := s.prove(s.login("alice")).(*knox.Token)
 			if found, err := s.tokens.Revoke(s.t.Context(), "alice", credential.ID()); !found || err != nil {
-				s.t.Fatal(found, err)
+				s.t.Fatalf("got %v, %v, want true and no error", found, err)
 			}
 			return credential
 		},
@@ -161,11 +161,11 @@ func TestTokensOfAUserWhoMayNotLogInAreNotListed(t *testing.T) {
 	s.people.set(func() { s.people.inactive["alice"] = true })
 	if tokens, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); !errors.Is(err, auth.ErrUserInactive) ||
 		tokens != nil {
-		t.Errorf("%v, %v", tokens, err)
+		t.Errorf("got %v, %v, want no tokens and ErrUserInactive", tokens, err)
 	}
 	s.people.set(func() { s.people.inactive["alice"] = false })
 	if tokens, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); err != nil || len(tokens) != 1 ||
 		time.Until(tokens[0].IdleExpiresAt()) <= 0 {
-		t.Errorf("%v, %v", tokens, err)
+		t.Errorf("got %v, %v, want one token that has not expired", tokens, err)
 	}
 }

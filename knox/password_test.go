@@ -79,7 +79,7 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	got := s.do("POST", "/auth/password/", "Token "+current,
 		`{"old": "correct horse battery", "new": "a quite different one"}`)
 	if got.status != 204 {
-		t.Fatalf("%d %s", got.status, got.text)
+		t.Fatalf("got %d %s, want 204", got.status, got.text)
 	}
 	if s.me(current) != 200 || s.me(other) != 401 {
 		t.Errorf("the token in use: %d, the other: %d", s.me(current), s.me(other))
@@ -89,6 +89,6 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	}
 	if items := s.ended("Token " + current); len(items) != 1 || items[0]["reason"] != "revoked_all" ||
 		items[0]["name"] != "phone" {
-		t.Errorf("%v", items)
+		t.Errorf("got %v, want one ended token named phone, with the reason revoked_all", items)
 	}
 }

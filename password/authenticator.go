@@ -86,7 +86,7 @@ type AccountFinder func(ctx context.Context, username string) (user auth.User, e
 // for concurrent use.
 type Authenticator struct {
 	config    Config
-	decoy     stored
+	decoy     storedHash
 	throttle  *throttle // nil if unthrottled
 	challenge []auth.Challenge
 
@@ -135,23 +135,23 @@ func New(config Config) (*Authenticator, error) {
 		return nil, err
 	}
 	config.Name, config.Realm = cmp.Or(config.Name, "password"), cmp.Or(config.Realm, "api")
-	l := &Authenticator{config: config, decoy: config.Hasher.decoy}
+	a := &Authenticator{config: config, decoy: config.Hasher.decoy}
 	if config.Decoy != "" {
-		if l.decoy, err = config.Hasher.read(config.Decoy); err != nil {
+		if a.decoy, err = config.Hasher.read(config.Decoy); err != nil {
 			return nil, fmt.Errorf("password: Config.Decoy: %w", err)
 		}
 	}
 	if !config.AllowUnthrottled {
-		l.throttle = &throttle{store: config.Throttle, limits: limits}
+		a.throttle = &throttle{store: config.Throttle, limits: limits}
 		if config.Throttle == nil {
-			l.throttle.store = NewMemoryThrottle()
+			a.throttle.store = NewMemoryThrottle()
 		}
 	}
-	l.challenge = []auth.Challenge{basic.Challenge(config.Realm)}
+	a.challenge = []auth.Challenge{basic.Challenge(config.Realm)}
 	if config.Silent {
-		l.challenge = []auth.Challenge{{Scheme: "Form", Params: []auth.Param{{Name: "realm", Value: config.Realm}}}}
+		a.challenge = []auth.Challenge{{Scheme: "Form", Params: []auth.Param{{Name: "realm", Value: config.Realm}}}}
 	}
-	return l, nil
+	return a, nil
 }
 
 // Authenticate implements [auth.Authenticator]. It reads HTTP Basic (RFC 7617),
@@ -165,7 +165,7 @@ func New(config Config) (*Authenticator, error) {
 // (RFC 9110 §15.5.16), unless another backend proves the request. A body that has only
 // one of them, or one twice, or that is broken, is [auth.ErrMalformed]. Other errors are
 // those of Check.
-func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+func (a *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	value, err := basic.Header(r)
 	byBasic := err == nil
 	var username, password string
@@ -184,15 +184,15 @@ func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credentia
 	} else if username, password, err = fromBody(r); err != nil {
 		return nil, nil, err
 	}
-	user, err := l.Check(r, username, password)
+	user, err := a.Check(r, username, password)
 	if err != nil {
 		return nil, nil, err
 	}
 	proved := &Credential{
-		backend: l.config.Name, basic: byBasic, login: auth.AuthInfo{AuthTime: time.Now(), AMR: []string{"pwd"}},
+		backend: a.config.Name, basic: byBasic, authInfo: auth.AuthInfo{AuthTime: time.Now(), AMR: []string{"pwd"}},
 	}
-	if l.config.Devices != nil && !byBasic {
-		proved.devices, proved.cookie = l.config.Devices, l.config.Devices.cookieFor(r, username, user)
+	if a.config.Devices != nil && !byBasic {
+		proved.devices, proved.cookie = a.config.Devices, a.config.Devices.cookieFor(r, username, user)
 	}
 	return user, proved, nil
 }
@@ -216,27 +216,27 @@ func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credentia
 // If the name has failures left and the user has not, because others guess by other
 // spellings of the name, the answer is ErrInvalid even to the right password: a
 // stranger would else learn which names are those of one user. The cause says so.
-func (l *Authenticator) Check(r *http.Request, username, password string) (auth.User, error) {
-	user, rehash, err := l.check(r, username, password)
+func (a *Authenticator) Check(r *http.Request, username, password string) (auth.User, error) {
+	user, rehash, err := a.check(r, username, password)
 	if err != nil || !rehash {
 		return user, err
 	}
-	return l.upgrade(r.Context(), user, username, password), nil
+	return a.upgrade(r.Context(), user, username, password), nil
 }
 
 // check is Check that upgrades nothing, and says whether that would be due.
-func (l *Authenticator) check(r *http.Request, username, password string) (user auth.User, rehash bool, err error) {
+func (a *Authenticator) check(r *http.Request, username, password string) (user auth.User, rehash bool, err error) {
 	if fault := validate(username, password); fault != nil {
 		return nil, false, fault
 	}
-	if l.throttle != nil {
-		return l.throttled(r, username, password)
+	if a.throttle != nil {
+		return a.checkThrottled(r, username, password)
 	}
-	found, err := l.find(r.Context(), username)
+	found, err := a.find(r.Context(), username)
 	if err != nil {
 		return nil, false, err
 	}
-	rehash, err = l.prove(r.Context(), password, found)
+	rehash, err = a.verify(r.Context(), password, found)
 	if err != nil {
 		return nil, false, err
 	}
@@ -251,8 +251,8 @@ type account struct {
 }
 
 // find asks Config.Account.
-func (l *Authenticator) find(ctx context.Context, username string) (*account, error) {
-	user, encoded, err := l.config.Account(ctx, username)
+func (a *Authenticator) find(ctx context.Context, username string) (*account, error) {
+	user, encoded, err := a.config.Account(ctx, username)
 	switch {
 	case errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive):
 		return &account{user, encoded, err}, nil
@@ -267,15 +267,15 @@ func (l *Authenticator) find(ctx context.Context, username string) (*account, er
 	return &account{user, encoded, nil}, nil
 }
 
-// prove verifies the password of an account. Whether or not there is such a user, one
+// verify verifies the password of an account. Whether or not there is such a user, one
 // hash is computed.
-func (l *Authenticator) prove(ctx context.Context, password string, found *account) (rehash bool, err error) {
-	result, err := l.config.Hasher.verify(ctx, password, found.encoded, l.decoy)
+func (a *Authenticator) verify(ctx context.Context, password string, found *account) (rehash bool, err error) {
+	result, err := a.config.Hasher.verify(ctx, password, found.encoded, a.decoy)
 	switch {
 	case err != nil:
 		return false, err
 	case found.refused != nil || !result.OK:
-		return false, l.failure(ctx, found.refused, found.user, found.encoded)
+		return false, a.failure(ctx, found.refused, found.user, found.encoded)
 	}
 	return result.NeedsRehash, nil
 }
@@ -291,24 +291,24 @@ func checkUser(ctx context.Context, user auth.User) error {
 // If the string is not what was just stored, the password was changed meanwhile:
 // the user is then returned as of the proof. Otherwise somebody with
 // the old password would get the stamp of the new one.
-func (l *Authenticator) upgrade(ctx context.Context, user auth.User, username, password string) auth.User {
-	if l.config.Upgrade == nil {
+func (a *Authenticator) upgrade(ctx context.Context, user auth.User, username, password string) auth.User {
+	if a.config.Upgrade == nil {
 		return user
 	}
-	encoded, err := l.config.Hasher.Hash(ctx, password)
+	encoded, err := a.config.Hasher.Hash(ctx, password)
 	if err == nil {
-		err = l.config.Upgrade(ctx, user, encoded)
+		err = a.config.Upgrade(ctx, user, encoded)
 	}
 	var fresh auth.User
 	var have string
 	if err == nil {
-		fresh, have, err = l.config.Account(ctx, username)
+		fresh, have, err = a.config.Account(ctx, username)
 	}
 	if err == nil {
 		err = checkUser(ctx, fresh)
 	}
 	if err != nil {
-		l.warn(ctx, "password: cannot upgrade a stored password", "user", user.UserID(), "error", err)
+		a.warn(ctx, "password: cannot upgrade a stored password", "user", user.UserID(), "error", err)
 		return user
 	}
 	// With Django's "argon2" in front, perhaps.
@@ -318,8 +318,8 @@ func (l *Authenticator) upgrade(ctx context.Context, user auth.User, username, p
 	return fresh
 }
 
-func (l *Authenticator) warn(ctx context.Context, message string, args ...any) {
-	logger := l.config.Logger
+func (a *Authenticator) warn(ctx context.Context, message string, args ...any) {
+	logger := a.config.Logger
 	if logger == nil {
 		logger = slog.Default()
 	}
@@ -342,34 +342,34 @@ func validate(username, password string) *auth.Error {
 }
 
 // OwnTokens returns Basic, so that no guard has a second backend for it.
-func (l *Authenticator) OwnTokens() []auth.TokenClass { return []auth.TokenClass{{Scheme: "Basic"}} }
+func (a *Authenticator) OwnTokens() []auth.TokenClass { return []auth.TokenClass{{Scheme: "Basic"}} }
 
 // Backend returns Config.Name.
-func (l *Authenticator) Backend() string { return l.config.Name }
+func (a *Authenticator) Backend() string { return a.config.Name }
 
 // Purge implements [auth.Purger]. It removes at most limit expired counters of
 // Config.Throttle.
-func (l *Authenticator) Purge(ctx context.Context, limit int) (int, error) {
-	return l.throttle.purge(ctx, limit)
+func (a *Authenticator) Purge(ctx context.Context, limit int) (int, error) {
+	return a.throttle.purge(ctx, limit)
 }
 
 // Challenges returns the challenge of Basic (RFC 7617 §2.1), or if Silent one of
 // the scheme Form, which no browser acts on and no RFC defines.
-func (l *Authenticator) Challenges() []auth.Challenge { return l.challenge }
+func (a *Authenticator) Challenges() []auth.Challenge { return a.challenge }
 
 // ReadsProxies returns true: failures are counted by the client's address.
-func (l *Authenticator) ReadsProxies() bool { return true }
+func (a *Authenticator) ReadsProxies() bool { return true }
 
 // Vary implements [auth.Varier].
-func (l *Authenticator) Vary() []string { return []string{"Authorization"} }
+func (a *Authenticator) Vary() []string { return []string{"Authorization"} }
 
 // Credential is a username and password that were right.
 type Credential struct {
-	backend string
-	basic   bool
-	login   auth.AuthInfo
-	devices *Devices // nil if the login leaves no cookie
-	cookie  string   // for devices
+	backend  string
+	basic    bool
+	authInfo auth.AuthInfo
+	devices  *Devices // nil if the login leaves no cookie
+	cookie   string   // for devices
 }
 
 // Backend returns the Name of the Authenticator.
@@ -386,11 +386,11 @@ func (c *Credential) Primary() bool { return true }
 func (c *Credential) Ambient() bool { return c.basic }
 
 // AuthInfo returns when the password was proved, and "pwd" (RFC 8176 §2).
-func (c *Credential) AuthInfo() auth.AuthInfo { return c.login }
+func (c *Credential) AuthInfo() auth.AuthInfo { return c.authInfo }
 
 // SetHeaders leaves the cookie of Config.Devices on the answer to a login.
 func (c *Credential) SetHeaders(h http.Header) {
 	if c.devices != nil {
-		c.devices.set(h, c.cookie)
+		c.devices.setCookie(h, c.cookie)
 	}
 }

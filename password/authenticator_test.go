@@ -169,7 +169,7 @@ func TestCarriersOfALogin(t *testing.T) {
 			info := credential.AuthInfo()
 			if !credential.Primary() || credential.Backend() != "password" || info.AuthTime.IsZero() ||
 				!slices.Equal(info.AMR, []string{"pwd"}) {
-				t.Errorf("%+v", credential)
+				t.Errorf("got %+v, want a primary credential by password, with the AMR pwd and an AuthTime", credential)
 			}
 			if credential.Ambient() != (row.name == "Basic") {
 				t.Errorf("Ambient is %v", credential.Ambient())
@@ -300,7 +300,7 @@ func TestNewLoginRefusesContradictions(t *testing.T) {
 func TestTheChallengeIsBasicUnlessSilent(t *testing.T) {
 	l := newLogin(t, nil)
 	if got := l.Challenges(); len(got) != 1 || got[0].String() != `Basic realm="api", charset="UTF-8"` {
-		t.Errorf("%v", got)
+		t.Errorf("got %v, want one challenge, Basic realm=\"api\", charset=\"UTF-8\"", got)
 	}
 	silent := newLogin(t, func(c *password.Config) { c.Silent = true })
 	if got := silent.Challenges(); len(got) != 1 || got[0].String() != `Form realm="api"` {
@@ -310,7 +310,7 @@ func TestTheChallengeIsBasicUnlessSilent(t *testing.T) {
 		t.Errorf("New refuses a guard whose only backend is silent: %v", err)
 	}
 	if got := l.Vary(); !slices.Equal(got, []string{"Authorization"}) {
-		t.Error(got)
+		t.Errorf("got %v, want Authorization alone", got)
 	}
 }
 
@@ -382,7 +382,7 @@ func TestAnUpgradeMayStoreDjangosFormat(t *testing.T) {
 	})
 	u, _, err := l.Authenticate(byBasic("alice", "password"))
 	if err != nil || kept == cheap || u != (stamped{"alice", kept}) {
-		t.Errorf("%v, %v", u, err)
+		t.Errorf("got %v, %v, want alice with the stamp of the upgraded string", u, err)
 	}
 }
 
@@ -420,7 +420,7 @@ func TestNoLogHoldsThePassword(t *testing.T) {
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, r)
 			if w.Code < 400 || strings.Contains(w.Body.String(), secret) {
-				t.Errorf("%d %s", w.Code, w.Body)
+				t.Errorf("got %d %s, want a refusal that does not show the secret", w.Code, w.Body)
 			}
 		}
 	}
@@ -448,7 +448,7 @@ func FuzzLoginBody(f *testing.F) {
 		switch auth.KindOf(err) {
 		case nil:
 			if err != nil || u == nil {
-				t.Errorf("%v, %v", u, err)
+				t.Errorf("got %v, %v, want a user and no error", u, err)
 			}
 		case auth.ErrNoCredentials, auth.ErrMalformed, auth.ErrInvalid:
 		default:

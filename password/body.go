@@ -15,9 +15,9 @@ var errOneMissing error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username
 // The causes of a body at a login without username and password. The client is told what is
 // missing, because a body of another shape is the most common first request.
 var (
-	errNeither error = &auth.Error{Kind: auth.ErrNoCredentials, Detail: detailNeither,
+	errMissingFields error = &auth.Error{Kind: auth.ErrNoCredentials, Detail: detailMissingFields,
 		Cause: errors.New("password: the body of the login has no members or fields named username and password")}
-	errJSONAsForm error = &auth.Error{Kind: auth.ErrNoCredentials, Detail: detailNeither,
+	errJSONAsForm error = &auth.Error{Kind: auth.ErrNoCredentials, Detail: detailMissingFields,
 		Cause: errors.New("password: the body of the login looks like JSON and came as a form, as curl -d sends it. " +
 			"Send Content-Type: application/json")}
 )
@@ -31,10 +31,10 @@ var (
 		Cause:  errors.New("password: the login has its password in the query, which logs keep, and which is not read")}
 )
 
-const detailNeither = "The body has no username and password."
+const detailMissingFields = "The body has no username and password."
 
-// neither returns the error for a body that lacks username and password.
-func neither(r *http.Request) error {
+// missingFields returns the error for a body that lacks username and password.
+func missingFields(r *http.Request) error {
 	if !auth.AtLogin(r.Context()) {
 		return auth.ErrNoCredentials
 	}
@@ -42,11 +42,11 @@ func neither(r *http.Request) error {
 	if err == nil && body.Type == backend.TypeForm && strings.HasPrefix(strings.TrimSpace(string(body.Text)), "{") {
 		return errJSONAsForm
 	}
-	return errNeither
+	return errMissingFields
 }
 
-// absent returns err, with a reason if r is a login that has nothing to read.
-func absent(r *http.Request, err error) error {
+// missingBody returns err, with a reason if r is a login that has nothing to read.
+func missingBody(r *http.Request, err error) error {
 	if err != auth.ErrNoCredentials || !auth.AtLogin(r.Context()) || r.Method != http.MethodPost ||
 		r.Header["Authorization"] != nil {
 		return err
@@ -64,11 +64,11 @@ const maxLoginBody = 8 << 10
 func fromBody(r *http.Request) (username, password string, err error) {
 	found := backend.Fields{{Name: "username"}, {Name: "password"}}
 	if err := found.FromLogin(r); err != nil {
-		return "", "", absent(r, err)
+		return "", "", missingBody(r, err)
 	}
 	switch {
 	case !found[0].Set && !found[1].Set:
-		return "", "", neither(r)
+		return "", "", missingFields(r)
 	case !found[0].Set || !found[1].Set:
 		return "", "", errOneMissing
 	}

@@ -31,10 +31,10 @@ func newBudget(slots int, memory uint64) *budget {
 	return &budget{total: memory, most: slots, slots: slots, memory: memory}
 }
 
-// take takes a slot and memory KiB for a hash, or all the memory if that is less. It waits
+// acquire takes a slot and memory KiB for a hash, or all the memory if that is less. It waits
 // for them at most for wait, and as long as ctx lives. Errors are those of ctx and ErrBusy,
-// as [auth.Error] without a kind. After nil the caller calls give with the same memory.
-func (b *budget) take(ctx context.Context, memory uint64, wait time.Duration) error {
+// as [auth.Error] without a kind. After nil the caller calls release with the same memory.
+func (b *budget) acquire(ctx context.Context, memory uint64, wait time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return &auth.Error{Cause: err}
 	}
@@ -77,8 +77,8 @@ func (b *budget) leave(place *list.Element) {
 	b.admit()
 }
 
-// give gives back what take took.
-func (b *budget) give(memory uint64) {
+// release gives back what acquire took.
+func (b *budget) release(memory uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.slots, b.memory = b.slots+1, b.memory+min(memory, b.total)

@@ -105,21 +105,21 @@ func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
 func (c *Change) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
 
 func (c *Change) post(w http.ResponseWriter, r backend.Request) {
-	user, encoded, err := c.prove(r)
+	user, encoded, err := c.check(r)
 	if err != nil {
 		c.shared.refuse(w, r.Request, r.User, err)
 		return
 	}
-	stored, err := c.shared.apply(w, r.Request, user, encoded)
+	stored, err := c.shared.store(w, r.Request, user, encoded)
 	if errors.Is(err, ErrChanged) && !stored {
 		err = oldPassword(ErrChanged) // that it was right a moment ago is not for the client
 	}
-	c.shared.finish(w, r.Request, user, EventChanged, stored, err)
+	c.shared.answer(w, r.Request, user, EventChanged, stored, err)
 }
 
-// prove returns the user of a request, as they were when their old password was
-// proved, and what is to be stored of the new one.
-func (c *Change) prove(r backend.Request) (user auth.User, encoded string, err error) {
+// check checks a request. It returns its user, as they were when their old password was
+// verified, and the string to store for the new one.
+func (c *Change) check(r backend.Request) (user auth.User, encoded string, err error) {
 	values, err := c.shared.read(r.Request, errOldAndNew, "old", "new")
 	if err != nil {
 		return nil, "", err
@@ -127,7 +127,7 @@ func (c *Change) prove(r backend.Request) (user auth.User, encoded string, err e
 	old, chosen := values[0], values[1]
 	// First, since it costs nothing, and a new password that is refused should
 	// not use up a try at the old one.
-	err = c.shared.judge(r.Context(), r.User, chosen, func(_ context.Context, password string, _ []Attribute) error {
+	err = c.shared.validate(r.Context(), r.User, chosen, func(_ context.Context, password string, _ []Attribute) error {
 		if password == old {
 			return errUnchanged
 		}

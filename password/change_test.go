@@ -24,7 +24,7 @@ func TestAChangeStoresTheNewPasswordAndEndsWhatWasIssuedBefore(t *testing.T) {
 	s.log.take()
 	w := serve(s.change(""), r)
 	if w.Code != 204 || w.Body.Len() != 0 || w.Header().Get("Cache-Control") != "no-store" {
-		t.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
+		t.Fatalf("got %d %v %s, want 204, an empty body and no-store", w.Code, w.Header(), w.Body)
 	}
 	if !s.is("alice", newOne) || !s.is("bob", oldOne) || strings.HasPrefix(s.stored["alice"], "$argon2id$v=19$m=256") {
 		t.Errorf("stored %q", s.stored)
@@ -138,7 +138,7 @@ func TestMachinesHaveNoPassword(t *testing.T) {
 	}
 	s.guard = guard
 	if w := serve(s.change(""), post(typeJSON, changeBody)); w.Code != 403 {
-		t.Errorf("%d %s", w.Code, w.Body)
+		t.Errorf("got %d %s, want 403", w.Code, w.Body)
 	}
 	s.untouched("a machine")
 }
@@ -151,7 +151,7 @@ func TestAllThatIsWrongWithANewPasswordIsTold(t *testing.T) {
 		Errors       []struct{ Code, Detail string }
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != 400 {
-		t.Fatal(w.Code, err)
+		t.Fatalf("got %v, %v, want 400 with a JSON object", w.Code, err)
 	}
 	var got []string
 	for _, e := range body.Errors {
@@ -201,7 +201,7 @@ func TestAWeakNewPasswordUsesUpNoTry(t *testing.T) {
 		serve(change, s.changes(typeJSON, `{"old":"wrong","new":"short"}`))
 	}
 	if w := serve(change, s.changes(typeJSON, changeBody)); w.Code != 204 {
-		t.Error(code(w))
+		t.Errorf("got %v, want 204", code(w))
 	}
 }
 
@@ -209,7 +209,7 @@ func TestThePasswordOfAnotherUserIsNotOnesOwn(t *testing.T) {
 	s := newService(t)
 	s.names["alice"] = "bob" // the name is bob's by now
 	if w := serve(s.change(""), s.changes(typeJSON, changeBody)); code(w) != "400 password_incorrect" {
-		t.Error(code(w))
+		t.Errorf("got %v, want 400 password_incorrect", code(w))
 	}
 	s.untouched("renamed")
 }
@@ -277,7 +277,7 @@ func TestALoaderThatReturnsAnotherUserIsAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w := serve(change, s.changes(typeJSON, changeBody)); code(w) != "503 unavailable" || !s.is("alice", newOne) {
-		t.Errorf("%d %s", w.Code, w.Body)
+		t.Errorf("got %d %s, want 503 unavailable and the new password", w.Code, w.Body)
 	}
 	for _, revoker := range []*recorder{s.others, s.more} {
 		if want := []string{"alice with the old stamp keeps alice's token"}; !slices.Equal(revoker.calls, want) {
@@ -293,7 +293,8 @@ func TestAClientThatGoesAwayInterruptsNothing(t *testing.T) {
 	serve(s.change(""), s.changes(typeJSON, changeBody).WithContext(ctx))
 	if !s.is("alice", newOne) || len(s.others.calls) != 1 || len(s.more.calls) != 1 || s.others.cancelled ||
 		s.more.cancelled {
-		t.Errorf("%+v %+v", s.others, s.more)
+		t.Errorf("got %+v %+v, want the new password, and one call of each Revoker that nothing cancelled",
+			s.others, s.more)
 	}
 }
 
@@ -333,7 +334,7 @@ func TestOfSeveralChangesAtOnceOneSucceeds(t *testing.T) {
 	}
 	group.Wait()
 	if outcomes[204] != 1 || outcomes[400] != 3 {
-		t.Errorf("%v", outcomes)
+		t.Errorf("got %v, want one 204 and three 400", outcomes)
 	}
 }
 
@@ -344,12 +345,12 @@ func TestALoginThatRacesAChangeHasTheOldStamp(t *testing.T) {
 	s := newService(t)
 	s.onRead = func() {
 		if w := serve(s.change(""), s.changes(typeJSON, changeBody)); w.Code != 204 {
-			t.Error(code(w))
+			t.Errorf("got %v, want 204", code(w))
 		}
 	}
 	u, err := s.login.Check(post(typeJSON, ""), "alice@", oldOne)
 	if err != nil || u != (stamped{"alice", cheap}) || s.stored["alice"] == cheap {
-		t.Errorf("%v, %v", u, err)
+		t.Errorf("got %v, %v, want alice with the stamp of before, and an upgraded string", u, err)
 	}
 }
 

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// counted is what a counter counts the failures of.
-type counted uint8
+// counterKind is what a counter counts the failures of.
+type counterKind uint8
 
 const (
-	byName      counted = iota // of a name that was typed
-	byUser                     // of a user that was found
-	byKnown                    // of a name at an address that it logged in from
-	byDevice                   // of a device with a cookie of the user
-	byAddress                  // of an IPv4 address or an IPv6 /64
-	byNetwork                  // of an IPv6 /48
-	byNoAddress                // of all clients without an address
+	byName      counterKind = iota // of a name that was typed
+	byUser                         // of a user that was found
+	byKnown                        // of a name at an address that it logged in from
+	byDevice                       // of a device with a cookie of the user
+	byAddress                      // of an IPv4 address or an IPv6 /64
+	byNetwork                      // of an IPv6 /48
+	byNoAddress                    // of all clients without an address
 )
 
-// kinds has, for each kind, its label in store keys, its name in the log, and the setting
+// counterKinds has, for each kind, its label in store keys, its name in the log, and the setting
 // that says how many failures are free.
-var kinds = [...]struct{ label, name, setting string }{
+var counterKinds = [...]struct{ label, name, setting string }{
 	byName:      {"account", "account", "AccountFree"},
 	byUser:      {"user", "account, by the user's identifier,", "AccountFree"},
 	byKnown:     {"pair", "account at an address it is known from", "AccountFree"},
@@ -33,16 +33,16 @@ var kinds = [...]struct{ label, name, setting string }{
 	byNoAddress: {"no address", "clients without an address together", "NetworkFree"},
 }
 
-// place is where a counter is kept.
-type place struct {
-	kind counted
-	key  string
+// counterKey is the key of a counter in the store, with what the counter counts.
+type counterKey struct {
+	kind counterKind
+	hash string // the key that the store sees
 }
 
-// at returns the place of a counter. The store sees a hash of what it counts.
-func (t *throttle) at(kind counted, of string) place {
-	sum := sha256.Sum256([]byte("password throttle " + t.label + kinds[kind].label + ":" + of))
-	return place{kind, hex.EncodeToString(sum[:])}
+// counterOf returns the key of a counter. The store sees a hash of what it counts.
+func (t *throttle) counterOf(kind counterKind, of string) counterKey {
+	sum := sha256.Sum256([]byte("password throttle " + t.label + counterKinds[kind].label + ":" + of))
+	return counterKey{kind, hex.EncodeToString(sum[:])}
 }
 
 // source is where a try comes from and what it is for.
@@ -52,11 +52,13 @@ type source struct {
 	device   string     // the identifier in a cookie that is good for the user, or ""
 }
 
-// folded is one name for all spellings that a finder without regard to case or
-// surrounding spaces takes for the same user.
-func (s source) folded() string { return foldName(s.username) }
+// folded is the name that was typed, in one form for all spellings that a finder without regard to
+// case or surrounding spaces takes for the same user.
+func (s source) folded() string { return caseFold(s.username) }
 
-func foldName(name string) string { return strings.ToLower(strings.ToUpper(strings.TrimSpace(name))) }
+// caseFold returns one form for all spellings of a name that differ in case or in space around it.
+// ToUpper comes first, since two lower-case letters can have one upper-case letter, such as s and ſ.
+func caseFold(name string) string { return strings.ToLower(strings.ToUpper(strings.TrimSpace(name))) }
 
 // prefix returns the prefix that counts as one address: of IPv6 what one customer gets,
 // at least. It is "" if the address is not known.
@@ -75,26 +77,26 @@ func (s source) prefix(ipv6 int) string {
 	return prefix.String()
 }
 
-// elsewhere returns the places of the counters of address and network.
-func (t *throttle) elsewhere(s source) []place {
+// addressCounters returns the keys of the counters of address and network.
+func (t *throttle) addressCounters(s source) []counterKey {
 	address := s.prefix(64)
 	switch {
 	case address == "":
-		return []place{t.at(byNoAddress, "")}
+		return []counterKey{t.counterOf(byNoAddress, "")}
 	case s.addr.Is6():
-		return []place{t.at(byAddress, address), t.at(byNetwork, s.prefix(48))}
+		return []counterKey{t.counterOf(byAddress, address), t.counterOf(byNetwork, s.prefix(48))}
 	}
-	return []place{t.at(byAddress, address)}
+	return []counterKey{t.counterOf(byAddress, address)}
 }
 
-// known returns the place of what is known of the user's address, if there is an address.
-func (t *throttle) known(s source) (place, bool) {
+// known returns the key of what is known of the user's address, if there is an address.
+func (t *throttle) known(s source) (counterKey, bool) {
 	address := s.prefix(64)
-	return t.at(byKnown, address+" "+s.folded()), address != ""
+	return t.counterOf(byKnown, address+" "+s.folded()), address != ""
 }
 
 // free is how many failures a counter has before the first delay.
-func (t *throttle) free(kind counted) int {
+func (t *throttle) free(kind counterKind) int {
 	switch kind {
 	case byAddress:
 		return t.limits.AddressFree
@@ -105,7 +107,7 @@ func (t *throttle) free(kind counted) int {
 }
 
 // aged returns a counter without what is forgotten by now.
-func (t *throttle) aged(kind counted, c Counter, now time.Time) Counter {
+func (t *throttle) aged(kind counterKind, c Counter, now time.Time) Counter {
 	switch {
 	case c.Failures == 0:
 	case kind == byKnown && now.Sub(c.Until) >= t.limits.Forget:
@@ -122,14 +124,14 @@ func (t *throttle) aged(kind counted, c Counter, now time.Time) Counter {
 // nothing has Until at its last failure, which may be later than now where two tries
 // read the clock in another order. A block further off than MaxDelay, and a minute for the
 // clocks of several instances, was written by a clock that was ahead.
-func (t *throttle) blocked(kind counted, c Counter, now time.Time) bool {
+func (t *throttle) blocked(kind counterKind, c Counter, now time.Time) bool {
 	return t.limits.delay(c.Failures, t.free(kind)) > 0 && c.Until.After(now) &&
 		!c.Until.After(now.Add(t.limits.MaxDelay+min(t.limits.MaxDelay, time.Minute)))
 }
 
 // budget is how many tries may be under way at once: as many as failures are left, then
 // one after each delay, and while there is a block, 0.
-func (t *throttle) budget(kind counted, c Counter, now time.Time) int {
+func (t *throttle) budget(kind counterKind, c Counter, now time.Time) int {
 	c = t.aged(kind, c, now)
 	if t.blocked(kind, c, now) {
 		return 0
@@ -138,7 +140,7 @@ func (t *throttle) budget(kind counted, c Counter, now time.Time) int {
 }
 
 // failed returns a counter after one more failure.
-func (t *throttle) failed(kind counted, c Counter, now time.Time) Counter {
+func (t *throttle) failed(kind counterKind, c Counter, now time.Time) Counter {
 	c = t.aged(kind, c, now)
 	c.Failures++
 	c.Until = now.Add(t.limits.delay(c.Failures, t.free(kind)))

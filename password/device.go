@@ -52,9 +52,9 @@ type DeviceConfig struct {
 // Nothing is stored, so one device cannot be forgotten by itself. A user that changes the password
 // forgets all. Devices are immutable and safe for concurrent use.
 type Devices struct {
-	jar   backend.Cookie
-	seals []seal.Key
-	life  time.Duration
+	cookie backend.Cookie
+	seals  []seal.Key
+	life   time.Duration
 }
 
 // maxDeviceLife is what browsers keep a cookie for (RFC 6265bis §5.5).
@@ -63,11 +63,11 @@ const maxDeviceLife = 400 * 24 * time.Hour
 // NewDevices returns Devices, or an error that says which settings are missing or out of range.
 func NewDevices(config DeviceConfig) (*Devices, error) {
 	d := &Devices{
-		jar:  backend.Cookie{Name: cmp.Or(config.Cookie, "device"), Insecure: config.InsecureCookie},
-		life: cmp.Or(config.Lifetime, 90*24*time.Hour),
+		cookie: backend.Cookie{Name: cmp.Or(config.Cookie, "device"), Insecure: config.InsecureCookie},
+		life:   cmp.Or(config.Lifetime, 90*24*time.Hour),
 	}
 	s := backend.Settings{Package: "password"}
-	s.Add("DeviceConfig.Cookie", d.jar.Check())
+	s.Add("DeviceConfig.Cookie", d.cookie.Check())
 	s.Refuse(d.life < time.Minute || d.life > maxDeviceLife, "DeviceConfig.Lifetime is not from a minute to 400 days")
 	var err error
 	d.seals, err = seal.All(config.Keys, "gatewarden password device")
@@ -82,7 +82,7 @@ func NewDevices(config DeviceConfig) (*Devices, error) {
 // themselves: call it with the name that was typed and the user that Check returned, before
 // the answer is written. It keeps the device's counter if r has a cookie of that name and user.
 func (d *Devices) Set(w http.ResponseWriter, r *http.Request, username string, user auth.User) {
-	d.set(w.Header(), d.cookieFor(r, username, user))
+	d.setCookie(w.Header(), d.cookieFor(r, username, user))
 }
 
 // device is what a cookie holds. Its parts are hashes and random, so that it has one size.
@@ -107,11 +107,11 @@ func (d *Devices) read(r *http.Request, username string) *device {
 	if d == nil {
 		return nil
 	}
-	value, count := d.jar.Value(r)
+	value, count := d.cookie.Value(r)
 	if count != 1 { // of two, one may be planted
 		return nil
 	}
-	text, err := seal.Open(d.seals, value, d.jar.FullName())
+	text, err := seal.Open(d.seals, value, d.cookie.FullName())
 	if err != nil || len(text) != deviceSize {
 		return nil
 	}
@@ -140,7 +140,7 @@ func (v *device) of(a *account) bool {
 func (v *device) key() string { return base64.RawURLEncoding.EncodeToString(v.id[:]) }
 
 func nameDigest(username string) [sha256.Size]byte {
-	return sha256.Sum256([]byte("password device name:" + foldName(username)))
+	return sha256.Sum256([]byte("password device name:" + caseFold(username)))
 }
 
 // ownerOf returns what a cookie of a user is bound to, or false without a stamp.
@@ -164,11 +164,12 @@ func (d *Devices) cookieFor(r *http.Request, username string, user auth.User) st
 	} else {
 		_, _ = rand.Read(v.id[:]) // never fails
 	}
-	return seal.Seal(d.seals, v.bytes(), d.jar.FullName())
+	return seal.Seal(d.seals, v.bytes(), d.cookie.FullName())
 }
 
-func (d *Devices) set(h http.Header, value string) {
+// setCookie sets the cookie, unless value is empty.
+func (d *Devices) setCookie(h http.Header, value string) {
 	if value != "" {
-		d.jar.Set(h, value, d.life)
+		d.cookie.Set(h, value, d.life)
 	}
 }

@@ -181,13 +181,13 @@ func TestUnitDeviceCookies(t *testing.T) {
 	})
 	run("Basic leaves none", func(t *testing.T, _ *string, l *password.Authenticator) {
 		if c := cookieOf(t, l, byBasic("alice", "password")); c != nil {
-			t.Error(c)
+			t.Errorf("got %v, want no cookie", c)
 		}
 	})
 	t.Run("a user without a stamp gets none", func(t *testing.T) {
 		l := newLogin(t, func(c *password.Config) { c.Devices = newDevices(t, password.DeviceConfig{}) })
 		if c := cookieOf(t, l, byForm(home, "alice", "password")); c != nil {
-			t.Error(c)
+			t.Errorf("got %v, want no cookie", c)
 		}
 	})
 	t.Run("a new key in front opens the cookies of the old one, and no other key does", func(t *testing.T) {
@@ -251,7 +251,7 @@ func TestUnitADeviceOverHTTPS(t *testing.T) {
 	first := login(&browser, "192.0.2.1", "password")
 	cookies := first.Cookies()
 	if first.StatusCode != 200 || len(cookies) != 1 {
-		t.Fatalf("%d %v", first.StatusCode, cookies)
+		t.Fatalf("got %d %v, want 200 and one cookie", first.StatusCode, cookies)
 	}
 	if c := cookies[0]; c.Name != "__Host-device" || !c.Secure || !c.HttpOnly || c.Path != "/" ||
 		c.SameSite != http.SameSiteLaxMode || c.MaxAge != 90*24*60*60 || strings.Contains(c.Value, "alice") {

@@ -8,12 +8,12 @@ import (
 // CountWork has f told every hash that h computes.
 func CountWork(h *Hasher, f func(algorithm string)) { h.ran = f }
 
-// Occupy takes a turn of h until release.
+// Occupy takes a slot of h until release.
 func Occupy(h *Hasher) (release func()) {
-	if err := h.budget.take(context.Background(), 0, time.Second); err != nil {
+	if err := h.budget.acquire(context.Background(), 0, time.Second); err != nil {
 		panic(err)
 	}
-	return func() { h.budget.give(0) }
+	return func() { h.budget.release(0) }
 }
 
 // Budget is the budget of a Hasher, without hashes.
@@ -22,11 +22,11 @@ type Budget = budget
 // NewBudget returns one of some slots and KiB.
 func NewBudget(slots int, memory uint64) *Budget { return newBudget(slots, memory) }
 
-// Take and Give are take and give.
+// Take and Give are acquire and release.
 func (b *budget) Take(ctx context.Context, memory uint64, wait time.Duration) error {
-	return b.take(ctx, memory, wait)
+	return b.acquire(ctx, memory, wait)
 }
-func (b *budget) Give(memory uint64) { b.give(memory) }
+func (b *budget) Give(memory uint64) { b.release(memory) }
 
 // Waiting is how many wait.
 func (b *budget) Waiting() int {

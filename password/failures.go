@@ -8,11 +8,9 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// This file has why a login fails. The client gets one answer whatever the reason, after
-// the same work. The reason is the cause of the error, for the log and the Observer.
-
-// Reasons for which a login fails. The name that was typed is not printed: people type
-// their password there by mistake.
+// Reasons for which a login fails. The client gets one answer whatever the reason, after
+// the same work. The reason is the cause of the error, for the log and the Observer. The name that
+// was typed is not printed: people type their password there by mistake.
 var (
 	errNoAccount = failed(errors.New("password: Config.Account knows no user of that name"))
 	errInactive  = failed(errors.New("password: Config.Account says that the user of that name may not log in"))
@@ -40,7 +38,7 @@ func (e *userError) Unwrap() error { return e.reason }
 
 // failure returns the answer to a login with a wrong password. account is what
 // Config.Account returned as an error.
-func (l *Authenticator) failure(ctx context.Context, account error, user auth.User, encoded string) error {
+func (a *Authenticator) failure(ctx context.Context, account error, user auth.User, encoded string) error {
 	switch {
 	case errors.Is(account, auth.ErrUserInactive):
 		return errInactive
@@ -50,9 +48,9 @@ func (l *Authenticator) failure(ctx context.Context, account error, user auth.Us
 	reason := errWrong
 	if isUnusable(encoded) {
 		reason = errUnusable
-	} else if _, err := l.config.Hasher.read(encoded); err != nil {
+	} else if _, err := a.config.Hasher.read(encoded); err != nil {
 		reason = err
-		l.warnOfStored(ctx, user.UserID(), encoded, err)
+		a.warnOfStored(ctx, user.UserID(), encoded, err)
 	}
 	return failed(&userError{user.UserID(), reason})
 }
@@ -62,8 +60,8 @@ func (l *Authenticator) failure(ctx context.Context, account error, user auth.Us
 func isUnusable(encoded string) bool { return encoded == "" || encoded[0] == '!' }
 
 // warnOfStored says, once for each user, why a stored string matches no password.
-func (l *Authenticator) warnOfStored(ctx context.Context, userID, encoded string, reason error) {
-	if !l.unreadable.First(userID) {
+func (a *Authenticator) warnOfStored(ctx context.Context, userID, encoded string, reason error) {
+	if !a.unreadable.First(userID) {
 		return
 	}
 	scheme := schemeOf(encoded)
@@ -71,11 +69,11 @@ func (l *Authenticator) warnOfStored(ctx context.Context, userID, encoded string
 		scheme = "(none)"
 	}
 	if !errors.Is(reason, errFormat) {
-		l.warn(ctx, "password: a stored password is not verified, so nothing matches it",
+		a.warn(ctx, "password: a stored password is not verified, so nothing matches it",
 			"user", userID, "scheme", scheme, "error", reason)
 		return
 	}
-	l.warn(ctx, "password: a stored password has no format that the Hasher reads, so nothing matches it. "+
+	a.warn(ctx, "password: a stored password has no format that the Hasher reads, so nothing matches it. "+
 		"Known are $argon2id$, $argon2i$, argon2$, pbkdf2_sha256$, scrypt$, bcrypt_sha256$, bcrypt$, $2a$, $2b$ and "+
 		"$2y$, and what HasherConfig.AllowLegacy names. One of these is not read if its parameters are broken",
 		"user", userID, "scheme", scheme)

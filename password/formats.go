@@ -16,10 +16,10 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// stored is a parsed string of some format, with parameters that make sense: matches
+// storedHash is a parsed string of some format, with parameters that make sense: matches
 // does not panic. It compares in constant time. It must not be called if cost is more than
 // [HashLimits] allow.
-type stored interface {
+type storedHash interface {
 	algorithm() string
 	cost() cost
 	matches(password string) (bool, error)
@@ -33,7 +33,7 @@ const (
 
 // parse returns what encoded says in a format that is always read, or nil if it
 // can match no password.
-func parse(encoded string) stored {
+func parse(encoded string) storedHash {
 	if len(encoded) > maxEncoded {
 		return nil
 	}
@@ -73,7 +73,7 @@ type argon2Hash struct {
 }
 
 // parseArgon2 reads argon2id$v=19$m=…,t=…,p=…$salt$key.
-func parseArgon2(text string, django bool) stored {
+func parseArgon2(text string, django bool) storedHash {
 	part := strings.Split(text, "$")
 	// Version 0x10 is another function under the same name.
 	if len(part) != 5 || part[1] != "v=19" {
@@ -151,7 +151,7 @@ type pbkdf2Hash struct {
 
 // parsePBKDF2 reads iterations$salt$key. The salt is text and stands for itself,
 // the key has the size of the hash.
-func parsePBKDF2(text, name string, new func() hash.Hash, size int) stored {
+func parsePBKDF2(text, name string, new func() hash.Hash, size int) storedHash {
 	part := strings.Split(text, "$")
 	if len(part) != 3 || part[1] == "" {
 		return nil
@@ -189,7 +189,7 @@ const (
 
 // parseBcrypt reads $2a$…, $2b$… and $2y$…, which are one function: the letter
 // says which bug of an implementation is not meant. $2x$ is such a bug.
-func parseBcrypt(text string, sha256 bool) stored {
+func parseBcrypt(text string, sha256 bool) storedHash {
 	if len(text) != bcryptLen || text[6] != '$' {
 		return nil
 	}
@@ -246,7 +246,7 @@ type scryptHash struct {
 }
 
 // parseScrypt reads N$salt$r$p$key. The salt is text and stands for itself.
-func parseScrypt(text string) stored {
+func parseScrypt(text string) storedHash {
 	part := strings.Split(text, "$")
 	if len(part) != 5 || part[1] == "" {
 		return nil

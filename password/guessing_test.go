@@ -402,7 +402,7 @@ func TestUnitAddressesThatShareACounter(t *testing.T) {
 			}
 			err := try(l, "@", 100)
 			if wait(err) != time.Second || !strings.Contains(err.Error(), "Unix socket") {
-				t.Errorf("%v", err)
+				t.Errorf("got %v, want a wait of a second, and Unix socket in the cause", err)
 			}
 		})
 	})

@@ -119,8 +119,8 @@ const (
 // Hasher hashes and verifies passwords, a bounded number at once and in bounded memory. It
 // is safe for concurrent use.
 type Hasher struct {
-	own    recipe
-	decoy  stored
+	own    hashFormat
+	decoy  storedHash
 	old    legacy
 	limits HashLimits
 	budget *budget
@@ -146,7 +146,7 @@ func NewHasher(config HasherConfig) (*Hasher, error) {
 	config.MaxWait = cmp.Or(config.MaxWait, 5*time.Second)
 	s := backend.Settings{Package: "password"}
 	s.Refuse(config.Concurrent < 0 || config.MaxWait < 0, "HasherConfig.Concurrent or MaxWait is negative")
-	own := config.recipe(&s)
+	own := config.hashFormat(&s)
 	if own != nil {
 		config.Limits.complete(&s, own.cost(), config.Concurrent)
 	}
@@ -161,12 +161,12 @@ func NewHasher(config HasherConfig) (*Hasher, error) {
 		budget: newBudget(config.Concurrent, uint64(config.Limits.TotalMemory))}, nil
 }
 
-// recipe returns how to make strings of c.Format, or nil with what is wrong added to s.
-func (c *HasherConfig) recipe(s *backend.Settings) recipe {
+// hashFormat returns how to make strings of c.Format, or nil with what is wrong added to s.
+func (c *HasherConfig) hashFormat(s *backend.Settings) hashFormat {
 	switch c.Format {
 	case FormatPHC, FormatDjangoArgon2:
 		s.Refuse(c.Iterations != 0, "HasherConfig.Iterations is for FormatDjangoPBKDF2")
-		a := &argon2Recipe{c.Format == FormatDjangoArgon2,
+		a := &argon2Format{c.Format == FormatDjangoArgon2,
 			cmp.Or(c.Memory, 19456), cmp.Or(c.Time, 2), cmp.Or(c.Threads, 1)}
 		if a.django {
 			a.memory, a.threads = cmp.Or(c.Memory, 102400), cmp.Or(c.Threads, 8)
@@ -186,7 +186,7 @@ func (c *HasherConfig) recipe(s *backend.Settings) recipe {
 	case FormatDjangoPBKDF2:
 		s.Refuse(c.Memory != 0 || c.Time != 0 || c.Threads != 0,
 			"HasherConfig.Memory, Time and Threads are of argon2id, not of FormatDjangoPBKDF2")
-		p := &pbkdf2Recipe{uint64(max(0, cmp.Or(c.Iterations, 1_000_000)))}
+		p := &pbkdf2Format{uint64(max(0, cmp.Or(c.Iterations, 1_000_000)))}
 		s.Refuse(p.iterations < minIterations, "HasherConfig.Iterations is %d, less than OWASP's minimum, %d",
 			c.Iterations, minIterations)
 		tooLong := p.cost().time > longestTime
@@ -208,7 +208,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err
 	if len(password) > MaxPassword {
 		return "", errLongPassword
 	}
-	err = h.turn(ctx, h.own.cost().memory, func() (err error) {
+	err = h.withBudget(ctx, h.own.cost().memory, func() (err error) {
 		h.count(h.own.algorithm())
 		encoded, err = h.own.encode(password)
 		return err
@@ -246,8 +246,10 @@ func (h *Hasher) Decoy(ctx context.Context, password string) error {
 	return err
 }
 
-// verify is Verify that does the work of decoy for what never matches.
-func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy stored) (result Result, err error) {
+// verify is Verify with this decoy. If encoded cannot match, it verifies the decoy. If encoded is a
+// fast digest, it verifies the decoy as well (padding), so that the time is that of an unknown user.
+// If the decoy is a fast digest too, the padding is the decoy of the Hasher.
+func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy storedHash) (result Result, err error) {
 	if len(password) > MaxPassword {
 		password, encoded = "", ""
 	}
@@ -256,25 +258,25 @@ func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy sto
 	if !usable {
 		hash = decoy
 	}
-	var slow stored // what an unknown user takes
+	var padding storedHash
 	if isDigest(hash) {
-		if slow = decoy; isDigest(decoy) {
-			slow = h.decoy
+		if padding = decoy; isDigest(decoy) {
+			padding = h.decoy
 		}
 	}
 	memory := hash.cost().memory
-	if slow != nil {
-		memory = slow.cost().memory
+	if padding != nil {
+		memory = padding.cost().memory
 	}
-	err = h.turn(ctx, memory, func() error {
+	err = h.withBudget(ctx, memory, func() error {
 		h.count(hash.algorithm())
 		ok, err := hash.matches(password)
 		if err != nil {
 			return err
 		}
-		if slow != nil {
-			h.count(slow.algorithm())
-			_, _ = slow.matches(password)
+		if padding != nil {
+			h.count(padding.algorithm())
+			_, _ = padding.matches(password)
 		}
 		result.OK = ok && usable
 		return nil
@@ -282,21 +284,21 @@ func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy sto
 	if err != nil {
 		return Result{}, err
 	}
-	result.NeedsRehash = result.OK && !h.own.made(hash)
+	result.NeedsRehash = result.OK && !h.own.isCurrent(hash)
 	if b, ok := hash.(*bcryptHash); ok && !b.readsAll(password) {
 		result.NeedsRehash = false
 	}
 	return result, nil
 }
 
-func isDigest(hash stored) bool {
+func isDigest(hash storedHash) bool {
 	_, quick := hash.(*digest)
 	return quick
 }
 
 // read returns what encoded says, or why it can match no password: errFormat or a
 // costlyError.
-func (h *Hasher) read(encoded string) (stored, error) {
+func (h *Hasher) read(encoded string) (storedHash, error) {
 	hash := parse(encoded)
 	if hash == nil {
 		hash = h.old.parse(encoded)
@@ -310,12 +312,12 @@ func (h *Hasher) read(encoded string) (stored, error) {
 	return hash, nil
 }
 
-// turn calls work when it is its turn. memory is what work needs, in KiB.
-func (h *Hasher) turn(ctx context.Context, memory uint64, work func() error) error {
-	if err := h.budget.take(ctx, memory, h.wait); err != nil {
+// withBudget waits for a slot and memory KiB of the budget, and calls work.
+func (h *Hasher) withBudget(ctx context.Context, memory uint64, work func() error) error {
+	if err := h.budget.acquire(ctx, memory, h.wait); err != nil {
 		return err
 	}
-	defer h.budget.give(memory)
+	defer h.budget.release(memory)
 	if err := work(); err != nil {
 		return &auth.Error{Cause: err}
 	}

@@ -30,7 +30,7 @@ func TestAHashIsVerifiedAndNeedsNoRehash(t *testing.T) {
 	h := newHasher(t, password.HasherConfig{})
 	one, err := h.Hash(t.Context(), "correct horse")
 	if err != nil || !strings.HasPrefix(one, "$argon2id$v=19$m=19456,t=2,p=1$") || len(one) > 128-len("argon2") {
-		t.Fatalf("%q, %v", one, err)
+		t.Fatalf("got %q, %v, want a string of argon2id with m=19456,t=2,p=1 and no error", one, err)
 	}
 	part := strings.Split(one, "$")
 	salt, _ := base64.RawStdEncoding.DecodeString(part[4])
@@ -156,7 +156,7 @@ func TestWhatIsNoStoredPasswordNeverMatchesAndCostsTheSame(t *testing.T) {
 			password.CountWork(h, func(algorithm string) { work = append(work, algorithm) })
 			got, err := h.Verify(t.Context(), "password", encoded)
 			if err != nil || got != (password.Result{}) {
-				t.Errorf("%+v, %v", got, err)
+				t.Errorf("got %+v, %v, want no match and no error", got, err)
 			}
 			if len(work) != 1 || work[0] != "argon2id" {
 				t.Errorf("work done: %q, want that of one of our own", work)
@@ -169,7 +169,7 @@ func TestANULDoesNotEndABcryptPassword(t *testing.T) {
 	h := newHasher(t, password.HasherConfig{})
 	got, err := h.Verify(t.Context(), "U*U\x00U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
 	if err != nil || got.OK {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("got %+v, %v, want no match and no error", got, err)
 	}
 }
 
@@ -246,7 +246,7 @@ func TestHashesWaitForTheirTurn(t *testing.T) {
 			release := password.Occupy(h)
 			time.AfterFunc(time.Second, release)
 			if got, err := h.Verify(t.Context(), "password", cheap); err != nil || !got.OK {
-				t.Errorf("%+v, %v", got, err)
+				t.Errorf("got %+v, %v, want a match and no error", got, err)
 			}
 		})
 	})
@@ -275,7 +275,7 @@ func FuzzVerify(f *testing.F) {
 		}
 		got, err := h.Verify(context.Background(), "never this", encoded)
 		if err != nil || got.OK {
-			t.Errorf("%+v, %v", got, err)
+			t.Errorf("got %+v, %v, want no match and no error", got, err)
 		}
 	})
 }

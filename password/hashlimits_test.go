@@ -90,7 +90,7 @@ func TestAStoredStringThatIsTooCostly(t *testing.T) {
 				var stated *auth.Error
 				if !errors.As(err, &stated) || !errors.Is(err, auth.ErrInvalid) ||
 					stated.Detail != "Invalid username/password." {
-					t.Fatalf("%v", err)
+					t.Fatalf("got %v, want ErrInvalid with \"Invalid username/password.\"", err)
 				}
 				cause := stated.Cause.Error()
 				if !strings.Contains(cause, "user alice: the stored string is too costly") ||
@@ -182,7 +182,7 @@ func TestHashesShareTheirMemory(t *testing.T) {
 		for range 8 {
 			wg.Go(func() {
 				if got, err := h.Verify(t.Context(), "x", stored); err != nil || got.OK {
-					t.Errorf("%+v, %v", got, err)
+					t.Errorf("got %+v, %v, want no match and no error", got, err)
 				}
 			})
 		}

@@ -19,7 +19,7 @@ const (
 	LegacyUnsaltedMD5  = "unsalted_md5"  // md5$$hexadecimal, or the 32 digits alone
 )
 
-// legacy are the formats that are read besides those that parse reads.
+// legacy are the formats of HasherConfig.AllowLegacy.
 type legacy map[string]bool
 
 func newLegacy(names []string) (legacy, error) {
@@ -38,7 +38,7 @@ func newLegacy(names []string) (legacy, error) {
 // parse returns what encoded says in an allowed format, or nil. Which format it
 // is depends on its shape alone, as in Django's identify_hasher: no format is
 // taken for another that happens to be allowed.
-func (allowed legacy) parse(encoded string) stored {
+func (allowed legacy) parse(encoded string) storedHash {
 	if len(encoded) > maxEncoded {
 		return nil
 	}

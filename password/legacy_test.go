@@ -85,7 +85,7 @@ func TestPBKDF2WithSHA1IsThatOfRFC6070(t *testing.T) {
 	key, _ := hex.DecodeString("4b007901b765489abead49d926f721d065a429c1")
 	got, err := h.Verify(t.Context(), "password", "pbkdf2_sha1$4096$salt$"+base64.StdEncoding.EncodeToString(key))
 	if err != nil || !got.OK {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("got %+v, %v, want a match and no error", got, err)
 	}
 }
 

@@ -60,7 +60,7 @@ func (l Limits) withDefaults() (Limits, error) {
 	}
 	setDefault(&l.AccountFree, 5)
 	setDefault(&l.AddressFree, 20)
-	setDefault(&l.NetworkFree, 5*l.AddressFree)
+	setDefault(&l.NetworkFree, 5*l.AddressFree) // after AddressFree has its own default
 	setDefault(&l.FirstDelay, time.Second)
 	setDefault(&l.MaxDelay, 15*time.Minute)
 	setDefault(&l.Forget, time.Hour)

@@ -62,7 +62,8 @@ func NewMailThrottle(config MailThrottleConfig) (*MailThrottle, error) {
 // Count in a handler behind the guard, or with guard.WithProxies(r).
 func (t *MailThrottle) Count(r *http.Request, account string) error {
 	s := source{username: account, addr: auth.ClientIP(r)}
-	return t.throttle.count(r.Context(), append([]place{t.throttle.at(byName, s.folded())}, t.throttle.elsewhere(s)...))
+	keys := append([]counterKey{t.throttle.counterOf(byName, s.folded())}, t.throttle.addressCounters(s)...)
+	return t.throttle.count(r.Context(), keys)
 }
 
 // CountUser counts a request for a mail to a user, once the user is found. Call it after
@@ -70,7 +71,7 @@ func (t *MailThrottle) Count(r *http.Request, account string) error {
 // own. It returns what Count does. Send nothing then, but answer as always: names of no
 // user never come here, so another answer tells that there is a user.
 func (t *MailThrottle) CountUser(ctx context.Context, userID string) error {
-	return t.throttle.count(ctx, []place{t.throttle.user(source{}, userID)})
+	return t.throttle.count(ctx, []counterKey{t.throttle.user(source{}, userID)})
 }
 
 // Purge implements [auth.Purger]. It removes at most limit expired counters of the

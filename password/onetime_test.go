@@ -29,19 +29,19 @@ func TestAOneTimeTokenIsGoodOnce(t *testing.T) {
 	for range 3 { // programs follow links
 		u, about, err := m.Check(t.Context(), password.PurposeVerifyEmail, token)
 		if err != nil || u != (stamped{"alice", "stamp of alice"}) || about != "alice@example.org" {
-			t.Fatalf("%v, %q, %v", u, about, err)
+			t.Fatalf("got %v, %q, %v, want alice, about alice@example.org", u, about, err)
 		}
 	}
 	u, about, err := m.Redeem(t.Context(), password.PurposeVerifyEmail, token)
 	if err != nil || u != (stamped{"alice", "stamp of alice"}) || about != "alice@example.org" {
-		t.Fatalf("%v, %q, %v", u, about, err)
+		t.Fatalf("got %v, %q, %v, want alice, about alice@example.org", u, about, err)
 	}
 	if _, _, err := m.Check(t.Context(), password.PurposeVerifyEmail, token); !errors.Is(err, auth.ErrInvalid) {
 		t.Error(err)
 	}
 	if u, about, err := m.Redeem(t.Context(), password.PurposeVerifyEmail, token); u != nil || about != "" ||
 		!errors.Is(err, auth.ErrInvalid) {
-		t.Error(u, about, err)
+		t.Errorf("got %v, %v, %v, want no user and ErrInvalid", u, about, err)
 	}
 	if got, want := m.log.take(), []string{"issued alice", "reuse alice"}; !slices.Equal(got, want) {
 		t.Errorf("events %q, want %q", got, want)
@@ -143,7 +143,7 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 			"user alice: OneTimeConfig.Applies"},
 		{"revoked", func(m *mailroom, token string) string {
 			if n, err := m.RevokeAll(context.Background(), "alice"); n != 1 || err != nil {
-				t.Error(n, err)
+				t.Errorf("got %v, %v, want 1 and no error", n, err)
 			}
 			return token
 		}, true, "no such one-time token"},
@@ -343,15 +343,15 @@ func TestTokensAreNotKept(t *testing.T) {
 	token, err := m.Issue(t.Context(), "alice", password.PurposeReset, "")
 	if err != nil || !strings.HasPrefix(token.Reveal(), "gwonce_") ||
 		len(token.Reveal()) != 7+backend.DefaultTokenLength {
-		t.Fatalf("%q, %v", token.Reveal(), err)
+		t.Fatalf("got %q, %v, want a token that begins with gwonce_, of the default length", token.Reveal(), err)
 	}
 	shown := fmt.Sprintf("%v %+v %#v %s %q", token, token, token, token, token)
 	if strings.Contains(shown, token.Reveal()) {
-		t.Error(shown)
+		t.Errorf("got %v, want no token", shown)
 	}
 	record, err := m.store.Find(t.Context(), backend.TokenDigest(token.Reveal(), "gwonce_"))
 	if err != nil || record == nil {
-		t.Fatal(record, err)
+		t.Fatalf("got %v, %v, want a record and no error", record, err)
 	}
 	if kept := fmt.Sprintf("%+v", *record); strings.Contains(kept, token.Reveal()[10:30]) ||
 		strings.Contains(kept, "stamp of alice") {
@@ -365,7 +365,7 @@ func TestRevokingOthersEndsAllOfAUsersTokens(t *testing.T) {
 	m.log.take()
 	r := httptest.NewRequest("POST", "/", nil)
 	if err := m.RevokeOthers(httptest.NewRecorder(), r, user("alice")); err != nil || m.good(token) || !m.good(bobs) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want no error, alice's token ended and bob's good", err)
 	}
 	if got := m.log.take(); !slices.Equal(got, []string{"revoked alice"}) {
 		t.Errorf("events %q", got)

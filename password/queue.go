@@ -14,61 +14,61 @@ import (
 // being hashed. It counts the tries of this process alone, and other processes may have counted
 // failures since: whether a try counts is decided when its outcome is written.
 type queue struct {
-	mu    sync.Mutex
-	lines map[string]*line
-	lost  int // tries that failed without a written failure
+	mu        sync.Mutex
+	counters  map[string]*counterQueue
+	unwritten int // tries that failed without a written failure
 }
 
-// line is the tries of one counter.
-type line struct {
+// counterQueue is the tries of one counter.
+type counterQueue struct {
 	budget  int
 	running int
-	waiting []*turn // some may be gone
-	readers int     // how many read or write its counter
-	failed  int     // written failures of tries that have left, while the line was there
+	waiting []*queuedTry // some may be gone
+	readers int          // how many read or write its counter
+	failed  int          // written failures of tries that have left, while this queue was there
 }
 
-// turn is a try in the queue.
-type turn struct {
-	places []place
-	state  turnState
-	ready  chan struct{} // closed when the state is no longer waiting
+// queuedTry is a try in the queue.
+type queuedTry struct {
+	keys  []counterKey
+	state tryState
+	ready chan struct{} // closed when the state is no longer waiting
 }
 
-type turnState uint8
+type tryState uint8
 
 const (
-	waiting turnState = iota
+	waiting tryState = iota
 	running
-	again // a counter has blocked: it is to be read again
+	readAgain // a counter has blocked: it is to be read again
 	gone
 )
 
 // enter lets a try in as soon as each of its counters has room, in the order in which tries
-// came. It returns false if the counters must be read again. budgets are those of places,
-// all above 0, and were read since seen. An error is ErrBusy after the time in wait, or that of ctx.
+// came. It returns false if the counters must be read again. budgets are those of keys,
+// all above 0, and were read since read began. An error is ErrBusy after the time in wait, or that of ctx.
 func (q *queue) enter(
-	ctx context.Context, seen watch, places []place, budgets []int, wait time.Duration,
-) (*turn, bool, error) {
-	t := &turn{places: places}
+	ctx context.Context, read reading, keys []counterKey, budgets []int, wait time.Duration,
+) (*queuedTry, bool, error) {
+	t := &queuedTry{keys: keys}
 	q.mu.Lock()
-	for i, p := range places {
-		q.learn(seen, p, budgets[i])
-		q.admit(q.line(p)) // the first to come, if there is more room by now
+	for i, k := range keys {
+		q.updateBudget(read, k, budgets[i])
+		q.admit(q.queueOf(k)) // the first to come, if there is more room by now
 	}
-	if slices.ContainsFunc(places, func(p place) bool { return q.line(p).budget == 0 }) {
+	if slices.ContainsFunc(keys, func(k counterKey) bool { return q.queueOf(k).budget == 0 }) {
 		q.mu.Unlock()
 		return nil, false, nil // blocked since it was read
 	}
-	full := slices.IndexFunc(places, q.isFull)
+	full := slices.IndexFunc(keys, q.isFull)
 	if full < 0 {
 		q.run(t)
 		q.mu.Unlock()
 		return t, true, nil
 	}
 	t.ready = make(chan struct{})
-	for _, p := range places {
-		l := q.line(p)
+	for _, k := range keys {
+		l := q.queueOf(k)
 		l.waiting = append(l.waiting, t)
 	}
 	q.mu.Unlock()
@@ -81,7 +81,7 @@ func (q *queue) enter(
 	case <-ctx.Done():
 		err = &auth.Error{Cause: ctx.Err()}
 	case <-timer.C:
-		err = waited[places[full].kind]
+		err = waited[keys[full].kind]
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -92,125 +92,126 @@ func (q *queue) enter(
 		q.end(t)
 	case t.state == waiting:
 		t.state = gone
-		q.tidy(t)
+		q.forget(t)
 	default:
-		q.tidy(t)
+		q.forget(t)
 	}
 	return nil, false, err
 }
 
-// line returns the tries of a counter.
-func (q *queue) line(p place) *line {
-	l := q.lines[p.key]
+// queueOf returns the queue of a counter.
+func (q *queue) queueOf(k counterKey) *counterQueue {
+	l := q.counters[k.hash]
 	if l == nil {
-		l = &line{budget: 1}
-		if q.lines == nil {
-			q.lines = make(map[string]*line)
+		l = &counterQueue{budget: 1}
+		if q.counters == nil {
+			q.counters = make(map[string]*counterQueue)
 		}
-		q.lines[p.key] = l
+		q.counters[k.hash] = l
 	}
 	return l
 }
 
 // run counts a try as under way.
-func (q *queue) run(t *turn) {
+func (q *queue) run(t *queuedTry) {
 	t.state = running
-	for _, p := range t.places {
-		q.line(p).running++
+	for _, k := range t.keys {
+		q.queueOf(k).running++
 	}
 }
 
 // leave ends a try of which nothing was written.
-func (q *queue) leave(t *turn) {
+func (q *queue) leave(t *queuedTry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.end(t)
 }
 
-// settled ends a try with a written outcome. budgets are those of its places by then, and
+// settled ends a try with a written outcome. budgets are those of its keys by then, and
 // failed says whether a failure was counted.
-func (q *queue) settled(t *turn, seen watch, budgets []int, failed bool) {
+func (q *queue) settled(t *queuedTry, read reading, budgets []int, failed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i, p := range t.places {
-		q.learn(seen, p, budgets[i])
+	for i, k := range t.keys {
+		q.updateBudget(read, k, budgets[i])
 		if failed {
-			q.line(p).failed++
+			q.queueOf(k).failed++
 		}
 	}
 	q.end(t)
 }
 
-// lose ends a try only after a while, because its failure could not be written: guesses
+// endLater ends a try only after a while, because its failure could not be written: guesses
 // are then bounded by what is under way. There is a bound of such tries, too.
-func (q *queue) lose(t *turn, after time.Duration) {
+func (q *queue) endLater(t *queuedTry, after time.Duration) {
 	q.mu.Lock()
-	q.lost++
+	q.unwritten++
 	q.mu.Unlock()
 	time.AfterFunc(after, func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		q.lost--
+		q.unwritten--
 		q.end(t)
 	})
 }
 
-const maxLost = 1000
+const maxUnwritten = 1000
 
-// tooManyLost reports whether the failures of very many tries could not be written.
-func (q *queue) tooManyLost() bool {
+// tooManyUnwritten reports whether the failures of very many tries could not be written.
+func (q *queue) tooManyUnwritten() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.lost >= maxLost
+	return q.unwritten >= maxUnwritten
 }
 
 // end gives up the room of a try, and has those go on that waited for it.
-func (q *queue) end(t *turn) {
+func (q *queue) end(t *queuedTry) {
 	t.state = gone
-	for _, p := range t.places {
-		q.line(p).running--
+	for _, k := range t.keys {
+		q.queueOf(k).running--
 	}
-	for _, p := range t.places {
-		q.admit(q.line(p))
+	for _, k := range t.keys {
+		q.admit(q.queueOf(k))
 	}
-	q.tidy(t)
+	q.forget(t)
 }
 
-// admit lets in the tries of a line that have room in each of their lines. If the line is
+// admit lets in the tries of a counter that have room at each of their counters. If the counter is
 // blocked, they read the counters again and are refused.
-func (q *queue) admit(l *line) {
+func (q *queue) admit(l *counterQueue) {
 	for _, t := range l.waiting {
 		switch {
 		case t.state != waiting:
 		case l.budget == 0:
-			t.state = again
+			t.state = readAgain
 			close(t.ready)
 		case l.running >= l.budget:
 			return
-		case !slices.ContainsFunc(t.places, q.isFull):
+		case !slices.ContainsFunc(t.keys, q.isFull):
 			q.run(t)
 			close(t.ready)
 		}
 	}
 }
 
-func (q *queue) isFull(p place) bool {
-	l := q.line(p)
+func (q *queue) isFull(k counterKey) bool {
+	l := q.queueOf(k)
 	return l.running >= l.budget
 }
 
-// tidy forgets a try that does not wait any more in its lines, and lines without tries.
-func (q *queue) tidy(t *turn) {
-	for _, p := range t.places {
-		l := q.line(p)
-		l.waiting = slices.DeleteFunc(l.waiting, func(t *turn) bool { return t.state != waiting })
-		q.drop(p)
+// forget removes a try that does not wait any more from the queues of its counters, and the queues
+// without tries.
+func (q *queue) forget(t *queuedTry) {
+	for _, k := range t.keys {
+		l := q.queueOf(k)
+		l.waiting = slices.DeleteFunc(l.waiting, func(t *queuedTry) bool { return t.state != waiting })
+		q.drop(k)
 	}
 }
 
-// drop forgets a line that is of no use.
-func (q *queue) drop(p place) {
-	if l := q.line(p); l.running == 0 && len(l.waiting) == 0 && l.readers == 0 {
-		delete(q.lines, p.key)
+// drop removes the queue of a counter if it has no tries and no readers.
+func (q *queue) drop(k counterKey) {
+	if l := q.queueOf(k); l.running == 0 && len(l.waiting) == 0 && l.readers == 0 {
+		delete(q.counters, k.hash)
 	}
 }

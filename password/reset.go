@@ -92,22 +92,22 @@ func anonymous(next http.Handler) http.Handler {
 func (s *Reset) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func (s *Reset) post(w http.ResponseWriter, r backend.Request) {
-	user, encoded, err := s.prove(r.Request)
+	user, encoded, err := s.check(r.Request)
 	if err != nil {
 		s.shared.refuse(w, r.Request, user, err)
 		return
 	}
-	stored, err := s.shared.apply(w, r.Request, user, encoded)
+	stored, err := s.shared.store(w, r.Request, user, encoded)
 	if errors.Is(err, ErrChanged) && !stored {
 		err = badLink(&userError{user.UserID(), ErrChanged})
 	}
-	s.shared.finish(w, r.Request, user, EventReset, stored, err)
+	s.shared.answer(w, r.Request, user, EventReset, stored, err)
 }
 
-// prove uses the token of a request up, and returns its user and what is to be
-// stored of the new password. With an error, the user is that of the token,
+// check checks a request and uses its token up. It returns the user of the token and the string to
+// store for the new password. With an error, the user is that of the token,
 // if the token was good.
-func (s *Reset) prove(r *http.Request) (user auth.User, encoded string, err error) {
+func (s *Reset) check(r *http.Request) (user auth.User, encoded string, err error) {
 	values, err := s.shared.read(r, errTokenAndNew, "token", "new")
 	if err != nil {
 		return nil, "", err
@@ -117,7 +117,7 @@ func (s *Reset) prove(r *http.Request) (user auth.User, encoded string, err erro
 	if err != nil {
 		return nil, "", err
 	}
-	if err := s.shared.judge(r.Context(), user, chosen); err != nil {
+	if err := s.shared.validate(r.Context(), user, chosen); err != nil {
 		return user, "", err
 	}
 	if encoded, err = s.shared.Hasher.Hash(r.Context(), chosen); err != nil {

@@ -51,7 +51,7 @@ func TestAResetStoresTheNewPasswordAndEndsEverything(t *testing.T) {
 	r.Header.Set("Accept", "text/html")
 	w := serve(d.reset("/login"), r)
 	if w.Code != 303 || w.Header().Get("Location") != "/login" || w.Header().Get("Cache-Control") != "no-store" {
-		t.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
+		t.Fatalf("got %d %v %s, want 303 to /login with no-store", w.Code, w.Header(), w.Body)
 	}
 	if !d.is("alice", newOne) || !d.is("bob", oldOne) {
 		t.Errorf("stored %q", d.stored)
@@ -146,11 +146,11 @@ func TestAPreflightIsTheGuards(t *testing.T) {
 	r.Header.Set("Origin", "https://app.example")
 	r.Header.Set("Access-Control-Request-Method", "POST")
 	if w := serve(newDesk(t).reset(""), r); w.Code != 204 {
-		t.Errorf("%d %s", w.Code, w.Body)
+		t.Errorf("got %d %s, want 204", w.Code, w.Body)
 	}
 	if w := serve(newDesk(t).reset(""), httptest.NewRequest("OPTIONS", "/", nil)); w.Code != 204 ||
 		!strings.Contains(w.Header().Get("Allow"), "POST") {
-		t.Errorf("%d %v", w.Code, w.Header())
+		t.Errorf("got %d %v, want 204 with POST in Allow", w.Code, w.Header())
 	}
 }
 
@@ -202,7 +202,7 @@ func TestAUserWhoMayNotLogInYetResetsTheirPassword(t *testing.T) {
 	}
 	token := d.mail.issue("alice", password.PurposeReset, "")
 	if w := serve(reset, post(typeJSON, resetBody(token, newOne))); w.Code != 204 || !d.is("alice", newOne) {
-		t.Errorf("%d %s", w.Code, w.Body)
+		t.Errorf("got %d %s, want 204 and the new password", w.Code, w.Body)
 	}
 	for _, revoker := range []*recorder{d.others, d.more} {
 		if want := []string{"alice with the old stamp keeps nothing"}; !slices.Equal(revoker.calls, want) {
@@ -234,7 +234,7 @@ func TestOf8ResetsWithOneTokenOneSucceeds(t *testing.T) {
 	}
 	group.Wait()
 	if outcomes[204] != 1 || outcomes[400] != 7 {
-		t.Errorf("%v", outcomes)
+		t.Errorf("got %v, want one 204 and seven 400", outcomes)
 	}
 }
 
@@ -274,7 +274,7 @@ func TestNoAnswerOrEventHoldsAPassword(t *testing.T) {
 		serve(reset, post(typeJSON, resetBody(token, secret))),
 	} {
 		if w.Code < 400 || strings.Contains(w.Body.String(), secret) || strings.Contains(w.Body.String(), token) {
-			t.Errorf("%d %s", w.Code, w.Body)
+			t.Errorf("got %d %s, want a refusal that shows no secret and no token", w.Code, w.Body)
 		}
 	}
 	if events := fmt.Sprintf("%+v %s", d.log.events, &d.logged); !strings.Contains(
@@ -297,7 +297,7 @@ func FuzzResetBody(f *testing.F) {
 		}
 		r := post(kind, string(body)).WithContext(context.Background())
 		if w := serve(reset, r); w.Code != 400 {
-			t.Errorf("%d %s", w.Code, w.Body)
+			t.Errorf("got %d %s, want 400", w.Code, w.Body)
 		}
 	})
 }
@@ -307,11 +307,11 @@ func TestAResetLinkThatComesBackIsToldAsReuse(t *testing.T) {
 	token := d.mail.issue("alice", password.PurposeReset, "")
 	h := d.reset("")
 	if w := serve(h, post(typeJSON, resetBody(token, newOne))); w.Code != 204 {
-		t.Fatalf("%d %s", w.Code, w.Body)
+		t.Fatalf("got %d %s, want 204", w.Code, w.Body)
 	}
 	d.mail.log.take()
 	if w := serve(h, post(typeJSON, resetBody(token, newOne))); w.Code != 400 {
-		t.Errorf("%d %s", w.Code, w.Body)
+		t.Errorf("got %d %s, want 400", w.Code, w.Body)
 	}
 	if got := d.mail.log.take(); !slices.Equal(got, []string{"reuse alice"}) {
 		t.Errorf("events %q", got)

@@ -37,7 +37,7 @@ func TestUnitHashesOfClientSecrets(t *testing.T) {
 				t.Errorf("want %q, got %v", says, err)
 			}
 			if ok, err := h.VerifySecret(t.Context(), secret, encoded); ok || err != nil {
-				t.Errorf("%v %v", ok, err)
+				t.Errorf("got %v %v, want no match and no error", ok, err)
 			}
 		})
 	}

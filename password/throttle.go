@@ -55,18 +55,20 @@ type throttle struct {
 // try is a login under way.
 type try struct {
 	source source
-	places []place // of the counters that are asked before anything is known of the user
-	turn   *turn
+	keys   []counterKey // of the counters that are asked before anything is known of the user
+	queued *queuedTry
 }
 
-// errLost: guessing would be free while the store can be read and not written.
-var errLost error = &auth.Error{Cause: errors.New("password: the throttle store could not write many failures lately")}
+// errUnwritten is the error of tries while the store can be read and not written. Guessing would be
+// free otherwise.
+var errUnwritten error = &auth.Error{Cause: errors.New("password: the throttle store could not write many failures " +
+	"lately")}
 
 // begin lets a try in. It returns auth.ErrThrottled if a counter forbids it, and ErrBusy
 // if others were under way for too long.
 func (t *throttle) begin(ctx context.Context, s source) (*try, error) {
-	if t.queue.tooManyLost() {
-		return nil, errLost
+	if t.queue.tooManyUnwritten() {
+		return nil, errUnwritten
 	}
 	deadline := time.Now().Add(t.limits.MaxWait)
 	for {
@@ -79,66 +81,69 @@ func (t *throttle) begin(ctx context.Context, s source) (*try, error) {
 // ask reads the counters of a try once, and waits until they have room. It returns nil and no error if
 // the counters must be read again.
 func (t *throttle) ask(ctx context.Context, s source, deadline time.Time) (*try, error) {
-	now := instant()
+	now := storeNow()
 	all, count := t.asked(s)
-	seen := t.queue.watch(all)
-	defer t.queue.unwatch(seen)
-	places, budgets, blocks, err := t.read(ctx, all, now, count)
+	read := t.queue.beginRead(all)
+	defer t.queue.endRead(read)
+	keys, budgets, blocks, err := t.read(ctx, all, now, count)
 	switch {
 	case err != nil:
 		return nil, outage("throttle store", err)
 	case blocks != nil:
 		return nil, blocks.refusal(now)
 	}
-	turn, ok, err := t.queue.enter(ctx, seen, places, budgets, time.Until(deadline))
+	queued, ok, err := t.queue.enter(ctx, read, keys, budgets, time.Until(deadline))
 	if err != nil || !ok {
 		return nil, err
 	}
-	return &try{s, places, turn}, nil
+	return &try{s, keys, queued}, nil
 }
 
-// asked returns the places of the counters of a try. count, if any, says which kinds count.
-func (t *throttle) asked(s source) (all []place, count func([]Counter) func(counted) bool) {
+// asked returns the keys of the counters of a try. count, if any, says which kinds count.
+func (t *throttle) asked(s source) (all []counterKey, count func([]Counter) func(counterKind) bool) {
 	if s.device != "" {
-		return []place{t.at(byDevice, s.device)}, nil
+		return []counterKey{t.counterOf(byDevice, s.device)}, nil
 	}
-	named := t.at(byName, s.folded())
+	named := t.counterOf(byName, s.folded())
 	known, ok := t.known(s)
 	if !ok {
-		return append([]place{named}, t.elsewhere(s)...), nil
+		return append([]counterKey{named}, t.addressCounters(s)...), nil
 	}
-	return append([]place{named, known}, t.elsewhere(s)...), func(counters []Counter) func(counted) bool {
+	all = append([]counterKey{named, known}, t.addressCounters(s)...)
+	return all, func(counters []Counter) func(counterKind) bool {
 		if counters[1] == (Counter{}) {
-			return func(k counted) bool { return k != byKnown }
+			return func(k counterKind) bool { return k != byKnown }
 		}
-		return func(k counted) bool { return k != byName && k != byNetwork }
+		return func(k counterKind) bool { return k != byName && k != byNetwork }
 	}
 }
 
-// read reads the counters at these places. It returns the places of those that count with the
+// read reads the counters at these keys. It returns the keys of those that count with the
 // budget of each, or what blocks the try.
-func (t *throttle) read(ctx context.Context, all []place, now time.Time, count func([]Counter) func(counted) bool) (
-	places []place, budgets []int, blocks *block, err error,
+func (t *throttle) read(
+	ctx context.Context, all []counterKey, now time.Time, count func([]Counter) func(counterKind) bool,
+) (
+	keys []counterKey, budgets []int, blocks *block, err error,
 ) {
-	err = t.store.Update(ctx, keysOf(all), now, func(counters []Counter) {
-		places, budgets, blocks = nil, nil, nil
-		counts := func(counted) bool { return true }
+	err = t.store.Update(ctx, storeKeys(all), now, func(counters []Counter) {
+		keys, budgets, blocks = nil, nil, nil
+		counts := func(counterKind) bool { return true }
 		if count != nil {
 			counts = count(counters)
 		}
-		for i, p := range all {
-			if counts(p.kind) {
-				places = append(places, p)
-				budgets = append(budgets, t.budget(p.kind, counters[i], now))
-				blocks = t.later(blocks, p.kind, counters[i], now)
+		for i, k := range all {
+			if counts(k.kind) {
+				keys = append(keys, k)
+				budgets = append(budgets, t.budget(k.kind, counters[i], now))
+				blocks = t.later(blocks, k.kind, counters[i], now)
 			}
 		}
 	})
-	return places, budgets, blocks, err
+	return keys, budgets, blocks, err
 }
 
-// later returns b, or what a counter blocks, whichever ends later.
-func (t *throttle) later(b *block, kind counted, c Counter, now time.Time) *block {
+// later returns the block of a counter, or b if the counter does not block or b ends later.
+func (t *throttle) later(b *block, kind counterKind, c Counter, now time.Time) *block {
 	c = t.aged(kind, c, now)
 	if !t.blocked(kind, c, now) || b != nil && !c.Until.After(b.until) {
 		return b
@@ -147,29 +152,29 @@ func (t *throttle) later(b *block, kind counted, c Counter, now time.Time) *bloc
 }
 
 // undecided ends a try of which nothing was learned, as if it had not been.
-func (t *throttle) undecided(tr *try) { t.queue.leave(tr.turn) }
+func (t *throttle) undecided(tr *try) { t.queue.leave(tr.queued) }
 
-func keysOf(places []place) []string {
-	keys := make([]string, len(places))
-	for i, p := range places {
-		keys[i] = p.key
+func storeKeys(keys []counterKey) []string {
+	hashes := make([]string, len(keys))
+	for i, k := range keys {
+		hashes[i] = k.hash
 	}
-	return keys
+	return hashes
 }
 
-// count counts a request at these places, in one step. It returns auth.ErrThrottled if one
+// count counts a request at these keys, in one step. It returns auth.ErrThrottled if one
 // of them forbids it, and counts nothing then.
-func (t *throttle) count(ctx context.Context, places []place) error {
-	now := instant()
+func (t *throttle) count(ctx context.Context, keys []counterKey) error {
+	now := storeNow()
 	var blocks *block
-	err := t.store.Update(ctx, keysOf(places), now, func(counters []Counter) {
+	err := t.store.Update(ctx, storeKeys(keys), now, func(counters []Counter) {
 		blocks = nil
-		for i, p := range places {
-			blocks = t.later(blocks, p.kind, counters[i], now)
+		for i, k := range keys {
+			blocks = t.later(blocks, k.kind, counters[i], now)
 		}
-		for i, p := range places {
+		for i, k := range keys {
 			if blocks == nil {
-				counters[i] = t.failed(p.kind, counters[i], now)
+				counters[i] = t.failed(k.kind, counters[i], now)
 			}
 		}
 	})
@@ -182,10 +187,10 @@ func (t *throttle) count(ctx context.Context, places []place) error {
 	return nil
 }
 
-// instant is now as stores keep it.
-func instant() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+// storeNow returns the time, as stores keep it.
+func storeNow() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// settle runs a store's last step even if the client is gone: the try of a client that
+// settle runs the last step of a store even if the client is gone: the try of a client that
 // hangs up must not stay counted, and an answer must not wait for ever.
 func settle(r *http.Request, step func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
@@ -199,7 +204,7 @@ func (t *throttle) purge(ctx context.Context, limit int) (int, error) {
 	if t == nil || limit < 1 {
 		return 0, nil
 	}
-	n, err := t.store.Purge(ctx, instant(), limit)
+	n, err := t.store.Purge(ctx, storeNow(), limit)
 	if err != nil {
 		return n, outage("throttle store", err)
 	}

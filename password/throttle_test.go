@@ -202,7 +202,7 @@ func TestTooManyTriesAre429(t *testing.T) {
 		guard.Require()(http.NotFoundHandler()).ServeHTTP(w, from(home, "alice", "wrong"))
 	}
 	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
-		t.Errorf("%d %v", w.Code, w.Header())
+		t.Errorf("got %d %v, want 429 with Retry-After 1", w.Code, w.Header())
 	}
 }
 

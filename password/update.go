@@ -66,58 +66,58 @@ const (
 // its user was loaded with any more.
 var ErrChanged = errors.New("password: changed meanwhile")
 
-// applyTimeout is how long storing a password and ending credentials may take
+// storeTimeout is how long storing a password and ending credentials may take
 // in all. The client cannot end it sooner.
-const applyTimeout = 30 * time.Second
+const storeTimeout = 30 * time.Second
 
-// complete checks the settings and fills in the defaults.
-func (n *UpdateConfig) complete() error {
+// checkSettings checks the settings, copies what the caller could change, and fills in the defaults.
+func (c *UpdateConfig) checkSettings() error {
 	s := backend.Settings{Package: "password"}
-	s.Need("UpdateConfig.Hasher", n.Hasher)
-	s.Need("UpdateConfig.Set", n.Set)
-	s.Need("UpdateConfig.LoadUser", n.LoadUser)
-	s.Refuse(len(n.Revokers) == 0 && !n.AllowNoRevokers,
+	s.Need("UpdateConfig.Hasher", c.Hasher)
+	s.Need("UpdateConfig.Set", c.Set)
+	s.Need("UpdateConfig.LoadUser", c.LoadUser)
+	s.Refuse(len(c.Revokers) == 0 && !c.AllowNoRevokers,
 		"UpdateConfig.Revokers is empty. See UpdateConfig.AllowNoRevokers")
-	n.Revokers, n.Validators = slices.Clone(n.Revokers), slices.Clone(n.Validators)
-	for i, revoker := range n.Revokers {
+	c.Revokers, c.Validators = slices.Clone(c.Revokers), slices.Clone(c.Validators)
+	for i, revoker := range c.Revokers {
 		s.Need(fmt.Sprintf("UpdateConfig.Revokers[%d]", i), revoker)
 	}
-	for i, validator := range n.Validators {
+	for i, validator := range c.Validators {
 		s.Need(fmt.Sprintf("UpdateConfig.Validators[%d]", i), validator)
 	}
 	if err := s.Err(); err != nil {
 		return err
 	}
-	if len(n.Validators) == 0 {
-		n.Validators = DefaultValidators()
+	if len(c.Validators) == 0 {
+		c.Validators = DefaultValidators()
 	}
 	return nil
 }
 
-// judge returns a WeakError if password is not good enough for user.
-func (n *UpdateConfig) judge(ctx context.Context, user auth.User, password string, more ...Validator) error {
+// validate returns a WeakError if password is not good enough for user.
+func (c *UpdateConfig) validate(ctx context.Context, user auth.User, password string, more ...Validator) error {
 	var about []Attribute
-	if n.Attributes != nil {
-		about = n.Attributes(user)
+	if c.Attributes != nil {
+		about = c.Attributes(user)
 	}
-	return append(slices.Clone(n.Validators), more...).Validate(ctx, password, about)
+	return append(slices.Clone(c.Validators), more...).Validate(ctx, password, about)
 }
 
-// apply stores the new password and ends what was issued before. The client
+// store stores the new password with Set and ends what was issued before. The client
 // cannot interrupt it: a password that is changed while sessions of the old one
 // live on is the one outcome that must not be. stored reports whether it got as
 // far as that.
-func (n *UpdateConfig) apply(w http.ResponseWriter, r *http.Request, user auth.User,
+func (c *UpdateConfig) store(w http.ResponseWriter, r *http.Request, user auth.User,
 	encoded string) (stored bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), applyTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
-	if err := n.Set(ctx, user, encoded); errors.Is(err, ErrChanged) {
+	if err := c.Set(ctx, user, encoded); errors.Is(err, ErrChanged) {
 		return false, ErrChanged
 	} else if err != nil {
 		return false, outage("storing a password", err)
 	}
-	fresh, err := n.LoadUser.Load(ctx, user.UserID())
+	fresh, err := c.LoadUser.Load(ctx, user.UserID())
 	if err == nil && fresh.UserID() != user.UserID() {
 		err = errors.New("the loader returned another user")
 	}
@@ -130,7 +130,7 @@ func (n *UpdateConfig) apply(w http.ResponseWriter, r *http.Request, user auth.U
 			faults = append(faults, fmt.Errorf("loading the user: %w", err))
 		}
 	}
-	for _, revoker := range n.Revokers {
+	for _, revoker := range c.Revokers {
 		if err := revoker.RevokeOthers(w, r, fresh); err != nil {
 			faults = append(faults, fmt.Errorf("revoking: %w", err))
 		}
@@ -153,7 +153,7 @@ func newUpdater(guard *auth.Guard, config UpdateConfig, redirect string) (*updat
 	if guard == nil {
 		return nil, errors.New("password: a guard is required")
 	}
-	if err := config.complete(); err != nil {
+	if err := config.checkSettings(); err != nil {
 		return nil, err
 	}
 	if redirect != "" {
@@ -166,7 +166,7 @@ func newUpdater(guard *auth.Guard, config UpdateConfig, redirect string) (*updat
 }
 
 // read reads fields from the body of r, all of which there must be.
-func (n *updater) read(r *http.Request, missing error, names ...string) ([]string, error) {
+func (u *updater) read(r *http.Request, missing error, names ...string) ([]string, error) {
 	found := make(backend.Fields, len(names))
 	for i, name := range names {
 		found[i].Name = name
@@ -188,7 +188,7 @@ func (n *updater) read(r *http.Request, missing error, names ...string) ([]strin
 
 // refuse answers with err. What is wrong with a body is no statement about the
 // credential that proved the request: 400 or 415, without a challenge.
-func (n *updater) refuse(w http.ResponseWriter, r *http.Request, user auth.User, err error) {
+func (u *updater) refuse(w http.ResponseWriter, r *http.Request, user auth.User, err error) {
 	p := &auth.Problem{Status: http.StatusBadRequest, Code: auth.CodeInvalidRequest, Detail: "Malformed request.",
 		Err: err}
 	var stated *auth.Error
@@ -200,7 +200,7 @@ func (n *updater) refuse(w http.ResponseWriter, r *http.Request, user auth.User,
 	case stated != nil && stated.Status == http.StatusUnsupportedMediaType:
 		p.Status = stated.Status
 	default:
-		n.guard.Refuse(w, r, err)
+		u.guard.Refuse(w, r, err)
 		return
 	}
 	var weak *WeakError
@@ -211,24 +211,24 @@ func (n *updater) refuse(w http.ResponseWriter, r *http.Request, user auth.User,
 		}
 		p.Extensions = map[string]any{"errors": list}
 	}
-	n.report(r, user, p)
-	n.guard.Answer(w, r, p)
+	u.report(r, user, p)
+	u.guard.Answer(w, r, p)
 }
 
-// finish answers after apply.
-func (n *updater) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool,
+// answer answers a request whose password was stored, or was not, as stored and err say.
+func (u *updater) answer(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool,
 	err error) {
 	if stored {
-		n.events.SendOf(r, by(user, auth.Event{Kind: kind}))
+		u.events.SendOf(r, by(user, auth.Event{Kind: kind}))
 	}
 	switch {
 	case err != nil && stored:
-		n.guard.RefuseWith(w, r, err, map[string]any{"password_changed": true})
+		u.guard.RefuseWith(w, r, err, map[string]any{"password_changed": true})
 	case err != nil:
-		n.refuse(w, r, user, err)
-	case n.redirect != "" && backend.HasForm(r) && strings.Contains(strings.ToLower(r.Header.Get("Accept")),
+		u.refuse(w, r, user, err)
+	case u.redirect != "" && backend.HasForm(r) && strings.Contains(strings.ToLower(r.Header.Get("Accept")),
 		"text/html"):
-		backend.Redirect(w, n.redirect)
+		backend.Redirect(w, u.redirect)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -236,8 +236,8 @@ func (n *updater) finish(w http.ResponseWriter, r *http.Request, user auth.User,
 
 // report tells the observer and the log of a refusal, which the guard answers unseen. Strangers can
 // have as many as they like, so the lines are bounded.
-func (n *updater) report(r *http.Request, user auth.User, p *auth.Problem) {
-	n.events.Failed(r, n.guard.Logger(), by(user, auth.Event{Err: p.Err, Status: p.Status}))
+func (u *updater) report(r *http.Request, user auth.User, p *auth.Problem) {
+	u.events.Failed(r, u.guard.Logger(), by(user, auth.Event{Err: p.Err, Status: p.Status}))
 }
 
 // by returns e with the user, if any.

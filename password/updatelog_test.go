@@ -13,7 +13,7 @@ func TestUnitAStrangerCannotFillTheLogWithResets(t *testing.T) {
 		reset := d.reset("")
 		for range 1000 {
 			if w := serve(reset, post(typeJSON, resetBody("garbage", newOne))); w.Code != 400 {
-				t.Fatal(w.Code)
+				t.Fatalf("got %v, want 400", w.Code)
 			}
 		}
 		if got := strings.Count(d.logged.String(), "\n"); got != 100 {

@@ -77,7 +77,7 @@ func benchSession(b *testing.B, alice auth.User) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Cookie", cookie)
 		if guard.Require()(nothing).ServeHTTP(w, r); w.Code != 200 {
-			b.Fatal(w.Code)
+			b.Fatalf("got %v, want 200", w.Code)
 		}
 	}
 	serve(b, guard.Require()(nothing), cookie)

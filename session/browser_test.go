@@ -105,7 +105,7 @@ func TestABrowserForgetsTheCookieThatIsCleared(t *testing.T) {
 					_, _, text := b.send("GET", "/session/sessions", "")
 					var list []struct{ ID string }
 					if err := json.Unmarshal([]byte(text), &list); err != nil || len(list) != 1 {
-						t.Fatal(text, err)
+						t.Fatalf("got %v, %v, want a JSON array of one session", text, err)
 					}
 					b.send("DELETE", "/session/sessions/"+list[0].ID, "")
 				},

@@ -118,7 +118,7 @@ func TestUnitARecordsCredentialIsOfTheSessionsThatCheckIt(t *testing.T) {
 		copied := *record()
 		copied.Stamp = backend.Stamp("session", &person{"alice", "a2"})
 		if replaced, err := store.Replace(t.Context(), copied.Digest+"?", &copied, time.Now()); err != nil || replaced {
-			t.Fatal(replaced, err)
+			t.Fatalf("got %v, %v, want false and no error", replaced, err)
 		}
 		other := session.NewMemoryStore()
 		if _, err := other.Add(t.Context(), &copied, "", 0, false, time.Now()); err != nil {

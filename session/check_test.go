@@ -260,7 +260,7 @@ func TestARequestUnderWayDoesNotClearTheCookieThatReplacedItsOwn(t *testing.T) {
 			}
 		}
 		if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 1 {
-			t.Errorf("%v, %v", list, err)
+			t.Errorf("got %v, %v, want one session and no error", list, err)
 		}
 		s.want(200, "alice", s.do("GET", "/me", "", "Cookie", cookieOf(t, w.Result())))
 		time.Sleep(time.Minute) // longer than a request is under way

@@ -108,14 +108,14 @@ func TestALoginLeadsBackToWhereTheBrowserWantedToGo(t *testing.T) {
 	sent := s.do("GET", "/page?q=1", "", "Accept", "text/html,*/*;q=0.8")
 	if sent.StatusCode != 303 || sent.Header.Get("Location") != "/session/login" ||
 		sent.Header["Www-Authenticate"] != nil {
-		t.Fatalf("%s %v", sent.Status, sent.Header)
+		t.Fatalf("got %s %v, want 303 to /session/login without challenges", sent.Status, sent.Header)
 	}
 	var notes string
 	for _, c := range sent.Cookies() {
 		notes = c.Name + "=" + c.Value
 		if c.Name != "__Host-session-notes" || !c.HttpOnly || !c.Secure || c.MaxAge != 1800 ||
 			strings.Contains(c.Value, "page") {
-			t.Errorf("%v", c)
+			t.Errorf("got %v, want a Secure and HttpOnly __Host-session-notes of half an hour that shows no path", c)
 		}
 	}
 	// A page of login that leads elsewhere first is told, as often as it asks.
@@ -162,11 +162,11 @@ func TestTheWayBackIsWhatTheBrowserAskedFor(t *testing.T) {
 	r.Header.Set("Accept", "text/html")
 	sent, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil || len(sent.Cookies()) != 1 {
-		t.Fatal(sent, err)
+		t.Fatalf("got %v, %v, want one cookie and no error", sent, err)
 	}
 	sent.Body.Close()
 	if back, _, err := s.Unseal(sent.Cookies()[0].Value, time.Now()); back != "/app/page?q=%2F" || err != nil {
-		t.Errorf("%q, %v", back, err)
+		t.Errorf("got %q, %v, want \"/app/page?q=%%2F\" and no error", back, err)
 	}
 }
 
@@ -209,7 +209,7 @@ func TestLoginOfNobodyOrWithWhatIsNoScopeIsAnError(t *testing.T) {
 	}
 	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 0 ||
 		w.Header()["Set-Cookie"] != nil {
-		t.Errorf("%v, %v, %v", list, err, w.Header())
+		t.Errorf("got %v, %v, %v, want no sessions, no error and no cookie", list, err, w.Header())
 	}
 }
 
@@ -264,7 +264,7 @@ func TestASessionTellsOfTheLoginItStemsFrom(t *testing.T) {
 	list, _, err := s.List(t.Context(), "alice", backend.Page{})
 	if err != nil || len(list) != 2 || !list[0].AuthInfo().AuthTime.IsZero() || !slices.Equal(list[1].AuthInfo().AMR,
 		[]string{"pwd"}) {
-		t.Errorf("%v, %v", list, err)
+		t.Errorf("got %v, %v, want two sessions: no AuthTime in the first, the AMR pwd in the second", list, err)
 	}
 }
 
@@ -278,7 +278,7 @@ func TestProgramsLogInWithJSON(t *testing.T) {
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&body); answer.StatusCode != 200 || err != nil || body.ID == "" ||
 		!body.Remembered || body.Next != "/" {
-		t.Errorf("%s %+v, %v", answer.Status, body, err)
+		t.Errorf("got %s %+v, %v, want 200 with a remembered session and the next \"/\"", answer.Status, body, err)
 	}
 	cookie := cookieOf(t, answer)
 	list := text(s.do("GET", "/session/sessions", "", "Cookie", cookie))
@@ -347,7 +347,7 @@ func TestALoginIsRefused(t *testing.T) {
 	answer = s.do("GET", "/session/login", "")
 	if s.want(405, "", answer); answer.Header.Get("Allow") != "OPTIONS, POST" &&
 		answer.Header.Get("Allow") != "POST, OPTIONS" {
-		t.Error(answer.Header)
+		t.Errorf("got %v, want POST and OPTIONS in Allow", answer.Header)
 	}
 }
 
@@ -385,7 +385,7 @@ func TestOneAllAndAllOthersAreEnded(t *testing.T) {
 	bob := s.login("bob")
 	list, _, err := s.List(t.Context(), "alice", backend.Page{})
 	if err != nil || len(list) != 3 {
-		t.Fatal(list, err)
+		t.Fatalf("got %v, %v, want three sessions and no error", list, err)
 	}
 	first := list[2].ID() // the newest comes first
 	s.want(404, "not_found", s.do("DELETE", "/session/sessions/"+first, "", "Cookie", bob))

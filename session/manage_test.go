@@ -39,20 +39,20 @@ func TestTheListTellsDevicesApart(t *testing.T) {
 		}
 		if err := json.NewDecoder(answer.Body).Decode(&list); err != nil || len(list) != 2 ||
 			answer.Header.Get("Cache-Control") != "no-store" {
-			t.Fatal(list, err, answer.Header)
+			t.Fatalf("got %v, %v, %v, want two sessions, no error and no-store", list, err, answer.Header)
 		}
 		oldest, newest := list[0], list[1] // the session of the request is first
 		if newest.UserAgent != "Laptop" || newest.Current || !newest.Remembered || newest.IP != "192.0.2.1" ||
 			!newest.Created.Equal(start.Add(time.Minute)) || !newest.LastUsed.Equal(newest.Created) ||
 			!newest.Expiry.Equal(newest.Created.Add(monthly.Idle)) ||
 			!newest.Ends.Equal(newest.Created.Add(monthly.Absolute)) {
-			t.Errorf("%+v", newest)
+			t.Errorf("got %+v, want a remembered session of the laptop that was not used since", newest)
 		}
 		if !oldest.Current || oldest.Remembered || oldest.UserAgent != "Phone "+strings.Repeat("x", 194) ||
 			oldest.ID == newest.ID ||
 			!oldest.Created.Equal(start) || !oldest.LastUsed.Equal(start.Add(6*time.Minute)) ||
 			!oldest.Expiry.Equal(start.Add(66*time.Minute)) || !oldest.Ends.Equal(start.Add(24*time.Hour)) {
-			t.Errorf("%+v", oldest)
+			t.Errorf("got %+v, want the session of the request, used after 6 minutes, with the UserAgent cut", oldest)
 		}
 		answer = s.do("DELETE", "/session/sessions/"+newest.ID, "", "Cookie", phone)
 		s.want(204, "", answer)
@@ -76,7 +76,7 @@ func TestASessionLimitedToScopesManagesNoOthers(t *testing.T) {
 	limited, other := s.login("alice"), s.login("bob")
 	list, _, err := s.List(t.Context(), "alice", backend.Page{})
 	if err != nil || len(list) != 1 {
-		t.Fatal(list, err)
+		t.Fatalf("got %v, %v, want one session and no error", list, err)
 	}
 	for _, request := range [][2]string{{"GET", "/session/sessions"}, {"DELETE", "/session/sessions"},
 		{"DELETE", "/session/sessions/" + list[0].ID()}, {"POST", "/session/logoutall"}} {
@@ -143,12 +143,12 @@ func TestTheListOfAUserWhoMayNotLogInIsAnError(t *testing.T) {
 	s.login("alice")
 	s.set("alice", &person{"alice", "a2"}, nil) // the stamp changed
 	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 0 {
-		t.Errorf("%v, %v", list, err)
+		t.Errorf("got %v, %v, want no sessions and no error", list, err)
 	}
 	s.set("alice", &person{"alice", "a1"}, auth.ErrUserInactive)
 	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); auth.KindOf(err) != auth.ErrInvalid ||
 		list != nil {
-		t.Errorf("%v, %v", list, err)
+		t.Errorf("got %v, %v, want no sessions and ErrInvalid", list, err)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestASessionIsAPrimaryCredentialThatTheBrowserAdds(t *testing.T) {
 	proof := credential.(*session.Session)
 	if !proof.Primary() || !proof.Ambient() || proof.Backend() != "pages" || proof.UserID() != "alice" ||
 		proof.ID() == "" {
-		t.Errorf("%+v", proof)
+		t.Errorf("got %+v, want a primary, ambient credential of alice by pages, with an ID", proof)
 	}
 	if scopes, limited := proof.Scopes(); scopes != nil || limited {
 		t.Errorf("%v, %v", scopes, limited)

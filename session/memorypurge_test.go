@@ -51,7 +51,7 @@ func TestUnitMemoryPurge(t *testing.T) {
 		}
 		next := &session.Record{Digest: "next", ID: "2", UserID: "2", ExpiresAt: noon.Add(3 * time.Hour)}
 		if moved, err := s.Replace(t.Context(), "2", next, noon); !moved || err != nil {
-			t.Fatal(moved, err)
+			t.Fatalf("got %v, %v, want true and no error", moved, err)
 		}
 		tombstone, err := s.Find(t.Context(), "2")
 		if err != nil {

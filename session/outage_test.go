@@ -248,7 +248,7 @@ func TestEndingAllOthersManyTimesAtOnceLeavesOneGoodCookie(t *testing.T) {
 		var given []string
 		for _, answer := range answers {
 			if answer.StatusCode != 204 && answer.StatusCode != 401 {
-				t.Errorf("%s", answer.Status)
+				t.Errorf("got %s, want 204 or 401", answer.Status)
 			}
 			s.wantCleared(false, answer) // it would take the new one away
 			if answer.Header["Set-Cookie"] != nil {

@@ -28,7 +28,7 @@ func TestUnitPages(t *testing.T) {
 				Current bool
 			}
 			if err := json.NewDecoder(answer.Body).Decode(&rows); err != nil {
-				t.Fatal(answer.StatusCode, err)
+				t.Fatalf("got %v, %v, want a JSON array", answer.StatusCode, err)
 			}
 			for i, row := range rows {
 				if seen[row.ID]++; row.Current != (pages == 0 && i == 0) {

@@ -79,7 +79,7 @@ func TestASessionStartsNoOtherOne(t *testing.T) {
 	r := withCookie(s.login("alice"))
 	r.Method = "POST"
 	if handlers.Login.ServeHTTP(w, r); w.Code != 403 || w.Result().Header["Set-Cookie"] != nil {
-		t.Errorf("%d %v", w.Code, w.Result().Header)
+		t.Errorf("got %d %v, want 403 and no cookie", w.Code, w.Result().Header)
 	}
 }
 

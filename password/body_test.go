@@ -27,7 +27,7 @@ func TestUnitALoginBodyWithoutUsernameAndPassword(t *testing.T) {
 			log.Reset()
 			got := serve(logins["knox"], post(row.kind, row.body))
 			if got.Code != 401 || !strings.Contains(got.Body.String(), "The body has no username and password.") {
-				t.Errorf("%d %s", got.Code, got.Body)
+				t.Errorf("got %d %s, want 401 and what is missing", got.Code, got.Body)
 			}
 			if !strings.Contains(log.String(), row.cause) {
 				t.Errorf("log %q, want %q", log, row.cause)

@@ -85,7 +85,7 @@ func TestDjangosOwnStringNeedsNoRehashIfItsParametersAreTheSame(t *testing.T) {
 			t.Parallel()
 			got, err := newHasher(t, row.config).Verify(t.Context(), "hunter2", row.stored)
 			if err != nil || got != (password.Result{OK: true, NeedsRehash: row.rehash}) {
-				t.Errorf("%+v, %v", got, err)
+				t.Errorf("got %+v, %v, want a match, with NeedsRehash as in the row", got, err)
 			}
 		})
 	}

@@ -51,7 +51,7 @@ func NotInList(r io.Reader) (Validator, error) {
 		if !utf8.ValidString(line) {
 			return nil, errors.New("password: the list of common passwords is not UTF-8")
 		}
-		if line = folded(line); line != "" {
+		if line = listKey(line); line != "" {
 			list[line] = struct{}{}
 		}
 	}
@@ -62,14 +62,15 @@ func NotInList(r io.Reader) (Validator, error) {
 		return nil, errors.New("password: the list of common passwords is empty")
 	}
 	return func(_ context.Context, password string, _ []Attribute) error {
-		if _, ok := list[folded(password)]; ok {
+		if _, ok := list[listKey(password)]; ok {
 			return errCommon
 		}
 		return nil
 	}, nil
 }
 
-func folded(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
+// listKey returns the form in which a password is in the list: lower case, without space around it.
+func listKey(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
 
 const (
 	maxPieces   = 3  // of a password that is guessable
@@ -116,7 +117,7 @@ func guessable(password string, words map[string]bool) bool {
 	return password == ""
 }
 
-// What is passed over, and what letters are written as.
+// The separators that do not count, and the digits and signs that are written for letters.
 var (
 	separators = strings.NewReplacer(" ", "", ".", "", "-", "", "_", "")
 
@@ -126,7 +127,7 @@ var (
 		"$", "s", "5", "s", "7", "t", "+", "t")
 )
 
-// pieces returns where the pieces that start somewhere end.
+// pieces returns the ends of the pieces that begin at start, in whichever spelling.
 func pieces(spellings []string, start int, words map[string]bool) (ends []int) {
 	password := spellings[0]
 	if start == len(password) {

@@ -34,31 +34,32 @@ const (
 	djangoSaltLen = 22
 )
 
-// recipe is what Hash makes strings by. It is safe for concurrent use.
-type recipe interface {
+// hashFormat makes the strings of one Format, with the parameters of a Hasher. It is safe for concurrent use.
+type hashFormat interface {
 	algorithm() string
+	// cost is what it takes to verify a string that encode makes.
 	cost() cost
 	// encode makes a string to store.
 	encode(password string) (string, error)
-	// made reports whether encode could have made a stored string.
-	made(hash stored) bool
+	// isCurrent reports whether a stored string has this format and these parameters.
+	isCurrent(hash storedHash) bool
 	// decoy returns a string that costs as much to verify as any other, and has no password.
-	decoy() stored
+	decoy() storedHash
 }
 
-// argon2Recipe makes argon2id (RFC 9106).
-type argon2Recipe struct {
+// argon2Format makes argon2id (RFC 9106).
+type argon2Format struct {
 	django  bool
 	memory  uint32 // KiB
 	time    uint32 // passes
 	threads uint8
 }
 
-func (*argon2Recipe) algorithm() string { return "argon2id" }
+func (*argon2Format) algorithm() string { return "argon2id" }
 
-func (a *argon2Recipe) cost() cost { return a.decoy().cost() }
+func (a *argon2Format) cost() cost { return a.decoy().cost() }
 
-func (a *argon2Recipe) encode(password string) (string, error) {
+func (a *argon2Format) encode(password string) (string, error) {
 	salt, prefix := make([]byte, saltLen), ""
 	_, _ = rand.Read(salt) // never fails, says crypto/rand
 	if a.django {
@@ -70,7 +71,7 @@ func (a *argon2Recipe) encode(password string) (string, error) {
 		b64.EncodeToString(salt), b64.EncodeToString(key)), nil
 }
 
-func (a *argon2Recipe) made(hash stored) bool {
+func (a *argon2Format) isCurrent(hash storedHash) bool {
 	h, ok := hash.(*argon2Hash)
 	if !ok || h.independent || h.django != a.django || len(h.key) != keyLen {
 		return false
@@ -81,19 +82,19 @@ func (a *argon2Recipe) made(hash stored) bool {
 	return h.memory == a.memory && h.time == a.time && h.threads == a.threads
 }
 
-func (a *argon2Recipe) decoy() stored {
+func (a *argon2Format) decoy() storedHash {
 	return &argon2Hash{memory: a.memory, time: a.time, threads: a.threads,
 		salt: make([]byte, saltLen), key: make([]byte, keyLen)}
 }
 
-// pbkdf2Recipe makes Django's PBKDF2 with HMAC-SHA-256.
-type pbkdf2Recipe struct{ iterations uint64 }
+// pbkdf2Format makes Django's PBKDF2 with HMAC-SHA-256.
+type pbkdf2Format struct{ iterations uint64 }
 
-func (*pbkdf2Recipe) algorithm() string { return string(FormatDjangoPBKDF2) }
+func (*pbkdf2Format) algorithm() string { return string(FormatDjangoPBKDF2) }
 
-func (p *pbkdf2Recipe) cost() cost { return p.decoy().cost() }
+func (p *pbkdf2Format) cost() cost { return p.decoy().cost() }
 
-func (p *pbkdf2Recipe) encode(password string) (string, error) {
+func (p *pbkdf2Format) encode(password string) (string, error) {
 	salt := djangoSalt()
 	key, err := pbkdf2.Key(sha256.New, password, salt, int(p.iterations), keyLen)
 	if err != nil {
@@ -103,12 +104,12 @@ func (p *pbkdf2Recipe) encode(password string) (string, error) {
 		nil
 }
 
-func (p *pbkdf2Recipe) made(hash stored) bool {
+func (p *pbkdf2Format) isCurrent(hash storedHash) bool {
 	h, ok := hash.(*pbkdf2Hash)
 	return ok && h.name == string(FormatDjangoPBKDF2) && h.iterations == p.iterations && len(h.salt) >= djangoSaltLen
 }
 
-func (p *pbkdf2Recipe) decoy() stored {
+func (p *pbkdf2Format) decoy() storedHash {
 	salt, key := make([]byte, djangoSaltLen), make([]byte, keyLen)
 	return &pbkdf2Hash{string(FormatDjangoPBKDF2), sha256.New, p.iterations, salt, key}
 }
