@@ -127,8 +127,8 @@ type answered struct {
 }
 
 var (
-	_ Source   = (*Introspection)(nil)
-	_ Recaller = (*Introspection)(nil)
+	_ Source      = (*Introspection)(nil)
+	_ TokenLookup = (*Introspection)(nil)
 )
 
 // NewIntrospection returns an Introspection, or an error that tells of each setting

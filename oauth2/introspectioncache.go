@@ -14,15 +14,15 @@ import (
 	"github.com/gatewarden/auth/internal/remember"
 )
 
-// Recaller implements [Recaller].
-func (i *Introspection) Recaller(source Source) Recall {
+// Lookup implements [TokenLookup].
+func (i *Introspection) Lookup(source Source) LookupFunc {
 	if source != Source(i) {
 		return nil
 	}
 	return i.recallOrAsk
 }
 
-// recallOrAsk is a [Recall]. It asks the server about a token that is not remembered, so that
+// recallOrAsk is a [LookupFunc]. It asks the server about a token that is not remembered, so that
 // the token is hashed once. Only a token with the characters of one reaches Owns and the server.
 func (i *Introspection) recallOrAsk(ctx context.Context, token string, now time.Time) (*Token, error) {
 	checked := i.config.Owns != nil

@@ -78,7 +78,8 @@ func oauthEndsSession(t *testing.T, open opener[oauthStore]) {
 		}
 	}
 	ended, err := s.EndSession(s.Context(), "s", fraction)
-	if err != nil || len(ended) != 2 || ended[0] != (server.Ended{ID: "a", UserID: "alice"}) || ended[1].ID != "b" {
+	if err != nil || len(ended) != 2 || ended[0] != (server.EndedGrant{ID: "a", UserID: "alice"}) ||
+		ended[1].ID != "b" {
 		t.Errorf("%+v, %v", ended, err)
 	}
 	if g, err := s.Grant(s.Context(), "a"); err != nil || !g.RevokedAt.Equal(fraction) {
