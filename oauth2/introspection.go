@@ -144,8 +144,8 @@ type activeToken struct {
 }
 
 var (
-	_ Source   = (*Introspection)(nil)
-	_ Recaller = (*Introspection)(nil)
+	_ Source      = (*Introspection)(nil)
+	_ TokenLookup = (*Introspection)(nil)
 )
 
 // NewIntrospection returns an Introspection, or an error that tells of each setting

@@ -14,15 +14,15 @@ import (
 	"github.com/gatewarden/auth/internal/tokencache"
 )
 
-// Recaller implements [Recaller].
-func (i *Introspection) Recaller(source Source) Recall {
+// Lookup implements [TokenLookup].
+func (i *Introspection) Lookup(source Source) LookupFunc {
 	if source != Source(i) {
 		return nil
 	}
 	return i.lookUp
 }
 
-// lookUp is a [Recall]. It sends a request to the server for a token that is not remembered, so that
+// lookUp is a [LookupFunc]. It sends a request to the server for a token that is not remembered, so that
 // the token is hashed once. Only a token with the characters of one reaches Owns and the server.
 func (i *Introspection) lookUp(ctx context.Context, token string, now time.Time) (*Token, error) {
 	checked := i.config.Owns != nil

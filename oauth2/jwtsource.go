@@ -94,8 +94,8 @@ type JWT struct {
 }
 
 var (
-	_ Source   = (*JWT)(nil)
-	_ Recaller = (*JWT)(nil)
+	_ Source      = (*JWT)(nil)
+	_ TokenLookup = (*JWT)(nil)
 )
 
 // NewJWT returns a JWT, or an error that says which setting is missing or wrong. It
@@ -193,15 +193,15 @@ func (j *JWT) Check(ctx context.Context) error {
 	return j.remote.Check(ctx)
 }
 
-// Recaller implements [Recaller].
-func (j *JWT) Recaller(source Source) Recall {
+// Lookup implements [TokenLookup].
+func (j *JWT) Lookup(source Source) LookupFunc {
 	if source != Source(j) {
 		return nil
 	}
 	return j.recall
 }
 
-// recall is a [Recall]. Package jwt refuses characters outside base64url before it asks for a key.
+// recall is a [LookupFunc]. Package jwt refuses characters outside base64url before it asks for a key.
 func (j *JWT) recall(ctx context.Context, token string, _ time.Time) (*Token, error) {
 	found, err := j.Inspect(ctx, token)
 	if err != nil {

@@ -102,7 +102,7 @@ type Resource struct {
 	metadata string       // URL
 	path     string       // of metadata
 	document []byte
-	recalls  []Recall // of Config.Sources, each may be nil
+	recalls  []LookupFunc // of Config.Sources, each may be nil
 	// unrecognized are the refusals of tokens that several sources do not recognize.
 	unrecognized *memo.Memo[unrecognizedKey, error]
 }
@@ -140,7 +140,7 @@ func New(config Config) (*Resource, error) {
 	a := &Resource{config: c, audience: append([]string{c.Resource}, c.Audience...),
 		unrecognized: new(memo.Memo[unrecognizedKey, error])}
 	for _, source := range c.Sources {
-		a.recalls = append(a.recalls, recallOf(source))
+		a.recalls = append(a.recalls, lookupOf(source))
 	}
 	a.locate(resource)
 	a.params = []auth.Param{{Name: "realm", Value: c.Realm}, {Name: "resource_metadata", Value: a.metadata}}

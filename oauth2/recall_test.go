@@ -28,7 +28,7 @@ func (s *recalling) Inspect(_ context.Context, token string) (*oauth2.Token, err
 	return s.inspect()
 }
 
-func (s *recalling) Recaller(source oauth2.Source) oauth2.Recall {
+func (s *recalling) Lookup(source oauth2.Source) oauth2.LookupFunc {
 	if source != oauth2.Source(s) {
 		return nil
 	}
@@ -287,7 +287,7 @@ func TestUnitOwnsIsAskedOnceAndAboutTokensOnly(t *testing.T) {
 // slowly is a source with a look-up that takes three seconds.
 type slowly struct{ *recalling }
 
-func (s slowly) Recaller(oauth2.Source) oauth2.Recall {
+func (s slowly) Lookup(oauth2.Source) oauth2.LookupFunc {
 	return func(context.Context, string, time.Time) (*oauth2.Token, error) {
 		time.Sleep(3 * time.Second)
 		return s.recall()
@@ -352,7 +352,7 @@ type timed struct {
 	at time.Time
 }
 
-func (s *timed) Recaller(oauth2.Source) oauth2.Recall {
+func (s *timed) Lookup(oauth2.Source) oauth2.LookupFunc {
 	return func(_ context.Context, _ string, now time.Time) (*oauth2.Token, error) {
 		s.at = now
 		return good()()

@@ -22,7 +22,7 @@ type endingStore struct {
 	down  bool
 }
 
-func (s *endingStore) EndSession(ctx context.Context, id string, now time.Time) ([]server.Ended, error) {
+func (s *endingStore) EndSession(ctx context.Context, id string, now time.Time) ([]server.EndedGrant, error) {
 	if s.down {
 		return nil, errStoreDown
 	}

@@ -16,13 +16,14 @@ import (
 var (
 	errUnrecognized = unrecognized(errors.New("the token is none of this server by its form, and without Config.Keys " +
 		"there are no JWTs"))
-	errAccessUnknown = badToken(errors.New("no such access token is kept: it was revoked, purged or never issued"))
-	errAccessExpired = badToken(errors.New("the access token has expired, see Lifetimes.Access"))
-	errTokenRevoked  = badToken(errGrantRevoked)
-	errTokenEnded    = badToken(errGrantExpired)
-	errIsRefresh     = badToken(errors.New("a refresh token came as an access token"))
-	errIsCode        = badToken(errors.New("an authorization code came as an access token"))
-	errNoJWTID       = badToken(errors.New("the jti of the JWT is none of this server"))
+	errAccessUnknown = errInvalidToken(errors.New("no such access token is kept: it was revoked, purged or never " +
+		"issued"))
+	errAccessExpired = errInvalidToken(errors.New("the access token has expired, see Lifetimes.Access"))
+	errTokenRevoked  = errInvalidToken(errGrantRevoked)
+	errTokenEnded    = errInvalidToken(errGrantExpired)
+	errIsRefresh     = errInvalidToken(errors.New("a refresh token came as an access token"))
+	errIsCode        = errInvalidToken(errors.New("an authorization code came as an access token"))
+	errNoJWTID       = errInvalidToken(errors.New("the jti of the JWT is none of this server"))
 )
 
 func unrecognized(cause error) error {
@@ -38,7 +39,7 @@ func (s *Server) unrecognized(err error) error {
 	return unrecognized(err)
 }
 
-func badToken(cause error) error {
+func errInvalidToken(cause error) error {
 	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token.", Cause: cause}
 }
 
@@ -47,32 +48,32 @@ func badToken(cause error) error {
 // refused at once. Refresh tokens, codes and ID tokens are ErrInvalid. The user is
 // not loaded: the [oauth2.Resource] does that.
 func (s *Server) Inspect(ctx context.Context, token string) (*oauth2.Token, error) {
-	return s.recall(ctx, token, time.Now())
+	return s.inspectAt(ctx, token, time.Now())
 }
 
-// Recaller implements [oauth2.Recaller].
-func (s *Server) Recaller(source oauth2.Source) oauth2.Recall {
+// Lookup implements [oauth2.TokenLookup].
+func (s *Server) Lookup(source oauth2.Source) oauth2.LookupFunc {
 	if source != oauth2.Source(s) {
 		return nil
 	}
-	return s.recall
+	return s.inspectAt
 }
 
-// recall is an [oauth2.Recall]. It reads no clock for a token that the store has by hash. All
+// inspectAt is an [oauth2.LookupFunc]. It reads no clock for a token that the store has by hash. All
 // tokens that the server knows are b64tokens, and it refuses others before it asks the store or a
 // key, except for a store that is a [HashFinder].
-func (s *Server) recall(ctx context.Context, token string, at time.Time) (*oauth2.Token, error) {
+func (s *Server) inspectAt(ctx context.Context, token string, at time.Time) (*oauth2.Token, error) {
 	access, grant, at, err := s.lookUp(ctx, token, at)
 	if err != nil {
 		return nil, err
 	}
-	if token := s.toldOf(access, grant, at); token != nil {
+	if token := s.cachedTokenOf(access, grant, at); token != nil {
 		return s.ofOwner(ctx, grant, token)
 	}
 	if err := refusalOf(access, grant, at); err != nil {
 		return nil, err
 	}
-	return s.ofOwner(ctx, grant, s.tell(access, grant))
+	return s.ofOwner(ctx, grant, s.newToken(access, grant))
 }
 
 // find returns an access token that is good, and its grant.
@@ -122,7 +123,7 @@ func (s *Server) lookUp(
 // lookUpHash is lookUpDigest for an opaque token and a store that is a [HashFinder]. done is false if that
 // does not decide about the token.
 func (s *Server) lookUpHash(ctx context.Context, token string) (access *Access, grant *Grant, done bool, err error) {
-	if s.findHash == nil || !strings.HasPrefix(token, s.access) {
+	if s.findHash == nil || !strings.HasPrefix(token, s.accessPrefix) {
 		return nil, nil, false, nil
 	}
 	hash, ok := backend.TokenHash(token)
@@ -135,12 +136,12 @@ func (s *Server) lookUpHash(ctx context.Context, token string) (access *Access, 
 		return nil, nil, true, &auth.Error{Cause: err}
 	case access != nil && s.isOpaque(access): // so the token with this hash is the one that we made
 		return access, grant, true, nil
-	case !backend.OwnsToken(token, s.access):
+	case !backend.OwnsToken(token, s.accessPrefix):
 		return nil, nil, false, nil
 	case access == nil:
 		return nil, nil, true, nil
 	}
-	return access, grant, access.Digest == backend.TokenDigest(token, s.access), nil
+	return access, grant, access.Digest == backend.TokenDigest(token, s.accessPrefix), nil
 }
 
 // lookUpDigest returns an access token and its grant, whatever became of them, or nil and nil.
@@ -166,11 +167,11 @@ func jwtDigest(owner, id string) string { return digestOf(backend.Shard(owner) +
 // accessDigest returns the store's key of an access token.
 func (s *Server) accessDigest(ctx context.Context, token string) (string, error) {
 	switch {
-	case backend.OwnsToken(token, s.access):
-		return backend.TokenDigest(token, s.access), nil
-	case backend.OwnsToken(token, s.refresh):
+	case backend.OwnsToken(token, s.accessPrefix):
+		return backend.TokenDigest(token, s.accessPrefix), nil
+	case backend.OwnsToken(token, s.refreshPrefix):
 		return "", errIsRefresh
-	case backend.OwnsToken(token, s.code):
+	case backend.OwnsToken(token, s.codePrefix):
 		return "", errIsCode
 	case s.verifier == nil:
 		return "", errUnrecognized
@@ -180,7 +181,7 @@ func (s *Server) accessDigest(ctx context.Context, token string) (string, error)
 	case auth.ErrUnrecognized:
 		return "", s.unrecognized(err)
 	case auth.ErrInvalid, auth.ErrMalformed:
-		return "", badToken(err)
+		return "", errInvalidToken(err)
 	}
 	if err != nil {
 		return "", err

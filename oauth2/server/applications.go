@@ -66,7 +66,7 @@ func (ownApplications) register(r *registry) {
 }
 
 func (h *handler) routeApplications(handle func(path string, handler http.Handler)) {
-	page := func(serve func(w http.ResponseWriter, r *http.Request, p visitor), methods ...string) http.Handler {
+	page := func(serve func(w http.ResponseWriter, r *http.Request, p signedInUser), methods ...string) http.Handler {
 		return h.withPageUser(func(w http.ResponseWriter, r *http.Request) {
 			h.pages.secure(w, "")
 			if !slices.Contains(methods, r.Method) {
@@ -74,7 +74,7 @@ func (h *handler) routeApplications(handle func(path string, handler http.Handle
 				h.showError(w, r, wrongMethod("The method is none that this page has.", r))
 				return
 			}
-			h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+			h.requireSignedInUser(w, r, func(w http.ResponseWriter, r *http.Request, p signedInUser) {
 				if h.requireFullAccess(w, r, p) && h.isDeveloper(w, r, p) {
 					serve(w, r, p)
 				}
@@ -90,7 +90,7 @@ func (h *handler) routeApplications(handle func(path string, handler http.Handle
 }
 
 // isDeveloper asks Config.Clients.Developers, and reports whether to go on.
-func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p visitor) bool {
+func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p signedInUser) bool {
 	credential, _ := auth.CredentialFrom[auth.Credential](r.Context())
 	switch err := s.config.Clients.Developers(r, p.user, credential); {
 	case err == nil:
@@ -107,7 +107,7 @@ func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p visitor) 
 
 func (s *Server) applicationsPath() string { return s.config.Endpoints.Path + "/applications/" }
 
-func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p visitor) {
+func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p signedInUser) {
 	page := pageOf(r)
 	found, next, err := s.Clients(r.Context(), p.user.UserID(), page)
 	if err != nil {
@@ -138,7 +138,7 @@ func nextOf(path, next string) string {
 	return path + "?after=" + url.QueryEscape(next)
 }
 
-func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p visitor) {
+func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p signedInUser) {
 	page := s.applicationPage(r, "Register an application", nil)
 	page.Edit, page.Form = true, ApplicationForm{ClientType: "confidential",
 		Grants: []string{GrantAuthorizationCode, GrantRefreshToken}}
@@ -166,13 +166,13 @@ func (s *Server) showSecret(w http.ResponseWriter, r *http.Request, client *Clie
 	s.show(w, r, http.StatusOK, s.pages.Application, page)
 }
 
-func (s *Server) showApplication(w http.ResponseWriter, r *http.Request, p visitor) {
+func (s *Server) showApplication(w http.ResponseWriter, r *http.Request, p signedInUser) {
 	if client := s.ownApplication(w, r, p); client != nil {
 		s.show(w, r, http.StatusOK, s.pages.Application, s.applicationPage(r, client.Name, client))
 	}
 }
 
-func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p visitor) {
+func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p signedInUser) {
 	client := s.ownApplication(w, r, p)
 	if client == nil {
 		return
@@ -202,7 +202,7 @@ func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p vis
 	http.Redirect(w, r, s.applicationsPath()+clientSegment(changed.ID)+"/", http.StatusSeeOther)
 }
 
-func (s *Server) renewApplication(w http.ResponseWriter, r *http.Request, p visitor) {
+func (s *Server) renewApplication(w http.ResponseWriter, r *http.Request, p signedInUser) {
 	client := s.ownApplication(w, r, p)
 	if client == nil {
 		return
@@ -214,7 +214,7 @@ func (s *Server) renewApplication(w http.ResponseWriter, r *http.Request, p visi
 	s.showSecret(w, r, changed, secret)
 }
 
-func (s *Server) removeApplication(w http.ResponseWriter, r *http.Request, p visitor) {
+func (s *Server) removeApplication(w http.ResponseWriter, r *http.Request, p signedInUser) {
 	client := s.ownApplication(w, r, p)
 	if client == nil {
 		return
@@ -228,15 +228,16 @@ func (s *Server) removeApplication(w http.ResponseWriter, r *http.Request, p vis
 
 // ownApplication returns the application that the path names, if it is this
 // person's. Those of others are not there.
-func (s *Server) ownApplication(w http.ResponseWriter, r *http.Request, p visitor) *Client {
+func (s *Server) ownApplication(w http.ResponseWriter, r *http.Request, p signedInUser) *Client {
 	client, err := s.Client(r.Context(), clientOfSegment(r.PathValue("id")))
 	switch {
 	case err != nil:
 		s.showError(w, r, err)
 	case client == nil:
-		s.showError(w, r, errNoApplication(wrong("no client is registered with this client_id", r.PathValue("id"))))
+		s.showError(w, r, errNoApplication(
+			failedValue("no client is registered with this client_id", r.PathValue("id"))))
 	case client.Owner == "" || client.Owner != p.user.UserID():
-		s.showError(w, r, errNoApplication(wrong("the client has another Owner than the user", client.ID)))
+		s.showError(w, r, errNoApplication(failedValue("the client has another Owner than the user", client.ID)))
 	default:
 		return client
 	}
@@ -317,18 +318,19 @@ func (s *Server) chosenGrants(names []string) []string {
 func (s *Server) applicationFault(page *ApplicationPage, r Registration) error {
 	if kind := page.Form.ClientType; kind != "confidential" && kind != "public" {
 		return metadataError("Choose whether the application can keep a secret.",
-			wrong("the client_type is neither confidential nor public", kind))
+			failedValue("the client_type is neither confidential nor public", kind))
 	}
 	for _, grant := range r.GrantTypes {
 		if !slices.Contains(s.config.Clients.DeveloperGrants, grant) &&
 			(page.Client == nil || !page.Client.Allows(grant)) {
 			return metadataError("A grant is none that you may choose.",
-				setting("Config.Clients.DeveloperGrants", "the grant is not for developers", grant,
+				failedSetting("Config.Clients.DeveloperGrants", "the grant is not for developers", grant,
 					s.config.Clients.DeveloperGrants...))
 		}
 	}
 	if len(r.RedirectURIs)+len(r.PostLogoutRedirectURIs) > maxURIs {
-		return metadataError("There are too many addresses.", check("the application has more than 50 redirect URIs"))
+		return metadataError("There are too many addresses.",
+			failedCheck("the application has more than 50 redirect URIs"))
 	}
 	return nil
 }

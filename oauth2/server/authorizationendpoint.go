@@ -47,7 +47,7 @@ type requestParameters struct {
 func checkRedirects(_ *Registration, c *Client) error {
 	if c.Allows(GrantAuthorizationCode) && len(c.RedirectURIs) == 0 {
 		return refuse("invalid_redirect_uri", "The authorization code grant needs a redirect URI.",
-			check("the client has the grant authorization_code and no redirect URI"))
+			failedCheck("the client has the grant authorization_code and no redirect URI"))
 	}
 	return nil
 }

@@ -28,13 +28,13 @@ func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
-		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+		h.requireSignedInUser(w, r, func(w http.ResponseWriter, r *http.Request, p signedInUser) {
 			h.answerConsent(w, r, p, req.form)
 		})
 		return
 	}
 	if id := req.form.Get("interaction"); id != "" {
-		h.resume(w, r, id)
+		h.resumeRequest(w, r, id)
 		return
 	}
 	client, a, err := h.identifyClient(r.Context(), req)
@@ -47,15 +47,15 @@ func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost {
-		h.deferRequest(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
+		h.sealAndSend(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
 		return
 	}
-	h.proceed(w, r, client, a)
+	h.authorizeSignedIn(w, r, client, a)
 }
 
-// deferRequest calls send with an address that holds a request and goes on with it.
-func (s *Server) deferRequest(w http.ResponseWriter, r *http.Request, a *authorization, send func(returnTo string)) {
-	kept, err := s.keepRequest(a)
+// sealAndSend calls send with an address that holds a request and goes on with it.
+func (s *Server) sealAndSend(w http.ResponseWriter, r *http.Request, a *authorization, send func(returnTo string)) {
+	kept, err := s.sealRequest(a)
 	if err != nil {
 		s.showError(w, r, err)
 		return
@@ -63,14 +63,14 @@ func (s *Server) deferRequest(w http.ResponseWriter, r *http.Request, a *authori
 	send(s.resumeURL(kept))
 }
 
-// resume goes on with a request that the browser kept.
-func (h *handler) resume(w http.ResponseWriter, r *http.Request, kept string) {
-	a, cause := h.keptRequest(kept)
+// resumeRequest goes on with a request that the browser kept.
+func (h *handler) resumeRequest(w http.ResponseWriter, r *http.Request, kept string) {
+	a, cause := h.openRequest(kept)
 	if cause != nil {
-		h.showError(w, r, errOver(cause))
+		h.showError(w, r, errRequestEnded(cause))
 		return
 	}
-	if h.continueResumed(w, r, kept) {
+	if h.showResumePage(w, r, kept) {
 		return
 	}
 	client, err := h.revalidate(r.Context(), a)
@@ -78,33 +78,33 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, kept string) {
 		h.showError(w, r, err)
 		return
 	}
-	h.proceed(w, r, client, a)
+	h.authorizeSignedIn(w, r, client, a)
 }
 
-// proceed goes on with a good request, as the user that is signed in, if any.
-func (h *handler) proceed(w http.ResponseWriter, r *http.Request, client *Client, a *authorization) {
+// authorizeSignedIn goes on with a good request, as the user that is signed in, if any.
+func (h *handler) authorizeSignedIn(w http.ResponseWriter, r *http.Request, client *Client, a *authorization) {
 	if r.Method == http.MethodHead {
 		w.Header().Set("Content-Type", pageType)
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
-		h.continueAuthorization(w, r, client, a, p)
+	h.withSignedInUser(w, r, func(w http.ResponseWriter, r *http.Request, p *signedInUser) {
+		h.authorizeUser(w, r, client, a, p)
 	})
 }
 
 // revalidate returns the client of a request that was kept, if it could ask the same
 // now.
 func (s *Server) revalidate(ctx context.Context, a *authorization) (*Client, error) {
-	client, cause, err := s.askingClient(ctx, a.ClientID)
+	client, cause, err := s.authorizingClient(ctx, a.ClientID)
 	if err != nil {
 		return nil, err
 	}
 	if cause == nil {
-		cause = client.changed(a)
+		cause = client.requestFault(a)
 	}
 	if cause == nil {
-		cause = s.forgotten(a.Permissions)
+		cause = s.unknownPermission(a.Permissions)
 	}
 	if cause != nil {
 		return nil, ofClient(a.ClientID, refuse(CodeInvalidRequest,
@@ -113,8 +113,8 @@ func (s *Server) revalidate(ctx context.Context, a *authorization) (*Client, err
 	return client, nil
 }
 
-// changed says why a client could not ask the same now. It is nil if the client could.
-func (c *Client) changed(a *authorization) error {
+// requestFault says why a client could not ask the same now. It is nil if the client could.
+func (c *Client) requestFault(a *authorization) error {
 	lost := func(has func(string) bool, names []string) string {
 		if i := slices.IndexFunc(names, func(name string) bool { return !has(name) }); i >= 0 {
 			return names[i]
@@ -125,24 +125,24 @@ func (c *Client) changed(a *authorization) error {
 	resource := lost(c.mayAskFor, a.Permissions.Resources())
 	switch {
 	case !matchRedirect(c.RedirectURIs, a.RedirectURI):
-		return wrong("the redirect_uri is not registered any more", a.RedirectURI, c.RedirectURIs...)
+		return failedValue("the redirect_uri is not registered any more", a.RedirectURI, c.RedirectURIs...)
 	case !c.Allows(GrantAuthorizationCode):
-		return grantNotAllowed(c, GrantAuthorizationCode)
+		return causeGrantNotAllowed(c, GrantAuthorizationCode)
 	case len(a.Permissions) == 0 || a.Version != requestVersion:
 		return errOtherVersion
 	case a.Challenge == "" && !c.mayLeaveOutPKCE():
 		return errChallengeMissing
 	case scope != "":
-		return wrong("the client does not have the scope any more", scope, c.Scopes...)
+		return failedValue("the client does not have the scope any more", scope, c.Scopes...)
 	case resource != "":
-		return wrong("the client does not have the resource any more", resource, c.Resources...)
+		return failedValue("the client does not have the resource any more", resource, c.Resources...)
 	}
 	return nil
 }
 
-// continueAuthorization goes on with a request of the user that is signed in. p is nil if no user is.
-func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
-	p *visitor) {
+// authorizeUser goes on with a request of the user that is signed in. p is nil if no user is.
+func (s *Server) authorizeUser(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
+	p *signedInUser) {
 	if cause := s.mustLogIn(a, p); cause != nil {
 		s.askToSignIn(w, r, client, a, p, cause)
 		return
@@ -165,7 +165,7 @@ func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, c
 	case err != nil:
 		s.redirectError(w, r, a, err)
 	case consent.covers(client, a):
-		s.approveAuthorization(w, r, client, a, *p, Approval{Recall: true})
+		s.approveAuthorization(w, r, client, a, *p, Approval{RequireConsent: true})
 	case a.prompts("none"):
 		s.redirectError(w, r, a, refuse(CodeConsentRequired, "The user must agree.", errMustAgree))
 	default:
@@ -181,9 +181,9 @@ func (c *Consent) covers(client *Client, a *authorization) bool {
 }
 
 // askToSignIn sends the browser to the login, with the address that holds the request.
-func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *visitor,
+func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *signedInUser,
 	cause error) {
-	if p != nil && a.SentToLogin && s.reauthIsPointless(a, p) {
+	if p != nil && a.SentToLogin && s.cannotReauthenticate(a, p) {
 		s.redirectError(w, r, a, refuse(CodeLoginRequired,
 			"Another user signed in, or when they did is not known.", cause))
 		return
@@ -199,7 +199,7 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Cli
 	}
 	kept := *a
 	kept.SentToLogin, kept.Fresh, kept.Logins = true, p != nil, a.Logins+1
-	s.deferRequest(w, r, &kept, func(returnTo string) {
+	s.sealAndSend(w, r, &kept, func(returnTo string) {
 		s.config.SignIn(w, r, *signInRequest(returnTo, client, &kept))
 	})
 }

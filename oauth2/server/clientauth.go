@@ -34,16 +34,16 @@ type clientCredentials struct {
 	secret   string // or an assertion, or "" if the proof is elsewhere in the request
 }
 
-// presented is what authenticates one request: credentials, and the methods that carried them.
-type presented struct {
+// requestCredentials is what authenticates one request: credentials, and the methods that carried them.
+type requestCredentials struct {
 	clientCredentials
-	place   string                  // the address that the request came from: see placeOf
+	network string                  // the network that the request came from: see networkOf
 	methods []*clientAuthentication // empty for a client that only names itself
 	read    bool                    // a method has read something
 }
 
 // names returns the methods as the log shows them.
-func (p *presented) names() string {
+func (p *requestCredentials) names() string {
 	if len(p.methods) == 0 {
 		return AuthNone
 	}
@@ -60,7 +60,7 @@ func errClient(cause error) *Error {
 }
 
 func errTwoWays(failed string) *Error {
-	return refuse(CodeInvalidRequest, "The client must authenticate in one way only.", check(failed))
+	return refuse(CodeInvalidRequest, "The client must authenticate in one way only.", failedCheck(failed))
 }
 
 // The causes of refused clients. A secret is never among what they print.
@@ -98,11 +98,12 @@ func (s *Server) authenticate(r *http.Request, form Form) (*Client, error) {
 
 // readClientCredentials asks each method for its credentials. Several methods may carry the
 // same ones: some clients send their secret both in the header and in the body.
-func (s *Server) readClientCredentials(r *http.Request, form Form) (*presented, error) {
+func (s *Server) readClientCredentials(r *http.Request, form Form) (*requestCredentials, error) {
 	if err := s.checkAuthorizationHeader(r, form); err != nil {
 		return nil, err
 	}
-	p := &presented{clientCredentials: clientCredentials{clientID: form.Get("client_id")}, place: placeOf(r)}
+	p := &requestCredentials{clientCredentials: clientCredentials{clientID: form.Get("client_id")},
+		network: networkOf(r)}
 	for i := range s.features.clientAuth {
 		method := &s.features.clientAuth[i]
 		c, err := method.read(r, form)
@@ -121,10 +122,10 @@ func (s *Server) readClientCredentials(r *http.Request, form Form) (*presented, 
 
 // add adds what one method read. The request may name the client, and credentials may not
 // contradict it or each other.
-func (p *presented) add(method *clientAuthentication, c *clientCredentials, named string) error {
+func (p *requestCredentials) add(method *clientAuthentication, c *clientCredentials, named string) error {
 	if named != "" && c.clientID != "" && named != c.clientID {
 		return refuse(CodeInvalidRequest, "The client_id is not that of the client's credentials.",
-			wrong("the client_id is not that of the credentials", named, c.clientID))
+			failedValue("the client_id is not that of the credentials", named, c.clientID))
 	}
 	if p.read && c.clientID == "" {
 		c.clientID = p.clientID
@@ -160,14 +161,14 @@ func (s *Server) checkAuthorizationHeader(r *http.Request, form Form) error {
 		return refuse(CodeInvalidRequest, "There are two Authorization headers, or a very long one.", err)
 	}
 	if !some(func(m clientAuthentication) bool { return m.scheme != "" && strings.EqualFold(scheme, m.scheme) }) {
-		return errClient(wrong("the scheme of the Authorization header does not authenticate clients",
+		return errClient(failedValue("the scheme of the Authorization header does not authenticate clients",
 			schemeOf(scheme, value), "Basic"))
 	}
 	return nil
 }
 
 // checkClient says why a client is not proved by what it sent. It is nil if the client is.
-func (s *Server) checkClient(ctx context.Context, client *Client, p *presented) (cause, err error) {
+func (s *Server) checkClient(ctx context.Context, client *Client, p *requestCredentials) (cause, err error) {
 	failed := func(check string) error { return methodFault(client, p, check) }
 	switch {
 	case client.Public() && len(p.methods) > 0:
@@ -186,9 +187,9 @@ func (s *Server) checkClient(ctx context.Context, client *Client, p *presented) 
 	case !p.methods[i].secret:
 		return compare()
 	case client.hashed():
-		return s.checkHashed(ctx, p.place, client, p.secret)
+		return s.checkHashed(ctx, p.network, client, p.secret)
 	}
-	return s.withoutGuessing(p.place, client, p.secret, compare)
+	return s.limitGuesses(p.network, client, p.secret, compare)
 }
 
 // mayAuthenticateBy reports whether a client is registered for a method.
@@ -197,7 +198,7 @@ func (c *Client) mayAuthenticateBy(m *clientAuthentication) bool {
 }
 
 // methodFault names the method that a client used, and that which it is registered for.
-func methodFault(client *Client, p *presented, check string) error {
+func methodFault(client *Client, p *requestCredentials, check string) error {
 	registered := client.AuthMethod
 	if registered == "" {
 		registered = AuthClientSecretBasic + " or " + AuthClientSecretPost

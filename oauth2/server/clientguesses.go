@@ -89,12 +89,12 @@ func (g *guesses) add(key tokencache.Key, now time.Time) time.Duration {
 // nat64 has the IPv4 addresses that a translator puts into IPv6 (RFC 6052 §2.1).
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// placeOf returns what counts as one address: an IPv4 address or an IPv6 /64. Clients without an
+// networkOf returns what counts as one address: an IPv4 address or an IPv6 /64. Clients without an
 // address, which come by a Unix socket, are at one place.
 //
 // Requests that a browser sends for a page have a place of their own. A page of a stranger can post a form with wrong
 // secrets from the network of a client, and would keep the client out otherwise.
-func placeOf(r *http.Request) string {
+func networkOf(r *http.Request) string {
 	place := ""
 	switch addr := auth.ClientIP(r).Unmap().WithZone(""); {
 	case nat64.Contains(addr):
@@ -113,17 +113,17 @@ func placeOf(r *http.Request) string {
 
 // The causes of refusals that count as guesses.
 var (
-	errWrongSecret   = check("the client secret is wrong")
-	errRetiredSecret = check("the client secret was retired by Server.RenewSecret, and the registration has a hash " +
-		"of it")
+	errWrongSecret   = failedCheck("the client secret is wrong")
+	errRetiredSecret = failedCheck("the client secret was retired by Server.RenewSecret, and the registration has a " +
+		"hash of it")
 )
 
 // isGuess reports whether a refusal counts as a guess.
 func isGuess(cause error) bool { return cause == errWrongSecret || cause == errRetiredSecret }
 
-// withoutGuessing calls compare, which checks a secret, unless wrong ones of the client came from the
+// limitGuesses calls compare, which checks a secret, unless wrong ones of the client came from the
 // address of the request too often. A right one is refused then too, because a guess asks just that.
-func (s *Server) withoutGuessing(place string, client *Client, secret string,
+func (s *Server) limitGuesses(place string, client *Client, secret string,
 	compare func() (cause, err error)) (cause, err error) {
 	if s.config.Clients.AllowGuessing {
 		return compare()
@@ -161,16 +161,16 @@ func (c *Client) secretKept() string { return cmp.Or(c.SecretDigest, c.SecretHas
 // unknownClient returns why an unknown client is refused. Its secrets are counted as those of a client that is there,
 // so that the answers do not tell which clients there are. They have tables of their own, because a stranger can make
 // up any number of them.
-func (s *Server) unknownClient(p *presented, cause error) error {
+func (s *Server) unknownClient(p *requestCredentials, cause error) error {
 	if s.config.Clients.AllowGuessing || len(p.methods) == 0 {
 		return cause
 	}
 	at := time.Now()
-	same := s.unknown.secretKey(p.clientID, p.place, "", p.secret)
+	same := s.unknown.secretKey(p.clientID, p.network, "", p.secret)
 	if _, known := s.unknown.wrong.Get(same, at); known {
 		return cause
 	}
-	if wait := s.unknown.refused(s.unknown.key(p.clientID, p.place), same, cause, at); wait > 0 {
+	if wait := s.unknown.refused(s.unknown.key(p.clientID, p.network), same, cause, at); wait > 0 {
 		return tooManyGuesses(wait)
 	}
 	return cause
@@ -180,7 +180,7 @@ func (s *Server) unknownClient(p *presented, cause error) error {
 func tooManyGuesses(wait time.Duration) error {
 	failed := fmt.Sprintf("too many wrong secrets of the client came from the address: %d, and then one in %v",
 		freeGuesses, guessInterval)
-	return &auth.Error{Kind: auth.ErrThrottled, RetryAfter: wait, Cause: setting(
+	return &auth.Error{Kind: auth.ErrThrottled, RetryAfter: wait, Cause: failedSetting(
 		"Config.Clients.AllowGuessing, and auth.Config.Proxies if the address is that of a proxy", failed, "")}
 }
 

@@ -58,7 +58,7 @@ const (
 var (
 	errHashQueue = errors.New("oauth2/server: many secrets of the client wait to be verified against " +
 		"Client.SecretHash, which is slow until the client has sent the right one")
-	errNoHasher = setting("Config.Clients.SecretHashes",
+	errNoHasher = failedSetting("Config.Clients.SecretHashes",
 		"the secret is a hash of another system, and no SecretHasher is set",
 		"")
 )
@@ -148,7 +148,7 @@ func (s *Server) checkHashed(ctx context.Context, place string, client *Client, 
 	if cause != nil || err != nil {
 		return cause, err
 	}
-	return s.withoutGuessing(place, client, secret, func() (cause, err error) {
+	return s.limitGuesses(place, client, secret, func() (cause, err error) {
 		if !client.hashed() {
 			return checkSecret(ctx, client, &clientCredentials{clientID: id, secret: secret})
 		}

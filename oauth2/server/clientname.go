@@ -17,14 +17,14 @@ func (s *Server) checkName(r Registration, c *Client) error {
 	name := shownName(r.ClientName)
 	if hidden, ok := hiddenRune(name); ok {
 		return metadataError("The client_name has a character that is not visible.",
-			wrong("the client_name has a character that is not visible (UTS 39)", fmt.Sprintf("U+%04X", hidden)))
+			failedValue("the client_name has a character that is not visible (UTS 39)", fmt.Sprintf("U+%04X", hidden)))
 	}
 	if r.ClientName == "" {
 		name = c.ID
 	}
 	if !strings.ContainsFunc(name, isVisible) {
 		return metadataError("The client_name has no visible character.",
-			check("the client_name, or the client_id in its place, has no visible character"))
+			failedCheck("the client_name, or the client_id in its place, has no visible character"))
 	}
 	return nil
 }

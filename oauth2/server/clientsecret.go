@@ -35,7 +35,7 @@ func readBasic(r *http.Request, form Form) (*clientCredentials, error) {
 	}
 	if named := form.Get("client_id"); named != "" && named != id {
 		return nil, refuse(CodeInvalidRequest, "The client_id is not that of the Authorization header.",
-			wrong("the client_id is not that of the Authorization header", named, id))
+			failedValue("the client_id is not that of the Authorization header", named, id))
 	}
 	return &clientCredentials{clientID: id, secret: secret}, nil
 }
@@ -91,7 +91,7 @@ func (s *Server) setSecret(c *Client, r Registration) (secret auth.Secret, err e
 	switch size := len(secret.Reveal()); {
 	case size > 0 && hash != "":
 		return "", metadataError("There is a client_secret and a client_secret_hash.",
-			check("the registration has a client_secret and a client_secret_hash"))
+			failedCheck("the registration has a client_secret and a client_secret_hash"))
 	case c.Public() && (size > 0 || hash != ""):
 		return "", metadataError("A public client has no secret.", errPublicSecret)
 	case c.Public():
@@ -100,14 +100,14 @@ func (s *Server) setSecret(c *Client, r Registration) (secret auth.Secret, err e
 		return "", s.setHash(c, hash)
 	case looksHashed(secret.Reveal()):
 		return "", metadataError("The client_secret is a hash. Send it as client_secret_hash.",
-			setting("Registration.ClientSecretHash", "the client_secret has the form of a hash of Django, so no "+
+			failedSetting("Registration.ClientSecretHash", "the client_secret has the form of a hash of Django, so no "+
 				"client could send the secret: call the member client_secret_hash", ""))
 	case size == 0:
 		secret, c.SecretDigest = NewSecret()
 		return secret, nil
 	case size < minSecret && !c.AllowShortSecret:
 		return "", metadataError("The client_secret is shorter than 16 bytes. Leave it out to get a random one, or "+
-			"set allow_short_secret.", setting("Client.AllowShortSecret",
+			"set allow_short_secret.", failedSetting("Client.AllowShortSecret",
 			"the client_secret can be guessed (RFC 6749 §10.10): it has fewer bytes than 16", strconv.Itoa(size)))
 	}
 	c.SecretDigest = DigestSecret(secret)

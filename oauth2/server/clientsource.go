@@ -77,18 +77,18 @@ func (s *Server) enabledClient(ctx context.Context, id string) (client *Client, 
 	case id == "":
 		return nil, errNoClientID, nil
 	case s.isAudience(id):
-		return nil, wrong(clientIsAudience, id), nil
+		return nil, failedValue(clientIsAudience, id), nil
 	case !s.ownsClient(id):
-		return nil, wrong("the client_id is longer than 200, or not of visible characters", id), nil
+		return nil, failedValue("the client_id is longer than 200, or not of visible characters", id), nil
 	}
 	client, err = s.findClient(ctx, id)
 	switch {
 	case err != nil:
 		return nil, nil, err
 	case client == nil:
-		return nil, wrong("no client is registered with this client_id", id), nil
+		return nil, failedValue("no client is registered with this client_id", id), nil
 	case client.Disabled:
-		return nil, wrong("the client is disabled", id), nil
+		return nil, failedValue("the client is disabled", id), nil
 	}
 	return client, nil, nil
 }

@@ -24,14 +24,14 @@ type ClientStore interface {
 	// else has changed meanwhile. If client is Disabled, or public where the
 	// one before was not ([Client.EndsGrants]), its grants end at client.Updated in the same
 	// step, and it returns those that were live, in order of ID.
-	ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, []Ended, error)
+	ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, []EndedGrant, error)
 
 	// RemoveClient removes a client and all consents to it, ends its grants at
 	// now, and reports whether there was one. It returns the grants that were live, in
 	// order of ID.
-	RemoveClient(ctx context.Context, id string, now time.Time) (bool, []Ended, error)
+	RemoveClient(ctx context.Context, id string, now time.Time) (bool, []EndedGrant, error)
 }
 
-// Ended says which grant has ended. A store returns this instead of the grants, because
+// EndedGrant says which grant has ended. A store returns this instead of the grants, because
 // there may be very many.
-type Ended struct{ ID, UserID string }
+type EndedGrant struct{ ID, UserID string }

@@ -17,13 +17,13 @@ var (
 	errNotSignedIn  = errors.New("no user is signed in")
 	errPromptLogin  = errors.New("the prompt wants a new login, and the login does not tell that it came " +
 		"after the request")
-	errMaxAge      = errors.New("the login is older than max_age, or does not tell when it was")
-	errDenied      = errors.New("the user did not agree")
-	errNotRecalled = errors.New("the consent was withdrawn, or the client removed or disabled meanwhile")
-	errTaken       = errors.New("the form, or its request in another tab, was answered before, or has expired")
-	errAnswered    = errors.New("the request was answered before: it leads to one code")
-	errOtherUser   = errors.New("the page was shown to another user")
-	errNeverShown  = errors.New("the request of another site has a Sec-Fetch-Dest that shows no page, such as a " +
+	errMaxAge          = errors.New("the login is older than max_age, or does not tell when it was")
+	errDenied          = errors.New("the user did not agree")
+	errConsentGone     = errors.New("the consent was withdrawn, or the client removed or disabled meanwhile")
+	errInteractionUsed = errors.New("the form, or its request in another tab, was answered before, or has expired")
+	errAnswered        = errors.New("the request was answered before: it leads to one code")
+	errOtherUser       = errors.New("the page was shown to another user")
+	errNeverShown      = errors.New("the request of another site has a Sec-Fetch-Dest that shows no page, such as a " +
 		"frame or an image, and the user must be asked")
 	errOtherSession = errors.New("the page was shown in another session of the user")
 )
@@ -31,9 +31,9 @@ var (
 // showConsent asks the user. What is shown is kept: the form has nothing but the
 // identifier of the interaction and the answer.
 func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
-	p visitor, before *Consent) {
+	p signedInUser, before *Consent) {
 	if neverShown(r) {
-		s.showError(w, r, ofClient(client.ID, errForgery(errNeverShown)))
+		s.showError(w, r, ofClient(client.ID, errFormRejected(errNeverShown)))
 		return
 	}
 	id, err := s.saveInteraction(r.Context(), p, kindConsent, a)
@@ -51,7 +51,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Cli
 
 // answerConsent takes the answer to a consent page: of the user that saw it, in the
 // same session, and once (RFC 6749 §10.12).
-func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor, form Form) {
+func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p signedInUser, form Form) {
 	var a authorization
 	page, err := s.findAnswered(r.Context(), form.Get("interaction"), p, kindConsent, &a)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 		return
 	}
 	if form.Get("allow") == "" {
-		if err := s.useUp(r.Context(), page, &a); err != nil {
+		if err := s.markUsed(r.Context(), page, &a); err != nil {
 			s.showError(w, r, err)
 			return
 		}
@@ -72,7 +72,7 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 		return
 	}
 	if s.mustLogIn(&a, &p) != nil {
-		s.askAgain(w, r, page, &a)
+		s.requireNewLogin(w, r, page, &a)
 		return
 	}
 	if _, _, err := p.terms.Narrow(a.Permissions.Scopes(), true); err != nil {
@@ -87,7 +87,7 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 
 // approveAuthorization adds the grant to what of is about, and sends its code.
 func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
-	p visitor, of Approval) {
+	p signedInUser, of Approval) {
 	lifetimes, err := s.lifetimes(LifetimeRequest{client, GrantAuthorizationCode, a.Permissions})
 	switch {
 	case err != nil && of.Interaction != "": // as for the store below
@@ -106,7 +106,7 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),
 	}
 	secret := s.codeFor(a, p)
-	code := &Code{Digest: backend.TokenDigest(secret, s.code), GrantID: grant.ID, Challenge: a.Challenge,
+	code := &Code{Digest: backend.TokenDigest(secret, s.codePrefix), GrantID: grant.ID, Challenge: a.Challenge,
 		Nonce: a.Nonce, ExpiresAt: grant.ExpiresAt}
 	if a.Sent {
 		code.RedirectURI = a.RedirectURI
@@ -121,12 +121,12 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 	case err != nil:
 		s.redirectError(w, r, a, err)
 	case added.Answered && of.Interaction == "":
-		s.sendAgain(w, r, a, secret)
+		s.resendCode(w, r, a, secret)
 	case added.Answered:
-		s.showError(w, r, errForgery(errTaken))
+		s.showError(w, r, errFormRejected(errInteractionUsed))
 	case added.Refused:
 		s.redirectError(w, r, a, refuse(CodeAccessDenied,
-			"The consent was withdrawn, or the client disabled, meanwhile.", errNotRecalled))
+			"The consent was withdrawn, or the client disabled, meanwhile.", errConsentGone))
 	case added.OverLimit:
 		s.redirectError(w, r, a, refuse(CodeAccessDenied,
 			"The user has given as much access as one may. Some must be withdrawn first.", limit.err))

@@ -32,18 +32,18 @@ func (s *Server) resumeURL(kept string, more ...string) string {
 	return s.config.Endpoints.Path + "/authorize/?" + values.Encode()
 }
 
-// continueResumed ends the chain of redirects of a login form, and reports whether it has answered. Nothing in a
+// showResumePage ends the chain of redirects of a login form, and reports whether it has answered. Nothing in a
 // request says whether the browser is in such a chain, so every return from a login is answered like this, once.
-func (s *Server) continueResumed(w http.ResponseWriter, r *http.Request, kept string) bool {
+func (s *Server) showResumePage(w http.ResponseWriter, r *http.Request, kept string) bool {
 	if r.Method != http.MethodGet || r.URL.Query().Has(continued) || !wantsPage(r) {
 		return false
 	}
-	s.continueAt(w, r, s.resumeURL(kept, continued))
+	s.showContinuePage(w, r, s.resumeURL(kept, continued))
 	return true
 }
 
-// continueAt shows the page that leads to next, which must be a path of this server.
-func (s *Server) continueAt(w http.ResponseWriter, r *http.Request, next string) {
+// showContinuePage shows the page that leads to next, which must be a path of this server.
+func (s *Server) showContinuePage(w http.ResponseWriter, r *http.Request, next string) {
 	layout := s.question(page.SignedOut(r), "One moment") // which asks no store about the user
 	w.Header().Set("Refresh", "0; url="+next)
 	s.show(w, r, http.StatusOK, s.pages.Continue, ContinuePage{layout, next})

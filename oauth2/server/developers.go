@@ -46,13 +46,13 @@ func (s *Server) allowsScope(client *Client, scope string) bool {
 // machineScopeFault says why a client may not have a scope without a user. It is nil if the client may.
 func (s *Server) machineScopeFault(client *Client, scope string) error {
 	if isOpenIDScope(scope) {
-		return wrong("the scope is about a user, and client_credentials has no user", scope)
+		return failedValue("the scope is about a user, and client_credentials has no user", scope)
 	}
 	allowed := s.config.Clients.DeveloperScopes.Machines
 	if client.Owner == "" || slices.Contains(allowed, scope) {
 		return nil
 	}
-	return setting("Config.Clients.DeveloperScopes.Machines",
+	return failedSetting("Config.Clients.DeveloperScopes.Machines",
 		"the client has an owner, and the scope is not for the machines of developers", scope, allowed...)
 }
 
@@ -89,8 +89,8 @@ func (s *Server) ownerFault(ctx context.Context, owner string) (fault, err error
 	return nil, err
 }
 
-// askingClient is enabledClient for a client that asks a user. The owner of the client must be able to log in.
-func (s *Server) askingClient(ctx context.Context, id string) (client *Client, cause, err error) {
+// authorizingClient is enabledClient for a client that asks a user. The owner of the client must be able to log in.
+func (s *Server) authorizingClient(ctx context.Context, id string) (client *Client, cause, err error) {
 	client, cause, err = s.enabledClient(ctx, id)
 	if cause == nil && err == nil {
 		cause, err = s.ownerFault(ctx, client.Owner)
@@ -164,7 +164,7 @@ func (s *Server) ofOwner(ctx context.Context, grant *Grant, token *oauth2.Token)
 	case err != nil:
 		return nil, backend.Outage(err)
 	case fault != nil:
-		return nil, badToken(fault)
+		return nil, errInvalidToken(fault)
 	}
 	return token, nil
 }

@@ -79,8 +79,8 @@ func errGrant(cause error) *Error {
 		"The code or token is unknown, expired, revoked, used, or not for this client.", cause)
 }
 
-// userRefused turns what a UserLoader says of a user into an answer to a client.
-func userRefused(err error) error {
+// errLoadUser turns what a UserLoader says of a user into an answer to a client.
+func errLoadUser(err error) error {
 	if auth.KindOf(err) == auth.ErrInvalid {
 		return errGrant(err)
 	}

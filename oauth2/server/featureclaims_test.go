@@ -218,7 +218,7 @@ type counted struct {
 func (c counted) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
 	*c.calls++
 	if r.Form.Get("stop") != "" {
-		return nil, refuse(CodeInvalidGrant, "Stopped.", check("stopped"))
+		return nil, refuse(CodeInvalidGrant, "Stopped.", failedCheck("stopped"))
 	}
 	return c.RefreshToken.Exchange(ctx, s, r)
 }

@@ -25,7 +25,7 @@ func (tokenExchange) register(r *registry) {
 	r.addGrant(exchangeGrant, func(ctx context.Context, s *Server, t *TokenRequest) (*TokenResponse, error) {
 		if t.Form.Get("subject_token_type") != accessTokenType {
 			return nil, refuse(CodeInvalidRequest, "The subject_token_type is not supported.",
-				check("the subject_token_type"))
+				failedCheck("the subject_token_type"))
 		}
 		subject, err := s.Inspect(ctx, t.Form.Get("subject_token"))
 		if auth.KindOf(err) == auth.ErrInvalid {

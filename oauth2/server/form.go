@@ -51,12 +51,13 @@ func errNoForm(cause error) *Error {
 }
 
 func errTwice(name string) *Error {
-	return refuse(CodeInvalidRequest, "A parameter must not be there twice.", wrong("a parameter is repeated", name))
+	return refuse(CodeInvalidRequest, "A parameter must not be there twice.",
+		failedValue("a parameter is repeated", name))
 }
 
 func errNotText(name string) *Error {
 	return refuse(CodeInvalidRequest, "A parameter is not UTF-8, or has a NUL.",
-		wrong("a parameter is not UTF-8, or has a NUL", name))
+		failedValue("a parameter is not UTF-8, or has a NUL", name))
 }
 
 // bodyForm reads the body of a POST of a client: its type first, then its size, then what is
@@ -92,7 +93,7 @@ func bodyValues(r *http.Request) (url.Values, error) { return bodyValuesOf(r, ba
 // bodyValuesOf is bodyValues for a body of one of these media types.
 func bodyValuesOf(r *http.Request, types ...string) (url.Values, error) {
 	if !hasType(r, types...) {
-		return nil, errNoForm(wrong("the Content-Type is not a form, is there twice, or has a Content-Encoding",
+		return nil, errNoForm(failedValue("the Content-Type is not a form, is there twice, or has a Content-Encoding",
 			r.Header.Get("Content-Type")))
 	}
 	body, err := backend.ReadBody(r, maxBody)
@@ -148,7 +149,7 @@ func (s *Server) allowPost(w http.ResponseWriter, r *http.Request) bool {
 // wrongMethod refuses a request of a method that an endpoint does not have.
 func wrongMethod(description string, r *http.Request) *Error {
 	return &Error{Code: CodeInvalidRequest, Description: description, Status: http.StatusMethodNotAllowed,
-		Cause: wrong("the method is not one of the endpoint", r.Method)}
+		Cause: failedValue("the method is not one of the endpoint", r.Method)}
 }
 
 // allowEverywhere lets pages of every origin read the answers of an endpoint that

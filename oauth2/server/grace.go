@@ -46,7 +46,7 @@ func (c *Config) checkGrace(settings *backend.Settings) {
 func checkRefreshGrace(r *Registration, c *Client) error {
 	if r.RefreshGrace < -1 || r.RefreshGrace > int(maxGrace/time.Second) {
 		return metadataError("The refresh_token_grace is not a number of seconds from -1 to 60.",
-			check("the refresh_token_grace is not a number of seconds from -1 to 60"))
+			failedCheck("the refresh_token_grace is not a number of seconds from -1 to 60"))
 	}
 	c.RefreshGrace = r.RefreshGrace
 	return nil

@@ -19,7 +19,7 @@ func (s *Server) userOf(ctx context.Context, grant *Grant) (auth.User, error) {
 	}
 	user, err := s.config.LoadUser.Load(ctx, grant.UserID)
 	if err != nil {
-		return nil, userRefused(err)
+		return nil, errLoadUser(err)
 	}
 	if !backend.SameStamp(grant.Stamp, stampOf(user)) {
 		return nil, errGrant(errUserChanged)
@@ -34,13 +34,13 @@ func (s *Server) revokeGrant(ctx context.Context, grant *Grant, r *TokenRequest,
 	case err != nil:
 		return err
 	case ended:
-		return errGrant(&reuse{failed, grant})
+		return errGrant(&reuseError{failed, grant})
 	}
-	return errGrant(check(failed + ", and its grant had ended already"))
+	return errGrant(failedCheck(failed + ", and its grant had ended already"))
 }
 
-// grantNotAllowed is the cause of a refusal for a grant that a client does not have.
-func grantNotAllowed(client *Client, name string) error {
-	return setting("Client.GrantTypes and Config.Tokens.Grants",
+// causeGrantNotAllowed is the cause of a refusal for a grant that a client does not have.
+func causeGrantNotAllowed(client *Client, name string) error {
+	return failedSetting("Client.GrantTypes and Config.Tokens.Grants",
 		"the client does not have the grant", name, client.GrantTypes...)
 }

@@ -51,7 +51,7 @@ type GrantStore interface {
 
 	// EndSession ends the grants of a session that are live at now and not
 	// Offline, and returns which they were, in order of ID.
-	EndSession(ctx context.Context, sessionID string, now time.Time) ([]Ended, error)
+	EndSession(ctx context.Context, sessionID string, now time.Time) ([]EndedGrant, error)
 
 	// EndAll ends all grants of a user that are live at now but the one with the
 	// identifier kept, which may be "", and returns their identifiers, in order.
@@ -74,9 +74,9 @@ type Approval struct {
 	// Remember, if it is not nil, is added to the consent of Grant.UserID to
 	// Grant.ClientID with [Consent.Add]. If there is no consent yet, Remember becomes it.
 	Remember *Consent
-	// Recall says that the grant rests on a consent of before: one must be there
-	// that [Consent.Covers] it.
-	Recall bool
+	// RequireConsent says that the grant rests on an earlier consent. A consent that covers the
+	// grant must then be in the store: see [Consent.Covers].
+	RequireConsent bool
 	// Limit and EvictOldest are limit and evict of Store.Start.
 	Limit       int
 	EvictOldest bool

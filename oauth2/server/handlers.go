@@ -60,7 +60,7 @@ type handler struct {
 func (h *handler) routes() backend.Routes {
 	var routes backend.Routes
 	serve := func(path string, next http.Handler) {
-		routes = append(routes, backend.Route{Path: path, Handler: h.bound(next)})
+		routes = append(routes, backend.Route{Path: path, Handler: h.withProxies(next)})
 	}
 	handle := func(path string, next http.Handler) {
 		serve(h.config.Endpoints.Path+path, next)
@@ -74,8 +74,8 @@ func (h *handler) routes() backend.Routes {
 	return routes
 }
 
-// bound makes auth.ClientIP know the guard's proxies.
-func (h *handler) bound(next http.Handler) http.Handler {
+// withProxies makes auth.ClientIP know the guard's proxies.
+func (h *handler) withProxies(next http.Handler) http.Handler {
 	if h.guard == nil {
 		return next
 	}

@@ -30,17 +30,17 @@ func (s *Server) idTokenKey(ctx context.Context, at time.Time, client *Client) (
 	if key := set.SigningBy(algorithm); key != nil && key.Public() != nil {
 		return key, nil
 	}
-	return nil, &noKeyFor{algorithm, client.ID}
+	return nil, &missingKeyError{algorithm, client.ID}
 }
 
-// noKeyFor is the error for a client if there is no key for its ID tokens.
-type noKeyFor struct {
+// missingKeyError is the error for a client if there is no key for its ID tokens.
+type missingKeyError struct {
 	algorithm jwt.Algorithm
 	client    string
 }
 
 // Error names the algorithm, the client and the settings.
-func (e *noKeyFor) Error() string {
+func (e *missingKeyError) Error() string {
 	return "oauth2/server: Config.Keys has no key that signs by " + string(e.algorithm) + ", which the client " +
 		strconv.Quote(e.client) + " wants of its ID tokens, see Client.IDTokenAlgorithm and " +
 		"Config.OpenID.IDTokenAlgorithm" +

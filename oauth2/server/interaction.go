@@ -28,7 +28,8 @@ type interactionData struct {
 
 // saveInteraction keeps what a page asks a user, and returns the secret that names it in the
 // form. The answer is that user's alone.
-func (s *Server) saveInteraction(ctx context.Context, p visitor, kind string, asked any) (secret string, err error) {
+func (s *Server) saveInteraction(ctx context.Context, p signedInUser, kind string, asked any) (
+	secret string, err error) {
 	text, err := json.Marshal(asked)
 	if err != nil {
 		return "", err
@@ -61,21 +62,21 @@ func (s *Server) loadInteraction(ctx context.Context, secret, kind string, asked
 	return i, json.Unmarshal(data.Asked, asked)
 }
 
-// findAnswered returns the interaction that a form answers. It is errForgery if this visitor saw no such interaction in
-// this session. What the answer leads to uses the interaction up, in one step of the store, so that an outage before
+// findAnswered returns the interaction that a form answers. It is errFormRejected if this user saw no such interaction
+// in this session. What the answer leads to uses the interaction up, in one step of the store, so that an outage before
 // does not lose the page.
-func (s *Server) findAnswered(ctx context.Context, secret string, p visitor, kind string,
+func (s *Server) findAnswered(ctx context.Context, secret string, p signedInUser, kind string,
 	asked any) (*Interaction, error) {
 	i, err := s.loadInteraction(ctx, secret, kind, asked)
 	switch {
 	case err != nil:
 		return nil, err
 	case i == nil:
-		return nil, errForgery(errNoInteraction)
+		return nil, errFormRejected(errNoInteraction)
 	case i.UserID != p.user.UserID():
-		return nil, errForgery(errOtherUser)
+		return nil, errFormRejected(errOtherUser)
 	case i.SessionID != p.session:
-		return nil, errForgery(errOtherSession)
+		return nil, errFormRejected(errOtherSession)
 	}
 	return i, nil
 }
@@ -84,20 +85,20 @@ func (s *Server) findAnswered(ctx context.Context, secret string, p visitor, kin
 func (s *Server) consume(ctx context.Context, i *Interaction) error {
 	i, err := s.config.Store.ConsumeInteraction(ctx, i.Digest, now())
 	if err == nil && i == nil {
-		return errForgery(errTaken)
+		return errFormRejected(errInteractionUsed)
 	}
 	return err
 }
 
-// useUp uses up the page of a request if its answer leads to no code, and with it the request.
-func (s *Server) useUp(ctx context.Context, page *Interaction, a *authorization) error {
+// markUsed uses up the page of a request if its answer leads to no code, and with it the request.
+func (s *Server) markUsed(ctx context.Context, page *Interaction, a *authorization) error {
 	key := a.answerKey()
 	if key == "" {
 		return s.consume(ctx, page)
 	}
 	fresh, err := s.config.Store.PutOnce(ctx, key, a.answerExpires(), now())
 	if err == nil && !fresh {
-		return errForgery(errTaken)
+		return errFormRejected(errInteractionUsed)
 	}
 	return err // the page is of no use without its request
 }

@@ -85,9 +85,9 @@ func (s *Server) introspectFor(ctx context.Context, client *Client, token string
 		return nil, errClient(errPublicCaller)
 	}
 	if token == "" {
-		return nil, refuse(CodeInvalidRequest, "The token is missing.", check("the token is missing"))
+		return nil, refuse(CodeInvalidRequest, "The token is missing.", failedCheck("the token is missing"))
 	}
-	if backend.OwnsToken(token, s.refresh) {
+	if backend.OwnsToken(token, s.refreshPrefix) {
 		return s.introspectRefresh(ctx, client, token)
 	}
 	access, grant, err := s.find(ctx, token)
@@ -95,7 +95,7 @@ func (s *Server) introspectFor(ctx context.Context, client *Client, token string
 		return nil, err
 	}
 	if grant.ClientID != client.ID && !slices.ContainsFunc(access.Audience, client.isResource) {
-		return nil, badToken(setting("Client.ResourceServer",
+		return nil, errInvalidToken(failedSetting("Client.ResourceServer",
 			"the token was issued to another client, for a resource that the caller is not",
 			strings.Join(access.Audience, " "), client.ResourceServer...))
 	}
@@ -113,19 +113,20 @@ var errRefreshUsed = errors.New("the refresh token was used, and has a successor
 // introspectRefresh tells the client that the refresh token belongs to, and no other client.
 func (s *Server) introspectRefresh(ctx context.Context, client *Client,
 	token string) (answer introspection, err error) {
-	refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refresh))
+	refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refreshPrefix))
 	switch {
 	case err != nil:
 		return answer, err
 	case refresh == nil:
-		return answer, badToken(errRefreshUnknown)
+		return answer, errInvalidToken(errRefreshUnknown)
 	case grant.ClientID != client.ID:
-		return answer, badToken(wrong("the refresh token was issued to another client", "", grant.ClientID))
+		return answer, errInvalidToken(
+			failedValue("the refresh token was issued to another client", "", grant.ClientID))
 	case !refresh.Rotated.IsZero():
-		return answer, badToken(errRefreshUsed)
+		return answer, errInvalidToken(errRefreshUsed)
 	}
 	if cause := refresh.fault(grant, now()); cause != nil {
-		return answer, badToken(cause)
+		return answer, errInvalidToken(cause)
 	}
 	answer, err = s.describe(ctx, grant, s.allowedNow(client, grant).Scopes(), refresh.Issued,
 		refresh.ExpiresAt)
@@ -140,7 +141,7 @@ func (s *Server) describe(ctx context.Context, grant *Grant, scopes []string,
 	issued, expires time.Time) (introspection, error) {
 	user, err := s.userOf(ctx, grant)
 	if isRefusal(err) {
-		return introspection{}, badToken(err)
+		return introspection{}, errInvalidToken(err)
 	}
 	if err != nil {
 		return introspection{}, err

@@ -79,7 +79,7 @@ func (i *Issuance) check() error {
 func (s *Server) issuedTo(ctx context.Context, i Issuance) (auth.User, error) {
 	user, err := s.config.LoadUser.Find(ctx, i.UserID)
 	if err != nil {
-		return nil, userRefused(err)
+		return nil, errLoadUser(err)
 	}
 	if err := backend.CheckUserID(user.UserID()); err != nil {
 		return nil, fmt.Errorf("oauth2/server: %w", err)
@@ -106,7 +106,7 @@ func (s *Server) startGrant(ctx context.Context, i Issuance, may Permissions, at
 	grant := &Grant{ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Permissions: may,
 		Extra: withOwner(&i), Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at,
 		MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
-	token, err := s.tokenPermissions(i.Client, grant, target{resources: may.Resources()})
+	token, err := s.tokenPermissions(i.Client, grant, tokenTarget{resources: may.Resources()})
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
-		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+		h.requireSignedInUser(w, r, func(w http.ResponseWriter, r *http.Request, p signedInUser) {
 			h.answerLogout(w, r, p, req.form)
 		})
 		return
@@ -92,7 +92,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost && h.logoutByGET(w, r, asked, token) {
 		return
 	}
-	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
+	h.withSignedInUser(w, r, func(w http.ResponseWriter, r *http.Request, p *signedInUser) {
 		switch {
 		case p == nil: // done already
 			h.leaveSignedOut(w, r, asked)
@@ -105,23 +105,23 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 }
 
 // findLogout returns the logout that the parameters ask for, or that the address holds.
-func (s *Server) findLogout(r *http.Request, form Form) (asked logout, token *hint, err error) {
+func (s *Server) findLogout(r *http.Request, form Form) (asked logout, token *idTokenHint, err error) {
 	if kept := form.Get("interaction"); kept != "" {
-		return s.keptLogout(r.Context(), kept)
+		return s.openLogout(r.Context(), kept)
 	}
 	return s.readLogout(r, form)
 }
 
 // readLogout reads the parameters (OpenID Connect RP-Initiated Logout §2).
-func (s *Server) readLogout(r *http.Request, form Form) (asked logout, token *hint, err error) {
+func (s *Server) readLogout(r *http.Request, form Form) (asked logout, token *idTokenHint, err error) {
 	asked.ClientID = form.Get("client_id")
 	if text := form.Get("id_token_hint"); text != "" {
 		var of string
 		token, of, err = s.logoutHint(r, text)
 		if err == nil && asked.ClientID != "" && of != asked.ClientID {
-			err = &badHint{wrong("its aud is not the client_id", of, asked.ClientID)}
+			err = &hintError{failedValue("its aud is not the client_id", of, asked.ClientID)}
 		}
-		if bad := (*badHint)(nil); errors.As(err, &bad) {
+		if bad := (*hintError)(nil); errors.As(err, &bad) {
 			err = refuse(CodeInvalidRequest,
 				"The id_token_hint is no ID token of this server, or not for the client.", bad)
 		}
@@ -134,7 +134,7 @@ func (s *Server) readLogout(r *http.Request, form Form) (asked logout, token *hi
 	if asked.ClientID == "" {
 		if uri != "" {
 			return asked, nil, refuse(CodeInvalidRequest, "Which application to go back to is not known.",
-				check("a post_logout_redirect_uri came without a client_id or id_token_hint"))
+				failedCheck("a post_logout_redirect_uri came without a client_id or id_token_hint"))
 		}
 		return asked, token, nil
 	}
@@ -142,13 +142,15 @@ func (s *Server) readLogout(r *http.Request, form Form) (asked logout, token *hi
 }
 
 // readReturn reads where a browser goes after the logout.
-func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token *hint) (logout, *hint, error) {
+func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token *idTokenHint) (
+	logout, *idTokenHint, error) {
 	uri := form.Get("post_logout_redirect_uri")
 	unknown := func(cause error) error {
 		return refuse(CodeInvalidRequest, "The application or the address to go back to is not known.", cause)
 	}
 	if !s.ownsClient(asked.ClientID) {
-		return asked, nil, unknown(wrong("the client_id has another form than those of this server", asked.ClientID))
+		return asked, nil, unknown(
+			failedValue("the client_id has another form than those of this server", asked.ClientID))
 	}
 	client, err := s.findClient(ctx, asked.ClientID)
 	if err != nil {
@@ -159,10 +161,10 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 		return asked, token, nil
 	}
 	if client == nil {
-		return asked, nil, unknown(wrong("no client is registered with this client_id", asked.ClientID))
+		return asked, nil, unknown(failedValue("no client is registered with this client_id", asked.ClientID))
 	}
 	if uri != "" && !matchRedirect(client.PostLogoutRedirectURIs, uri) {
-		return asked, nil, ofClient(client.ID, unknown(setting("Client.PostLogoutRedirectURIs",
+		return asked, nil, ofClient(client.ID, unknown(failedSetting("Client.PostLogoutRedirectURIs",
 			"the post_logout_redirect_uri is not registered", uri, client.PostLogoutRedirectURIs...)))
 	}
 	if asked.client = client; uri == "" {
@@ -178,9 +180,9 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 	return asked, token, s.checkReturn(ctx, &asked)
 }
 
-func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor, asked logout) {
+func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p signedInUser, asked logout) {
 	if neverShown(r) {
-		s.showError(w, r, errForgery(errNeverShown))
+		s.showError(w, r, errFormRejected(errNeverShown))
 		return
 	}
 	id, err := s.saveInteraction(r.Context(), p, kindLogout, asked)
@@ -204,7 +206,7 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor
 //
 // The page is good as long as the session is, so that after an outage the form can be sent again. Signing out ends the
 // session, and with it the page.
-func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p visitor, form Form) {
+func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p signedInUser, form Form) {
 	var asked logout
 	question, err := s.findAnswered(r.Context(), form.Get("interaction"), p, kindLogout, &asked)
 	if err != nil {
@@ -234,12 +236,12 @@ func (s *Server) checkReturn(ctx context.Context, asked *logout) error {
 	if asked.URI == "" {
 		return nil
 	}
-	client, cause, err := s.askingClient(ctx, asked.ClientID)
+	client, cause, err := s.authorizingClient(ctx, asked.ClientID)
 	if err != nil {
 		return err
 	}
 	if cause == nil && !matchRedirect(client.PostLogoutRedirectURIs, asked.URI) {
-		cause = wrong("the post_logout_redirect_uri is not registered any more", asked.URI,
+		cause = failedValue("the post_logout_redirect_uri is not registered any more", asked.URI,
 			client.PostLogoutRedirectURIs...)
 	}
 	if cause != nil {
@@ -259,7 +261,7 @@ const endTimeout = 10 * time.Second
 // logOut ends the session and what was granted in it. Before that, an error can be tried
 // again, because the user is signed in. After that, there may be a grant that another
 // request got until the session ended, which ends also if the browser hangs up.
-func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p visitor, asked logout) {
+func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p signedInUser, asked logout) {
 	if _, err := s.EndSession(r.Context(), p.session); err != nil {
 		s.showError(w, r, err)
 		return

@@ -98,7 +98,7 @@ func (s *Server) EndSession(ctx context.Context, sessionID string) (int, error) 
 }
 
 // reportEnded sends an event for each grant that ended.
-func (s *Server) reportEnded(ctx context.Context, ended []Ended) {
+func (s *Server) reportEnded(ctx context.Context, ended []EndedGrant) {
 	for _, grant := range ended {
 		s.sendEvent(ctx, auth.EventRevoked, grant.UserID, grant.ID)
 	}

@@ -17,7 +17,7 @@ type MemoryStore struct {
 	interactions map[string]*Interaction
 	pagesOf      map[string][]*Interaction      // by user, in order of ID
 	consents     map[string]map[string]*Consent // by user and client
-	grants       map[string]*issued
+	grants       map[string]*grantRecord
 	consentsOf   map[string]map[string]bool // users that agreed to something, by client
 	owned        map[string]map[string]bool // identifiers of clients, by owner
 	byUser       map[string]map[string]bool // identifiers of grants
@@ -31,14 +31,14 @@ type MemoryStore struct {
 	expiring     expiring
 }
 
-// issued is a grant and the digests of what is its own.
-type issued struct {
-	grant     *Grant
-	code      string
-	waiting   bool // for the code to be redeemed
-	heapIndex int  // its place in liveGrants.soon, or notTracked
-	access    map[string]bool
-	refresh   map[string]bool
+// grantRecord is a grant and the digests of what is its own.
+type grantRecord struct {
+	grant      *Grant
+	code       string
+	unredeemed bool // for the code to be redeemed
+	heapIndex  int  // its place in liveGrants.soon, or notTracked
+	access     map[string]bool
+	refresh    map[string]bool
 }
 
 var _ Store = (*MemoryStore)(nil)
@@ -50,7 +50,7 @@ func NewMemoryStore() *MemoryStore {
 		pagesOf:    make(map[string][]*Interaction),
 		consents:   make(map[string]map[string]*Consent),
 		consentsOf: make(map[string]map[string]bool), owned: make(map[string]map[string]bool),
-		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool),
+		grants: make(map[string]*grantRecord), byUser: make(map[string]map[string]bool),
 		byClient:  make(map[string]map[string]bool),
 		bySession: make(map[string]map[string]bool), liveGrants: make(map[limitKey]*liveGrants),
 		codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
@@ -65,8 +65,8 @@ var (
 	errForeign = errors.New("oauth2/server: a token that is not of this grant")
 )
 
-// change locks the store for a change, unless ctx has ended.
-func (s *MemoryStore) change(ctx context.Context) (unlock func(), err error) {
+// lock locks the store for a change, unless ctx has ended.
+func (s *MemoryStore) lock(ctx context.Context) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -74,8 +74,8 @@ func (s *MemoryStore) change(ctx context.Context) (unlock func(), err error) {
 	return s.mu.Unlock, nil
 }
 
-// look locks the store for reading, unless ctx has ended.
-func (s *MemoryStore) look(ctx context.Context) error {
+// rlock locks the store for reading, unless ctx has ended.
+func (s *MemoryStore) rlock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // accessEntry leads from an access token to its grant without another look-up.
 type accessEntry struct {
 	access *Access
-	of     *issued
+	of     *grantRecord
 }
 
 // newAccessTable returns an empty table of access tokens.

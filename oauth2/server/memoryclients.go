@@ -9,7 +9,7 @@ import (
 
 // AddClient implements [Store].
 func (s *MemoryStore) AddClient(ctx context.Context, client *Client, limit int) (Added, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return Added{}, err
 	}
@@ -21,13 +21,13 @@ func (s *MemoryStore) AddClient(ctx context.Context, client *Client, limit int) 
 		return Added{OverLimit: true}, nil
 	}
 	s.clients[client.ID] = client
-	place{s.owned, client.Owner}.add(client.ID)
+	indexEntry{s.owned, client.Owner}.add(client.ID)
 	return Added{}, nil
 }
 
 // Client implements [Store].
 func (s *MemoryStore) Client(ctx context.Context, id string) (*Client, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.RUnlock()
@@ -35,8 +35,8 @@ func (s *MemoryStore) Client(ctx context.Context, id string) (*Client, error) {
 }
 
 // ChangeClient implements [Store].
-func (s *MemoryStore) ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, []Ended, error) {
-	unlock, err := s.change(ctx)
+func (s *MemoryStore) ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, []EndedGrant, error) {
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return false, nil, err
 	}
@@ -45,8 +45,8 @@ func (s *MemoryStore) ChangeClient(ctx context.Context, client *Client, was time
 	if before == nil || !before.Updated.Equal(was) {
 		return false, nil, nil
 	}
-	place{s.owned, before.Owner}.remove(client.ID)
-	place{s.owned, client.Owner}.add(client.ID)
+	indexEntry{s.owned, before.Owner}.remove(client.ID)
+	indexEntry{s.owned, client.Owner}.add(client.ID)
 	s.clients[client.ID] = client
 	if !client.EndsGrants(before) {
 		return true, nil, nil
@@ -55,8 +55,8 @@ func (s *MemoryStore) ChangeClient(ctx context.Context, client *Client, was time
 }
 
 // RemoveClient implements [Store].
-func (s *MemoryStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []Ended, error) {
-	unlock, err := s.change(ctx)
+func (s *MemoryStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []EndedGrant, error) {
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return false, nil, err
 	}
@@ -66,7 +66,7 @@ func (s *MemoryStore) RemoveClient(ctx context.Context, id string, now time.Time
 		return false, nil, nil
 	}
 	delete(s.clients, id)
-	place{s.owned, client.Owner}.remove(id)
+	indexEntry{s.owned, client.Owner}.remove(id)
 	for userID := range s.consentsOf[id] {
 		s.forget(userID, id)
 	}
@@ -81,7 +81,7 @@ func (s *MemoryStore) enabled(id string) bool {
 
 // Clients implements [Store].
 func (s *MemoryStore) Clients(ctx context.Context, owner, after string, limit int) ([]*Client, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.RUnlock()

@@ -8,7 +8,7 @@ import (
 
 // Consent implements [Store].
 func (s *MemoryStore) Consent(ctx context.Context, userID, clientID string) (*Consent, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.RUnlock()
@@ -17,7 +17,7 @@ func (s *MemoryStore) Consent(ctx context.Context, userID, clientID string) (*Co
 
 // Withdraw implements [Store].
 func (s *MemoryStore) Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (s *MemoryStore) Withdraw(ctx context.Context, userID, clientID string, now
 
 // Consents implements [Store].
 func (s *MemoryStore) Consents(ctx context.Context, userID, after string, limit int) ([]*Consent, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.RUnlock()
@@ -49,12 +49,12 @@ func (s *MemoryStore) remember(grant *Grant, consent *Consent) {
 		s.consents[grant.UserID] = make(map[string]*Consent)
 	}
 	s.consents[grant.UserID][grant.ClientID] = consent
-	place{s.consentsOf, grant.ClientID}.add(grant.UserID)
+	indexEntry{s.consentsOf, grant.ClientID}.add(grant.UserID)
 }
 
 // forget removes a consent, if it is there.
 func (s *MemoryStore) forget(userID, clientID string) {
-	place{s.consentsOf, clientID}.remove(userID)
+	indexEntry{s.consentsOf, clientID}.remove(userID)
 	delete(s.consents[userID], clientID)
 	if len(s.consents[userID]) == 0 {
 		delete(s.consents, userID)

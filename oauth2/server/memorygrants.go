@@ -8,7 +8,7 @@ import (
 
 // Approve implements [Store].
 func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return Added{}, err
 	}
@@ -17,8 +17,8 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
 		return Added{Answered: true}, nil
 	}
 	before := s.consents[a.Grant.UserID][a.Grant.ClientID]
-	if !s.enabled(a.Grant.ClientID) || a.Recall && !before.Covers(a.Grant.Permissions) {
-		s.useUp(a)
+	if !s.enabled(a.Grant.ClientID) || a.RequireConsent && !before.Covers(a.Grant.Permissions) {
+		s.markUsed(a)
 		return Added{Refused: true}, nil
 	}
 	switch {
@@ -27,13 +27,13 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
 	case s.grants[a.Grant.ID] != nil || s.codes[a.Code.Digest] != nil:
 		return Added{}, errExists
 	}
-	s.useUp(a)
+	s.markUsed(a)
 	surplus, full := s.toEvict(a.Grant, a.Limit, a.EvictOldest, true)
 	if full {
 		return Added{OverLimit: true}, nil
 	}
 	of := s.put(a.Grant)
-	of.code, of.waiting = a.Code.Digest, a.Code.Redeemed.IsZero()
+	of.code, of.unredeemed = a.Code.Digest, a.Code.Redeemed.IsZero()
 	s.codes[a.Code.Digest] = a.Code
 	if a.Remember != nil {
 		s.remember(a.Grant, before.Add(a.Remember))
@@ -43,7 +43,7 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
 
 // Start implements [Store].
 func (s *MemoryStore) Start(ctx context.Context, grant *Grant, tokens Tokens, limit int, evict bool) (Added, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return Added{}, err
 	}
@@ -68,7 +68,7 @@ func (s *MemoryStore) Start(ctx context.Context, grant *Grant, tokens Tokens, li
 
 // Grant implements [Store].
 func (s *MemoryStore) Grant(ctx context.Context, id string) (*Grant, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.RUnlock()
@@ -80,7 +80,7 @@ func (s *MemoryStore) Grant(ctx context.Context, id string) (*Grant, error) {
 
 // End implements [Store].
 func (s *MemoryStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -94,8 +94,8 @@ func (s *MemoryStore) End(ctx context.Context, id string, now time.Time) (bool, 
 }
 
 // EndSession implements [Store].
-func (s *MemoryStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]Ended, error) {
-	unlock, err := s.change(ctx)
+func (s *MemoryStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]EndedGrant, error) {
+	unlock, err := s.lock(ctx)
 	if err != nil || sessionID == "" {
 		if err == nil {
 			unlock()
@@ -108,7 +108,7 @@ func (s *MemoryStore) EndSession(ctx context.Context, sessionID string, now time
 
 // EndAll implements [Store].
 func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (s *MemoryStore) endAll(those map[string]bool, now time.Time, chosen func(*
 }
 
 // end ends a grant that has not ended. It is then kept for a shorter time.
-func (s *MemoryStore) end(of *issued, now time.Time) {
+func (s *MemoryStore) end(of *grantRecord, now time.Time) {
 	if !of.grant.RevokedAt.IsZero() {
 		return
 	}
@@ -152,13 +152,13 @@ func (s *MemoryStore) end(of *issued, now time.Time) {
 }
 
 // ended returns the rows of grants that ended.
-func (s *MemoryStore) ended(ids []string) []Ended {
-	return rows(ids, func(id string) Ended { return Ended{id, s.grants[id].grant.UserID} })
+func (s *MemoryStore) ended(ids []string) []EndedGrant {
+	return rows(ids, func(id string) EndedGrant { return EndedGrant{id, s.grants[id].grant.UserID} })
 }
 
 // put adds a grant.
-func (s *MemoryStore) put(g *Grant) *issued {
-	of := &issued{grant: g, heapIndex: notTracked, access: make(map[string]bool), refresh: make(map[string]bool)}
+func (s *MemoryStore) put(g *Grant) *grantRecord {
+	of := &grantRecord{grant: g, heapIndex: notTracked, access: make(map[string]bool), refresh: make(map[string]bool)}
 	s.grants[g.ID] = of
 	s.expiring.grants.Add(g.ID)
 	for _, each := range s.indexes(g) {
@@ -169,7 +169,7 @@ func (s *MemoryStore) put(g *Grant) *issued {
 }
 
 // remove forgets a grant and all that is its own.
-func (s *MemoryStore) remove(of *issued) {
+func (s *MemoryStore) remove(of *grantRecord) {
 	for digest := range of.access {
 		s.access.Remove(digest)
 	}
@@ -185,7 +185,7 @@ func (s *MemoryStore) remove(of *issued) {
 }
 
 // until is when a purge removes the grant.
-func (of *issued) until() time.Time {
+func (of *grantRecord) until() time.Time {
 	g := of.grant
 	if kept := g.RevokedAt.Add(KeepEnded); !g.RevokedAt.IsZero() && kept.Before(g.ExpiresAt) {
 		return kept

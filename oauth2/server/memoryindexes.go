@@ -1,26 +1,26 @@
 package server
 
 // place is where identifiers are kept that have something in common.
-type place struct {
-	by map[string]map[string]bool
-	of string
+type indexEntry struct {
+	index map[string]map[string]bool
+	key   string
 }
 
-func (p place) add(id string) {
-	if p.by[p.of] == nil {
-		p.by[p.of] = make(map[string]bool)
+func (p indexEntry) add(id string) {
+	if p.index[p.key] == nil {
+		p.index[p.key] = make(map[string]bool)
 	}
-	p.by[p.of][id] = true
+	p.index[p.key][id] = true
 }
 
-func (p place) remove(id string) {
-	delete(p.by[p.of], id)
-	if len(p.by[p.of]) == 0 {
-		delete(p.by, p.of)
+func (p indexEntry) remove(id string) {
+	delete(p.index[p.key], id)
+	if len(p.index[p.key]) == 0 {
+		delete(p.index, p.key)
 	}
 }
 
 // indexes are where the grant's identifier is found.
-func (s *MemoryStore) indexes(g *Grant) []place {
-	return []place{{s.byUser, g.UserID}, {s.byClient, g.ClientID}, {s.bySession, g.SessionID}}
+func (s *MemoryStore) indexes(g *Grant) []indexEntry {
+	return []indexEntry{{s.byUser, g.UserID}, {s.byClient, g.ClientID}, {s.bySession, g.SessionID}}
 }

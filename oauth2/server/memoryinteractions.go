@@ -9,7 +9,7 @@ import (
 
 // AddInteraction implements [Store].
 func (s *MemoryStore) AddInteraction(ctx context.Context, interaction *Interaction, limit int) error {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return err
 	}
@@ -49,15 +49,15 @@ func (s *MemoryStore) removePage(digest string) {
 
 // Interaction implements [Store].
 func (s *MemoryStore) Interaction(ctx context.Context, digest string, now time.Time) (*Interaction, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.RUnlock()
-	return s.waitingPage(digest, now), nil
+	return s.openInteraction(digest, now), nil
 }
 
-// waitingPage returns an interaction that has not expired, or nil.
-func (s *MemoryStore) waitingPage(digest string, now time.Time) *Interaction {
+// openInteraction returns an interaction that has not expired, or nil.
+func (s *MemoryStore) openInteraction(digest string, now time.Time) *Interaction {
 	if i := s.interactions[digest]; i != nil && now.Before(i.ExpiresAt) {
 		return i
 	}
@@ -66,12 +66,12 @@ func (s *MemoryStore) waitingPage(digest string, now time.Time) *Interaction {
 
 // ConsumeInteraction implements [Store].
 func (s *MemoryStore) ConsumeInteraction(ctx context.Context, digest string, now time.Time) (*Interaction, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	i := s.waitingPage(digest, now)
+	i := s.openInteraction(digest, now)
 	if i != nil {
 		s.removePage(digest)
 	}
@@ -80,16 +80,16 @@ func (s *MemoryStore) ConsumeInteraction(ctx context.Context, digest string, now
 
 // answered reports whether what an approval answers was answered before.
 func (s *MemoryStore) answered(a Approval) bool {
-	if a.Interaction != "" && s.waitingPage(a.Interaction, a.Grant.Created) == nil {
+	if a.Interaction != "" && s.openInteraction(a.Interaction, a.Grant.Created) == nil {
 		return true
 	}
-	return a.Request != "" && s.noted(a.Request, a.Grant.Created)
+	return a.Request != "" && s.hasKey(a.Request, a.Grant.Created)
 }
 
-// useUp uses up what an approval answers.
-func (s *MemoryStore) useUp(a Approval) {
+// markUsed uses up what an approval answers.
+func (s *MemoryStore) markUsed(a Approval) {
 	s.removePage(a.Interaction)
 	if a.Request != "" {
-		s.note(a.Request, a.RequestExpires)
+		s.putKey(a.Request, a.RequestExpires)
 	}
 }

@@ -21,12 +21,12 @@ func limitKeyOf(g *Grant) limitKey {
 // liveGrants are the grants of one limitKey that have not ended. Those that expired are left
 // out as soon as they are in the way, so that counting and finding the oldest are cheap.
 type liveGrants struct {
-	byID []*issued // in order of ID
+	byID []*grantRecord // in order of ID
 	soon byExpiry
 }
 
 // byExpiry is a heap of grants, of which the first one expires first.
-type byExpiry []*issued
+type byExpiry []*grantRecord
 
 // notTracked is the heapIndex of a grant that is not in a heap.
 const notTracked = -1
@@ -39,7 +39,7 @@ func (q byExpiry) Swap(i, j int) {
 }
 
 func (q *byExpiry) Push(of any) {
-	added := of.(*issued)
+	added := of.(*grantRecord)
 	added.heapIndex = len(*q)
 	*q = append(*q, added)
 }
@@ -54,11 +54,13 @@ func (q *byExpiry) Pop() any {
 
 // at returns where a grant with this ID is in byID, or belongs.
 func (r *liveGrants) at(id string) int {
-	i, _ := slices.BinarySearchFunc(r.byID, id, func(of *issued, id string) int { return cmp.Compare(of.grant.ID, id) })
+	i, _ := slices.BinarySearchFunc(r.byID, id, func(of *grantRecord, id string) int {
+		return cmp.Compare(of.grant.ID, id)
+	})
 	return i
 }
 
-func (r *liveGrants) remove(of *issued) {
+func (r *liveGrants) remove(of *grantRecord) {
 	heap.Remove(&r.soon, of.heapIndex)
 	i := r.at(of.grant.ID)
 	if i > 0 {
@@ -71,7 +73,7 @@ func (r *liveGrants) remove(of *issued) {
 
 // track counts a grant against its limit. If it is counted already, it moves to where its expiry
 // belongs.
-func (s *MemoryStore) track(of *issued) {
+func (s *MemoryStore) track(of *grantRecord) {
 	if !of.grant.RevokedAt.IsZero() {
 		return
 	}
@@ -90,7 +92,7 @@ func (s *MemoryStore) track(of *issued) {
 }
 
 // untrack counts a grant against its limit no more.
-func (s *MemoryStore) untrack(of *issued) {
+func (s *MemoryStore) untrack(of *grantRecord) {
 	if of.heapIndex == notTracked {
 		return
 	}
@@ -103,7 +105,7 @@ func (s *MemoryStore) untrack(of *issued) {
 
 // liveOf returns the grants that count against the limit of a new one and are live when it is
 // created.
-func (s *MemoryStore) liveOf(grant *Grant) []*issued {
+func (s *MemoryStore) liveOf(grant *Grant) []*grantRecord {
 	r := s.liveGrants[limitKeyOf(grant)]
 	if r == nil {
 		return nil
@@ -118,7 +120,7 @@ func (s *MemoryStore) liveOf(grant *Grant) []*issued {
 // order. If waiting is true, the new one waits for its code to be redeemed, and those
 // that wait are the first to end. If evict is false, no grant may end: full reports then that
 // there is no room.
-func (s *MemoryStore) toEvict(grant *Grant, limit int, evict, waiting bool) (all []*issued, full bool) {
+func (s *MemoryStore) toEvict(grant *Grant, limit int, evict, waiting bool) (all []*grantRecord, full bool) {
 	if limit <= 0 {
 		return nil, false
 	}
@@ -128,26 +130,26 @@ func (s *MemoryStore) toEvict(grant *Grant, limit int, evict, waiting bool) (all
 	}
 	most := len(live) - limit + 1
 	if waiting {
-		all = waitingFirst(live, grant.ClientID, most)
+		all = unredeemedFirst(live, grant.ClientID, most)
 	}
 	for _, of := range live {
 		if len(all) == most {
 			break
 		}
-		if !waiting || !of.waiting {
+		if !waiting || !of.unredeemed {
 			all = append(all, of)
 		}
 	}
 	return all, false
 }
 
-// waitingFirst returns at most so many grants with a code that was not redeemed, those of the
+// unredeemedFirst returns at most so many grants with a code that was not redeemed, those of the
 // client first, in order of ID.
-func waitingFirst(live []*issued, clientID string, most int) []*issued {
-	var own, others []*issued
+func unredeemedFirst(live []*grantRecord, clientID string, most int) []*grantRecord {
+	var own, others []*grantRecord
 	for _, of := range live {
 		switch {
-		case !of.waiting:
+		case !of.unredeemed:
 		case of.grant.ClientID == clientID:
 			own = append(own, of)
 		default:
@@ -159,7 +161,7 @@ func waitingFirst(live []*issued, clientID string, most int) []*issued {
 }
 
 // evicted ends the grants that made room for a new one.
-func (s *MemoryStore) evicted(all []*issued, grant *Grant) Added {
+func (s *MemoryStore) evicted(all []*grantRecord, grant *Grant) Added {
 	var added Added
 	for _, of := range all {
 		s.end(of, grant.Created)

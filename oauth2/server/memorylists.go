@@ -11,7 +11,7 @@ import (
 
 // Grants implements [Store].
 func (s *MemoryStore) Grants(ctx context.Context, userID, after string, limit int, now time.Time) ([]*Grant, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.RUnlock()
@@ -29,7 +29,7 @@ func (s *MemoryStore) Grants(ctx context.Context, userID, after string, limit in
 // GrantsByClient implements [Store].
 func (s *MemoryStore) GrantsByClient(ctx context.Context, userID, after string, limit int,
 	now time.Time) ([]*ClientGrants, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.RUnlock()

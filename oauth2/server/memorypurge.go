@@ -14,7 +14,7 @@ type expiring struct {
 
 func (s *MemoryStore) newExpiring() expiring {
 	return expiring{
-		grants:       expiry.Of(s.grants, (*issued).until),
+		grants:       expiry.Of(s.grants, (*grantRecord).until),
 		access:       expiry.New(s.accessExpiry, s.access.Len),
 		refresh:      expiry.Of(s.refresh, func(r *Refresh) time.Time { return r.ExpiresAt }),
 		interactions: expiry.Of(s.interactions, func(i *Interaction) time.Time { return i.ExpiresAt }),

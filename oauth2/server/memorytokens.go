@@ -7,7 +7,7 @@ import (
 
 // FindCode implements [Store].
 func (s *MemoryStore) FindCode(ctx context.Context, digest string) (*Code, *Grant, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, nil, err
 	}
 	defer s.mu.RUnlock()
@@ -20,7 +20,7 @@ func (s *MemoryStore) FindCode(ctx context.Context, digest string) (*Code, *Gran
 
 // Redeem implements [Store].
 func (s *MemoryStore) Redeem(ctx context.Context, digest string, now time.Time, tokens Tokens) (Verdict, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return Unknown, err
 	}
@@ -44,14 +44,14 @@ func (s *MemoryStore) Redeem(ctx context.Context, digest string, now time.Time, 
 	}
 	used := *c
 	used.Redeemed = now
-	s.codes[digest], of.waiting = &used, false
+	s.codes[digest], of.unredeemed = &used, false
 	s.move(of, now, tokens.ExpiresAt())
 	return Redeemed, nil
 }
 
 // FindRefresh implements [Store].
 func (s *MemoryStore) FindRefresh(ctx context.Context, digest string) (*Refresh, *Grant, error) {
-	if err := s.look(ctx); err != nil {
+	if err := s.rlock(ctx); err != nil {
 		return nil, nil, err
 	}
 	defer s.mu.RUnlock()
@@ -65,7 +65,7 @@ func (s *MemoryStore) FindRefresh(ctx context.Context, digest string) (*Refresh,
 // Rotate implements [Store].
 func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
 	tokens Tokens) (Rotation, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return Rotation{}, err
 	}
@@ -123,7 +123,7 @@ func latest(a, b time.Time) time.Time {
 
 // AddAccess implements [Store].
 func (s *MemoryStore) AddAccess(ctx context.Context, access *Access, now time.Time) (bool, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -141,7 +141,7 @@ func (s *MemoryStore) AddAccess(ctx context.Context, access *Access, now time.Ti
 
 // RemoveAccess implements [Store].
 func (s *MemoryStore) RemoveAccess(ctx context.Context, digest string) (bool, error) {
-	unlock, err := s.change(ctx)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -156,7 +156,7 @@ func (s *MemoryStore) RemoveAccess(ctx context.Context, digest string) (bool, er
 }
 
 // add adds tokens to a grant.
-func (s *MemoryStore) add(of *issued, tokens Tokens) error {
+func (s *MemoryStore) add(of *grantRecord, tokens Tokens) error {
 	a, r := tokens.Access, tokens.Refresh
 	switch {
 	case a.GrantID != of.grant.ID || r != nil && r.GrantID != of.grant.ID:
@@ -176,7 +176,7 @@ func (s *MemoryStore) add(of *issued, tokens Tokens) error {
 }
 
 // move says when a grant was used last and when it expires.
-func (s *MemoryStore) move(of *issued, now, expires time.Time) {
+func (s *MemoryStore) move(of *grantRecord, now, expires time.Time) {
 	before, moved := of.grant.ExpiresAt, *of.grant
 	moved.LastUsed, moved.ExpiresAt = now, expires
 	if of.grant = &moved; !expires.Equal(before) {

@@ -18,11 +18,11 @@ var loginParameters = requestParameters{
 func readLogin(_ context.Context, form Form, _ *Client, a *authorization) error {
 	for _, name := range []string{"nonce", "login_hint", "acr_values"} {
 		if len(form.Get(name)) > maxURI {
-			return refuse(CodeInvalidRequest, "A parameter is too long.", wrong("a parameter is too long", name))
+			return refuse(CodeInvalidRequest, "A parameter is too long.", failedValue("a parameter is too long", name))
 		}
 		if strings.ContainsFunc(form.Get(name), unicode.IsControl) {
 			return refuse(CodeInvalidRequest, "A parameter has a control character.",
-				wrong("a parameter has a control character", name))
+				failedValue("a parameter has a control character", name))
 		}
 	}
 	a.Nonce, a.LoginHint, a.ACR = form.Get("nonce"), form.Get("login_hint"), strings.Fields(form.Get("acr_values"))
@@ -39,9 +39,9 @@ func (s *Server) hintParameter() requestParameters {
 			}
 			claims, err := s.openIDToken(ctx, hint)
 			if err == nil && !slices.Contains(claims.Audience, a.ClientID) {
-				err = &badHint{wrong("its aud is not the client", claims.Audience[0], a.ClientID)}
+				err = &hintError{failedValue("its aud is not the client", claims.Audience[0], a.ClientID)}
 			}
-			if bad := (*badHint)(nil); errors.As(err, &bad) {
+			if bad := (*hintError)(nil); errors.As(err, &bad) {
 				return refuse(CodeInvalidRequest, "The id_token_hint is no ID token of this server for the client.",
 					bad)
 			}
@@ -62,18 +62,18 @@ func (a *authorization) readPrompt(form Form) error {
 	for _, prompt := range a.Prompt {
 		if !slices.Contains(prompts, prompt) {
 			return refuse(CodeInvalidRequest, "The prompt is unknown.",
-				wrong("the prompt is unknown", prompt, prompts...))
+				failedValue("the prompt is unknown", prompt, prompts...))
 		}
 	}
 	if a.prompts("none") && len(a.Prompt) > 1 {
 		return refuse(CodeInvalidRequest, "The prompt none goes with no other.",
-			wrong("the prompt none goes with no other", form.Get("prompt")))
+			failedValue("the prompt none goes with no other", form.Get("prompt")))
 	}
 	if text := form.Get("max_age"); text != "" {
 		seconds, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
 			return refuse(CodeInvalidRequest, "The max_age is no number of seconds.",
-				wrong("the max_age is no number of seconds", text))
+				failedValue("the max_age is no number of seconds", text))
 		}
 		a.MaxAge = time.Duration(seconds) * time.Second
 	}

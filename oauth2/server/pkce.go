@@ -9,7 +9,7 @@ import (
 )
 
 // errChallengeMissing is the cause of a refusal of a request without PKCE.
-var errChallengeMissing = setting("Client.AllowWithoutPKCE, which a confidential client can have",
+var errChallengeMissing = failedSetting("Client.AllowWithoutPKCE, which a confidential client can have",
 	"the code_challenge is missing (RFC 7636 §4.3)", "")
 
 // pkceParameters are those of RFC 7636 §4.3.
@@ -19,7 +19,7 @@ var pkceParameters = requestParameters{names: []string{"code_challenge", "code_c
 func checkPKCE(_ *Registration, c *Client) error {
 	if c.Public() && c.AllowWithoutPKCE {
 		return metadataError("A public client cannot do without PKCE.",
-			check("the client is public and has allow_without_pkce"))
+			failedCheck("the client is public and has allow_without_pkce"))
 	}
 	return nil
 }
@@ -40,12 +40,12 @@ func readPKCE(_ context.Context, form Form, client *Client, a *authorization) er
 			errChallengeMissing)
 	case method != "S256":
 		return refuse(CodeInvalidRequest, "The code_challenge_method must be S256.",
-			wrong("the code_challenge_method is missing or not supported", method, "S256"))
+			failedValue("the code_challenge_method is missing or not supported", method, "S256"))
 	}
 	sum, err := base64.RawURLEncoding.Strict().DecodeString(a.Challenge)
 	if err != nil || len(sum) != 32 || len(a.Challenge) != 43 {
 		return refuse(CodeInvalidRequest, "The code_challenge is not 43 characters of base64url.",
-			wrong("the code_challenge is not 43 characters of base64url", a.Challenge))
+			failedValue("the code_challenge is not 43 characters of base64url", a.Challenge))
 	}
 	return nil
 }

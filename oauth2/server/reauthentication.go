@@ -13,7 +13,7 @@ const loginGrace = 5 * time.Minute
 // mustLogIn says why a user must sign in, or again. It is nil if the user need not. It is asked whenever a request
 // goes on, because a login that was new enough when the request came can be too old when the user comes back (OpenID
 // Connect Core §3.1.2.1, max_age).
-func (s *Server) mustLogIn(a *authorization, p *visitor) error {
+func (s *Server) mustLogIn(a *authorization, p *signedInUser) error {
 	if p == nil {
 		return errNotSignedIn
 	}
@@ -27,7 +27,7 @@ func (s *Server) mustLogIn(a *authorization, p *visitor) error {
 	}
 	switch {
 	case a.Subject != "" && a.Subject != p.user.UserID():
-		return wrong("another user than that of the id_token_hint is signed in", p.user.UserID(), a.Subject)
+		return failedValue("another user than that of the id_token_hint is signed in", p.user.UserID(), a.Subject)
 	case !sinceAsked && (a.prompts("login") || a.prompts("select_account")):
 		return errPromptLogin
 	case maxAge >= 0 && (p.session == "" || at.IsZero() || time.Since(at) > maxAge):
@@ -36,10 +36,10 @@ func (s *Server) mustLogIn(a *authorization, p *visitor) error {
 	return nil
 }
 
-// reauthIsPointless reports a login after which another one would not help: of another
+// cannotReauthenticate reports a login after which another one would not help: of another
 // user than the client has an ID token of (OpenID Connect Core §3.1.2.1), or by
 // something that does not tell when it was.
-func (s *Server) reauthIsPointless(a *authorization, p *visitor) bool {
+func (s *Server) cannotReauthenticate(a *authorization, p *signedInUser) bool {
 	return p.session == "" || p.login.AuthTime.IsZero() ||
 		a.Subject != "" && a.Subject != p.user.UserID() && !p.login.AuthTime.Before(a.Asked)
 }
@@ -54,12 +54,13 @@ func errLoginLoop(missing error) error {
 		"(see SignInRequest.Fresh): %w", maxLogins, missing)
 }
 
-// askAgain answers a consent page if its user must sign in again first, because the login grew older than max_age while
-// the page waited. The page is used up. Its request is kept by the browser, and goes on as after a POST of the client.
-func (s *Server) askAgain(w http.ResponseWriter, r *http.Request, page *Interaction, a *authorization) {
+// requireNewLogin answers a consent page if its user must sign in again first, because the login grew older than max_age
+// while the page waited. The page is used up. Its request is kept by the browser, and goes on as after a POST of the
+// client.
+func (s *Server) requireNewLogin(w http.ResponseWriter, r *http.Request, page *Interaction, a *authorization) {
 	if err := s.consume(r.Context(), page); err != nil {
 		s.showError(w, r, err)
 		return
 	}
-	s.deferRequest(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
+	s.sealAndSend(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
 }

@@ -25,7 +25,7 @@ func CheckRedirectURI(uri string) error {
 	refused := refuse("invalid_redirect_uri",
 		"A redirect URI must be https, http on the loopback interface, or of a scheme "+
 			"such as com.example.app, and have neither fragment nor user.",
-		wrong("the redirect URI is not of an allowed form", uri))
+		failedValue("the redirect URI is not of an allowed form", uri))
 	u, err := url.Parse(uri)
 	if err != nil || len(uri) > maxURI || strings.ContainsFunc(uri, notInURI) ||
 		strings.Contains(uri, "#") || u.User != nil {

@@ -44,10 +44,11 @@ func (s *Server) checkRegistration(c *Client, r Registration) error {
 	}
 	if r.Owner != "" && !backend.ValidUserID(r.Owner) {
 		return metadataError("The owner is no identifier of a user.",
-			wrong("the owner is longer than 512 bytes, or not UTF-8 without NUL", r.Owner))
+			failedValue("the owner is longer than 512 bytes, or not UTF-8 without NUL", r.Owner))
 	}
 	if s.isAudience(c.ID) {
-		return metadataError("The client_id is that of a resource or of the issuer.", wrong(clientIsAudience, c.ID))
+		return metadataError("The client_id is that of a resource or of the issuer.",
+			failedValue(clientIsAudience, c.ID))
 	}
 	// A registration endpoint is to ignore the members that a client can do without (RFC 7591 §2).
 	if err := checkMembers(r.Members, false); err != nil {
@@ -64,7 +65,7 @@ func (s *Server) checkRegistration(c *Client, r Registration) error {
 
 func errClientIDForm(id string) *Error {
 	return metadataError("The client_id starts with client:, has other characters than the visible ones of ASCII, "+
-		"or more than 200.", wrong("the client_id is not of an allowed form", id))
+		"or more than 200.", failedValue("the client_id is not of an allowed form", id))
 }
 
 // put puts what was checked into the client. The rules of registration put in the rest.
@@ -88,7 +89,7 @@ func (s *Server) checkGrants(r Registration, c *Client) error {
 		}
 	}
 	if len(r.GrantTypes) == 0 {
-		return metadataError("There is no grant type.", check("the list of grant types is empty"))
+		return metadataError("There is no grant type.", failedCheck("the list of grant types is empty"))
 	}
 	for _, name := range r.ResponseTypes {
 		if name != "code" {
@@ -120,12 +121,12 @@ func (s *Server) checkAuthMethod(r Registration, c *Client) error {
 // checkResources checks what a client may ask tokens for, and which resources it is.
 func (s *Server) checkResources(r Registration, c *Client) error {
 	if r.Resources != nil && len(r.Resources) == 0 { // some stores cannot tell it from nil: every one
-		return metadataError("There is no resource.", check("the list of resources is empty, and not left out"))
+		return metadataError("There is no resource.", failedCheck("the list of resources is empty, and not left out"))
 	}
 	for _, id := range append(slices.Clone(r.Resources), r.ResourceServer...) {
 		if s.resource(id) == nil && !slices.Contains(c.Resources, id) && !c.isResource(id) {
 			return metadataError("A resource is not known.",
-				setting("Config.Resources", "the server has no such resource", id, s.resourceIDs()...))
+				failedSetting("Config.Resources", "the server has no such resource", id, s.resourceIDs()...))
 		}
 	}
 	return nil
@@ -143,7 +144,7 @@ func (s *Server) registeredScopes(text string, c *Client) ([]string, error) {
 	for _, name := range strings.Fields(text) {
 		if s.scope(name) == nil && !slices.Contains(c.Scopes, name) {
 			return nil, metadataError("A scope is not known.",
-				setting("Config.Scopes", "the server has no such scope", name))
+				failedSetting("Config.Scopes", "the server has no such scope", name))
 		}
 		if !slices.Contains(scopes, name) {
 			scopes = append(scopes, name)

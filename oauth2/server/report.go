@@ -8,16 +8,17 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// check is the cause of a refusal that needs no value to be understood.
-func check(failed string) error { return &cause.Reason{Check: failed} }
+// failedCheck is the cause of a refusal that needs no value to be understood.
+func failedCheck(failed string) error { return &cause.Reason{Check: failed} }
 
-// wrong is the cause of a refusal for a value that came, and what would have passed. The value must not be secret.
-func wrong(failed, came string, want ...string) error {
+// failedValue is the cause of a refusal for a value that came, and what would have passed. The value must not be
+// secret.
+func failedValue(failed, came string, want ...string) error {
 	return &cause.Reason{Check: failed, Came: came, Want: want}
 }
 
-// setting is wrong where a setting of the server or of the client is likely to be changed.
-func setting(see, failed, came string, want ...string) error {
+// failedSetting is failedValue where a setting of the server or of the client is likely to be changed.
+func failedSetting(see, failed, came string, want ...string) error {
 	return &cause.Reason{Check: failed, Came: came, Want: want, See: see}
 }
 
@@ -41,14 +42,16 @@ func ofClient(id string, err error) error {
 	return &clientError{id, err}
 }
 
-// reuse is the cause of a refusal after which a grant was ended, because its code or refresh token came again.
-type reuse struct {
+// reuseError is the cause of a refusal after which a grant was ended, because its code or refresh token came again.
+type reuseError struct {
 	failed string
 	grant  *Grant
 }
 
 // Error returns the failed check and the grant.
-func (e *reuse) Error() string { return e.failed + ", so that the grant " + e.grant.ID + " has ended" }
+func (e *reuseError) Error() string {
+	return e.failed + ", so that the grant " + e.grant.ID + " has ended"
+}
 
 // report tells the Observer and the log that a request was refused with a status, or could not be answered. An
 // outage is not reported if the client went away, because that is what ended the request.
@@ -61,7 +64,7 @@ func (s *Server) report(r *http.Request, status int, err error) {
 	if auth.KindOf(err) != kind {
 		event.Err = &auth.Error{Kind: kind, Cause: err}
 	}
-	if again := (*reuse)(nil); errors.As(err, &again) {
+	if again := (*reuseError)(nil); errors.As(err, &again) {
 		event.Kind, event.UserID, event.CredentialID = auth.EventReuse, again.grant.UserID, again.grant.ID
 	}
 	s.events.Failed(r, s.config.Logger, event)

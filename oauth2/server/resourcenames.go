@@ -55,7 +55,7 @@ func nearResource(id string, of []string) string {
 func (s *Server) errUnknownResource(id string, fault error) *Error {
 	if near := nearResource(id, s.resourceIDs()); near != "" {
 		return refuse(CodeInvalidTarget, "The resource is not known. It is known with another slash at its end.",
-			setting("Config.Resources", "the resource differs by the slash at its end from one of the server", id,
+			failedSetting("Config.Resources", "the resource differs by the slash at its end from one of the server", id,
 				near))
 	}
 	return refuse(CodeInvalidTarget, "The resource is not known, or not for this client.", fault)

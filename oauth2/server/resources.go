@@ -92,5 +92,5 @@ func (s *Server) resourcesOf(asked []string, client *Client) ([]string, error) {
 		}
 	}
 	return nil, refuse(CodeInvalidTarget, "There is no resource for this client.",
-		setting("Config.Resources", "the server has none of the client's resources", "", client.Resources...))
+		failedSetting("Config.Resources", "the server has none of the client's resources", "", client.Resources...))
 }

@@ -2,7 +2,7 @@ package server
 
 import "net/url"
 
-var errPostToScheme = check("the response_mode is form_post, and the redirect URI has a private-use scheme")
+var errPostToScheme = failedCheck("the response_mode is form_post, and the redirect URI has a private-use scheme")
 
 // readResponseMode reads how the answer is sent. The system of a user's machine gives a program the address and no
 // form, so a private-use scheme gets every answer in the query, also this refusal (RFC 8252 §7.1).
@@ -23,7 +23,7 @@ func (a *authorization) readResponseMode(req authorizationForm) error {
 		return nil
 	default:
 		return refuse(CodeInvalidRequest, "The response_mode must be query or form_post.",
-			wrong("the response_mode is not supported", mode))
+			failedValue("the response_mode is not supported", mode))
 	}
 }
 

@@ -43,7 +43,7 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 // errNotYours: the token stays good for its owner (RFC 7009 §2.1).
 func errNotYours(owner string) error {
 	return refuse(CodeInvalidGrant, "The token was issued to another client.",
-		wrong("the token was issued to another client", "", owner))
+		failedValue("the token was issued to another client", "", owner))
 }
 
 func (s *Server) revoke(r *http.Request) error {
@@ -61,10 +61,10 @@ func (s *Server) revoke(r *http.Request) error {
 // revokeFor revokes a token for a client that has authenticated.
 func (s *Server) revokeFor(ctx context.Context, client *Client, token string) error {
 	if token == "" {
-		return refuse(CodeInvalidRequest, "The token is missing.", check("the token is missing"))
+		return refuse(CodeInvalidRequest, "The token is missing.", failedCheck("the token is missing"))
 	}
-	if backend.OwnsToken(token, s.refresh) {
-		refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refresh))
+	if backend.OwnsToken(token, s.refreshPrefix) {
+		refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refreshPrefix))
 		switch {
 		case err != nil || refresh == nil:
 			return err

@@ -22,7 +22,7 @@ func (s *Server) scopesOf(text string, client *Client) ([]string, error) {
 		}
 		if !backend.ValidScope(scope) {
 			return nil, refuse(CodeInvalidScope, "The scope is malformed.",
-				wrong("a scope is malformed (RFC 6749 §3.3)", scope))
+				failedValue("a scope is malformed (RFC 6749 §3.3)", scope))
 		}
 		if cause := s.scopeFault(client, scope); cause != nil {
 			return nil, refuse(CodeInvalidScope, "The scope has one that the client may not ask for.", cause)
@@ -38,11 +38,11 @@ func (s *Server) scopesOf(text string, client *Client) ([]string, error) {
 func (s *Server) scopeFault(client *Client, scope string) error {
 	switch {
 	case s.scope(scope) == nil:
-		return setting("Config.Scopes", "the server has no such scope", scope)
+		return failedSetting("Config.Scopes", "the server has no such scope", scope)
 	case !slices.Contains(client.Scopes, scope):
-		return setting("Client.Scopes", "the client does not have the scope", scope, client.Scopes...)
+		return failedSetting("Client.Scopes", "the client does not have the scope", scope, client.Scopes...)
 	case !s.allowsScope(client, scope):
-		return setting("Config.Clients.DeveloperScopes.Users",
+		return failedSetting("Config.Clients.DeveloperScopes.Users",
 			"the client has an owner, and the scope is not for developers",
 			scope, s.config.Clients.DeveloperScopes.Users...)
 	}
@@ -53,9 +53,9 @@ func (s *Server) scopeFault(client *Client, scope string) error {
 func (s *Server) resourceFault(client *Client, id string) error {
 	switch {
 	case s.resource(id) == nil:
-		return setting("Config.Resources", "the server has no such resource", id, s.resourceIDs()...)
+		return failedSetting("Config.Resources", "the server has no such resource", id, s.resourceIDs()...)
 	case !client.mayAskFor(id):
-		return setting("Client.Resources", "the client does not have the resource", id, client.Resources...)
+		return failedSetting("Client.Resources", "the client does not have the resource", id, client.Resources...)
 	}
 	return nil
 }

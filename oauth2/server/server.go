@@ -123,24 +123,24 @@ type Server struct {
 	unknown *guesses // of clients that there are not
 	hashes  *hashQueue
 	// shortSecrets are clients of which a short secret was logged.
-	shortSecrets *loglimit.Once
-	access       string // prefixes
-	refresh      string
-	code         string
-	seals        []seal.Key    // of requests that browsers keep
-	ownSeal      *atomic.Bool  // not nil if seals has a random key, and true until the log was told
-	codeKey      redact.Secret // of codes that answer these
+	shortSecrets  *loglimit.Once
+	accessPrefix  string // prefixes
+	refreshPrefix string
+	codePrefix    string
+	seals         []seal.Key    // of requests that browsers keep
+	ownSeal       *atomic.Bool  // not nil if seals has a random key, and true until the log was told
+	codeKey       redact.Secret // of codes that answer these
 }
 
 // exchangeFunc is [GrantType].Exchange of one grant.
 type exchangeFunc func(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error)
 
 var (
-	_ oauth2.Source   = (*Server)(nil)
-	_ oauth2.Recaller = (*Server)(nil)
-	_ auth.Revoker    = (*Server)(nil)
-	_ auth.Purger     = (*Server)(nil)
-	_ auth.Named      = (*Server)(nil)
+	_ oauth2.Source      = (*Server)(nil)
+	_ oauth2.TokenLookup = (*Server)(nil)
+	_ auth.Revoker       = (*Server)(nil)
+	_ auth.Purger        = (*Server)(nil)
+	_ auth.Named         = (*Server)(nil)
 )
 
 // backendName is what events and logs name the server.
@@ -209,7 +209,7 @@ func (s *Server) setPrefixes(settings *backend.Settings) {
 	prefix := s.config.Tokens.Prefix
 	settings.Refuse(len(prefix) > 6 || strings.Trim(prefix, alphanumeric+"-_") != "",
 		"Config.Tokens.Prefix %q is longer than 6 or has other characters than A-Z, a-z, 0-9, - and _", prefix)
-	s.access, s.refresh, s.code = prefix+"at_", prefix+"rt_", prefix+"ac_"
+	s.accessPrefix, s.refreshPrefix, s.codePrefix = prefix+"at_", prefix+"rt_", prefix+"ac_"
 }
 
 const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

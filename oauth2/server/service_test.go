@@ -514,14 +514,14 @@ func (f *failing) Clients(ctx context.Context, owner, after string, limit int) (
 }
 
 func (f *failing) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (
-	bool, []server.Ended, error) {
+	bool, []server.EndedGrant, error) {
 	if f.hit() {
 		return false, nil, errBroken
 	}
 	return f.Store.ChangeClient(ctx, client, was)
 }
 
-func (f *failing) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
+func (f *failing) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.EndedGrant, error) {
 	if f.hit() {
 		return false, nil, errBroken
 	}
@@ -665,7 +665,7 @@ func (f *failing) End(ctx context.Context, id string, now time.Time) (bool, erro
 	return f.Store.End(ctx, id, now)
 }
 
-func (f *failing) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
+func (f *failing) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.EndedGrant, error) {
 	if f.hit() {
 		return nil, errBroken
 	}

@@ -47,7 +47,7 @@ func (s *Server) SignInRequest(ctx context.Context, returnTo string) (*SignInReq
 	if kept == "" {
 		return nil, nil
 	}
-	a, cause := s.keptRequest(kept)
+	a, cause := s.openRequest(kept)
 	if cause != nil {
 		return nil, nil
 	}

@@ -32,7 +32,7 @@ func (s strict) Clients(ctx context.Context, owner, after string, limit int) ([]
 	return s.Store.Clients(ctx, owner, after, limit)
 }
 
-func (s strict) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
+func (s strict) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.EndedGrant, error) {
 	if err := texttest.CheckStorable(id); err != nil {
 		return false, nil, err
 	}
@@ -96,7 +96,7 @@ func (s strict) Grants(ctx context.Context, userID, after string, limit int, now
 	return s.Store.Grants(ctx, userID, after, limit, now)
 }
 
-func (s strict) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
+func (s strict) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.EndedGrant, error) {
 	if err := texttest.CheckStorable(sessionID); err != nil {
 		return nil, err
 	}

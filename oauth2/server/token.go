@@ -111,15 +111,17 @@ func (s *Server) grantNames() []string { return slices.Sorted(maps.Keys(s.featur
 func (s *Server) grant(ctx context.Context, client *Client, form Form) (*TokenResponse, error) {
 	name := form.Get("grant_type")
 	if name == "" {
-		return nil, refuse(CodeInvalidRequest, "The grant_type is missing.", check("the grant_type is missing"))
+		return nil, refuse(CodeInvalidRequest, "The grant_type is missing.", failedCheck("the grant_type is missing"))
 	}
 	grant := s.features.grants[name]
 	if grant == nil {
-		return nil, refuse(CodeUnsupportedGrantType, "The grant_type is not supported.", setting("Config.Tokens.Grants",
-			"the server has no such grant_type", name, s.grantNames()...))
+		return nil, refuse(CodeUnsupportedGrantType, "The grant_type is not supported.",
+			failedSetting("Config.Tokens.Grants",
+				"the server has no such grant_type", name, s.grantNames()...))
 	}
 	if !client.Allows(name) {
-		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.", grantNotAllowed(client, name))
+		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.",
+			causeGrantNotAllowed(client, name))
 	}
 	if err := s.checkOwner(ctx, client, name); err != nil {
 		return nil, err

@@ -72,18 +72,18 @@ func (s *Server) addAccess(ctx context.Context, spec *tokenSpec, made *createdTo
 			return err
 		}
 	} else {
-		token = backend.NewToken(s.access, spec.owner(), backend.DefaultTokenLength)
-		access.Digest = backend.TokenDigest(token, s.access)
+		token = backend.NewToken(s.accessPrefix, spec.owner(), backend.DefaultTokenLength)
+		access.Digest = backend.TokenDigest(token, s.accessPrefix)
 	}
-	made.tokens.Access, made.response.access = s.keep(*access, !asJWT), redact.New(token)
+	made.tokens.Access, made.response.access = s.withCache(*access, !asJWT), redact.New(token)
 	return nil
 }
 
 // addRefresh adds a refresh token.
 func (s *Server) addRefresh(spec *tokenSpec, made *createdTokens) {
-	token := backend.NewToken(s.refresh, spec.owner(), backend.DefaultTokenLength)
+	token := backend.NewToken(s.refreshPrefix, spec.owner(), backend.DefaultTokenLength)
 	made.response.refresh = redact.New(token)
-	made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(token, s.refresh),
+	made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(token, s.refreshPrefix),
 		GrantID: spec.grant.ID, Issued: spec.now,
 		ExpiresAt: backend.Earlier(spec.now.Add(made.lifetimes.RefreshIdle), spec.grant.MaxExpiresAt)}
 }

@@ -56,7 +56,7 @@ type Code struct {
 
 // Access is an access token as a store keeps it.
 type Access struct {
-	known *known // of a record that this program made
+	cache *accessCache // of a record that this program made
 
 	Digest    string // of an opaque token, or of the "jti" of a JWT
 	ID        string // "jti"

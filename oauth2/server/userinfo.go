@@ -40,7 +40,7 @@ func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
 	}
 	user, err := s.userOf(r.Context(), grant)
 	if isRefusal(err) {
-		return nil, badToken(err)
+		return nil, errInvalidToken(err)
 	}
 	if err != nil {
 		return nil, err
@@ -66,7 +66,8 @@ func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
 
 // noOpenID is the cause of a refusal for a token that is of no user, or was not issued for OpenID Connect.
 func noOpenID(scopes []string) error {
-	return wrong("the token is a client's own, or does not have the scope openid", strings.Join(scopes, " "), "openid")
+	return failedValue("the token is a client's own, or does not have the scope openid", strings.Join(scopes, " "),
+		"openid")
 }
 
 var (

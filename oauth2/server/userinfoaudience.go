@@ -30,7 +30,7 @@ func (s *Server) checkUserInfoAudience(ctx context.Context, access *Access, gran
 		own = append(own, resource.ID)
 		break
 	}
-	return badToken(ofClient(grant.ClientID, setting("Config.OpenID.AllowAnyAudienceAtUserInfo",
+	return errInvalidToken(ofClient(grant.ClientID, failedSetting("Config.OpenID.AllowAnyAudienceAtUserInfo",
 		"the token is for another API, because the client named a resource",
 		strings.Join(access.Audience, " "), own...)))
 }

@@ -49,7 +49,7 @@ func (s *lossyJWT) Use(ctx context.Context, digest string, now, ends time.Time) 
 	return rotation, nil
 }
 
-func (s *lossyOAuth) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
+func (s *lossyOAuth) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.EndedGrant, error) {
 	ended, err := s.Store.EndSession(ctx, sessionID, now)
 	if err := lose(s.lost, err); err != nil {
 		return nil, err

@@ -85,13 +85,13 @@ func (s *OAuthStore) AddClient(ctx context.Context, added *server.Client, limit 
 // ChangeClient implements [server.Store]. If it reports that the client was changed by others meanwhile, the next
 // call of Client returns what is stored.
 func (s *OAuthStore) ChangeClient(ctx context.Context, changed *server.Client,
-	was time.Time) (bool, []server.Ended, error) {
+	was time.Time) (bool, []server.EndedGrant, error) {
 	defer s.forgetClient(changed.ID)
 	return s.oauthStore.ChangeClient(ctx, changed, was)
 }
 
 // RemoveClient implements [server.Store].
-func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
+func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.EndedGrant, error) {
 	defer s.forgetClient(id)
 	return s.oauthStore.RemoveClient(ctx, id, now)
 }
@@ -158,7 +158,7 @@ func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, e
 }
 
 // EndSession implements [server.Store].
-func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
+func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.EndedGrant, error) {
 	if err := ctx.Err(); err != nil { // nothing has ended
 		return nil, err
 	}

@@ -142,7 +142,7 @@ func clientsOf(states map[string]clientState, ids []string, owner string) []*ser
 // ChangeClient implements [server.Store]. It calls endGenerations after the client has changed. If that fails, the
 // error says so, and the grants have ended all the same.
 func (s *oauthStore) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (bool,
-	[]server.Ended, error) {
+	[]server.EndedGrant, error) {
 	var before clientRow
 	changed, ends := false, false
 	err := s.db.transact(ctx, clientTurn(client.ID), func(ctx context.Context, c *change) (err error) {
@@ -179,7 +179,7 @@ func (s *oauthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 //
 // Consents stay in Redis until their users withdraw them. They are to a client that is not there, and no method
 // returns them: see clientState.has.
-func (s *oauthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
+func (s *oauthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.EndedGrant, error) {
 	var before clientRow
 	found := false
 	err := s.db.transact(ctx, clientTurn(id), func(ctx context.Context, c *change) (err error) {

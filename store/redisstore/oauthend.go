@@ -23,7 +23,7 @@ const walkers = 16
 //
 // It visits all grants, however many there are. So it is not bounded by Config.Timeout, but by walkTimeout.
 func (s *oauthStore) endGeneration(ctx context.Context, clientID string, before clientRow,
-	now time.Time) ([]server.Ended, error) {
+	now time.Time) ([]server.EndedGrant, error) {
 	// The grants have ended already, and could not be listed later. So the walk goes on when the request has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), walkTimeout)
 	defer cancel()
@@ -32,7 +32,7 @@ func (s *oauthStore) endGeneration(ctx context.Context, clientID string, before 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotListed, err)
 	}
-	var all []server.Ended
+	var all []server.EndedGrant
 	for some := range slices.Chunk(members, walkSize) {
 		ended, err := s.endMembers(ctx, clientID, some, before, now)
 		if err != nil {
@@ -40,7 +40,7 @@ func (s *oauthStore) endGeneration(ctx context.Context, clientID string, before 
 		}
 		all = append(all, ended...)
 	}
-	slices.SortFunc(all, func(a, b server.Ended) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b server.EndedGrant) int { return strings.Compare(a.ID, b.ID) })
 	return all, nil
 }
 
@@ -58,17 +58,17 @@ func (s *oauthStore) clientGrants(ctx context.Context, index string) ([]string, 
 
 // endMembers is endGeneration for some members of the index, in any order.
 func (s *oauthStore) endMembers(ctx context.Context, clientID string, members []string, before clientRow,
-	now time.Time) ([]server.Ended, error) {
-	byTag := make(map[tag][]server.Ended)
+	now time.Time) ([]server.EndedGrant, error) {
+	byTag := make(map[tag][]server.EndedGrant)
 	for _, member := range members {
 		id, userID, _ := strings.Cut(member, separator)
 		t := grantTag(userID, clientID)
-		byTag[t] = append(byTag[t], server.Ended{ID: id, UserID: userID})
+		byTag[t] = append(byTag[t], server.EndedGrant{ID: id, UserID: userID})
 	}
 	var (
 		wait  sync.WaitGroup
 		mu    sync.Mutex
-		all   []server.Ended
+		all   []server.EndedGrant
 		errs  []error
 		turns = make(chan struct{}, walkers)
 	)
@@ -87,8 +87,8 @@ func (s *oauthStore) endMembers(ctx context.Context, clientID string, members []
 }
 
 // endThose is endGeneration for grants with one tag.
-func (s *oauthStore) endThose(ctx context.Context, t tag, those []server.Ended, before clientRow,
-	now time.Time) (ended []server.Ended, err error) {
+func (s *oauthStore) endThose(ctx context.Context, t tag, those []server.EndedGrant, before clientRow,
+	now time.Time) (ended []server.EndedGrant, err error) {
 	keys := make([]string, len(those))
 	for i, one := range those {
 		keys[i] = s.db.key(oauthGrants, t, one.ID)

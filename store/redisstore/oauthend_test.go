@@ -124,16 +124,16 @@ func TestClientEndsGrantsOfManyUsers(t *testing.T) {
 			s.mustAddClient(t, "web")
 			s.mustAddClient(t, "other")
 			web, other := s.stateOf(t, "web"), s.stateOf(t, "other")
-			var want []server.Ended
+			var want []server.EndedGrant
 			var all []*server.Grant
 			const grants = walkSize + 100
 			for i := range grants {
 				g := grantOf(fmt.Sprint("user", i%300), "web")
 				all = append(all, g)
-				want = append(want, server.Ended{ID: g.ID, UserID: g.UserID})
+				want = append(want, server.EndedGrant{ID: g.ID, UserID: g.UserID})
 				s.mustPut(t, g, web)
 			}
-			slices.SortFunc(want, func(a, b server.Ended) int { return strings.Compare(a.ID, b.ID) })
+			slices.SortFunc(want, func(a, b server.EndedGrant) int { return strings.Compare(a.ID, b.ID) })
 			kept := grantOf("user1", "other")
 			s.mustPut(t, kept, other)
 			ended := oauthNow.Add(time.Minute)
@@ -182,7 +182,7 @@ func TestGrantsGivenWhileTheirClientEnds(t *testing.T) {
 		t.Errorf("a grant of the client that was enabled ended at %v", at)
 	}
 	if ok, all, err := s.RemoveClient(t.Context(), "web", enabled); !ok || err != nil ||
-		!slices.Equal(all, []server.Ended{{ID: good.ID, UserID: "alice"}}) {
+		!slices.Equal(all, []server.EndedGrant{{ID: good.ID, UserID: "alice"}}) {
 		t.Errorf("got %v, %v, %v, want the grant that was good", ok, all, err)
 	}
 	if at := s.revokedAt(t, good); !at.Equal(enabled) {
@@ -239,7 +239,7 @@ func TestRemovingAClientWithAFullMemory(t *testing.T) {
 		t.Errorf("withdrawn with a full memory: %v, %v", ids, err)
 	}
 	ok, all, err = s.RemoveClient(t.Context(), "web", oauthNow)
-	if !ok || err != nil || !slices.Equal(all, []server.Ended{{ID: other.ID, UserID: "bob"}}) {
+	if !ok || err != nil || !slices.Equal(all, []server.EndedGrant{{ID: other.ID, UserID: "bob"}}) {
 		t.Errorf("removed with a full memory: %v, %v, %v", ok, all, err)
 	}
 	node.Do(t, "CONFIG", "SET", "maxmemory", "0")

@@ -136,12 +136,12 @@ func (s *oauthStore) End(ctx context.Context, id string, now time.Time) (bool, e
 // EndSession implements [server.Store]. The grants of a session are of its user. The identifier of the session names
 // the tag of the user. A session with another identifier may have grants with several tags, and one change ends those
 // with one tag. If a later one fails, the error says so, and the call can be made again.
-func (s *oauthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
+func (s *oauthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.EndedGrant, error) {
 	if sessionID == "" {
 		return nil, ctx.Err()
 	}
 	all, unreadable := s.sessionTags(ctx, sessionID)
-	var ended []server.Ended
+	var ended []server.EndedGrant
 	for _, t := range all {
 		some, err := s.endSessionAt(ctx, t, sessionID, now)
 		if err != nil {
@@ -152,7 +152,7 @@ func (s *oauthStore) EndSession(ctx context.Context, sessionID string, now time.
 	if unreadable != nil {
 		return nil, unreadable
 	}
-	slices.SortFunc(ended, func(a, b server.Ended) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(ended, func(a, b server.EndedGrant) int { return strings.Compare(a.ID, b.ID) })
 	return ended, nil
 }
 
@@ -177,7 +177,7 @@ func (s *oauthStore) sessionTags(ctx context.Context, sessionID string) ([]tag, 
 }
 
 func (s *oauthStore) endSessionAt(ctx context.Context, t tag, sessionID string,
-	now time.Time) (ended []server.Ended, err error) {
+	now time.Time) (ended []server.EndedGrant, err error) {
 	err = s.transactEnd(ctx, sessionID, func(ctx context.Context, c *change) error {
 		ended = nil
 		index, version := s.sessionLists(t, sessionID)
@@ -189,7 +189,7 @@ func (s *oauthStore) endSessionAt(ctx context.Context, t tag, sessionID string,
 		for _, of := range all {
 			if of.row.live(now) && !of.row.Offline {
 				s.endGrant(c, t, of.id, of.row, now)
-				ended = append(ended, server.Ended{ID: of.id, UserID: of.row.UserID})
+				ended = append(ended, server.EndedGrant{ID: of.id, UserID: of.row.UserID})
 			}
 		}
 		return err

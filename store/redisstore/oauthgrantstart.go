@@ -163,7 +163,7 @@ func (s *oauthStore) approve(ctx context.Context, c *change, t tag, a server.App
 	if err != nil {
 		return server.Added{}, err
 	}
-	if !client.enabled() || a.Recall && !before.Covers(g.Permissions) {
+	if !client.enabled() || a.RequireConsent && !before.Covers(g.Permissions) {
 		return server.Added{Refused: true}, nil
 	}
 	if err := s.placeGrant(ctx, c, t, g); err != nil {

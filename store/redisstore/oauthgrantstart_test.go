@@ -65,12 +65,12 @@ func TestOAuthApprovalsThatComeToNothing(t *testing.T) {
 // A session whose identifier names no user may have grants with several tags. All end.
 func TestOAuthSessionsWithOtherIdentifiers(t *testing.T) {
 	o := newOAuthTest(t, openTest(t, Config{MaxCached: -1}))
-	var want []server.Ended
+	var want []server.EndedGrant
 	for _, userID := range []string{"alice", "bob", "carol", "dave"} {
 		g := o.grant(userID)
 		g.SessionID = "of an application"
 		o.add(o.store.Start(t.Context(), g, o.tokens(g), 0, false))
-		want = append(want, server.Ended{ID: g.ID, UserID: userID})
+		want = append(want, server.EndedGrant{ID: g.ID, UserID: userID})
 	}
 	ended, err := o.store.EndSession(t.Context(), "of an application", o.now)
 	if err != nil || !slices.Equal(ended, want) {

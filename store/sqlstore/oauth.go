@@ -113,13 +113,13 @@ func (s *OAuthStore) admit(ctx context.Context, conn *sql.Conn, added *server.Ad
 		added.Refused = err == nil
 		return nil, err
 	}
-	if a.Recall || a.Remember != nil {
+	if a.RequireConsent || a.Remember != nil {
 		row := queryRow(ctx, conn, s.db.sql(oauthConsent+`{lock}`), a.Grant.UserID, a.Grant.ClientID)
 		if before, err = scanConsent(row); err != nil {
 			return nil, err
 		}
 	}
-	if a.Recall && !before.Covers(a.Grant.Permissions) {
+	if a.RequireConsent && !before.Covers(a.Grant.Permissions) {
 		added.Refused = true
 		return nil, nil
 	}

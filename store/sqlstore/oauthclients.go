@@ -33,7 +33,7 @@ func scanClient(row scanner) (*server.Client, error) {
 
 // ChangeClient implements [server.Store] in one transaction.
 func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (bool,
-	[]server.Ended, error) {
+	[]server.EndedGrant, error) {
 	text, err := json.Marshal(client)
 	if err != nil {
 		return false, nil, err
@@ -78,7 +78,7 @@ func (s *OAuthStore) lockClients(ctx context.Context, conn *sql.Conn) error {
 // clientChange is what became of a client, and of its grants.
 type clientChange struct {
 	ok    bool
-	ended []server.Ended
+	ended []server.EndedGrant
 }
 
 const (

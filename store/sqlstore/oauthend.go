@@ -10,7 +10,7 @@ import (
 )
 
 // RemoveClient implements [server.Store] in one transaction.
-func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
+func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.EndedGrant, error) {
 	change, err := transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (change clientChange, err error) {
 		if err := s.lockClients(ctx, conn); err != nil {
 			return change, err
@@ -42,11 +42,11 @@ func (s *OAuthStore) Withdraw(ctx context.Context, userID, clientID string, now 
 }
 
 // EndSession implements [server.Store] in one transaction.
-func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
+func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.EndedGrant, error) {
 	if sessionID == "" {
 		return nil, ctx.Err()
 	}
-	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]server.Ended, error) {
+	return transactValue(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]server.EndedGrant, error) {
 		ended, err := s.endRows(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
 		if err != nil {
 			return nil, err
@@ -62,10 +62,10 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 // endRows ends the grants that are live and fit a condition, and returns which they were,
 // in order of ID, in a transaction.
 func (s *OAuthStore) endRows(ctx context.Context, conn *sql.Conn, now time.Time, condition string,
-	args ...any) ([]server.Ended, error) {
+	args ...any) ([]server.EndedGrant, error) {
 	rows, err := conn.QueryContext(ctx, s.db.sql(`SELECT id, user_id FROM {prefix}oauth_grants
 		WHERE `+condition+` AND `+oauthLive+` ORDER BY id {lock}`), append(slices.Clone(args), micros(now))...)
-	ended, err := all(rows, err, func(row scanner) (one server.Ended, err error) {
+	ended, err := all(rows, err, func(row scanner) (one server.EndedGrant, err error) {
 		err = row.Scan(&one.ID, &one.UserID)
 		return one, err
 	})

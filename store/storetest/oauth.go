@@ -234,4 +234,4 @@ const odd = "ä'\"\\%_ \u202e\U0001f512 "
 var fraction = noon.Add(123456 * time.Microsecond)
 
 // done leaves out which grants ended.
-func done(ok bool, _ []server.Ended, err error) (bool, error) { return ok, err }
+func done(ok bool, _ []server.EndedGrant, err error) (bool, error) { return ok, err }

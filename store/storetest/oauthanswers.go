@@ -63,7 +63,7 @@ func oauthAnswerRefused(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	s.start("alice", "there")
 	for name, change := range map[string]func(a *server.Approval){
-		"withdrawn":  func(a *server.Approval) { a.Recall = true },
+		"withdrawn":  func(a *server.Approval) { a.RequireConsent = true },
 		"over limit": func(a *server.Approval) { a.Limit = 1 },
 		"no client":  func(a *server.Approval) { a.Grant.ClientID = "gone" },
 	} {

@@ -56,12 +56,12 @@ func oauthConsentCovers(t *testing.T, open openFunc[oauthStore]) {
 	}
 	g := oauthGrant("alice", "6")
 	g.Permissions = server.Permissions{{Resource: oauthOtherAPI}}
-	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "6"), Recall: true}); ok || err != nil {
+	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "6"), RequireConsent: true}); ok || err != nil {
 		t.Errorf("approved for a resource that the user did not agree to: %v", err)
 	}
 	for _, user := range []string{"Alice", "alice ", "bob"} {
 		g := oauthGrant(user, "of "+user)
-		if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, user), Recall: true}); ok || err != nil {
+		if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, user), RequireConsent: true}); ok || err != nil {
 			t.Errorf("%q: approved: got %v, %v, want false", user, ok, err)
 		}
 	}
@@ -83,7 +83,7 @@ func oauthConsentOffline(t *testing.T, open openFunc[oauthStore]) {
 		g := oauthGrant("alice", id)
 		g.Permissions = may
 		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember,
-			Recall: remember == nil})
+			RequireConsent: remember == nil})
 		s.must(err)
 		return ok
 	}
@@ -251,7 +251,7 @@ func (s oauthStore) approveScopes(id string, remember *server.Consent, recall bo
 	s.Helper()
 	g := oauthGrant("alice", id)
 	g.Permissions = oauthMay(scopes...)
-	ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember, Recall: recall})
+	ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember, RequireConsent: recall})
 	s.must(err)
 	return ok
 }

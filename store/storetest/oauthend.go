@@ -11,16 +11,16 @@ import (
 
 // oauthClientEnds checks that what a client loses is told.
 func oauthClientEnds(t *testing.T, open openFunc[oauthStore]) {
-	for name, end := range map[string]func(s oauthStore) (bool, []server.Ended, error){
-		"a client that is disabled": func(s oauthStore) (bool, []server.Ended, error) {
+	for name, end := range map[string]func(s oauthStore) (bool, []server.EndedGrant, error){
+		"a client that is disabled": func(s oauthStore) (bool, []server.EndedGrant, error) {
 			c := &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}
 			return s.ChangeClient(s.Context(), c, noon)
 		},
-		"a confidential client that becomes public": func(s oauthStore) (bool, []server.Ended, error) {
+		"a confidential client that becomes public": func(s oauthStore) (bool, []server.EndedGrant, error) {
 			c := &server.Client{ID: "web", AuthMethod: server.AuthNone, Created: noon, Updated: fraction}
 			return s.ChangeClient(s.Context(), c, noon)
 		},
-		"a client that is removed": func(s oauthStore) (bool, []server.Ended, error) {
+		"a client that is removed": func(s oauthStore) (bool, []server.EndedGrant, error) {
 			return s.RemoveClient(s.Context(), "web", fraction)
 		},
 	} {
@@ -47,7 +47,7 @@ func oauthClientKeeps(t *testing.T, open openFunc[oauthStore]) {
 func oauthPublicClientKeeps(t *testing.T, open openFunc[oauthStore]) {
 	s := open(t)
 	was := noon
-	change := func(method, name string, want ...server.Ended) {
+	change := func(method, name string, want ...server.EndedGrant) {
 		t.Helper()
 		c := &server.Client{ID: "web", Name: name, AuthMethod: method, Created: noon, Updated: was.Add(time.Second)}
 		ok, ended, err := s.ChangeClient(s.Context(), c, was)
@@ -63,12 +63,12 @@ func oauthPublicClientKeeps(t *testing.T, open openFunc[oauthStore]) {
 		t.Fatalf("got %v, %v, %v of a change that is too late, want nothing", ok, ended, err)
 	}
 	change(server.AuthClientSecretPost, "another method")
-	change(server.AuthNone, "public", server.Ended{ID: "1", UserID: "alice"})
+	change(server.AuthNone, "public", server.EndedGrant{ID: "1", UserID: "alice"})
 	s.start("alice", "2")
 	change(server.AuthNone, "public still")
 	change("", "confidential again")
 	s.wantLive(true, "2")
-	change(server.AuthNone, "public again", server.Ended{ID: "2", UserID: "alice"})
+	change(server.AuthNone, "public again", server.EndedGrant{ID: "2", UserID: "alice"})
 }
 
 // oauthPurgeEnded checks Purge of grants that ended.
@@ -143,7 +143,7 @@ func oauthPurgesLoop(t *testing.T, open openFunc[oauthStore]) {
 	s.purge(oauthEndedGone, 99, 17)
 }
 
-func oauthClientTells(t *testing.T, open openFunc[oauthStore], end func(s oauthStore) (bool, []server.Ended, error)) {
+func oauthClientTells(t *testing.T, open openFunc[oauthStore], end func(s oauthStore) (bool, []server.EndedGrant, error)) {
 	s := open(t)
 	s.addClient("other", "")
 	s.start("bob", "3")
@@ -152,7 +152,7 @@ func oauthClientTells(t *testing.T, open openFunc[oauthStore], end func(s oauthS
 	s.start("alice", "0 over", func(g *server.Grant) { g.ExpiresAt = fraction })
 	s.start("alice", "0 another's", func(g *server.Grant) { g.ClientID = "other" })
 	ok, ended, err := end(s)
-	if want := []server.Ended{{ID: "1", UserID: "alice"}, {ID: "2"}, {ID: "3", UserID: "bob"}}; !ok ||
+	if want := []server.EndedGrant{{ID: "1", UserID: "alice"}, {ID: "2"}, {ID: "3", UserID: "bob"}}; !ok ||
 		err != nil || !slices.Equal(ended, want) {
 		t.Errorf("got %v, %v, %v, want %v", ok, ended, err, want)
 	}

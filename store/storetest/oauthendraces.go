@@ -65,7 +65,7 @@ func oauthWithdrawRace(t *testing.T, open openFunc[oauthStore]) {
 				_, err = s.Withdraw(s.Context(), "alice", "web", noon)
 			} else {
 				g := oauthGrant("alice", fmt.Sprint("g", i))
-				_, err = s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID), Recall: true})
+				_, err = s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID), RequireConsent: true})
 			}
 			if err != nil {
 				t.Error(err)

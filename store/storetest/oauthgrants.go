@@ -78,9 +78,9 @@ func oauthEndsSession(t *testing.T, open openFunc[oauthStore]) {
 		}
 	}
 	ended, err := s.EndSession(s.Context(), "s", fraction)
-	if err != nil || len(ended) != 2 || ended[0] != (server.Ended{ID: "a", UserID: "alice"}) || ended[1].ID != "b" {
+	if err != nil || len(ended) != 2 || ended[0] != (server.EndedGrant{ID: "a", UserID: "alice"}) || ended[1].ID != "b" {
 		t.Errorf("EndSession: got %+v, %v, want 2 entries and %+v and ID \"b\"", ended, err,
-			server.Ended{ID: "a", UserID: "alice"})
+			server.EndedGrant{ID: "a", UserID: "alice"})
 	}
 	if g, err := s.Grant(s.Context(), "a"); err != nil || !g.RevokedAt.Equal(fraction) {
 		t.Errorf("Grant: got %+v, %v, want RevokedAt %v", g, err, fraction)

@@ -74,7 +74,7 @@ func oauthRestsOn(t *testing.T, open openFunc[oauthStore], asked server.Permissi
 	s.agree()
 	g := oauthGrant("alice", "recalled")
 	g.Permissions = asked
-	ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "recalled"), Recall: true})
+	ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "recalled"), RequireConsent: true})
 	if ok != want || err != nil {
 		t.Errorf("got %v, %v, want %v", ok, err, want)
 	}

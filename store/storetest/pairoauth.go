@@ -65,11 +65,11 @@ func (p oauthPair) Clients(ctx context.Context, owner, after string, limit int) 
 }
 
 func (p oauthPair) ChangeClient(ctx context.Context, client *server.Client,
-	was time.Time) (bool, []server.Ended, error) {
+	was time.Time) (bool, []server.EndedGrant, error) {
 	return p.next().ChangeClient(ctx, client, was)
 }
 
-func (p oauthPair) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
+func (p oauthPair) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.EndedGrant, error) {
 	return p.next().RemoveClient(ctx, id, now)
 }
 
@@ -112,7 +112,7 @@ func (p oauthPair) End(ctx context.Context, id string, now time.Time) (bool, err
 	return p.next().End(ctx, id, now)
 }
 
-func (p oauthPair) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
+func (p oauthPair) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.EndedGrant, error) {
 	return p.next().EndSession(ctx, sessionID, now)
 }
 

@@ -9,33 +9,33 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// aboutLogin reports a scope of OpenID Connect. It is about the login and the userinfo endpoint, and so goes with no
-// API.
-func (s *Server) aboutLogin(scope string) bool { return s.OpenID() && isOpenIDScope(scope) }
+// servesOpenIDScope reports a scope of OpenID Connect. It is about the login and the userinfo endpoint, and so goes
+// with no API.
+func (s *Server) servesOpenIDScope(scope string) bool { return s.OpenID() && isOpenIDScope(scope) }
 
 // knowsScope reports whether a scope means something at a resource. "" is OpenID Connect.
 func (s *Server) knowsScope(resource, scope string) bool {
 	if s.scope(scope) == nil {
 		return false
 	}
-	if resource == "" || s.aboutLogin(scope) {
-		return resource == "" && s.aboutLogin(scope)
+	if resource == "" || s.servesOpenIDScope(scope) {
+		return resource == "" && s.servesOpenIDScope(scope)
 	}
 	at := s.resource(resource)
 	return at != nil && (at.Scopes == nil || slices.Contains(at.Scopes, scope))
 }
 
-// forgotten says what of a request that was kept this server does not know, such as a program of before or of later in
-// the same deployment. A page cannot show it, so nothing of it may be granted. It is nil if all is known.
-func (s *Server) forgotten(asked Permissions) error {
+// unknownPermission says what of a sealed request this server does not know. Another version of the program in the same
+// deployment may have sealed it. A page cannot show it, so nothing of it may be granted. It is nil if all is known.
+func (s *Server) unknownPermission(asked Permissions) error {
 	for _, each := range asked {
 		if each.Resource != "" && s.resource(each.Resource) == nil {
-			return setting("Config.Resources", "the server does not know the resource any more", each.Resource,
+			return failedSetting("Config.Resources", "the server does not know the resource any more", each.Resource,
 				s.resourceIDs()...)
 		}
 		for _, scope := range each.Scopes {
 			if !s.knowsScope(each.Resource, scope) {
-				return setting("Config.Scopes and Resource.Scopes", "the server does not know the scope any more",
+				return failedSetting("Config.Scopes and Resource.Scopes", "the server does not know the scope any more",
 					scope)
 			}
 		}
@@ -49,7 +49,7 @@ func (s *Server) checkResourceScopes(settings *backend.Settings) {
 		for i, scope := range resource.Scopes {
 			settings.Refuse(s.scope(scope) == nil,
 				"resource %q has the scope %q, which is not among Config.Scopes", resource.ID, scope)
-			settings.Refuse(s.aboutLogin(scope),
+			settings.Refuse(s.servesOpenIDScope(scope),
 				"resource %q has the scope %q, which is of OpenID Connect and goes with no resource", resource.ID,
 				scope)
 			settings.Refuse(slices.Contains(resource.Scopes[:i], scope),
@@ -70,17 +70,18 @@ func (s *Server) permissionsOf(scopes, resources []string, named bool) (Permissi
 	for _, scope := range scopes {
 		if named && !slices.Contains(known, scope) {
 			return nil, refuse(CodeInvalidScope, "The scope has one that the resource does not know.",
-				setting("Resource.Scopes", "no resource of the request, "+cause.Quote(strings.Join(resources, " "))+
-					", knows the scope", scope, s.scopesAt(resources)...))
+				failedSetting("Resource.Scopes",
+					"no resource of the request, "+cause.Quote(strings.Join(resources, " "))+
+						", knows the scope", scope, s.scopesAt(resources)...))
 		}
 	}
-	if !slices.ContainsFunc(scopes, func(scope string) bool { return !s.aboutLogin(scope) }) {
+	if !slices.ContainsFunc(scopes, func(scope string) bool { return !s.servesOpenIDScope(scope) }) {
 		return asked, nil // a login alone
 	}
 	for _, each := range asked {
 		if each.Resource != "" && len(each.Scopes) == 0 {
 			return nil, refuse(CodeInvalidScope, "The scope has none that the resource knows.",
-				setting("Resource.Scopes", "a resource of the request, "+cause.Quote(each.Resource)+
+				failedSetting("Resource.Scopes", "a resource of the request, "+cause.Quote(each.Resource)+
 					", knows none of its scopes", strings.Join(scopes, " "), s.scopesAt([]string{each.Resource})...))
 		}
 	}
@@ -110,8 +111,8 @@ func (s *Server) allowedNow(client *Client, grant *Grant) Permissions {
 	})
 }
 
-// target is what a client says about the token that it wants.
-type target struct {
+// tokenTarget is what a client says about the token that it wants.
+type tokenTarget struct {
 	resources []string // RFC 8707 §2.2, or nil
 	scopes    []string // RFC 6749 §6, or nil
 }
@@ -124,7 +125,7 @@ var errOneAtATime = errors.New("the resources have different scopes, and all sco
 //
 // If the client names no resource, the token is for all resources that have the scopes it names. If it names no scopes
 // either, the token is for all resources if they have the same scopes, and otherwise for the first one.
-func (s *Server) tokenPermissions(client *Client, grant *Grant, want target) (Permissions, error) {
+func (s *Server) tokenPermissions(client *Client, grant *Grant, want tokenTarget) (Permissions, error) {
 	granted, allowed := grant.Permissions, s.allowedNow(client, grant)
 	resources := allowed.Resources()
 	want.resources = s.registeredAs(want.resources)
@@ -136,11 +137,11 @@ func (s *Server) tokenPermissions(client *Client, grant *Grant, want target) (Pe
 	if len(resources) == 0 || !containsAll(resources, want.resources) {
 		return nil, refuse(CodeInvalidTarget,
 			"The resource is none that was granted, or the client may not have it any more.",
-			setting("Client.Resources and Config.Resources",
+			failedSetting("Client.Resources and Config.Resources",
 				"the resource was not granted, or the client may not have it any more",
 				strings.Join(want.resources, " "), resources...))
 	}
-	if err := noScopeLeft(allowed, granted, client); err != nil {
+	if err := checkScopeLeft(allowed, granted, client); err != nil {
 		return nil, err
 	}
 	if len(want.scopes) > 0 {
@@ -155,8 +156,8 @@ func (s *Server) tokenPermissions(client *Client, grant *Grant, want target) (Pe
 	}
 	if len(allowed.Resources()) == 0 {
 		return nil, refuse(CodeInvalidTarget, "The resource is not there any more. Ask for another one.",
-			setting("Client.Resources and Config.Resources", "the client may not have the resource any more, which "+
-				"its tokens are for if it names none", "", resources...))
+			failedSetting("Client.Resources and Config.Resources", "the client may not have the resource any more, "+
+				"which its tokens are for if it names none", "", resources...))
 	}
 	if !allowed.haveSameScopes() {
 		if len(want.resources) > 0 {
@@ -165,17 +166,17 @@ func (s *Server) tokenPermissions(client *Client, grant *Grant, want target) (Pe
 		}
 		allowed = allowed.of(allowed.firstWithScopes())
 	}
-	return allowed, noScopeLeft(allowed, granted, client)
+	return allowed, checkScopeLeft(allowed, granted, client)
 }
 
-// noScopeLeft refuses a token without any scope where some were granted. It would be taken for one that has all of
+// checkScopeLeft refuses a token without any scope where some were granted. It would be taken for one that has all of
 // them, because an answer cannot say that it has no scope (RFC 6749 §5.1).
-func noScopeLeft(left, granted Permissions, client *Client) error {
+func checkScopeLeft(left, granted Permissions, client *Client) error {
 	if len(left.Scopes()) > 0 || len(granted.Scopes()) == 0 {
 		return nil
 	}
 	return refuse(CodeInvalidScope, "The client may have none of the scopes that were granted any more.",
-		setting("Client.Scopes, Config.Scopes and Config.Clients.DeveloperScopes",
+		failedSetting("Client.Scopes, Config.Scopes and Config.Clients.DeveloperScopes",
 			"the client may have none of the granted scopes any more",
 			strings.Join(granted.Scopes(), " "), client.Scopes...))
 }
@@ -210,12 +211,12 @@ func (p Permissions) firstWithScopes() []string {
 }
 
 // narrow returns the scopes that the client names, at the resources that have all of them.
-func (p Permissions) narrow(want target) (Permissions, error) {
+func (p Permissions) narrow(want tokenTarget) (Permissions, error) {
 	all := p.Scopes()
 	for _, scope := range want.scopes {
 		if !slices.Contains(all, scope) {
 			return nil, refuse(CodeInvalidScope, "The scope has one that was not granted.",
-				wrong("the scope was not granted, or the client may not have it any more", scope, all...))
+				failedValue("the scope was not granted, or the client may not have it any more", scope, all...))
 		}
 	}
 	openID, _ := p.At("")
@@ -233,7 +234,7 @@ func (p Permissions) narrow(want target) (Permissions, error) {
 			errOneAtATime)
 	case !containsAll(resources, want.resources):
 		return nil, refuse(CodeInvalidScope, "The scope has one that was not granted at the resource.",
-			wrong("a scope was not granted at the resource, or the client may not have it there any more",
+			failedValue("a scope was not granted at the resource, or the client may not have it there any more",
 				strings.Join(want.resources, " "), resources...))
 	case len(want.resources) > 0:
 		narrowed = narrowed.of(want.resources)

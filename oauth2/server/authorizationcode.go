@@ -20,12 +20,12 @@ func (AuthorizationCode) Name() string { return GrantAuthorizationCode }
 func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
 	secret := r.Form.Get("code")
 	if secret == "" {
-		return nil, refuse(CodeInvalidRequest, "The code is missing.", check("the code is missing"))
+		return nil, refuse(CodeInvalidRequest, "The code is missing.", failedCheck("the code is missing"))
 	}
-	if !backend.OwnsToken(secret, s.code) {
+	if !backend.OwnsToken(secret, s.codePrefix) {
 		return nil, errGrant(errNotACode)
 	}
-	digest := backend.TokenDigest(secret, s.code)
+	digest := backend.TokenDigest(secret, s.codePrefix)
 	code, grant, err := s.config.Store.FindCode(ctx, digest)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 		return nil, errGrant(errCodeUnknown)
 	}
 	if grant.ClientID != r.Client.ID {
-		return nil, errGrant(wrong("the code was issued to another client", "", grant.ClientID))
+		return nil, errGrant(failedValue("the code was issued to another client", "", grant.ClientID))
 	}
 	if !code.Redeemed.IsZero() {
 		return nil, s.revokeGrant(ctx, grant, r, "the code was redeemed before")
@@ -48,7 +48,7 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if cause := code.fault(r.Form.Get("redirect_uri"), r, grant); cause != nil {
 		return nil, errGrant(cause)
 	}
-	may, err := s.tokenPermissions(r.Client, grant, target{resources: r.Form.All("resource")})
+	may, err := s.tokenPermissions(r.Client, grant, tokenTarget{resources: r.Form.All("resource")})
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	case err != nil:
 		return nil, err
 	case verdict == Reused:
-		return nil, errGrant(&reuse{"the code was redeemed before", grant})
+		return nil, errGrant(&reuseError{"the code was redeemed before", grant})
 	case verdict != Redeemed:
 		return nil, errGrant(verdictFaults[verdict])
 	}
@@ -82,7 +82,7 @@ func (c *Code) fault(uri string, r *TokenRequest, grant *Grant) error {
 		if c.RedirectURI != "" {
 			want = []string{c.RedirectURI}
 		}
-		return wrong("the redirect_uri is not that of the authorization request (RFC 6749 §4.1.3)", uri, want...)
+		return failedValue("the redirect_uri is not that of the authorization request (RFC 6749 §4.1.3)", uri, want...)
 	}
 	return grant.fault(r.Now)
 }

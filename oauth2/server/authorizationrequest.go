@@ -43,7 +43,7 @@ func (s *Server) identifyClient(ctx context.Context, req authorizationForm) (*Cl
 			return nil, nil, errTwice(name)
 		}
 	}
-	client, cause, err := s.askingClient(ctx, req.form.Get("client_id"))
+	client, cause, err := s.authorizingClient(ctx, req.form.Get("client_id"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,12 +59,12 @@ func (s *Server) readRedirect(req authorizationForm, client *Client) (*Client, *
 	elsewhere := func(failed, value string) error {
 		return ofClient(client.ID, refuse(CodeInvalidRequest,
 			"The address to which the application wants you sent back is none that it has registered.",
-			setting("Client.RedirectURIs", failed, value, client.RedirectURIs...)))
+			failedSetting("Client.RedirectURIs", failed, value, client.RedirectURIs...)))
 	}
 	missing := func(failed string) error {
 		return ofClient(client.ID, refuse(CodeInvalidRequest,
 			"The address to which the application wants you sent back is missing: it must send a redirect_uri.",
-			setting("Client.RedirectURIs", failed, "", client.RedirectURIs...)))
+			failedSetting("Client.RedirectURIs", failed, "", client.RedirectURIs...)))
 	}
 	a := &authorization{Version: requestVersion, ClientID: client.ID, RedirectURI: req.form.Get("redirect_uri"),
 		MaxAge: -1, Asked: now()}
@@ -103,7 +103,7 @@ func (s *Server) readRequest(ctx context.Context, req authorizationForm, client 
 	}
 	if !client.Allows(GrantAuthorizationCode) {
 		return refuse(CodeUnauthorizedClient, "The client may not use the authorization code grant.",
-			grantNotAllowed(client, GrantAuthorizationCode))
+			causeGrantNotAllowed(client, GrantAuthorizationCode))
 	}
 	scopes, err := s.scopesOf(form.Get("scope"), client)
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *Server) readRequest(ctx context.Context, req authorizationForm, client 
 	return a.checkLength()
 }
 
-var errState = check("the state has another character than %x20 to %x7E (RFC 6749 appendix A.5)")
+var errState = failedCheck("the state has another character than %x20 to %x7E (RFC 6749 appendix A.5)")
 
 // isPrintable reports a text of VSCHAR alone (RFC 6749 appendix A).
 func isPrintable(text string) bool {
@@ -163,22 +163,22 @@ func (s *Server) checkKind(form Form) error {
 	switch {
 	case form.Get("request") != "" && form.Get("request_uri") != "": // RFC 9101 §5
 		return refuse(CodeInvalidRequest, "There is both a request and a request_uri.",
-			check("the request has both request and request_uri (RFC 9101 §5)"))
+			failedCheck("the request has both request and request_uri (RFC 9101 §5)"))
 	case has("request"):
 		return refuse(CodeRequestNotSupported, "Request objects are not supported.", errRequestObject)
 	case has("request_uri"):
 		return refuse(CodeRequestURINotSupported, "Request objects are not supported.", errRequestObject)
 	case has("registration"):
 		return refuse(CodeRegistrationNotSupported, "Registration in a request is not supported.",
-			check("the request has a registration"))
+			failedCheck("the request has a registration"))
 	}
 	switch kind := form.Get("response_type"); kind {
 	case "":
-		return refuse(CodeInvalidRequest, "The response_type is missing.", check("the response_type is missing"))
+		return refuse(CodeInvalidRequest, "The response_type is missing.", failedCheck("the response_type is missing"))
 	case "code":
 		return nil
 	default:
 		return refuse(CodeUnsupportedResponseType, "The response_type must be code.",
-			wrong("the response_type is not supported", kind, "code"))
+			failedValue("the response_type is not supported", kind, "code"))
 	}
 }

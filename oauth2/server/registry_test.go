@@ -56,14 +56,14 @@ func (b *badge) register(r *registry) {
 	r.addParameters(requestParameters{names: []string{"door"},
 		read: func(_ context.Context, form Form, _ *Client, a *authorization) error {
 			if form.Get("door") == "closed" {
-				return refuse(CodeInvalidRequest, "The door is closed.", check("the door is closed"))
+				return refuse(CodeInvalidRequest, "The door is closed.", failedCheck("the door is closed"))
 			}
 			a.Extra = map[string]string{"door": form.Get("door")}
 			return nil
 		}})
 	r.addRegistration(func(_ *Registration, c *Client) error {
 		if c.AuthMethod == badgeMethod && !c.Allows(badgeGrant) {
-			return metadataError("A badge is for its own grant.", check("the client has not the grant of badges"))
+			return metadataError("A badge is for its own grant.", failedCheck("the client has not the grant of badges"))
 		}
 		return nil
 	})

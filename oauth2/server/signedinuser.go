@@ -12,17 +12,17 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// visitor is the user that is signed in.
-type visitor struct {
+// signedInUser is the user that is signed in.
+type signedInUser struct {
 	user    auth.User
 	login   auth.AuthInfo
 	session string // identifies the session, if the credential does
 	terms   backend.Terms
 }
 
-// withVisitor calls next with the user that is signed in, or nil.
-func (h *handler) withVisitor(w http.ResponseWriter, r *http.Request,
-	next func(http.ResponseWriter, *http.Request, *visitor)) {
+// withSignedInUser calls next with the user that is signed in, or nil.
+func (h *handler) withSignedInUser(w http.ResponseWriter, r *http.Request,
+	next func(http.ResponseWriter, *http.Request, *signedInUser)) {
 	h.guard.Optional()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, ok := auth.UserFrom[auth.User](r.Context())
 		if !ok {
@@ -35,12 +35,12 @@ func (h *handler) withVisitor(w http.ResponseWriter, r *http.Request,
 			h.guard.Refuse(w, r, err)
 			return
 		}
-		p := &visitor{user: user, login: terms.AuthInfo, terms: terms}
+		p := &signedInUser{user: user, login: terms.AuthInfo, terms: terms}
 		p.login.AuthTime = backend.StoreTime(p.login.AuthTime)
 		if session, ok := auth.As[interface{ ID() string }](credential); ok {
 			p.session = session.ID()
 		}
-		if err := p.check(); err != nil {
+		if err := p.checkStorable(); err != nil {
 			h.showError(w, r, err)
 			return
 		}
@@ -48,8 +48,8 @@ func (h *handler) withVisitor(w http.ResponseWriter, r *http.Request,
 	})).ServeHTTP(w, r)
 }
 
-// check returns an error if no store can keep what is approved by the visitor. The application made the texts.
-func (p *visitor) check() error {
+// checkStorable returns an error if no store can keep what is approved by the user. The application made the texts.
+func (p *signedInUser) checkStorable() error {
 	err := errors.Join(backend.CheckUserID(p.user.UserID()), backend.CheckAuthInfo(p.login))
 	if p.session != "" && !backend.ValidID(p.session) {
 		err = errors.Join(err, fmt.Errorf("%w: the credential has the ID %s, which is longer than %d bytes, or not "+
@@ -61,22 +61,22 @@ func (p *visitor) check() error {
 	return nil
 }
 
-// requireVisitor is withVisitor for what needs a user. It checks the origin of
+// requireSignedInUser is withSignedInUser for what needs a user. It checks the origin of
 // unsafe requests before a user is authenticated.
-func (h *handler) requireVisitor(w http.ResponseWriter, r *http.Request,
-	next func(http.ResponseWriter, *http.Request, visitor)) {
+func (h *handler) requireSignedInUser(w http.ResponseWriter, r *http.Request,
+	next func(http.ResponseWriter, *http.Request, signedInUser)) {
 	if err := h.guard.CheckOrigin(r); err != nil {
-		h.showError(w, r, errForgery(err))
+		h.showError(w, r, errFormRejected(err))
 		return
 	}
-	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
+	h.withSignedInUser(w, r, func(w http.ResponseWriter, r *http.Request, p *signedInUser) {
 		switch {
 		case p != nil:
 			next(w, r, *p)
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
 			h.config.SignIn(w, r, SignInRequest{ReturnTo: h.returnToPage(r), MaxAge: -1})
 		default:
-			h.showError(w, r, errForgery(errNotSignedIn))
+			h.showError(w, r, errFormRejected(errNotSignedIn))
 		}
 	})
 }
@@ -85,7 +85,7 @@ func (h *handler) requireVisitor(w http.ResponseWriter, r *http.Request,
 // longer or has other characters than every login keeps.
 func (h *handler) returnToPage(r *http.Request) string {
 	for _, to := range []string{r.URL.RequestURI(), r.URL.EscapedPath()} {
-		if len(to) <= maxKept && !strings.ContainsFunc(to, notInReturn) {
+		if len(to) <= maxSealed && !strings.ContainsFunc(to, notInReturn) {
 			return to
 		}
 	}
@@ -94,8 +94,8 @@ func (h *handler) returnToPage(r *http.Request) string {
 
 func notInReturn(c rune) bool { return !strings.ContainsRune(alphanumeric+"/?=-_", c) }
 
-// errForgery refuses a form.
-func errForgery(cause error) *Error {
+// errFormRejected is the answer to a form that did not come from a page of this server for this user.
+func errFormRejected(cause error) *Error {
 	return &Error{Code: CodeAccessDenied, Description: "This form was not sent from its own page, by who saw it, " +
 		"or you are signed out. Please go back and try again.", Status: http.StatusForbidden, Cause: cause}
 }

@@ -52,19 +52,20 @@ func (s *Server) findRefresh(ctx context.Context, r *TokenRequest) (string, *Ref
 	fail := func(err error) (string, *Refresh, *Grant, error) { return "", nil, nil, err }
 	secret := r.Form.Get("refresh_token")
 	if secret == "" {
-		return fail(refuse(CodeInvalidRequest, "The refresh_token is missing.", check("the refresh_token is missing")))
+		return fail(refuse(CodeInvalidRequest, "The refresh_token is missing.",
+			failedCheck("the refresh_token is missing")))
 	}
-	if !backend.OwnsToken(secret, s.refresh) {
+	if !backend.OwnsToken(secret, s.refreshPrefix) {
 		return fail(errGrant(errNotARefresh))
 	}
-	refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(secret, s.refresh))
+	refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(secret, s.refreshPrefix))
 	switch {
 	case err != nil:
 		return fail(err)
 	case refresh == nil:
 		return fail(errGrant(errRefreshUnknown))
 	case grant.ClientID != r.Client.ID: // the token stays good for its owner
-		return fail(errGrant(wrong("the refresh token was issued to another client", "", grant.ClientID)))
+		return fail(errGrant(failedValue("the refresh token was issued to another client", "", grant.ClientID)))
 	case !refresh.Rotated.IsZero() && r.Now.Sub(refresh.Rotated) >= s.graceOf(r.Client):
 		// This comes before anything that could refuse the token for less.
 		return fail(s.revokeGrant(ctx, grant, r, reusedRefresh))
@@ -96,7 +97,7 @@ func (s *Server) rotate(ctx context.Context, r *TokenRequest, secret string, old
 		m.response.refresh = redact.New(successor)
 		return err
 	case Reused:
-		return errGrant(&reuse{reusedRefresh, grant})
+		return errGrant(&reuseError{reusedRefresh, grant})
 	}
 	return errGrant(verdictFaults[rotation.Verdict])
 }
@@ -117,8 +118,8 @@ func (r *Refresh) fault(grant *Grant, now time.Time) error {
 }
 
 // refreshTarget returns what a refresh asks for. The grant keeps what was granted (RFC 6749 §6).
-func refreshTarget(form Form) target {
-	want := target{resources: form.All("resource")}
+func refreshTarget(form Form) tokenTarget {
+	want := tokenTarget{resources: form.All("resource")}
 	if text := form.Get("scope"); text != "" {
 		want.scopes = strings.Split(text, " ")
 	}

@@ -21,12 +21,12 @@ import (
 // login leads back. So strangers fill no store, no cookie is needed to go on, and every instance that has the same keys
 // can. What the store keeps is the identifier of a request that was answered, so that it leads to one code.
 
-// maxKept is the longest sealed request, in bytes. The address with it is a parameter of the login page's own address,
-// and an external login keeps it in a cookie, which browsers limit to 4096 bytes. See package oauth2/external.
-const maxKept = 3400
+// maxSealed is the longest sealed request, in bytes. The address with it is a parameter of the login page's own
+// address, and an external login keeps it in a cookie, which browsers limit to 4096 bytes. See package oauth2/external.
+const maxSealed = 3400
 
 // maxRequest is the longest request, in bytes, before it is sealed.
-const maxRequest = maxKept*3/4 - 28 // of AES-GCM
+const maxRequest = maxSealed*3/4 - 28 // of AES-GCM
 
 // requestVersion is the version of what addresses and pages keep. Raise it with every member that a program without it
 // must not leave out. While the instances of a service are replaced, one of another version then refuses the request,
@@ -119,15 +119,15 @@ func (a *authorization) checkLength() error {
 	text, err := kept.encode()
 	if err == nil && len(text) > maxRequest {
 		return refuse(CodeInvalidRequest, "The request is too long.",
-			wrong("the request, with its state, has more bytes than an address holds", strconv.Itoa(len(text)),
+			failedValue("the request, with its state, has more bytes than an address holds", strconv.Itoa(len(text)),
 				strconv.Itoa(maxRequest)+" or fewer"))
 	}
 	return err
 }
 
-// keepRequest returns a request as an address holds it. The request keeps its identifier for as long as it lives, so
+// sealRequest returns a request as an address holds it. The request keeps its identifier for as long as it lives, so
 // all addresses that were made of one request have one answer.
-func (s *Server) keepRequest(a *authorization) (string, error) {
+func (s *Server) sealRequest(a *authorization) (string, error) {
 	kept := *a
 	if kept.ID == "" {
 		kept.ID = backend.NewID()
@@ -143,9 +143,9 @@ func (s *Server) keepRequest(a *authorization) (string, error) {
 	return seal.Seal(s.seals, text, s.sealedFor()), nil
 }
 
-// keptRequest returns the request that an address holds. The error is the cause of a refusal.
-func (s *Server) keptRequest(kept string) (*authorization, error) {
-	text, err := seal.OpenLong(s.seals, kept, s.sealedFor(), maxKept)
+// openRequest returns the request that an address holds. The error is the cause of a refusal.
+func (s *Server) openRequest(kept string) (*authorization, error) {
+	text, err := seal.OpenLong(s.seals, kept, s.sealedFor(), maxSealed)
 	if err != nil {
 		return nil, errSealedRequest
 	}
@@ -172,8 +172,8 @@ func (a *authorization) answerKey() string {
 // after the request has expired.
 func (a *authorization) answerExpires() time.Time { return a.Asked.Add(2 * interactionTTL) }
 
-// errOver refuses a request that came back too late, or again.
-func errOver(cause error) *Error {
+// errRequestEnded refuses a request that came back too late, or again.
+func errRequestEnded(cause error) *Error {
 	return refuse(CodeInvalidRequest, "This page has expired or was answered before. "+
 		"Please go back to the application and try again.", cause)
 }

@@ -16,7 +16,7 @@ func (ClientCredentials) Name() string { return GrantClientCredentials }
 func (ClientCredentials) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
 	if r.Client.Public() {
 		return nil, refuse(CodeUnauthorizedClient, "A public client cannot act for itself.",
-			check("the client is public, and client_credentials needs a secret (RFC 6749 §4.4)"))
+			failedCheck("the client is public, and client_credentials needs a secret (RFC 6749 §4.4)"))
 	}
 	scopes, err := s.scopesOf(r.Form.Get("scope"), r.Client)
 	if err != nil {
@@ -47,7 +47,7 @@ func (machineClients) register(r *registry) {
 	r.addRegistration(func(reg *Registration, c *Client) error {
 		if c.Public() && c.Allows(GrantClientCredentials) {
 			return metadataError("A public client cannot have the client credentials grant.",
-				check("the client is public and has the grant client_credentials"))
+				failedCheck("the client is public and has the grant client_credentials"))
 		}
 		return nil
 	})

@@ -36,7 +36,7 @@ type Authorized struct {
 }
 
 // access is what a client has of a user, one of which may be nil.
-type access struct {
+type clientAccess struct {
 	clientID string
 	consent  *Consent
 	grants   *ClientGrants
@@ -54,9 +54,9 @@ func (s *Server) Authorized(ctx context.Context, userID string, page backend.Pag
 		return nil, "", nil
 	}
 	at := now()
-	found, next, err := backend.ReadPage(page, func(after string, limit int) ([]access, error) {
-		return s.accessOf(ctx, userID, after, limit, at)
-	}, func(a access) string { return a.clientID }, every)
+	found, next, err := backend.ReadPage(page, func(after string, limit int) ([]clientAccess, error) {
+		return s.clientAccessPage(ctx, userID, after, limit, at)
+	}, func(a clientAccess) string { return a.clientID }, every)
 	if err != nil {
 		return nil, "", backend.Outage(err)
 	}
@@ -75,9 +75,10 @@ func (s *Server) Authorized(ctx context.Context, userID string, page backend.Pag
 	return all, next, nil
 }
 
-// accessOf returns what at most limit clients have, in order of client ID. It merges two
+// clientAccessPage returns what at most limit clients have, in order of client ID. It merges two
 // lists: of what the user agreed to, and of what was issued.
-func (s *Server) accessOf(ctx context.Context, userID, after string, limit int, at time.Time) ([]access, error) {
+func (s *Server) clientAccessPage(ctx context.Context, userID, after string, limit int, at time.Time) (
+	[]clientAccess, error) {
 	consents, err := s.config.Store.Consents(ctx, userID, after, limit)
 	if err != nil {
 		return nil, err
@@ -86,19 +87,19 @@ func (s *Server) accessOf(ctx context.Context, userID, after string, limit int, 
 	if err != nil {
 		return nil, err
 	}
-	var all []access
+	var all []clientAccess
 	for len(all) < limit && len(consents)+len(grants) > 0 {
-		var a access
-		order := -1 // of the consent, as there is no grant
+		var a clientAccess
+		compared := -1 // the next client has a consent, and no grant
 		if len(consents) == 0 {
-			order = 1
+			compared = 1
 		} else if len(grants) > 0 {
-			order = cmp.Compare(consents[0].ClientID, grants[0].ClientID)
+			compared = cmp.Compare(consents[0].ClientID, grants[0].ClientID)
 		}
-		if order <= 0 {
+		if compared <= 0 {
 			a.clientID, a.consent, consents = consents[0].ClientID, consents[0], consents[1:]
 		}
-		if order >= 0 {
+		if compared >= 0 {
 			a.clientID, a.grants, grants = grants[0].ClientID, grants[0], grants[1:]
 		}
 		all = append(all, a)
@@ -107,7 +108,7 @@ func (s *Server) accessOf(ctx context.Context, userID, after string, limit int, 
 }
 
 // authorized returns what is shown of a client.
-func (s *Server) authorized(client *Client, a access) Authorized {
+func (s *Server) authorized(client *Client, a clientAccess) Authorized {
 	shown := Authorized{Client: client, Consent: a.consent,
 		Withdraw: s.authorizedPath() + clientSegment(client.ID) + "/delete/"}
 	var may Permissions
@@ -135,7 +136,7 @@ func (h *handler) serveAuthorized(w http.ResponseWriter, r *http.Request) {
 		h.showError(w, r, wrongMethod("The method must be GET.", r))
 		return
 	}
-	h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+	h.requireSignedInUser(w, r, func(w http.ResponseWriter, r *http.Request, p signedInUser) {
 		if !h.requireFullAccess(w, r, p) {
 			return
 		}
@@ -160,7 +161,7 @@ func (h *handler) serveWithdraw(w http.ResponseWriter, r *http.Request) {
 		h.showError(w, r, wrongMethod("The method must be POST.", r))
 		return
 	}
-	h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+	h.requireSignedInUser(w, r, func(w http.ResponseWriter, r *http.Request, p signedInUser) {
 		if !h.requireFullAccess(w, r, p) {
 			return
 		}
@@ -174,12 +175,13 @@ func (h *handler) serveWithdraw(w http.ResponseWriter, r *http.Request) {
 
 // requireFullAccess refuses a user that signed in for some scopes only, and reports whether to go
 // on.
-func (s *Server) requireFullAccess(w http.ResponseWriter, r *http.Request, p visitor) bool {
+func (s *Server) requireFullAccess(w http.ResponseWriter, r *http.Request, p signedInUser) bool {
 	if !p.terms.Limited {
 		return true
 	}
 	s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You signed in for less than that.",
-		Status: http.StatusForbidden, Cause: wrong("the user signed in with a credential that is limited to scopes",
+		Status: http.StatusForbidden,
+		Cause: failedValue("the user signed in with a credential that is limited to scopes",
 			strings.Join(p.terms.Scopes, " "))})
 	return false
 }

@@ -40,7 +40,7 @@ func (h *handler) refuseRequest(w http.ResponseWriter, r *http.Request, client *
 		h.redirectError(w, r, a, err)
 		return
 	}
-	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
+	h.withSignedInUser(w, r, func(w http.ResponseWriter, r *http.Request, p *signedInUser) {
 		if p != nil {
 			h.redirectError(w, r, a, err)
 			return
@@ -50,7 +50,7 @@ func (h *handler) refuseRequest(w http.ResponseWriter, r *http.Request, client *
 }
 
 // refuseLogin refuses a silent request if its user must sign in first, as refuseRequest does.
-func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *visitor,
+func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *signedInUser,
 	err error) {
 	if p == nil && client.Owner != "" && wantsPage(r) {
 		s.showLeave(w, r, client, a, err)
