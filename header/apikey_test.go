@@ -105,21 +105,21 @@ func TestAPIKeyIsAKnoxTokenByAnotherCarrier(t *testing.T) {
 	t.Run("scopes are the token's", func(t *testing.T) {
 		if a := ask(t, guard.Require(auth.Scopes("reports:write")),
 			request(outside, "X-Api-Key", key)); a.status != 403 {
-			t.Errorf("%d", a.status)
+			t.Errorf("got status %d, want 403", a.status)
 		}
 	})
 	t.Run("another origin is not refused: no browser adds the header", func(t *testing.T) {
 		r := request(outside, "X-Api-Key", key, "Sec-Fetch-Site", "cross-site")
 		r.Method = http.MethodPost
 		if a := ask(t, guard.Require(), r); a.status != 200 {
-			t.Errorf("%d", a.status)
+			t.Errorf("got status %d, want 200", a.status)
 		}
 	})
 	t.Run("a disabled user is out at once", func(t *testing.T) {
 		p.set(func(p *people) { p.failed["alice"] = auth.ErrUserInactive })
 		if a := ask(t, guard.Optional(), request(outside, "X-Api-Key", key)); a.status != 401 ||
 			a.detail != "User inactive or deleted." {
-			t.Errorf("%d %q", a.status, a.detail)
+			t.Errorf("got %d %q, want 401 User inactive or deleted.", a.status, a.detail)
 		}
 	})
 }
@@ -133,7 +133,7 @@ func TestAPIKeyStandsBesideTheBackendOfItsTokens(t *testing.T) {
 		"X-API-Key":     {"X-Api-Key", key},
 	} {
 		if a := ask(t, guard.Require(), request(outside, headers...)); a.userID != "alice" {
-			t.Errorf("%s: %d", carrier, a.status)
+			t.Errorf("%s: got status %d and user %q, want alice", carrier, a.status, a.userID)
 		}
 	}
 	a := ask(t, guard.Require(), request(outside, "X-Api-Key", "nonsense"))
@@ -191,7 +191,7 @@ func TestTwoVerifiersMayShareAHeader(t *testing.T) {
 		"partners": issue(t, other, knox.Options{})} {
 		if a := ask(t, guard.Require(), request(outside, "X-Api-Key", key)); a.status != 200 ||
 			a.credential.Backend() != backend {
-			t.Errorf("%s: %d %q, %v", backend, a.status, a.detail, a.credential)
+			t.Errorf("%s: got %d %q, %v, want a credential of %s", backend, a.status, a.detail, a.credential, backend)
 		}
 	}
 	a := ask(t, guard.Require(), request(outside, "X-Api-Key", "nonsense"))

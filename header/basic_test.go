@@ -169,7 +169,7 @@ func TestWhatCheckSaysIsTheAnswer(t *testing.T) {
 			guard := newGuard(t, newBasic(t, header.BasicConfig{Check: check, LoadUser: newPeople().Load}))
 			for range 2 {
 				if a := ask(t, guard.Require(), as("alice:secret")); a.status != 500 {
-					t.Errorf("%d", a.status)
+					t.Errorf("got status %d, want 500", a.status)
 				}
 			}
 		})
@@ -188,7 +188,7 @@ func TestSilentBasicHasNoChallengeThatBrowsersActOnButWorks(t *testing.T) {
 		}
 	}
 	if a := ask(t, guard.Require(), as("alice:secret")); a.userID != "alice" {
-		t.Errorf("%d", a.status)
+		t.Errorf("got status %d and user %q, want alice", a.status, a.userID)
 	}
 	alone := must[*auth.Guard](t)(auth.New(auth.Config{Backends: []auth.Authenticator{b}}))
 	if a := ask(t, alone.Require(), request(outside)); a.status != 401 || len(a.challenges) != 1 ||
@@ -234,7 +234,7 @@ func TestBasicCredential(t *testing.T) {
 			info := got.AuthInfo()
 			if got.Backend() != "ldap" || b.Backend() != "ldap" || !got.Primary() || !got.Ambient() || !b.Ambient() ||
 				!info.AuthTime.Equal(checked) || len(info.AMR) != 1 || info.AMR[0] != "pwd" {
-				t.Errorf("%+v, %+v", got, info)
+				t.Errorf("got %+v, %+v, want the instant of the check and pwd", got, info)
 			}
 			time.Sleep(30 * time.Second)
 		}

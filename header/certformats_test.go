@@ -199,14 +199,14 @@ func TestUnitCertificateFormats(t *testing.T) {
 			t.Run("from elsewhere it is no credential", func(t *testing.T) {
 				if a := ask(t, guard.Require(), request(outside, format.reads,
 					format.rows[0].value)); a.status != 401 {
-					t.Errorf("%d", a.status)
+					t.Errorf("got status %d, want 401", a.status)
 				}
 			})
 			t.Run("two lines are refused", func(t *testing.T) {
 				value := format.rows[0].value
 				if a := ask(t, guard.Require(), request(inside, format.reads, value, format.reads,
 					value)); a.status != 400 {
-					t.Errorf("%d", a.status)
+					t.Errorf("got status %d, want 400", a.status)
 				}
 			})
 		})
@@ -262,7 +262,7 @@ func FuzzCertificateFormats(f *testing.F) {
 		case !trusted && !a.reached || a.seen["X-Cert"] != nil:
 			t.Fatalf("%q: %d, the handler saw %v", value, a.status, a.seen)
 		case !a.reached && a.status != 400 && a.status != 401:
-			t.Fatalf("%q: %d", value, a.status)
+			t.Fatalf("%q: got status %d, want the handler, 400 or 401", value, a.status)
 		}
 	})
 }

@@ -151,13 +151,13 @@ func TestCertificateOverTLS(t *testing.T) {
 		for _, c := range []tls.Certificate{
 			alice, with(forged.issue(t, "alice", email("alice@corp.example")), forged)} {
 			if got := get(t, careless, c); got.status != 401 || got.Detail != absent {
-				t.Errorf("%d %q", got.status, got.Detail)
+				t.Errorf("got %d %q, want 401 %q", got.status, got.Detail, absent)
 			}
 		}
 	})
 	t.Run("without TLS there is none", func(t *testing.T) {
 		if got := get(t, plain, alice); got.status != 401 || got.Detail != absent {
-			t.Errorf("%d %q", got.status, got.Detail)
+			t.Errorf("got %d %q, want 401 %q", got.status, got.Detail, absent)
 		}
 	})
 	t.Run("a header is not read", func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestCertificateOverTLS(t *testing.T) {
 		}
 		_ = response.Body.Close()
 		if response.StatusCode != 401 {
-			t.Errorf("%d", response.StatusCode)
+			t.Errorf("got status %d, want 401", response.StatusCode)
 		}
 	})
 	t.Run("a forged one fails in the handshake", func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestCertificateOverTLS(t *testing.T) {
 			server.URL)
 		if err == nil {
 			_ = response.Body.Close()
-			t.Errorf("%d", response.StatusCode)
+			t.Errorf("got status %d, want no answer: the handshake must fail", response.StatusCode)
 		}
 	})
 }
@@ -258,7 +258,7 @@ func TestCertificateIsJudgedAtTheTimeOfTheRequest(t *testing.T) {
 			r.TLS = &tls.ConnectionState{VerifiedChains: tt.chains}
 			_, _, err := backend.Authenticate(r)
 			if auth.KindOf(err) != tt.kind {
-				t.Errorf("%s: %v", tt.sentence, err)
+				t.Errorf("%s: got %v, want the kind %v", tt.sentence, err, tt.kind)
 			}
 		}
 	})
@@ -352,7 +352,7 @@ func TestCertificateCredential(t *testing.T) {
 	if c.Backend() != "smartcard" || backend.Backend() != "smartcard" || !c.Primary() || !c.Ambient() ||
 		!backend.Ambient() || c.Leaf() != leaf ||
 		!c.ExpiresAt().Equal(leaf.NotAfter) || len(info.AMR) != 1 || info.AMR[0] != "pop" || !info.AuthTime.IsZero() {
-		t.Errorf("%+v, %+v", c, info)
+		t.Errorf("got %+v, %+v, want the end of the certificate and pop", c, info)
 	}
 	if a.header["Vary"] != nil || backend.StripHeaders() != nil {
 		t.Errorf("Vary %q, stripped %q: no header is read", a.header["Vary"], backend.StripHeaders())

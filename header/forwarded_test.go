@@ -111,7 +111,7 @@ func TestExampleOfRFC9440(t *testing.T) {
 			r.Header["Client-Cert-Chain"] = tt.chain
 			u, c, err := backend.Authenticate(r)
 			if auth.KindOf(err) != tt.kind || tt.kind == nil && u.UserID() != "bdc@example.com" {
-				t.Errorf("%s: %v, %v", tt.sentence, u, err)
+				t.Errorf("%s: got %v, %v, want the kind %v", tt.sentence, u, err, tt.kind)
 			}
 			if err == nil && c.(*header.CertificateCredential).Leaf().Subject.CommonName != "BC" {
 				t.Errorf("%s: another leaf", tt.sentence)
@@ -264,7 +264,7 @@ func TestForwardedCertificate(t *testing.T) {
 		r.TLS = &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{
 			{issuer.issue(t, "gateway", email("alice@corp.example")).Leaf, issuer.certificate}}}
 		if a := ask(t, guard.Require(), r); a.status != 401 || a.detail != absent {
-			t.Errorf("%d %q", a.status, a.detail)
+			t.Errorf("got %d %q, want 401 %q", a.status, a.detail, absent)
 		}
 	})
 	t.Run("no handler sees the headers, whoever sent them", func(t *testing.T) {

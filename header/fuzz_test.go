@@ -33,7 +33,7 @@ func FuzzAuthorization(f *testing.F) {
 		case a.reached && (a.userID != "alice" || twice):
 			t.Fatalf("%q: let in as %q", value, a.userID)
 		case !a.reached && a.status != 400 && a.status != 401:
-			t.Fatalf("%q: %d", value, a.status)
+			t.Fatalf("%q: got status %d, want the handler, 400 or 401", value, a.status)
 		}
 	})
 }
@@ -62,7 +62,7 @@ func FuzzHeader(f *testing.F) {
 		case a.reached && a.seen.Get("X-Username") != "":
 			t.Fatalf("%q %q reached the handler", name, value)
 		case !a.reached && a.status != 400 && a.status != 401:
-			t.Fatalf("%q %q: %d", name, value, a.status)
+			t.Fatalf("%q %q: got status %d, want the handler, 400 or 401", name, value, a.status)
 		}
 	})
 }
@@ -84,9 +84,9 @@ func FuzzGroups(f *testing.F) {
 		c, proved := a.credential.(header.Credential)
 		switch {
 		case !trusted && (proved || !a.reached) || a.seen["X-Forwarded-Groups"] != nil:
-			t.Fatalf("%q %q: %d, %v", one, other, a.status, a.seen)
+			t.Fatalf("%q %q: got %d, %v, want it passed on without identity and headers", one, other, a.status, a.seen)
 		case trusted && !proved && a.status != 400:
-			t.Fatalf("%q %q: %d", one, other, a.status)
+			t.Fatalf("%q %q: got status %d, want 400", one, other, a.status)
 		}
 		if len(c.Groups()) > 256 {
 			t.Fatalf("%d groups", len(c.Groups()))
@@ -123,7 +123,7 @@ func FuzzAPIKey(f *testing.F) {
 		case a.reached && a.userID == "" && (!blank || twice):
 			t.Fatalf("%q: anonymous", value)
 		case !a.reached && a.status != 400 && a.status != 401:
-			t.Fatalf("%q: %d", value, a.status)
+			t.Fatalf("%q: got status %d, want the handler, 400 or 401", value, a.status)
 		}
 	})
 }
@@ -162,7 +162,7 @@ func FuzzForwardedCertificate(f *testing.F) {
 			case !trusted && !a.reached || a.seen[name] != nil:
 				t.Fatalf("%q: %d, the handler saw %v", value, a.status, a.seen)
 			case !a.reached && a.status != 400 && a.status != 401:
-				t.Fatalf("%q: %d", value, a.status)
+				t.Fatalf("%q: got status %d, want the handler, 400 or 401", value, a.status)
 			}
 		}
 	})

@@ -112,7 +112,7 @@ func TestGroupsOfWhoIsNotTrusted(t *testing.T) {
 		guard := newGuard(t, newHeader(t, newPeople("alice"), proxy))
 		a := ask(t, guard.Require(), request(inside, "X-Username", "alice", "X-Forwarded-Groups", "admins"))
 		if c, ok := a.credential.(header.Credential); !ok || c.Groups() != nil {
-			t.Errorf("%d, %v", a.status, a.credential)
+			t.Errorf("got %d, %v, want a Credential without groups", a.status, a.credential)
 		}
 	})
 }
@@ -284,7 +284,7 @@ func TestFirstRequestsAtOnceAreOneUser(t *testing.T) {
 	for range 16 {
 		wg.Go(func() {
 			if a := ask(t, guard.Require(), request(inside, "X-Forwarded-User", "alice")); a.userID != "alice" {
-				t.Errorf("%d %q", a.status, a.detail)
+				t.Errorf("got %d %q, want the user alice", a.status, a.detail)
 			}
 		})
 	}

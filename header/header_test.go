@@ -212,7 +212,7 @@ func TestHeaderCredential(t *testing.T) {
 	}
 	if c.Backend() != "sso" || h.Backend() != "sso" || !c.Primary() || !c.Ambient() || !h.Ambient() ||
 		!c.AuthInfo().AuthTime.IsZero() {
-		t.Errorf("%+v", c)
+		t.Errorf("got %+v, want sso, primary, ambient and no AuthTime", c)
 	}
 	if a := ask(t, guard.Require(auth.Fresh(time.Hour)), request(inside, "X-Remote-User", "alice")); a.status != 401 {
 		t.Errorf("Fresh: %d; nobody knows when the proxy asked for a password", a.status)

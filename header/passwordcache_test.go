@@ -178,7 +178,7 @@ func TestMemoryIsBoundedAndStaysRight(t *testing.T) {
 	prove := func(id string) {
 		t.Helper()
 		if got, _, err := b.Authenticate(as(id + ":secret")); err != nil || got.UserID() != id {
-			t.Fatalf("%s: %v, %v", id, got, err)
+			t.Fatalf("%s: got %v, %v, want this user", id, got, err)
 		}
 	}
 	for i := range many {

@@ -73,7 +73,7 @@ func TestTrust(t *testing.T) {
 func TestTrustDoesNotShowItsSecret(t *testing.T) {
 	trust := header.Trust{SecretHeader: "X-Proxy-Secret", Secret: secret}
 	if text := fmt.Sprintf("%v %+v %#v", trust, trust, trust); strings.Contains(text, secret) {
-		t.Error(text)
+		t.Errorf("got %s, want nothing of the secret", text)
 	}
 }
 
@@ -136,7 +136,7 @@ func TestClientCertificateOverTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			if response.StatusCode != tt.status || tt.body != "" && string(body) != tt.body {
-				t.Errorf("%d %s", response.StatusCode, body)
+				t.Errorf("got %d %s, want %d %s", response.StatusCode, body, tt.status, tt.body)
 			}
 		})
 	}

@@ -17,7 +17,7 @@ func errInvalid(why error) error {
 	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid, Cause: why}
 }
 
-// errFailedCheck is invalid for a check that failed. It copies c, so that it allocates only once.
+// errFailedCheck is errInvalid for a check that failed. It copies c, so that it allocates only once.
 func errFailedCheck(c *cause.Check) error {
 	r := &struct {
 		auth.Error

@@ -252,7 +252,8 @@ func TestUnitAMalformedTokenSaysWhyToTheLog(t *testing.T) {
 			if said := log.reason(); got.status != 400 || !strings.Contains(said, row.cause) ||
 				strings.Contains(got.body,
 					row.cause) {
-				t.Errorf("%d %s: %s", got.status, got.body, said)
+				t.Errorf("got %d %s: %s, want 400, with the cause %q in the log only",
+					got.status, got.body, said, row.cause)
 			}
 		})
 	}
@@ -295,7 +296,7 @@ func TestUnitALoaderOfAnotherUserIsABug(t *testing.T) {
 	}
 	t.Run("no request is anybody's", func(t *testing.T) {
 		if user, _, err := a.VerifyToken(t.Context(), "good"); auth.KindOf(err) != auth.ErrInternal || user != nil {
-			t.Errorf("%v, %v", user, err)
+			t.Errorf("got the user %v, error %v, want no user and an ErrInternal", user, err)
 		}
 	})
 }

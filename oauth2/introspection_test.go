@@ -103,14 +103,14 @@ func TestAskingTheServerAboutAToken(t *testing.T) {
 		fmt.Sprint(token.Audience) != "[a "+resource+"]" || token.Username != "Alice" || token.ID != "x" ||
 		token.IssuedAt.Unix() != 100 || token.Auth.AuthTime.Unix() != 200 || token.Auth.ACR != "high" ||
 		token.Claims["extra"] == nil || token.Issuer != l.URL {
-		t.Errorf("%+v", token)
+		t.Errorf("got the token %+v, want each member of the response in its field", token)
 	}
 	form, header := <-l.forms, <-l.headers
 	r := &http.Request{Header: header}
 	if id, secret, _ := r.BasicAuth(); form.Get("token") != "tok+en/=" ||
 		form.Get("token_type_hint") != "access_token" || id != "api" || secret != "s%3Ae+c" ||
 		form.Get("client_secret") != "" {
-		t.Errorf("%v %v", form, header)
+		t.Errorf("got the form %v and the header %v, want the token, its hint and the client by Basic", form, header)
 	}
 }
 
@@ -141,7 +141,8 @@ func TestAskingWithAKey(t *testing.T) {
 		header.Get("Authorization") != "" ||
 		form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" ||
 		form.Get("client_id") != "api" {
-		t.Errorf("%s %v %v %v", claims, err, form, header)
+		t.Errorf("got the assertion %s, error %v, form %v, header %v, want an assertion of the client",
+			claims, err, form, header)
 	}
 }
 
@@ -155,7 +156,7 @@ func TestAnAnswerOfYesIsRememberedUntilTheTokenExpires(t *testing.T) {
 	}
 	for range 5 {
 		if again, err := source.Inspect(t.Context(), "x"); err != nil || again != first {
-			t.Fatal(again, err)
+			t.Fatalf("got %v, error %v, want the token that is remembered", again, err)
 		}
 	}
 	if l.asked.Load() != 1 {
@@ -247,7 +248,7 @@ func TestTheNameOfAMemberIsExact(t *testing.T) {
 	l.says(200, "application/json", `{"active":true,"aud":"x","sub":"alice","Sub":"admin","\u017fub":"admin"}`)
 	token, err := l.source(nil).Inspect(t.Context(), "x")
 	if err != nil || token.Subject != "alice" || token.Claims["Sub"] != "admin" {
-		t.Errorf("%+v, %v", token, err)
+		t.Errorf("got %+v, error %v, want the user alice and the claim Sub as it is", token, err)
 	}
 }
 
@@ -329,7 +330,7 @@ func TestRequestsWithOneTokenWaitForOneAnswer(t *testing.T) {
 	for range 16 {
 		wg.Go(func() {
 			if token, err := source.Inspect(t.Context(), "x"); err != nil || token.Subject != "alice" {
-				t.Error(token, err)
+				t.Errorf("got %v, error %v, want the user alice", token, err)
 			}
 		})
 	}
@@ -355,7 +356,7 @@ func TestASecretIsNotSentElsewhere(t *testing.T) {
 	}
 	text := fmt.Sprintf("%+v", oauth2.IntrospectionConfig{ClientSecret: "s3cret"})
 	if strings.Contains(text, "s3cret") {
-		t.Error(text)
+		t.Errorf("got %s, want it without the secret", text)
 	}
 }
 
@@ -476,17 +477,17 @@ func TestRequireBearerTokenIsAllInOneCall(t *testing.T) {
 	a.want("no token", a.ask("GET", "/", ""), 401, plain+`, scope="read"`)
 	if got := a.ask("GET", "/.well-known/oauth-protected-resource/mcp", ""); got.status != 200 ||
 		!strings.Contains(got.body, issuer.URL()) || !strings.Contains(got.body, `"scopes_supported":["read"]`) {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("got %d %s, want 200 with the issuer and the scope", got.status, got.body)
 	}
 	token := issuer.MintWith(map[string]any{"typ": "at+jwt"}, map[string]any{"sub": "alice", "aud": resource,
 		"client_id": "web", "scope": "read", "jti": "1", "iat": time.Now().Unix(),
 		"exp": time.Now().Add(time.Hour).Unix()})
 	if got := a.ask("GET", "/", "", "Authorization", "Bearer "+token); got.status != 200 || got.body != "alice" {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("got %d %s, want 200 alice", got.status, got.body)
 	}
 	for _, config := range [][2]string{{"", resource}, {issuer.URL(), ""}, {"login", resource}} {
 		if _, err := oauth2.RequireBearerToken(config[0], config[1]); err == nil {
-			t.Errorf("%q", config)
+			t.Errorf("got no error for the issuer and resource %q, want one", config)
 		}
 	}
 }

@@ -182,7 +182,7 @@ func TestUnitMetadataIsReadOnceForAll(t *testing.T) {
 			n := &network{}
 			source := n.source(t, nil)
 			if failed := askAll(t, source, 1); failed != nil {
-				t.Fatal(failed)
+				t.Fatalf("got the error %v, want none", failed)
 			}
 			moved := "/moved"
 			n.path.Store(&moved)
@@ -214,7 +214,7 @@ func TestUnitMetadataIsReadOnceForAll(t *testing.T) {
 			n := &network{}
 			source := n.source(t, nil)
 			if failed := askAll(t, source, 1); failed != nil {
-				t.Fatal(failed)
+				t.Fatalf("got the error %v, want none", failed)
 			}
 			n.metadataDown.Store(true)
 			time.Sleep(2 * time.Hour)

@@ -263,7 +263,7 @@ func TestWhatCannotBeDecidedIs503(t *testing.T) {
 		401, invalid)
 	if got := own.ask("GET", "/", "", "Authorization", "Bearer gone"); got.status != 200 ||
 		got.body != "gone web mcp " {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("got %d %s, want 200 gone web mcp", got.status, got.body)
 	}
 }
 
@@ -275,10 +275,10 @@ func TestAFormTokenWhereItIsAllowed(t *testing.T) {
 	}
 	if got := form("a=b&access_token=good&c=%zz"); got.status != 200 ||
 		got.body != "alice web oauth2 a=b&access_token=good&c=%zz" {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("got %d %s, want 200 with the token of the form, and the form as it came", got.status, got.body)
 	}
 	if got := form("a=b", "Authorization", "Bearer good"); got.status != 200 || got.body != "alice web oauth2 a=b" {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("got %d %s, want 200 with the token of the header", got.status, got.body)
 	}
 	long := "x=" + strings.Repeat("y", 70<<10)
 	if got := form(long, "Authorization", "Bearer good"); got.status != 200 || got.body != "alice web oauth2 "+long {
@@ -386,7 +386,7 @@ func TestMetadata(t *testing.T) {
 	if w := httptest.NewRecorder(); true {
 		mux.ServeHTTP(w, httptest.NewRequest("GET", a.MetadataURL(), nil))
 		if w.Code != 200 {
-			t.Errorf("%d", w.Code)
+			t.Errorf("got status %d, want 200", w.Code)
 		}
 	}
 }
@@ -444,7 +444,7 @@ func TestAScopeIsNeverMoreThanTheTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	if scopes, limited := credential.(auth.Scoped).Scopes(); len(scopes) != 0 || !limited {
-		t.Errorf("%v %v", scopes, limited)
+		t.Errorf("got the scopes %v, limited %v, want none and true", scopes, limited)
 	}
 	if err := auth.FullAccess(nil, nil, credential); err == nil {
 		t.Error("it is unlimited")
@@ -466,7 +466,7 @@ func FuzzBearer(f *testing.F) {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		user, credential, err := a.Authenticate(r)
 		if (err == nil) != (user != nil && credential != nil) {
-			t.Errorf("%v %v %v", user, credential, err)
+			t.Errorf("got %v, %v, error %v, want a user and a credential, or an error", user, credential, err)
 		}
 		if rest, e := io.ReadAll(r.Body); e != nil || string(rest) != body {
 			t.Errorf("the body is %q", rest)

@@ -179,7 +179,7 @@ func TestUnitCapabilities(t *testing.T) {
 		guard.Protect(mux, one.Open()).ServeHTTP(
 			w, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource/mcp", nil))
 		if w.Code != 200 || !bytes.Contains(w.Body.Bytes(), []byte(resource)) {
-			t.Errorf("%d %s", w.Code, w.Body)
+			t.Errorf("got %d %s, want 200 with the resource", w.Code, w.Body)
 		}
 	})
 }

@@ -76,7 +76,7 @@ func TestAppleLinksToo(t *testing.T) { // its answer brings no session
 	b := a.browser().signedInAs("alice")
 	if p := b.follow(b.do("POST", "/login/apple/link/", nil)); p.status != 200 || !slices.Equal(a.identities("alice"),
 		[]string{"1"}) {
-		t.Errorf("%d %s %s", p.status, p.reason(), a.log)
+		t.Errorf("got %d %s: %s, want 200 and identity 1 linked", p.status, p.reason(), a.log)
 	}
 }
 

@@ -111,6 +111,6 @@ func TestMetadataIsAskedForOnce(t *testing.T) {
 		a.browser().do("GET", "/login/acme/", nil)
 	}
 	if !slices.Equal(asked, []string{"/.well-known/openid-configuration"}) {
-		t.Errorf("%q", asked)
+		t.Errorf("the requests were %q, want one for the metadata", asked)
 	}
 }

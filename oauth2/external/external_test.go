@@ -93,7 +93,7 @@ func TestAPersonIsSignedInByEachProvider(t *testing.T) {
 			b := a.browser()
 			if p := b.visit("/login/" + name + "/?next=/reports%3Fa=b"); p.status != 200 ||
 				strings.TrimSuffix(p.at, "#") != a.url+"/reports?a=b" {
-				t.Fatalf("%d %s %s", p.status, p.at, p.body)
+				t.Fatalf("got %d at %s: %s, want 200 at /reports?a=b", p.status, p.at, p.body)
 			}
 			if b.who() != name+"-42" {
 				t.Errorf("signed in as %q", b.who())
@@ -115,14 +115,15 @@ func TestAPersonIsSignedInByEachProvider(t *testing.T) {
 			// which tells verified ones only
 			if err != nil || c.who() != name+"-42" || len(all) != 1 || all[0].EmailVerified ||
 				(all[0].Email != "c@example.com") != (name == "github") {
-				t.Errorf("%q %+v %v", c.who(), all, err)
+				t.Errorf("signed in as %q with %+v, error %v, want the same user with the new address",
+					c.who(), all, err)
 			}
 			// Somebody else is somebody else, by the same address or not.
 			a.idp.SignIn(authtest.Person{Subject: "43", Name: "Countess", Username: "ada", Email: "c@example.com",
 				EmailVerified: true, Tenant: tenant})
 			d := a.browser()
 			if d.visit("/login/" + name + "/"); d.who() != name+"-43" {
-				t.Errorf("%q", d.who())
+				t.Errorf("signed in as %q, want %s-43", d.who(), name)
 			}
 		})
 	}
@@ -137,21 +138,21 @@ func TestWhatAProviderIsSent(t *testing.T) {
 			start := b.do("GET", "/login/"+name+"/", nil)
 			u, err := url.Parse(start.location)
 			if err != nil || start.status != 303 {
-				t.Fatal(start, err)
+				t.Fatalf("got %v, error %v, want 303 with a URL", start, err)
 			}
 			q := u.Query()
 			if q.Get("response_type") != "code" || q.Get("client_id") != a.idp.ClientID ||
 				q.Get("redirect_uri") != a.url+"/login/"+name+"/callback/" ||
 				len(q.Get("state")) < 26 || q.Get("code_challenge_method") != "S256" ||
 				len(q.Get("code_challenge")) != 43 || strings.Contains(u.RawQuery, "+") {
-				t.Errorf("%v", u)
+				t.Errorf("got the authorization request %v, want it as RFC 6749 §4.1.1 and RFC 7636 say", u)
 			}
 			plain := name == "github" || name == "facebook"
 			if plain == q.Has("nonce") || plain == slices.Contains(strings.Fields(q.Get("scope")), "openid") {
-				t.Errorf("%v", q)
+				t.Errorf("got the query %v, want a nonce and openid: %v", q, !plain)
 			}
 			if (name == "apple") != (q.Get("response_mode") == "form_post") {
-				t.Errorf("%v", q)
+				t.Errorf("got the query %v, want form_post for Apple only", q)
 			}
 			cookie := start.header.Get("Set-Cookie")
 			sameSite := "SameSite=Lax"
@@ -177,12 +178,12 @@ func TestWhatAProviderIsSent(t *testing.T) {
 			b.follow(start)
 			requests := a.idp.TokenRequests()
 			if len(requests) != 1 {
-				t.Fatalf("%+v", requests)
+				t.Fatalf("got the requests %+v, want 1", requests)
 			}
 			form := requests[0].Form
 			if s256(form.Get("code_verifier")) != q.Get("code_challenge") || form.Get("redirect_uri") != q.Get(
 				"redirect_uri") || form.Get("grant_type") != "authorization_code" {
-				t.Errorf("%v", form)
+				t.Errorf("got the form %v, want the verifier, the redirect URI and the code", form)
 			}
 			post := plain || name == "apple"
 			if requests[0].Basic == post || (form.Get("client_secret") != "") != post {
@@ -373,7 +374,7 @@ func TestEachAttackIsRefusedWithItsPage(t *testing.T) {
 				t.Errorf("the token endpoint was asked %d times, want %d", n, row.asked)
 			}
 			if len(a.failures) == 0 || a.failures[len(a.failures)-1].Backend != "login" {
-				t.Errorf("%+v", a.failures)
+				t.Errorf("got the failures %+v, want the last one of login", a.failures)
 			}
 			for _, secret := range []string{a.idp.ClientSecret.Reveal(), "eyJ"} {
 				if strings.Contains(a.log.String(), secret) {
@@ -421,10 +422,10 @@ func TestAttemptsInSeveralTabsDoNotEndEachOther(t *testing.T) {
 	b := a.browser()
 	first, second := b.away("/login/acme/?next=/first"), b.away("/login/acme/?next=/second")
 	if p := b.next(first); p.location != a.url+"/first" {
-		t.Errorf("%+v", p)
+		t.Errorf("got %+v, want a redirect to /first", p)
 	}
 	if p := b.next(second); p.location != a.url+"/second" {
-		t.Errorf("%+v", p)
+		t.Errorf("got %+v, want a redirect to /second", p)
 	}
 	for range 20 {
 		b.do("GET", "/login/acme/", nil)
@@ -461,7 +462,7 @@ func TestAWayBackIsAPathOfThisService(t *testing.T) {
 	f := preset(t, "facebook", nil)
 	b := f.browser()
 	if p := b.next(b.away("/login/facebook/?next=/a")); p.header.Get("Location") != "/a#" {
-		t.Errorf("%q", p.header.Get("Location"))
+		t.Errorf("got the location %q, want /a#", p.header.Get("Location"))
 	}
 	b.wants("a parameter twice", b.do("GET", "/login/facebook/?next=/a&next=/b", nil), 400, "invalid_request")
 }
@@ -473,7 +474,7 @@ func TestTheSessionIsANewOne(t *testing.T) {
 	b.visit("/login/acme/")
 	after := b.client.Jar.Cookies(mustURL(a.url))
 	if b.who() != "acme-1" || len(after) != len(before) || after[0].Value == before[0].Value {
-		t.Errorf("%v %v %q", before, after, b.who())
+		t.Errorf("got the cookies %v, then %v, and the user %q, want another session of acme-1", before, after, b.who())
 	}
 }
 
@@ -485,13 +486,13 @@ func TestALoginTellsWhenAndHowThePersonProvedWhoTheyAre(t *testing.T) {
 	a.browser().visit("/login/acme/")
 	if p := a.last(); !p.AuthInfo.AuthTime.Equal(at) || p.AuthInfo.ACR != "high" ||
 		!slices.Equal(p.AuthInfo.AMR, []string{"hwk"}) {
-		t.Errorf("%+v", p.AuthInfo)
+		t.Errorf("got %+v, want the auth_time, the acr and the amr of the ID token", p.AuthInfo)
 	}
 	b := a.browser()
 	b.wants("older than asked for", b.visit("/login/acme/?max_age=60"), 400, "untrusted")
 	a.idp.SignIn(authtest.Person{Subject: "1"})
 	if p := b.visit("/login/acme/?max_age=60"); p.status != 200 {
-		t.Errorf("%+v", p)
+		t.Errorf("got %+v, want 200", p)
 	}
 	b.wants("no number", b.do("GET", "/login/acme/?max_age=x", nil), 400, "invalid_request")
 }
@@ -515,7 +516,7 @@ func TestKeysOfAProviderMayChange(t *testing.T) {
 func TestANewKeyIsFetched(t *testing.T) {
 	a := newApp(t, nil)
 	if p := a.browser().visit("/login/acme/"); p.status != 200 {
-		t.Fatal(p)
+		t.Fatalf("got %+v, want 200", p)
 	}
 	a.idp.Rotate(jwt.ES256)
 	a.idp.Retire()
@@ -713,7 +714,8 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		a := preset(t, "google", nil)
 		if _, p := visit(a, "google", person, authtest.Quirks{BareIssuer: true}); p.status != 200 ||
 			a.last().Issuer != a.idp.URL() {
-			t.Errorf("%d %s", p.status, a.log)
+			t.Errorf("got %d and the issuer %q, want 200 and the issuer with its scheme: %s",
+				p.status, a.last().Issuer, a.log)
 		}
 		if b, p := visit(a, "google", person, authtest.Quirks{BareIssuer: true}); b.who() != "google-42" ||
 			p.status != 200 {
@@ -728,7 +730,7 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		})
 		q := mustURL(a.browser().do("GET", "/login/google/", nil).location).Query()
 		if q.Get("hd") != "acme.example" || q.Get("access_type") != "offline" || q.Get("prompt") != "consent" {
-			t.Errorf("%v", q)
+			t.Errorf("got the query %v, want hd, offline and consent", q)
 		}
 		for hd, status := range map[string]int{"acme.example": 200, "ACME.example": 200,
 			"other.example": 403, "": 403} {
@@ -820,10 +822,10 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		if _, p := visit(a, "apple", one, authtest.Quirks{IDToken: func(c map[string]any) {
 			delete(c, "name")
 		}}); p.status != 200 {
-			t.Fatalf("%d %s", p.status, a.log)
+			t.Fatalf("got %d, want 200: %s", p.status, a.log)
 		}
 		if p := a.last(); p.Name != "Ada Lovelace" || p.Email.Address != "ada@example.com" || !p.Email.Verified {
-			t.Errorf("%+v", p)
+			t.Errorf("got %+v, want the name of the form, and the verified address", p)
 		}
 		visit(a, "apple", one, authtest.Quirks{IDToken: func(c map[string]any) { delete(c, "name") }})
 		if p := a.last(); p.Name != "" {
@@ -843,14 +845,15 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		if err != nil || json.Unmarshal(payload, &claims) != nil || claims["iss"] != "TEAM" ||
 			claims["sub"] != a.idp.ClientID || claims["aud"] != a.idp.URL() ||
 			claims["exp"].(float64)-claims["iat"].(float64) > 15777000 || requests[0].Secret == requests[1].Secret {
-			t.Errorf("%v %v", claims, err)
+			t.Errorf("got the claims %v, error %v, want a secret of the team for this client, another one each time",
+				claims, err)
 		}
 		// What is unsigned is a name, and no address.
 		other := one
 		other.Subject, other.Email = "77", ""
 		visit(a, "apple", other, authtest.Quirks{})
 		if p := a.last(); p.Email.Address != "" || p.Subject != "77" {
-			t.Errorf("%+v", p)
+			t.Errorf("got %+v, want the subject 77 without an address", p)
 		}
 		for _, user := range []string{"{", "[]", `{"name":7}`, `{"name":{"firstName":7,"lastName":"<b>"}}`,
 			strings.Repeat("x", 60_000)} {
@@ -863,18 +866,18 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		if _, p := visit(a, "apple", one, authtest.Quirks{Answer: func(v url.Values) {
 			v.Set("user", strings.Repeat("x", 70_000))
 		}}); p.status != 400 {
-			t.Errorf("%d", p.status)
+			t.Errorf("got %d, want 400", p.status)
 		}
 	})
 	t.Run("GitHub answers errors with 200, forms if it likes, and numbers for people", func(t *testing.T) {
 		a := preset(t, "github", nil)
 		if _, p := visit(a, "github", person, authtest.Quirks{FormAnswers: true}); p.status != 200 {
-			t.Errorf("%d %s", p.status, a.log)
+			t.Errorf("got %d, want 200: %s", p.status, a.log)
 		}
 		big := person
 		big.Subject = "9007199254740993" // more than a float64 tells apart
 		if b, _ := visit(a, "github", big, authtest.Quirks{}); b.who() != "github-9007199254740993" {
-			t.Errorf("%q", b.who())
+			t.Errorf("signed in as %q, want github-9007199254740993", b.who())
 		}
 		b, p := visit(a, "github", person, authtest.Quirks{Answer: func(v url.Values) { v.Set("code", "used") }})
 		b.wants("a bad code", p, 400, "refused")
@@ -910,14 +913,14 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		none.Email = ""
 		if _, p = visit(a, "facebook", none, authtest.Quirks{}); p.status != 200 || a.last().Email.Address != "" ||
 			a.last().Email.Verified {
-			t.Errorf("%d %+v", p.status, a.last())
+			t.Errorf("got %d %+v, want 200 without an address", p.status, a.last())
 		}
 	})
 	t.Run("a profile may be at the userinfo endpoint, and what is signed counts", func(t *testing.T) {
 		a := newApp(t, nil)
 		if _, p := visit(a, "acme", person, authtest.Quirks{Thin: true}); p.status != 200 ||
 			a.last().Email.Address != "ada@example.com" || !a.last().Email.Verified || a.last().Name != "Ada Lovelace" {
-			t.Errorf("%d %+v", p.status, a.last())
+			t.Errorf("got %d %+v, want 200 with the address and the name of userinfo", p.status, a.last())
 		}
 		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) {
 			c["email_verified"] = nil
@@ -925,7 +928,7 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		},
 			UserInfo: func(c map[string]any) { c["email"], c["email_verified"] = "other@example.com", true }})
 		if p := a.last(); p.Email.Address != "ada@example.com" || p.Email.Verified || p.Name != "Ada Lovelace" {
-			t.Errorf("%+v", p)
+			t.Errorf("got %+v, want the address of the ID token, not verified, and the name of userinfo", p)
 		}
 		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) {
 			c["email"], c["email_verified"] = nil, true
@@ -1029,12 +1032,12 @@ func TestAClientMayProveItselfByAKey(t *testing.T) {
 			claims["sub"] != a.idp.ClientID || claims["aud"] != a.idp.URL()+"/token" ||
 			request.Form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" ||
 			request.Form.Has("client_secret") {
-			t.Errorf("%v %v %v", claims, err, request.Form)
+			t.Errorf("got the claims %v, error %v, form %v, want an assertion and no secret", claims, err, request.Form)
 		}
 		seen = append(seen, claims["jti"])
 	}
 	if len(seen) != 2 || seen[0] == seen[1] {
-		t.Errorf("%v", seen)
+		t.Errorf("got the jti %v, want 2 that differ", seen)
 	}
 }
 
@@ -1050,12 +1053,13 @@ func TestTokensAreHandedOverOrDropped(t *testing.T) {
 	a.browser().visit("/login/acme/")
 	if len(kept) != 1 || kept[0].Access() == "" || kept[0].Refresh() == "" || kept[0].ID() == "" ||
 		!slices.Contains(kept[0].Scopes, "openid") || time.Until(kept[0].ExpiresAt) < 59*time.Minute {
-		t.Fatalf("%d", len(kept))
+		t.Fatalf("got %d logins with tokens, want 1 with all three tokens, the scope openid and an hour to go",
+			len(kept))
 	}
 	of := a.last().Identity("alice", time.Now())
 	fresh, err := a.logins.Refresh(t.Context(), of, kept[0].Refresh())
 	if err != nil || fresh.Access() == kept[0].Access() || fresh.Refresh() == kept[0].Refresh() {
-		t.Errorf("%v", err)
+		t.Errorf("got the error %v, want none, and other tokens", err)
 	}
 	if _, err := a.logins.Refresh(t.Context(), of, kept[0].Refresh()); !errors.Is(err, external.ErrRejected) {
 		t.Errorf("used twice: %v", err)
@@ -1075,14 +1079,15 @@ func TestTokensAreHandedOverOrDropped(t *testing.T) {
 	if q := mustURL(at).Query(); err != nil || !strings.HasPrefix(at, a.idp.URL()+"/logout?") ||
 		q.Get("id_token_hint") != kept[0].ID().Reveal() || q.Get("post_logout_redirect_uri") != a.url+"/" ||
 		q.Get("client_id") != a.idp.ClientID {
-		t.Errorf("%s %v", at, err)
+		t.Errorf("got %s, error %v, want the logout endpoint with the hint, the client and the address to return to",
+			at, err)
 	}
 	for _, name := range []string{"nobody", ""} {
 		_, e1 := a.logins.Refresh(t.Context(), &external.Identity{Provider: name, Issuer: a.idp.URL(), Subject: "1"},
 			"x")
 		_, e2 := a.logins.EndSessionURL(t.Context(), name, "", "")
 		if e3 := a.logins.RevokeToken(t.Context(), name, "x"); e1 == nil || e2 == nil || e3 == nil {
-			t.Error(e1, e2, e3)
+			t.Errorf("got the errors %v, %v and %v, want three", e1, e2, e3)
 		}
 	}
 }
@@ -1252,7 +1257,7 @@ func TestWhereTheRealProvidersAre(t *testing.T) {
 	} {
 		a := newApp(t, only(row.provider))
 		if p := a.browser().do("GET", "/login/"+name+"/", nil); !strings.HasPrefix(p.location, row.want) {
-			t.Errorf("%s", p.location)
+			t.Errorf("got the location %s, want it to start with %s", p.location, row.want)
 		}
 	}
 	asked := make(chan string, 10)
@@ -1320,7 +1325,7 @@ func TestChoicesAreInTheOrderOfTheConfiguration(t *testing.T) {
 	want := []external.Choice{{"github", "GitHub", "/login/github/?next=%2Fa%3Fb"},
 		{"acme", "Acme <b>", "/login/acme/?next=%2Fa%3Fb"}, {"google", "Google", "/login/google/?next=%2Fa%3Fb"}}
 	if got := a.logins.Choices("/a?b"); !slices.Equal(got, want) {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 	for address, want := range map[string]string{"bob@acme.example": "acme", "bob@ACME.EXAMPLE": "acme",
 		"bob@other.example": "", "acme.example": "", "": ""} {

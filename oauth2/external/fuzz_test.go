@@ -67,7 +67,7 @@ func FuzzAnswerByPOST(f *testing.F) {
 			handlers.Callback.ServeHTTP(w, r)
 			if w.Code != http.StatusSeeOther && (w.Code < 400 || w.Code >= 500 && w.Code != 503) || a.logged() != 0 ||
 				strings.Contains(w.Body.String(), "<script") {
-				t.Errorf("%s %q %q: %d", method, query, body, w.Code)
+				t.Errorf("%s %q %q: got %d and %d logins, want a refusal", method, query, body, w.Code, a.logged())
 			}
 			return w
 		}
@@ -122,7 +122,7 @@ func FuzzWhatOthersWrite(f *testing.F) {
 			strings.ContainsFunc(name, func(r rune) bool {
 				return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
 			}) {
-			t.Errorf("%q", name)
+			t.Errorf("got the name %q, want at most 255 bytes of UTF-8 without control characters", name)
 		}
 		_ = external.UnverifiedIssuer(text)
 		capital := func(r rune) bool { return 'A' <= r && r <= 'Z' }

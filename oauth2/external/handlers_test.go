@@ -236,7 +236,7 @@ func TestUnitUnlinkReadsAForm(t *testing.T) {
 	b.follow(b.do("POST", "/login/acme/link/", nil))
 	all, err := a.logins.Identities(t.Context(), "alice")
 	if err != nil || len(all) != 1 {
-		t.Fatal(all, err)
+		t.Fatalf("got %v, error %v, want 1 identity", all, err)
 	}
 	form := url.Values{"id": {all[0].ID}}
 	b.wants("no form", b.do("POST", "/login/acme/unlink/", form, "Content-Type", "text/plain"), 400, "invalid_request")

@@ -197,7 +197,7 @@ func TestAnIDTokenMayHaveHundredsOfGroups(t *testing.T) {
 	}
 	a.idp.SignIn(authtest.Person{Subject: "1", Claims: map[string]any{"groups": groups}})
 	if p := a.browser().visit("/login/acme/"); p.status != 200 || len(a.last().Claims["groups"].([]any)) != 400 {
-		t.Errorf("%d %s", p.status, a.log)
+		t.Errorf("got %d, want 200 with 400 groups: %s", p.status, a.log)
 	}
 	a.idp.SignIn(authtest.Person{Subject: "1", Claims: map[string]any{"groups": strings.Repeat("x", 70_000)}})
 	b := a.browser()

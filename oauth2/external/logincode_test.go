@@ -241,7 +241,7 @@ func (b *browser) code(start string) string {
 	p := b.next(b.away(start))
 	u := mustURL(p.location)
 	if p.status != 303 || u.Query().Get("login_code") == "" || u.Query().Get("state") != "xyz" {
-		b.Fatalf("%d %s %s", p.status, p.location, p.body)
+		b.Fatalf("got %d %s: %s, want 303 with a login_code and the state", p.status, p.location, p.body)
 	}
 	return u.Query().Get("login_code")
 }
@@ -255,12 +255,12 @@ func TestAnAppGetsACodeThatIsGoodOnceForWhoHasTheVerifier(t *testing.T) {
 	}
 	u, credential, err := a.redeem(code, verifier)
 	if err != nil || u.UserID() != "acme-1" {
-		t.Fatal(u, err)
+		t.Fatalf("got %v, error %v, want the user acme-1", u, err)
 	}
 	proof, ok := credential.(*external.Credential)
 	if !ok || !proof.Primary() || proof.Profile.Email.Address != "alice@example.com" || !proof.Profile.Email.Verified ||
 		proof.Profile.Claims != nil || !proof.AuthInfo().AuthTime.IsZero() {
-		t.Errorf("%+v", credential)
+		t.Errorf("got %+v, want a primary credential with the address, and without claims and AuthTime", credential)
 	}
 	if _, _, err := a.redeem(code, verifier); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("twice: %v", err)
@@ -325,7 +325,7 @@ func TestACodeDiesWithItsUserAndItsTime(t *testing.T) {
 		t.Errorf("store down: %v", err)
 	}
 	if n, err := late.logins.Purge(t.Context(), 500); err != nil || n != 1 {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("purged %d, error %v, want 1", n, err)
 	}
 }
 
@@ -346,7 +346,7 @@ func TestOfManyThatRedeemACodeOneGetsIt(t *testing.T) {
 		}
 	}
 	if n != 1 {
-		t.Errorf("%d", n)
+		t.Errorf("%d redeemed the code, want 1", n)
 	}
 }
 
@@ -369,12 +369,12 @@ func TestAnAppIsSentWhereItIsRegisteredOnly(t *testing.T) {
 	}
 	q := strings.Replace(appStart, "com.example.app:/done", url.QueryEscape("https://spa.example/done?a=b"), 1)
 	if p := b.next(b.away(q)); !strings.HasPrefix(p.location, "https://spa.example/done?a=b&login_code=") {
-		t.Errorf("%s", p.location)
+		t.Errorf("got the location %s, want return_to with its query and a login_code", p.location)
 	}
 	// What goes wrong is told to the app, but for what cannot be believed.
 	a.idp.SetQuirks(authtest.Quirks{Deny: true})
 	if p := b.next(b.away(appStart)); p.location != "com.example.app:/done?error=access_denied&state=xyz" {
-		t.Errorf("%s", p.location)
+		t.Errorf("got the location %s, want the error access_denied and the state", p.location)
 	}
 	a.idp.SetQuirks(authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://evil.example") }})
 	b.wants("another issuer", b.next(b.away(appStart)), 400, "untrusted")

@@ -20,7 +20,7 @@ func TestUnitMemoryPurge(t *testing.T) {
 		s := external.NewMemoryStore()
 		for i := range records {
 			if fresh, err := s.PutOnce(t.Context(), fmt.Sprint(i), noon.Add(time.Hour), noon); !fresh || err != nil {
-				t.Fatal(fresh, err)
+				t.Fatalf("got %v, error %v, want a new key", fresh, err)
 			}
 			if err := s.AddCode(t.Context(),
 				&external.Code{Digest: fmt.Sprint(i), ExpiresAt: noon.Add(time.Hour)}); err != nil {
@@ -45,7 +45,7 @@ func TestUnitMemoryPurge(t *testing.T) {
 		for i := range 2 {
 			now := noon.Add(time.Duration(i) * time.Hour)
 			if fresh, err := s.PutOnce(t.Context(), "key", now.Add(time.Hour), now); !fresh || err != nil {
-				t.Fatal(fresh, err)
+				t.Fatalf("got %v, error %v, want a new key", fresh, err)
 			}
 		}
 		for i, want := range []int{0, 0, 1} {

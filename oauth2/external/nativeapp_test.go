@@ -88,7 +88,7 @@ func TestAnAppOfFacebookSendsItsToken(t *testing.T) {
 	ada := authtest.Person{Subject: "42", Name: "Ada"}
 	u, proof, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(a.idp.IssueToken(ada, "")))
 	if err != nil || u.UserID() != "facebook-42" || proof.Profile.Name != "Ada" || !proof.Primary() {
-		t.Fatalf("%v %v", u, err)
+		t.Fatalf("got %v, error %v, want the user facebook-42 with the name Ada", u, err)
 	}
 	for sentence, row := range map[string]struct {
 		token string
@@ -117,7 +117,7 @@ func TestAnAppOfFacebookSendsItsToken(t *testing.T) {
 	}
 	other := newApp(t, nil) // with a provider that cannot tell
 	if _, _, err := other.logins.FromToken(t.Context(), "acme", "x"); err == nil || auth.KindOf(err) != nil {
-		t.Errorf("%v", err)
+		t.Errorf("got the error %v, want one without a kind", err)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestAnAppSendsAnIDToken(t *testing.T) {
 	good := mint()
 	u, proof, err := a.logins.FromIDToken(t.Context(), "google", good, "n")
 	if err != nil || u.UserID() != "google-42" || !proof.Profile.Email.Verified || proof.Profile.Name != "Ada" {
-		t.Fatalf("%v %v", u, err)
+		t.Fatalf("got %v, error %v, want the user google-42 with a verified address and the name Ada", u, err)
 	}
 	for sentence, row := range map[string]struct {
 		token auth.Secret
@@ -195,6 +195,6 @@ func TestAnAppSendsAnIDToken(t *testing.T) {
 		}
 	}
 	if n != 1 {
-		t.Errorf("%d", n)
+		t.Errorf("%d logins took the ID token, want 1", n)
 	}
 }

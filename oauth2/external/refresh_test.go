@@ -113,7 +113,7 @@ func TestUnitRefreshedIDTokens(t *testing.T) {
 		a, of, kept := keeping(t, "acme", nil)
 		all, err := a.logins.Identities(t.Context(), of.UserID)
 		if err != nil || len(all) != 1 {
-			t.Fatal(all, err)
+			t.Fatalf("got %v, error %v, want 1 identity", all, err)
 		}
 		if _, err := a.logins.Refresh(t.Context(), all[0], kept.Refresh()); err != nil {
 			t.Error(err)
@@ -276,6 +276,6 @@ func TestARefreshTokenThatIsNotReplacedStays(t *testing.T) {
 	a.idp.SetQuirks(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "refresh_token") }})
 	fresh, err := a.logins.Refresh(t.Context(), a.last().Identity("alice", time.Now()), kept.Refresh())
 	if err != nil || fresh.Refresh() != kept.Refresh() {
-		t.Errorf("%v", err)
+		t.Errorf("got the error %v, want none, and the old refresh token", err)
 	}
 }

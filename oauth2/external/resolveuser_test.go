@@ -219,7 +219,7 @@ func TestAUserWhoIsDisabledOrDeletedIsNotMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	if b.visit("/login/acme/"); b.who() != "acme-1" {
-		t.Errorf("%q", b.who())
+		t.Errorf("signed in as %q, want acme-1", b.who())
 	}
 }
 
@@ -247,7 +247,7 @@ func TestOfFirstLoginsAtOnceOneMakesTheUser(t *testing.T) {
 	all.Wait()
 	slices.Sort(who)
 	if who[0] == "" || who[0] != who[len(who)-1] {
-		t.Errorf("%q", who)
+		t.Errorf("signed in as %q, want one user for all", who)
 	}
 }
 
@@ -288,6 +288,6 @@ func TestALoginThatWasSlowerIsTheOtherOnesUser(t *testing.T) {
 	})
 	b := a.browser()
 	if b.visit("/login/acme/"); b.who() != "bob" || len(a.identities("late")) != 0 || len(a.changes) != 0 {
-		t.Errorf("%q %v", b.who(), a.changes)
+		t.Errorf("signed in as %q, with the changes %v, want bob, and none", b.who(), a.changes)
 	}
 }

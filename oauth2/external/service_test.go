@@ -360,7 +360,7 @@ func (b *browser) who() string {
 func (b *browser) signedInAs(name string) *browser {
 	b.Helper()
 	if p := b.do("POST", "/password/"+name, nil); p.status != 200 {
-		b.Fatal(p)
+		b.Fatalf("got %+v, want 200", p)
 	}
 	return b
 }

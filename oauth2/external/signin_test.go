@@ -72,6 +72,6 @@ func TestAnAnswerOfItsOwnAsksForASecondFactor(t *testing.T) {
 	})
 	b := a.browser()
 	if p := b.next(b.away("/login/acme/")); p.status != 303 || p.header.Get("Location") != "/second-factor" {
-		t.Errorf("%+v", p)
+		t.Errorf("got %+v, want 303 to /second-factor", p)
 	}
 }

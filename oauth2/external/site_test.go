@@ -43,7 +43,7 @@ func TestSite(t *testing.T) {
 			}
 			if strings.Contains(p.body, c.lack) || !strings.Contains(p.header.Get("Content-Security-Policy"),
 				look.Hash(style)) {
-				t.Errorf("%v %s", p.header, p.body)
+				t.Errorf("got %v %s, want the style of the site and its hash, and not the other one", p.header, p.body)
 			}
 		})
 	}

@@ -130,7 +130,7 @@ func TestLinkingIsAskedForByWhoIsSignedInAndHasJustBeen(t *testing.T) {
 	p := old.do("POST", "/login/acme/link/", nil)
 	old.wants("an hour ago", p, 403, "stale")
 	if !strings.Contains(p.body, `href="/sign-in?next=%2Faccount"`) {
-		t.Error(p.body)
+		t.Errorf("got the page %s, want it to lead to the sign-in and back to the account", p.body)
 	}
 	b := a.browser().signedInAs("alice")
 	b.wants("of another site", b.do("POST", "/login/acme/link/", nil, "Sec-Fetch-Site", "cross-site", "Origin",
@@ -141,19 +141,21 @@ func TestLinkingIsAskedForByWhoIsSignedInAndHasJustBeen(t *testing.T) {
 	}
 	if p := b.follow(b.do("POST", "/login/acme/link/", url.Values{"user": {"bob"}})); p.status != 200 ||
 		p.at != a.url+"/account" {
-		t.Fatalf("%d %s %s", p.status, p.at, p.body)
+		t.Fatalf("got %d at %s: %s, want 200 at the account page", p.status, p.at, p.body)
 	}
 	if !slices.Equal(a.identities("alice"), []string{"1"}) || b.who() != "alice" || a.logged() != 0 {
-		t.Errorf("%v, %q", a.identities("alice"), b.who())
+		t.Errorf("got the identities %v and the user %q, want identity 1 of alice, and no login",
+			a.identities("alice"), b.who())
 	}
 	// From then on it signs alice in, and once more changes nothing.
 	c := a.browser()
 	if c.visit("/login/acme/"); c.who() != "alice" {
-		t.Errorf("%q", c.who())
+		t.Errorf("signed in as %q, want alice", c.who())
 	}
 	b.follow(b.do("POST", "/login/acme/link/", nil))
 	if !slices.Equal(a.identities("alice"), []string{"1"}) || !slices.Equal(a.changes[:1], []string{"alice linked 1"}) {
-		t.Errorf("%v %v", a.identities("alice"), a.changes)
+		t.Errorf("got the identities %v and the changes %v, want identity 1, linked once",
+			a.identities("alice"), a.changes)
 	}
 	// It is hers, and stays hers.
 	d := a.browser().signedInAs("bob")
@@ -175,7 +177,7 @@ func TestTheLastWayInIsNotUnlinked(t *testing.T) {
 		}
 		all, err := a.logins.Identities(t.Context(), "alice")
 		if err != nil || len(all) != 2 {
-			t.Fatal(all, err)
+			t.Fatalf("got %v, error %v, want 2 identities", all, err)
 		}
 		other := a.browser().signedInAs("bob")
 		other.do("POST", "/login/acme/unlink/", url.Values{"id": {all[0].ID}})
@@ -186,11 +188,11 @@ func TestTheLastWayInIsNotUnlinked(t *testing.T) {
 		}
 		if p := b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[0].ID}}); p.location != a.url+"/account" ||
 			!slices.Equal(a.identities("alice"), []string{"2"}) {
-			t.Errorf("%d %v", p.status, a.identities("alice"))
+			t.Errorf("got %d and the identities %v, want identity 2 to be left", p.status, a.identities("alice"))
 		}
 		p := b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[1].ID}})
 		if otherWay && len(a.identities("alice")) != 0 {
-			t.Errorf("%d", p.status)
+			t.Errorf("got %d and an identity, want none, since there is another way in", p.status)
 		}
 		if !otherWay {
 			b.wants("the last", p, 409, "last_way")
@@ -199,7 +201,7 @@ func TestTheLastWayInIsNotUnlinked(t *testing.T) {
 			}
 		}
 		if !slices.Contains(a.changes, "alice unlinked 1") {
-			t.Error(a.changes)
+			t.Errorf("got the changes %v, want alice unlinked 1 among them", a.changes)
 		}
 		b.wants("of another site", b.do("POST", "/login/acme/unlink/", url.Values{"id": {all[1].ID}}, "Sec-Fetch-Site",
 			"cross-site"), 403, "cross_origin")
