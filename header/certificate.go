@@ -84,7 +84,7 @@ type Certificate struct {
 var (
 	_ auth.Authenticator = (*Certificate)(nil)
 	_ auth.Named         = (*Certificate)(nil)
-	_ auth.Stripper      = (*Certificate)(nil)
+	_ auth.HeaderStripper      = (*Certificate)(nil)
 	_ auth.Ambient       = (*Certificate)(nil)
 	_ auth.Varier        = (*Certificate)(nil)
 )

@@ -79,7 +79,7 @@ type Header struct {
 var (
 	_ auth.Authenticator = (*Header)(nil)
 	_ auth.Named         = (*Header)(nil)
-	_ auth.Stripper      = (*Header)(nil)
+	_ auth.HeaderStripper      = (*Header)(nil)
 	_ auth.Ambient       = (*Header)(nil)
 	_ auth.Varier        = (*Header)(nil)
 )

@@ -25,7 +25,7 @@ var _ Store = (*MemoryStore)(nil)
 func NewMemoryStore() *MemoryStore {
 	s := &MemoryStore{logins: make(map[string]*login), tokens: make(map[string]*token),
 		owners: make(map[string]*owner)}
-	s.queue = expiry.Of(s.logins, func(l *login) time.Time { return l.until })
+	s.queue = expiry.NewOfMap(s.logins, func(l *login) time.Time { return l.until })
 	return s
 }
 

@@ -68,5 +68,5 @@ func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, no
 
 // Purge implements [Store]. Others have their turn meanwhile.
 func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return expiry.Run(ctx, limit, expiry.Step(&s.mu, s.queue, now, func(id string) { s.remove(s.logins[id]) }))
+	return expiry.PurgeAll(ctx, limit, expiry.Step(&s.mu, s.queue, now, func(id string) { s.remove(s.logins[id]) }))
 }

@@ -148,7 +148,7 @@ type Tokens struct {
 	issuer   *issuer
 	cookie   backend.Cookie
 	events   backend.Events
-	drift    *backend.StampDrift
+	drift    *backend.StampWarner
 }
 
 var (
@@ -173,7 +173,7 @@ func New(config Config) (*Tokens, error) {
 	c.check(&s)
 	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
 	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name},
-		drift:  new(backend.StampDrift),
+		drift:  new(backend.StampWarner),
 		cookie: backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie, SameSite: http.SameSiteStrictMode}}
 	s.Add("Config.Cookie", t.cookie.Check())
 	t.issuer = checkIssuer(&s, Issuer{

@@ -58,7 +58,7 @@ func (t *Tokens) check(ctx context.Context, token string, r *http.Request) (auth
 	if err != nil {
 		return nil, nil, record.refuseUser(err)
 	}
-	var memo *backend.StampMemo
+	var memo *backend.StampCache
 	if p := t.proofOf(record); p != nil {
 		memo = &p.stamp
 	}

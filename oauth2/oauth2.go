@@ -291,7 +291,7 @@ func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (aut
 		return nil, nil, err
 	}
 	if token.GrantID != "" {
-		var memo *backend.StampMemo
+		var memo *backend.StampCache
 		if s := found.own(); s != nil {
 			memo = &s.stamp
 		}

@@ -15,7 +15,7 @@ import (
 // share the store.
 type proof struct {
 	Session
-	stamp backend.StampMemo
+	stamp backend.StampCache
 }
 
 // proved is a record with its proof before it, in one piece of memory, beside what each request
@@ -64,7 +64,7 @@ func (rec *Record) reproved(changed Record) *Record {
 	}
 	made := p.sessions.prove(changed)
 	if made.Stamp == rec.Stamp {
-		made.proof.stamp.Adopt(&p.stamp)
+		made.proof.stamp.CopyFrom(&p.stamp)
 	}
 	return made
 }

@@ -119,7 +119,7 @@ type Sessions struct {
 
 	cleared staleCookies // what cookies without a record are answered with
 	said    said
-	drift   backend.StampDrift
+	drift   backend.StampWarner
 }
 
 var (
