@@ -64,7 +64,7 @@ func TestUnitQueue(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	t.PurgeAll("what expires first goes first, at most limit, and nothing before its time", func(t *testing.T) {
+	t.Run("what expires first goes first, at most limit, and nothing before its time", func(t *testing.T) {
 		s := newShelf()
 		for _, i := range rand.Perm(9) {
 			s.put(fmt.Sprint(i), at(i))
@@ -76,7 +76,7 @@ func TestUnitQueue(t *testing.T) {
 		want(t, s.purge(t, at(6), 99), "3", "4", "5", "6")
 		want(t, s.purge(t, at(6), 99))
 	})
-	t.PurgeAll("a record whose expiry changed goes at the new one, later or earlier", func(t *testing.T) {
+	t.Run("a record whose expiry changed goes at the new one, later or earlier", func(t *testing.T) {
 		s := newShelf()
 		s.put("later", at(1))
 		s.put("earlier", at(9))
@@ -86,21 +86,21 @@ func TestUnitQueue(t *testing.T) {
 		want(t, s.purge(t, at(8), 9), "later")
 		want(t, s.purge(t, at(99), 9))
 	})
-	t.PurgeAll("a record without expiry never goes", func(t *testing.T) {
+	t.Run("a record without expiry never goes", func(t *testing.T) {
 		s := newShelf()
 		s.put("kept", time.Time{})
 		s.put("slid", at(1))
 		s.put("slid", time.Time{})
 		want(t, s.purge(t, at(99), 9))
 	})
-	t.PurgeAll("instants beyond the reach of nanoseconds", func(t *testing.T) {
+	t.Run("instants beyond the reach of nanoseconds", func(t *testing.T) {
 		s := newShelf()
 		s.put("far", time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC))
 		s.put("old", time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC))
 		want(t, s.purge(t, at(0), 9), "old")
 		want(t, s.purge(t, time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC), 9), "far")
 	})
-	t.PurgeAll("a record that was removed and came again goes once", func(t *testing.T) {
+	t.Run("a record that was removed and came again goes once", func(t *testing.T) {
 		s := newShelf()
 		for range 1000 { // more entries than there may be, and all are true
 			s.put("a", at(1))
@@ -111,7 +111,7 @@ func TestUnitQueue(t *testing.T) {
 		want(t, s.purge(t, at(1), 9), "a")
 		want(t, s.purge(t, at(1), 9))
 	})
-	t.PurgeAll("a context that ended is an error as long as nothing was removed", func(t *testing.T) {
+	t.Run("a context that ended is an error as long as nothing was removed", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		step := func(int) (int, bool) { cancel(); return 1, true }
 		if n, err := expiry.PurgeAll(ctx, 3, step); n != 3 || err != nil {
@@ -124,7 +124,7 @@ func TestUnitQueue(t *testing.T) {
 }
 
 func TestUnitQueueOfMany(t *testing.T) {
-	t.PurgeAll("of a million live records a purge looks at none", func(t *testing.T) {
+	t.Run("of a million live records a purge looks at none", func(t *testing.T) {
 		records := 1_000_000
 		if testing.Short() {
 			records = 200_000
@@ -159,7 +159,7 @@ func TestUnitQueueOfMany(t *testing.T) {
 			t.Errorf("got %d looks and %d entries, want %d and none", queue.Looked(), queue.Len(), records+1)
 		}
 	})
-	t.PurgeAll("records that come and go leave no more entries than records", func(t *testing.T) {
+	t.Run("records that come and go leave no more entries than records", func(t *testing.T) {
 		s := newShelf()
 		for i := range 1000 {
 			s.put(fmt.Sprint("kept", i), noon.Add(time.Hour))
@@ -175,7 +175,7 @@ func TestUnitQueueOfMany(t *testing.T) {
 			t.Errorf("got %d looks, want at most two a change", looked)
 		}
 	})
-	t.PurgeAll("records that slide leave no more entries than records", func(t *testing.T) {
+	t.Run("records that slide leave no more entries than records", func(t *testing.T) {
 		s := newShelf()
 		for i := range 100_000 {
 			s.put(fmt.Sprint(i%1000), noon.Add(time.Duration(i)*time.Second))
@@ -184,7 +184,7 @@ func TestUnitQueueOfMany(t *testing.T) {
 			}
 		}
 	})
-	t.PurgeAll("a purge makes up for many that were removed at once, in steps", func(t *testing.T) {
+	t.Run("a purge makes up for many that were removed at once, in steps", func(t *testing.T) {
 		s := newShelf()
 		for i := range 10_000 {
 			s.put(fmt.Sprint(i), noon.Add(time.Hour))
@@ -194,7 +194,7 @@ func TestUnitQueueOfMany(t *testing.T) {
 			t.Errorf("got %d records and %d entries, want none and few", len(got), s.queue.Len())
 		}
 	})
-	t.PurgeAll("whatever happens, all that is over goes and nothing else", func(t *testing.T) {
+	t.Run("whatever happens, all that is over goes and nothing else", func(t *testing.T) {
 		s := newShelf()
 		for round := range 300 {
 			now := noon.Add(time.Duration(round) * time.Second)
