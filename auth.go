@@ -74,7 +74,7 @@ type Credential interface {
 // user with a nil error is a bug of the backend and answered with 500.
 //
 // A backend may implement the optional interfaces [Challenger], [Named],
-// [TokenOwner], [Conflicter], [Ambient], [Stripper], [Varier] and [ProxyReader]. At
+// [TokenOwner], [Conflicter], [Ambient], [HeaderStripper], [Varier] and [ProxyReader]. At
 // least one backend of a Guard must be a Challenger, or [Config].Challenges be set. A
 // decorator around a backend has a method Unwrap() Authenticator: see [As].
 // Package authtest checks a backend against all this.
@@ -143,19 +143,19 @@ func Chain(backends ...Authenticator) Authenticator { return chain(slices.Clone(
 type chain []Authenticator
 
 var (
-	_ Authenticator = chain(nil)
-	_ Challenger    = chain(nil)
-	_ TokenOwner    = chain(nil)
-	_ Stripper      = chain(nil)
-	_ Varier        = chain(nil)
-	_ ProxyReader   = chain(nil)
+	_ Authenticator  = chain(nil)
+	_ Challenger     = chain(nil)
+	_ TokenOwner     = chain(nil)
+	_ HeaderStripper = chain(nil)
+	_ Varier         = chain(nil)
+	_ ProxyReader    = chain(nil)
 )
 
 func (c chain) Authenticate(r *http.Request) (User, Credential, error) {
-	v := verdict{nested: true}
+	v := chainResult{nested: true}
 	for _, backend := range c {
 		user, credential, err := v.ask(backend, ambientOf(backend), nests(backend), r)
-		if v.settled(backend, err) {
+		if v.add(backend, err) {
 			return user, credential, err
 		}
 	}
@@ -186,7 +186,7 @@ func (c chain) OwnTokens() (all []TokenClass) {
 
 func (c chain) StripHeaders() (all []string) {
 	for _, backend := range c {
-		if stripper, ok := As[Stripper](backend); ok {
+		if stripper, ok := As[HeaderStripper](backend); ok {
 			all = append(all, stripper.StripHeaders()...)
 		}
 	}

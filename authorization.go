@@ -37,7 +37,7 @@ func Authorization(r *http.Request) (scheme, value string, err error) {
 		return "", "", errTwoAuthorizations
 	}
 	line := lines[0]
-	if tooLong(r, len(line)) {
+	if isTooLong(r, len(line)) {
 		return "", "", errLongAuthorization
 	}
 	// Loops of our own: every request of every backend comes by here.

@@ -15,8 +15,8 @@ func nests(backend Authenticator) bool {
 	return guard || list
 }
 
-// layers returns a backend and what it decorates, outermost first.
-func layers(backend Authenticator) []Authenticator {
+// decoratorChain returns a backend and what it decorates, outermost first.
+func decoratorChain(backend Authenticator) []Authenticator {
 	var all []Authenticator
 	for range maxWrapped {
 		if isNil(backend) {
@@ -50,7 +50,7 @@ func expand(backends []Authenticator) []Authenticator {
 }
 
 func innermost(backend Authenticator) Authenticator {
-	all := layers(backend)
+	all := decoratorChain(backend)
 	if len(all) == 0 {
 		return nil
 	}
@@ -59,7 +59,7 @@ func innermost(backend Authenticator) Authenticator {
 
 // wraps reports whether backend is other, or decorates it.
 func wraps(backend, other Authenticator) bool {
-	return slices.ContainsFunc(layers(backend), func(layer Authenticator) bool { return same(layer, other) })
+	return slices.ContainsFunc(decoratorChain(backend), func(layer Authenticator) bool { return same(layer, other) })
 }
 
 // checkBackend refuses nil, and a decorator that loses capabilities.
@@ -67,7 +67,7 @@ func checkBackend(backend Authenticator) error {
 	if isNil(backend) {
 		return errors.New("is nil")
 	}
-	for _, layer := range layers(backend) {
+	for _, layer := range decoratorChain(backend) {
 		if w, ok := layer.(*wrapped); ok && (isNil(w.inner) || w.AuthenticatorFunc == nil) {
 			return errors.New("is made by auth.Wrap of a nil backend or function")
 		}
@@ -284,8 +284,8 @@ func isAuthenticator(t reflect.Type) bool {
 	return t.Implements(authenticatorType) || reflect.PointerTo(t).Implements(authenticatorType)
 }
 
-// alike reports two backends of one type of which same cannot tell whether they are one.
-func alike(a, b Authenticator) bool {
+// maybeSame reports two backends of one type of which same cannot tell whether they are one.
+func maybeSame(a, b Authenticator) bool {
 	if va, vb := reflect.ValueOf(a), reflect.ValueOf(b); va.Kind() == reflect.Func && vb.Kind() == reflect.Func &&
 		va.Pointer() != vb.Pointer() {
 		return false // their code is another

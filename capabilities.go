@@ -57,14 +57,14 @@ type Ambient interface {
 	Ambient() bool
 }
 
-// Stripper is a backend that reads headers which clients must not be able to
+// HeaderStripper is a backend that reads headers which clients must not be able to
 // forge. A Guard removes them, in any case and with "_" for "-", from every
 // request before a handler sees it, whichever backend proved the request.
 // StripHeaders is called once, by [New]. Without it, no header is removed.
 //
 // What a backend should strip cannot be guessed. New therefore refuses a
 // decorator without Unwrap, through which StripHeaders is found.
-type Stripper interface {
+type HeaderStripper interface {
 	StripHeaders() []string
 }
 

@@ -1,7 +1,7 @@
 package auth
 
 // As returns the first value of type T among v and what v wraps. It is how this
-// module looks for a capability, such as [Scoped] or [Stripper], and for a
+// module looks for a capability, such as [Scoped] or [HeaderStripper], and for a
 // concrete type, such as *knox.Token, so that both survive a decorator:
 //
 //	scoped, ok := auth.As[auth.Scoped](credential)

@@ -53,7 +53,7 @@ func TestAsFindsWhatIsFurtherOutFirst(t *testing.T) {
 	if found, ok := auth.As[*backend](kept{kept{b}}); !ok || found != b {
 		t.Errorf("As did not find the backend below two decorators: %v, %v", found, ok)
 	}
-	if _, ok := auth.As[auth.Stripper](decorator{b}); ok {
+	if _, ok := auth.As[auth.HeaderStripper](decorator{b}); ok {
 		t.Error("As found something through a decorator without Unwrap")
 	}
 	inner := scoped{scopes: []string{"a"}}

@@ -8,31 +8,32 @@ import (
 	"slices"
 )
 
-// verdict collects the outcomes after which a chain goes on.
-type verdict struct {
+// chainResult is the result of the backends that a chain has called so far, if the chain goes on
+// after them.
+type chainResult struct {
 	nested       bool // of a chain or guard that another one may ask
 	unrecognized error
-	others       [3]otherVerdict // further ones that are ErrUnrecognized, for the log
-	count        int             // of them
-	more         []otherVerdict  // the fourth and those that follow
-	absent       error           // ErrNoCredentials of those that have more to say, joined
-	ambience     ambience        // of the proof
+	others       [3]unrecognizedBy // further ones that are ErrUnrecognized, for the log
+	count        int               // of them
+	more         []unrecognizedBy  // the fourth and those that follow
+	absent       error             // ErrNoCredentials of those that have more to say, joined
+	ambientState ambientState      // of the proof
 }
 
-// otherVerdict is a backend that does not recognize a token either.
-type otherVerdict struct {
+// unrecognizedBy is a backend that does not recognize a token either.
+type unrecognizedBy struct {
 	backend Authenticator
 	err     error
 }
 
-// badTokenKey marks a request that a chain in a chain is asked about, after a
+// unrecognizedTokenKey marks a request that a chain in a chain is asked about, after a
 // backend further out found a token that it does not recognize.
-type badTokenKey struct{}
+type unrecognizedTokenKey struct{}
 
-// badToken reports whether r has a token that a backend asked before did not
+// hasUnrecognizedToken reports whether r has a token that a backend asked before did not
 // recognize, in this chain or in one around it.
-func (v *verdict) badToken(r *http.Request) bool {
-	return v.unrecognized != nil || v.nested && r.Context().Value(badTokenKey{}) != nil
+func (v *chainResult) hasUnrecognizedToken(r *http.Request) bool {
+	return v.unrecognized != nil || v.nested && r.Context().Value(unrecognizedTokenKey{}) != nil
 }
 
 // ask calls a backend. A bad token is not rescued by what a browser adds, and
@@ -40,19 +41,21 @@ func (v *verdict) badToken(r *http.Request) bool {
 // proof by a credential that is not known to be explicit counts as unrecognized. A
 // chain or guard is told, and does the same for its own backends. A decorator around
 // one may answer by itself, so what it returns is looked at again.
-func (v *verdict) ask(backend Authenticator, ambient Ambient, nests bool, r *http.Request) (User, Credential, error) {
+func (v *chainResult) ask(
+	backend Authenticator, ambient Ambient, nests bool, r *http.Request,
+) (User, Credential, error) {
 	said := ambientUnknown
 	if ambient != nil {
 		if said = ambientNo; ambient.Ambient() {
 			said = ambientYes
 		}
 	}
-	if said == ambientYes && v.badToken(r) {
+	if said == ambientYes && v.hasUnrecognizedToken(r) {
 		return nil, nil, ErrNoCredentials
 	}
 	asked := r
 	if nests && v.unrecognized != nil {
-		asked = r.WithContext(context.WithValue(r.Context(), badTokenKey{}, true))
+		asked = r.WithContext(context.WithValue(r.Context(), unrecognizedTokenKey{}, true))
 	}
 	user, credential, err := backend.Authenticate(asked)
 	if asked != r {
@@ -61,18 +64,19 @@ func (v *verdict) ask(backend Authenticator, ambient Ambient, nests bool, r *htt
 	if err != nil {
 		return nil, nil, err
 	}
-	if v.ambience = said; said != ambientYes {
-		v.ambience = ambienceOf(said, credential)
+	if v.ambientState = said; said != ambientYes {
+		v.ambientState = ambientStateOf(said, credential)
 	}
-	if v.ambience != ambientNo && !checksItself(backend) && v.badToken(r) {
+	if v.ambientState != ambientNo && !isChainOrGuard(backend) && v.hasUnrecognizedToken(r) {
 		return nil, nil, fmt.Errorf("%w, and %s, which proved the request, does not say that no browser adds its "+
 			"credential (auth.Ambient)", ErrUnrecognized, nameOf(backend))
 	}
 	return user, credential, nil
 }
 
-// checksItself reports a chain or guard without a decorator around it.
-func checksItself(backend Authenticator) bool {
+// isChainOrGuard reports whether backend is a chain or guard without a decorator around it. These
+// check for unrecognized tokens themselves.
+func isChainOrGuard(backend Authenticator) bool {
 	switch backend.(type) {
 	case chain, *Guard:
 		return true
@@ -80,8 +84,8 @@ func checksItself(backend Authenticator) bool {
 	return false
 }
 
-// settled reports whether the error of a backend ends the chain.
-func (v *verdict) settled(backend Authenticator, err error) bool {
+// add adds the error of a backend, and reports whether it ends the chain.
+func (v *chainResult) add(backend Authenticator, err error) bool {
 	switch KindOf(err) {
 	case ErrNoCredentials:
 		if err != ErrNoCredentials {
@@ -95,7 +99,7 @@ func (v *verdict) settled(backend Authenticator, err error) bool {
 	case ErrUnrecognized:
 		if v.unrecognized == nil {
 			v.unrecognized = err
-		} else if other := (otherVerdict{backend, err}); v.count < len(v.others) {
+		} else if other := (unrecognizedBy{backend, err}); v.count < len(v.others) {
 			v.others[v.count] = other // without an allocation
 			v.count++
 		} else {
@@ -106,25 +110,25 @@ func (v *verdict) settled(backend Authenticator, err error) bool {
 	return true
 }
 
-// unrecognizedToo is ErrUnrecognized of one more backend, which the log tells of.
-type unrecognizedToo struct {
+// unrecognizedError is ErrUnrecognized of one more backend, which the log tells of.
+type unrecognizedError struct {
 	first   error // which counts
 	backend Authenticator
 	err     error
 }
 
-func (e *unrecognizedToo) Error() string {
+func (e *unrecognizedError) Error() string {
 	return e.first.Error() + ". By " + nameOf(e.backend) + ": " + e.err.Error()
 }
 
-func (e *unrecognizedToo) Unwrap() []error { return []error{e.first, e.err} }
+func (e *unrecognizedError) Unwrap() []error { return []error{e.first, e.err} }
 
-func (v *verdict) result() error {
+func (v *chainResult) result() error {
 	switch {
 	case v.unrecognized != nil:
 		all := v.unrecognized
 		for _, other := range append(slices.Clone(v.others[:v.count]), v.more...) {
-			all = &unrecognizedToo{all, other.backend, other.err}
+			all = &unrecognizedError{all, other.backend, other.err}
 		}
 		return all
 	case v.absent != nil:

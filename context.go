@@ -10,8 +10,8 @@ import (
 // request allocates one.
 type identity struct {
 	context.Context
-	guard *Guard // nil in WithIdentity
-	proof        // without a user for an anonymous request
+	guard         *Guard // nil in WithIdentity
+	authenticated        // without a user for an anonymous request
 }
 
 type identityKey struct{}
@@ -70,5 +70,5 @@ func CredentialFrom[C Credential](ctx context.Context) (credential C, ok bool) {
 // proved them, and for tests of bare handlers. No Guard believes it. To test a
 // handler behind one, use package authtest.
 func WithIdentity(ctx context.Context, user User, credential Credential) context.Context {
-	return &identity{Context: ctx, proof: proof{user: user, credential: credential}}
+	return &identity{Context: ctx, authenticated: authenticated{user: user, credential: credential}}
 }

@@ -147,7 +147,7 @@ func KindOf(err error) error {
 		}
 		return KindOf(stated.Kind) // which may be ErrUserInactive, an Error itself
 	}
-	if too, ok := err.(*unrecognizedToo); ok {
+	if too, ok := err.(*unrecognizedError); ok {
 		return KindOf(too.first)
 	}
 	if list, ok := elements(err); ok {
@@ -162,7 +162,7 @@ func KindOf(err error) error {
 		switch {
 		case inner == nil:
 			return own
-		case own == nil && !hasIs(err):
+		case own == nil && !hasIsMethod(err):
 			return KindOf(inner)
 		case own == nil: // perhaps an outage itself, with another error behind it
 			return strongest(nil, []error{errOutage, inner})
@@ -175,8 +175,8 @@ func KindOf(err error) error {
 // errOutage is an error without a kind.
 var errOutage = errors.New("outage")
 
-// hasIs reports an error that compares itself with others.
-func hasIs(err error) bool {
+// hasIsMethod reports whether err has a method Is, which [errors.Is] calls.
+func hasIsMethod(err error) bool {
 	_, ok := err.(interface{ Is(error) bool })
 	return ok
 }

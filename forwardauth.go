@@ -184,7 +184,7 @@ func (f *forwardAuth) protect(options []RouteOption) error {
 			return err
 		}
 	}
-	f.protected.told.Store("/", true) // there is no handler that could log in by itself
+	f.protected.logged.Store("/", true) // there is no handler that could log in by itself
 	return f.protected.Check()
 }
 
@@ -200,16 +200,16 @@ type askedRouter struct {
 	*forwardAuth
 }
 
-func (a *askedRouter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.grant(w, r) }
+func (a *askedRouter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.allow(w, r) }
 
 // ServeHTTP answers a proxy.
 func (f *forwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := &answer{ResponseWriter: w}
-	twin := f.hasTwin(r)
-	r = f.withoutAnswer(r)
+	twin := f.hasUnderscoreVariant(r)
+	r = f.withoutResponseHeaders(r)
 	asked, err := f.asked(r)
 	if err == nil && twin {
-		err = errTwin
+		err = errUnderscoreHeader
 	}
 	switch {
 	case err != nil:
@@ -217,7 +217,7 @@ func (f *forwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !isPreflight(asked):
 		f.protected.ServeHTTP(answer, asked)
 	case f.preflights:
-		f.grant(answer, asked)
+		f.allow(answer, asked)
 	default:
 		f.guard.fail(answer, f.guard.withoutStripped(asked), failure{err: errPreflight})
 	}
@@ -226,14 +226,14 @@ func (f *forwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var errTwin error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "Malformed request.",
+var errUnderscoreHeader error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "Malformed request.",
 	Cause: errors.New("the client sent a header that a service could take for one of the answer, such as " +
 		"X_Auth_User. Have the proxy remove it")}
 
-// hasTwin reports a header that differs from one of the answer by "_" for "-" only. The proxy
+// hasUnderscoreVariant reports a header that differs from one of the answer by "_" for "-" only. The proxy
 // overwrites the header of the answer and passes on the twin, and a service behind WSGI
 // or CGI reads both as one.
-func (f *forwardAuth) hasTwin(r *http.Request) bool {
+func (f *forwardAuth) hasUnderscoreVariant(r *http.Request) bool {
 	for name := range r.Header {
 		for _, own := range []string{f.user, f.backend, f.access} {
 			if http.CanonicalHeaderKey(name) != own && sameVariable(name, own) {
@@ -244,9 +244,9 @@ func (f *forwardAuth) hasTwin(r *http.Request) bool {
 	return false
 }
 
-// withoutAnswer returns r without the headers of the answer, which a client has
+// withoutResponseHeaders returns r without the headers of the answer, which a client has
 // sent, and without those of a body, which a proxy leaves out.
-func (f *forwardAuth) withoutAnswer(r *http.Request) *http.Request {
+func (f *forwardAuth) withoutResponseHeaders(r *http.Request) *http.Request {
 	r = r.WithContext(r.Context())
 	names := []string{f.user, f.backend, f.access, "Content-Type", "Content-Length", "Content-Encoding"}
 	if header, found := stripped(r.Header, names); found {
@@ -275,7 +275,7 @@ const maxAskedURI = 32 << 10
 func (f *forwardAuth) asked(r *http.Request) (*http.Request, error) {
 	if peer := Peer(r); !f.guard.config.Proxies.Trusts(peer) {
 		return nil, &Error{Kind: ErrInsufficient, Status: http.StatusNotFound, Code: CodeNotFound, Detail: "Not found.",
-			Cause: strangeProxy{peer.String()}}
+			Cause: untrustedProxyError{peer.String()}}
 	}
 	asked := r.WithContext(r.Context())
 	asked.Pattern, asked.Host = "", f.guard.config.Proxies.Host(r)
@@ -338,15 +338,15 @@ func hasEscape(path string) bool {
 	return false
 }
 
-// strangeProxy is the cause for a request that no trusted proxy sent.
-type strangeProxy struct{ peer string }
+// untrustedProxyError is the cause for a request that no trusted proxy sent.
+type untrustedProxyError struct{ peer string }
 
-func (c strangeProxy) Error() string {
+func (c untrustedProxyError) Error() string {
 	return c.peer + " asks for forward authentication, and is not in Config.Proxies"
 }
 
-// grant lets the proxy pass the request on.
-func (f *forwardAuth) grant(w http.ResponseWriter, r *http.Request) {
+// allow lets the proxy pass the request on.
+func (f *forwardAuth) allow(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	user, proved := UserFrom[User](r.Context())
 	if id, ok := r.Context().Value(guardKey{f.guard}).(*identity); proved && ok {

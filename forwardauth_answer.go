@@ -66,7 +66,7 @@ func (g *Guard) mapForNginx(p *Problem) {
 		return
 	case isOutage(p):
 		p.Status = http.StatusServiceUnavailable
-	case KindOf(p.Err) == ErrMalformed && !errors.Is(p.Err, errEscapedDots) && !errors.Is(p.Err, errTwoReadings),
+	case KindOf(p.Err) == ErrMalformed && !errors.Is(p.Err, errEscapedDots) && !errors.Is(p.Err, errAmbiguousPath),
 		KindOf(p.Err) == ErrNoCredentials:
 		p.Status = http.StatusUnauthorized
 		for _, c := range g.challenges { // a 401 has them all (RFC 9110 §15.5.2)

@@ -96,25 +96,25 @@ type Config struct {
 // A request behind two layers of the same Guard is proved once, and the policies
 // of each layer run. Another Guard proves it again.
 type Guard struct {
-	config     Config
-	backends   []guarded
-	challenges []Challenge // one per scheme
-	strip      []string
-	vary       []string                      // one line, or nil if no backend reads a header
-	spoken     []string                      // schemes of the Authorization header
-	answers    *answers                      // of these challenges
-	login      *Guard                        // asks Config.Login, nil if that is empty
-	atLogin    bool                          // of a login guard: see AtLogin
-	mapProblem func(*http.Request, *Problem) // may be nil
-	quiet      bool                          // WithoutDialog
-	fallback   []Challenge                   // of WithoutDialog
-	listed     []Authenticator               // of a login guard: what Config.Login has for each backend
-	users      *userTypes
-	family     *family // shared with the guards made from this one
+	config        Config
+	backends      []backendInfo
+	challenges    []Challenge // one per scheme
+	strip         []string
+	vary          []string                      // one line, or nil if no backend reads a header
+	schemes       []string                      // that its backends read in Authorization
+	answers       *answers                      // of these challenges
+	login         *Guard                        // asks Config.Login, nil if that is empty
+	atLogin       bool                          // of a login guard: see AtLogin
+	mapProblem    func(*http.Request, *Problem) // may be nil
+	withoutDialog bool                          // see WithoutDialog
+	fallback      []Challenge                   // of WithoutDialog
+	configured    []Authenticator               // of a login guard: what Config.Login has for each backend
+	users         *userTypes
+	sharedState   *sharedState // shared with the guards made from this one
 }
 
-// guarded is a backend with what New read from its optional interfaces.
-type guarded struct {
+// backendInfo is a backend with what New read from its optional interfaces.
+type backendInfo struct {
 	Authenticator
 	name         string
 	schemes      []string // of its challenges
@@ -151,29 +151,29 @@ func New(config Config) (*Guard, error) {
 	if err := config.Proxies.check(); err != nil {
 		return nil, err
 	}
-	if err := config.checkLong(); err != nil {
+	if err := config.checkMaxAuthorization(); err != nil {
 		return nil, err
 	}
 	if err := checkNames(config.Backends, config.Login); err != nil {
 		return nil, err
 	}
-	kin := &family{backends: config.Backends}
+	shared := &sharedState{backends: config.Backends}
 	if !config.AllowLogFlood {
-		kin.lines = new(loglimit.Limit)
+		shared.lines = new(loglimit.Limit)
 	}
-	g, err := newGuard(config, kin, "Config.Backends", config.Backends)
+	g, err := newGuard(config, shared, "Config.Backends", config.Backends)
 	if err != nil || len(config.Login) == 0 {
 		return g, err
 	}
 	// A backend that is in both lists is asked in its decorator here, too.
-	login, listed, err := decorated(config.Login, g.config.Backends, nil, wraps)
+	login, configured, err := replaceDecorated(config.Login, g.config.Backends, nil, wraps)
 	if err != nil {
 		return nil, fmt.Errorf("auth: Config.Login: %w", err)
 	}
-	if g.login, err = newGuard(config, kin, "Config.Login", login); err != nil {
+	if g.login, err = newGuard(config, shared, "Config.Login", login); err != nil {
 		return nil, err
 	}
-	g.login.listed, g.login.atLogin = listed, true
+	g.login.configured, g.login.atLogin = configured, true
 	g.strip = union(g.strip, g.login.strip)
 	g.login.strip = g.strip
 	return g, nil
@@ -181,8 +181,8 @@ func New(config Config) (*Guard, error) {
 
 // newGuard returns a Guard that asks backends. Errors about one of them name it by
 // the setting it is in.
-func newGuard(config Config, kin *family, setting string, backends []Authenticator) (*Guard, error) {
-	g := &Guard{config: config, users: &userTypes{}, family: kin, answers: &answers{}}
+func newGuard(config Config, shared *sharedState, setting string, backends []Authenticator) (*Guard, error) {
+	g := &Guard{config: config, users: &userTypes{}, sharedState: shared, answers: &answers{}}
 	g.config.Backends = backends
 	var vary []string
 	var challenges []Challenge
@@ -190,7 +190,7 @@ func newGuard(config Config, kin *family, setting string, backends []Authenticat
 		if err := checkBackend(backend); err != nil {
 			return nil, fmt.Errorf("auth: %s[%d] %w", setting, i, err)
 		}
-		b := guarded{Authenticator: backend, name: nameOf(backend), readsProxies: readsProxies(backend)}
+		b := backendInfo{Authenticator: backend, name: nameOf(backend), readsProxies: readsProxies(backend)}
 		b.ambient = ambientOf(backend)
 		b.nests = nests(backend)
 		if challenger, ok := As[Challenger](backend); ok {
@@ -200,7 +200,7 @@ func newGuard(config Config, kin *family, setting string, backends []Authenticat
 		} else {
 			b.schemes = schemesOf(config.Challenges) // which speak for it
 		}
-		if stripper, ok := As[Stripper](backend); ok {
+		if stripper, ok := As[HeaderStripper](backend); ok {
 			g.strip = union(g.strip, stripper.StripHeaders())
 		}
 		vary = append(vary, varyOf(backend)...)
@@ -226,7 +226,7 @@ func newGuard(config Config, kin *family, setting string, backends []Authenticat
 	if vary = slices.Compact(vary); len(vary) > 0 {
 		g.vary = []string{strings.Join(vary, ", ")}
 	}
-	g.spoken = spokenBy(g.backends)
+	g.schemes = schemesOfBackends(g.backends)
 	return g, nil
 }
 
@@ -236,29 +236,29 @@ var ErrNoLogin = errors.New("auth: there is no way to log in")
 
 var errNilGuard = errors.New("auth: the guard is nil")
 
-// With returns a Guard like g that asks other backends. It strips the headers
-// that g strips, too.
+// With returns a Guard with the settings of g and with other backends. It strips the same
+// headers as g.
 //
-// A backend that g asks in a decorator is asked in that decorator: what refuses or
-// limits somebody does so in the handlers of a backend, too. With returns an error if
-// g asks it in a chain or Guard that is decorated as a whole.
+// If g has a decorator around one of these backends, the new Guard has it too. So a decorator
+// that limits logins also works for the handlers of a backend. With returns an error if the
+// decorator is around a whole chain or Guard of which the backend is a part.
 func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 	if g == nil {
 		return nil, errNilGuard
 	}
 	var known []Authenticator
-	if g.family != nil {
-		known = g.family.backends
+	if g.sharedState != nil {
+		known = g.sharedState.backends
 	}
-	found, _, err := decorated(flatten(backends), g.config.Backends, known, asks)
+	found, _, err := replaceDecorated(flatten(backends), g.config.Backends, known, includes)
 	if err != nil {
 		return nil, fmt.Errorf("auth: With: %w", err)
 	}
-	return g.asking(found)
+	return g.withBackends(found)
 }
 
-// asking returns a Guard like g that asks backends as they are.
-func (g *Guard) asking(backends []Authenticator) (*Guard, error) {
+// withBackends returns a Guard with the settings of g that calls backends as they are.
+func (g *Guard) withBackends(backends []Authenticator) (*Guard, error) {
 	config := g.config
 	config.Backends = backends
 	if len(config.Backends) == 0 {
@@ -267,7 +267,7 @@ func (g *Guard) asking(backends []Authenticator) (*Guard, error) {
 	if err := checkNames(config.Backends); err != nil {
 		return nil, err
 	}
-	with, err := newGuard(config, g.family, "backend", config.Backends)
+	with, err := newGuard(config, g.sharedState, "backend", config.Backends)
 	if err != nil {
 		return nil, err
 	}
@@ -278,18 +278,18 @@ func (g *Guard) asking(backends []Authenticator) (*Guard, error) {
 		login.strip = with.strip
 		with.login = &login
 	}
-	if g.quiet {
+	if g.withoutDialog {
 		return with.WithoutDialog(g.fallback...), nil
 	}
 	return with, nil
 }
 
-// decorated returns wanted with each backend replaced by what asked asks it through, or
-// else known, and beside each the one that was wanted. matches reports whether a backend
-// of asked is the wanted one.
-func decorated(
+// replaceDecorated returns wanted with each backend replaced by its decorator in asked or else in
+// known, if it has one. configured has the backend of wanted for each of them. matches reports
+// whether a backend of asked is the wanted one.
+func replaceDecorated(
 	wanted, asked, known []Authenticator, matches func(each, backend Authenticator) bool,
-) (all, listed []Authenticator, err error) {
+) (all, configured []Authenticator, err error) {
 	for _, backend := range wanted {
 		found, err := findDecorated(backend, asked, known, matches)
 		if err != nil {
@@ -300,21 +300,21 @@ func decorated(
 		}
 		for _, each := range found {
 			if !slices.ContainsFunc(all, func(other Authenticator) bool { return same(other, each) }) {
-				all, listed = append(all, each), append(listed, backend)
+				all, configured = append(all, each), append(configured, backend)
 			}
 		}
 	}
-	return all, listed, nil
+	return all, configured, nil
 }
 
-// findDecorated returns what asked asks a backend through, or else known, which may have
-// what With left out. Decorators come before matches.
+// findDecorated returns the entries of asked, or else of known, through which a backend is called.
+// known has the backends that an earlier With left out. Decorators come before other matches.
 func findDecorated(
 	backend Authenticator, asked, known []Authenticator, matches func(each, backend Authenticator) bool,
 ) ([]Authenticator, error) {
 	for _, by := range []func(each, backend Authenticator) bool{wraps, matches} {
 		for _, list := range [][]Authenticator{asked, known} {
-			if found, err := entriesOf(list, backend, by); err != nil || len(found) > 0 {
+			if found, err := findEntries(list, backend, by); err != nil || len(found) > 0 {
 				return found, err
 			}
 		}
@@ -322,8 +322,8 @@ func findDecorated(
 	return nil, nil
 }
 
-// entriesOf returns those of backends through which backend is asked.
-func entriesOf(
+// findEntries returns the entries of backends through which backend is called.
+func findEntries(
 	backends []Authenticator, backend Authenticator, matches func(each, backend Authenticator) bool,
 ) (found []Authenticator, err error) {
 	for _, each := range backends {
@@ -332,17 +332,18 @@ func entriesOf(
 		case matches(each, backend):
 			found = append(found, each)
 		case isGuard:
-			more, err := entriesOf(inner.config.Backends, backend, matches)
+			more, err := findEntries(inner.config.Backends, backend, matches)
 			if err != nil {
 				return nil, err
 			}
 			if len(more) > 0 { // under the rules of the inner guard
-				if inner, err = inner.asking(more); err != nil {
+				if inner, err = inner.withBackends(more); err != nil {
 					return nil, err
 				}
 				found = append(found, inner)
 			}
-		case slices.ContainsFunc(layers(each)[1:], func(layer Authenticator) bool { return alike(layer, backend) }):
+		case slices.ContainsFunc(decoratorChain(each)[1:],
+			func(layer Authenticator) bool { return maybeSame(layer, backend) }):
 			return nil, fmt.Errorf("%s cannot be told from a backend that is decorated, as values of type %T cannot "+
 				"be compared. Use a type whose values can, such as a pointer", nameOf(backend), backend)
 		case slices.ContainsFunc(expand([]Authenticator{each}),
@@ -361,11 +362,12 @@ func (g *Guard) Has(backend Authenticator) bool {
 	if g == nil {
 		return false
 	}
-	return slices.ContainsFunc(expand(g.config.Backends), func(each Authenticator) bool { return asks(each, backend) })
+	return slices.ContainsFunc(expand(g.config.Backends),
+		func(each Authenticator) bool { return includes(each, backend) })
 }
 
-// asks reports whether each is backend, decorates it, or has it as its verifier.
-func asks(each, backend Authenticator) bool {
+// includes reports whether each is backend, decorates it, or has it as its verifier.
+func includes(each, backend Authenticator) bool {
 	if by, ok := As[interface{ Verifier() TokenVerifier }](each); ok {
 		if verifier, ok := by.Verifier().(Authenticator); ok && wraps(verifier, backend) {
 			return true
@@ -393,8 +395,8 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	}
 	var left []Authenticator
 	for i, backend := range login.config.Backends {
-		if slices.ContainsFunc(layers(backend), func(layer Authenticator) bool {
-			return slices.ContainsFunc(except, func(other Authenticator) bool { return alike(layer, other) })
+		if slices.ContainsFunc(decoratorChain(backend), func(layer Authenticator) bool {
+			return slices.ContainsFunc(except, func(other Authenticator) bool { return maybeSame(layer, other) })
 		}) {
 			return nil, fmt.Errorf("auth: Config.Login has a %T, which cannot be left out, as its type cannot be "+
 				"compared. Use a pointer", backend)
@@ -403,7 +405,7 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 			return slices.ContainsFunc(except, func(other Authenticator) bool { return wraps(inner, other) })
 		}
 		switch {
-		case excepted(backend), i < len(login.listed) && excepted(login.listed[i]):
+		case excepted(backend), i < len(login.configured) && excepted(login.configured[i]):
 		case slices.ContainsFunc(expand([]Authenticator{backend}), excepted):
 			return nil, fmt.Errorf("auth: Config.Login has %s inside a guard or a decorated chain, where it cannot "+
 				"be left out. List its backends one by one", nameOf(except[0]))
@@ -417,7 +419,7 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	case 0:
 		return nil, fmt.Errorf("%w: Config.Login has no other backend", ErrNoLogin)
 	}
-	without, err := g.asking(left)
+	without, err := g.withBackends(left)
 	if err != nil {
 		return nil, err
 	}
@@ -454,7 +456,7 @@ func (g *Guard) WithoutDialog(fallback ...Challenge) *Guard {
 		return nil
 	}
 	quiet := *g
-	quiet.quiet, quiet.fallback, quiet.answers = true, slices.Clone(fallback), &answers{}
+	quiet.withoutDialog, quiet.fallback, quiet.answers = true, slices.Clone(fallback), &answers{}
 	quiet.challenges = slices.DeleteFunc(slices.Clone(g.challenges), opensDialog)
 	if len(quiet.challenges) == 0 {
 		quiet.challenges = slices.Clone(fallback)
@@ -497,7 +499,7 @@ func (g *Guard) Authenticate(r *http.Request) (User, Credential, error) {
 	if g == nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrInternal, errNilGuard)
 	}
-	proved, fault := g.prove(nil, r, "")
+	proved, fault := g.authenticate(nil, r, "")
 	return proved.user, proved.credential, fault.err
 }
 
@@ -538,12 +540,12 @@ func (g *Guard) OwnTokens() []TokenClass {
 func (g *Guard) Ambient() bool { return false }
 
 var (
-	_ Authenticator = (*Guard)(nil)
-	_ Challenger    = (*Guard)(nil)
-	_ TokenOwner    = (*Guard)(nil)
-	_ Stripper      = (*Guard)(nil)
-	_ Varier        = (*Guard)(nil)
-	_ Ambient       = (*Guard)(nil)
+	_ Authenticator  = (*Guard)(nil)
+	_ Challenger     = (*Guard)(nil)
+	_ TokenOwner     = (*Guard)(nil)
+	_ HeaderStripper = (*Guard)(nil)
+	_ Varier         = (*Guard)(nil)
+	_ Ambient        = (*Guard)(nil)
 )
 
 // Proxies returns Config.Proxies, for handlers that need the client's address.

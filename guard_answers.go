@@ -76,7 +76,7 @@ func answerOf(kind error) answerKey {
 // decide decides the answer to a failure.
 func (g *Guard) decide(r *http.Request, f failure) decision {
 	kind := KindOf(f.err)
-	stated := statement(f.err, kind)
+	stated := outermostError(f.err, kind)
 	d := decision{answerKey: answerOf(kind)}
 	switch kind {
 	case nil:
@@ -86,19 +86,20 @@ func (g *Guard) decide(r *http.Request, f failure) decision {
 	case ErrThrottled:
 		d.retryAfter = max(stated.RetryAfter, time.Second)
 		if stated.Detail == "" {
-			d.detail = "Request was throttled. Expected available in " + strconv.FormatInt(seconds(d.retryAfter), 10) +
+			d.detail = "Request was throttled. Expected available in " + strconv.FormatInt(
+				roundUpSeconds(d.retryAfter), 10) +
 				" seconds."
 		}
 	}
 	if kind != nil && kind != ErrInternal {
-		d.state(kind, stated)
+		d.applyStatement(kind, stated)
 	}
 	d.presented = g.presented(r, f.backend, d.attribute)
 	return d
 }
 
-// state puts what an error says to the client in place of what its kind says.
-func (d *decision) state(kind error, stated *Error) {
+// applyStatement puts what an error says to the client in place of what its kind says.
+func (d *decision) applyStatement(kind error, stated *Error) {
 	if stated.Code != "" {
 		d.code = stated.Code
 	}
@@ -122,23 +123,25 @@ func (d *decision) state(kind error, stated *Error) {
 
 // presented returns the position of the challenge of the scheme that was presented, if
 // the failure is about what it carried, or -1.
-func (g *Guard) presented(r *http.Request, backend *guarded, attribute string) int {
+func (g *Guard) presented(r *http.Request, backend *backendInfo, attribute string) int {
 	scheme, _, err := g.authorization(r)
 	if err != nil || attribute == "" {
 		return -1
 	}
 	scheme = withoutPunctuation(scheme)
 	for i := len(g.challenges) - 1; i >= 0; i-- {
-		if strings.EqualFold(g.challenges[i].Scheme, scheme) && backend.speaks(scheme) {
+		if strings.EqualFold(g.challenges[i].Scheme, scheme) && backend.hasScheme(scheme) {
 			return i
 		}
 	}
 	return -1
 }
 
-// speaks reports whether a failure of b is about what scheme carried. A
+// hasScheme reports whether a failure of b is about what scheme carried. A
 // failure of no single backend is.
-func (b *guarded) speaks(scheme string) bool { return b == nil || containsFold(b.schemes, scheme) }
+func (b *backendInfo) hasScheme(scheme string) bool {
+	return b == nil || containsFold(b.schemes, scheme)
+}
 
 // problem returns the answer that was decided.
 func (g *Guard) problem(d *decision, err error) *Problem {
@@ -242,7 +245,7 @@ func (g *Guard) sendPrepared(w http.ResponseWriter, r *http.Request, prepared *p
 	setRetryAfter(h, prepared.problem.RetryAfter)
 	setErrorHeaders(h, err)
 	if g.config.Render == nil {
-		g.tellOfPages(r, prepared.problem.Status)
+		g.hintLoginPage(r, prepared.problem.Status)
 		writeProblemBody(w, prepared.problem.Status, prepared.body)
 		return
 	}
@@ -263,13 +266,13 @@ func cloneChallenges(all []Challenge) []Challenge {
 // refusedScheme returns the refusal of a scheme that no backend of g speaks.
 func (g *Guard) refusedScheme(scheme string) error {
 	if g.answers == nil { // New did not make g
-		return otherScheme{scheme: "", spoken: g.spoken}.refusal()
+		return otherScheme{scheme: "", schemes: g.schemes}.refusal()
 	}
 	all := g.answers.schemes.Load()
 	if all == nil {
 		made := make([]error, len(knownSchemes)+1)
 		for i := range made {
-			cause := otherScheme{spoken: g.spoken}
+			cause := otherScheme{schemes: g.schemes}
 			if i < len(knownSchemes) {
 				cause.scheme = knownSchemes[i]
 			}

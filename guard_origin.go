@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// ambience is what a backend and its credential say about how the credential
+// ambientState is what a backend and its credential say about how the credential
 // gets to a request.
-type ambience int
+type ambientState int
 
 const (
-	ambientUnknown ambience = iota // no Ambient on either, which counts as Yes
+	ambientUnknown ambientState = iota // no Ambient on either, which counts as Yes
 	ambientNo
 	ambientYes
 )
@@ -28,9 +28,9 @@ func ambientOf(backend Authenticator) Ambient {
 	return found
 }
 
-// ambienceOf returns what a credential says, or else what its backend said, which is not
+// ambientStateOf returns what a credential says, or else what its backend said, which is not
 // that browsers add it.
-func ambienceOf(said ambience, credential Credential) ambience {
+func ambientStateOf(said ambientState, credential Credential) ambientState {
 	v := any(credential)
 	for range maxWrapped { // As[Ambient], but faster: see setHeaders
 		if own, ok := v.(Ambient); ok {
@@ -80,7 +80,7 @@ func (g *Guard) CheckOrigin(r *http.Request) error {
 		asked = &clone
 	}
 	if err := g.config.CrossOrigin.Check(asked); err != nil {
-		g.warnOfProxies(r)
+		g.hintTrustedProxies(r)
 		return &Error{Kind: ErrCrossOrigin, Cause: &originCause{err: err, origin: r.Header.Get("Origin"), host: host,
 			insecure: insecure, forwarded: r.Header.Get("X-Forwarded-Host"), peer: Peer(r),
 			trusted: g.config.Proxies.Trusts(Peer(r))}}

@@ -35,8 +35,8 @@ var knownSchemes = []string{"Basic", "Bearer", "Token", "DPoP", "Digest", "Negot
 
 // otherScheme is the cause of a refusal for a scheme that no backend speaks.
 type otherScheme struct {
-	scheme string // one of knownSchemes, or ""
-	spoken []string
+	scheme  string // one of knownSchemes, or ""
+	schemes []string
 }
 
 func (e otherScheme) Error() string {
@@ -44,11 +44,11 @@ func (e otherScheme) Error() string {
 	if e.scheme != "" {
 		presented = "the scheme " + e.scheme
 	}
-	if len(e.spoken) == 0 {
+	if len(e.schemes) == 0 {
 		return "the Authorization header has " + presented + ", and no backend that was asked reads this header"
 	}
 	return "the Authorization header has " + presented + ", and the backends that were asked speak " +
-		strings.Join(e.spoken, ", ")
+		strings.Join(e.schemes, ", ")
 }
 
 func (e otherScheme) refusal() error {
@@ -59,12 +59,12 @@ func (e otherScheme) refusal() error {
 // explain returns err with a reason, if it is that there are no credentials and r has
 // something that looks like credentials, but for no backend.
 func (g *Guard) explain(r *http.Request, err error) error {
-	if KindOf(err) != ErrNoCredentials || absentStatement(err) != nil {
+	if KindOf(err) != ErrNoCredentials || outermostAbsentError(err) != nil {
 		return err
 	}
 	scheme, value, absent := g.authorization(r)
 	switch {
-	case absent == nil && containsFold(g.spoken, scheme):
+	case absent == nil && containsFold(g.schemes, scheme):
 		return err
 	case absent == nil && value == "":
 		return joinAbsent(errNoScheme, err)
@@ -84,8 +84,8 @@ func joinAbsent(reason, err error) error {
 	return errors.Join(reason, err)
 }
 
-// spokenBy returns the schemes of the Authorization header that backends speak, each once.
-func spokenBy(backends []guarded) []string {
+// schemesOfBackends returns the schemes of the Authorization header that backends speak, each once.
+func schemesOfBackends(backends []backendInfo) []string {
 	var all []string
 	add := func(scheme string) {
 		if !containsFold(all, scheme) {
@@ -149,8 +149,8 @@ func (g *Guard) report(r *http.Request, f failure, status int) {
 		logs = false // the observer writes this line
 	}
 	leftOut := int64(0)
-	if logs && g.family != nil {
-		logs, leftOut = g.family.lines.Take(loglimit.Key{Backend: e.Backend, Kind: KindOf(f.err), Status: status},
+	if logs && g.sharedState != nil {
+		logs, leftOut = g.sharedState.lines.Allow(loglimit.Key{Backend: e.Backend, Kind: KindOf(f.err), Status: status},
 			time.Now())
 	}
 	if !logs && g.config.Observer == nil {

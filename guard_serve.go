@@ -10,7 +10,7 @@ import (
 )
 
 func (g *Guard) middleware(policies []Policy, optional bool) func(http.Handler) http.Handler {
-	l := layer{policies: slices.Clone(policies), optional: optional}
+	l := middlewareOptions{policies: slices.Clone(policies), optional: optional}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			g.serve(w, r, next, l)
@@ -18,8 +18,8 @@ func (g *Guard) middleware(policies []Policy, optional bool) func(http.Handler) 
 	}
 }
 
-// layer is what one Require, Optional or Protect asks of a request.
-type layer struct {
+// middlewareOptions is what one Require, Optional or Protect asks of a request.
+type middlewareOptions struct {
 	policies []Policy
 	optional bool
 	route    string     // the pattern of the router inside, known to Protect, or ""
@@ -27,7 +27,7 @@ type layer struct {
 }
 
 // serve is the whole path of a request through the guard.
-func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler, l layer) {
+func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler, l middlewareOptions) {
 	if g == nil {
 		g.Refuse(w, r, nil)
 		return
@@ -51,11 +51,11 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 			g.fail(w, r, failure{err: err, user: user, route: l.route})
 			return
 		}
-		g.pass(w, r, next, proof{user: user, credential: credential})
+		g.pass(w, r, next, authenticated{user: user, credential: credential})
 		return
 	}
 
-	proved, fault := g.prove(w, r, l.route)
+	proved, fault := g.authenticate(w, r, l.route)
 	fault.route = l.route
 	r = g.withoutStripped(r) // for policies, Render and handlers alike
 	switch {
@@ -71,7 +71,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 		g.passAnonymous(w, r, next)
 	default:
 		if l.closed != nil && fault.err == ErrNoCredentials {
-			l.closed.tellClosed(r, l.route)
+			l.closed.logClosedRoute(r, l.route)
 		}
 		g.fail(w, r, fault)
 	}
@@ -79,7 +79,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 
 // serveKnown serves a request that this guard proved further out.
 func (g *Guard) serveKnown(
-	w http.ResponseWriter, r *http.Request, next http.Handler, known *identity, l layer,
+	w http.ResponseWriter, r *http.Request, next http.Handler, known *identity, l middlewareOptions,
 ) {
 	r = g.withoutStripped(r) // it may be another request by now, such as one of a batch
 	err := error(nil)
@@ -96,14 +96,14 @@ func (g *Guard) serveKnown(
 	case r.Context().Value(identityKey{}) != known:
 		// Another layer in between set an identity. The handler must see the user
 		// that the policies admitted.
-		g.pass(w, r, next, known.proof)
+		g.pass(w, r, next, known.authenticated)
 	default:
 		next.ServeHTTP(w, r)
 	}
 }
 
-// proof is what a backend proved.
-type proof struct {
+// authenticated is what a backend proved.
+type authenticated struct {
 	user       User
 	credential Credential
 	ambient    bool // a browser may have added it, or a guard inside did not say
@@ -135,42 +135,42 @@ func (m method) is(name string) bool { return int(m) < len(knownMethods) && know
 // failure is an error and the backend it came from.
 type failure struct {
 	err     error
-	backend *guarded // nil if no single one
-	user    User     // nil if not proved
-	route   string   // pattern of the router inside, or "" for that of the request
+	backend *backendInfo // nil if no single one
+	user    User         // nil if not proved
+	route   string       // pattern of the router inside, or "" for that of the request
 }
 
-// prove asks the backends and checks what they say. With a nil failure.err, the
+// authenticate asks the backends and checks what they say. With a nil failure.err, the
 // request is proved, and failure.backend is the one that proved it, for a policy
 // that refuses later. w may be nil.
-func (g *Guard) prove(w http.ResponseWriter, r *http.Request, route string) (proof, failure) {
+func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request, route string) (authenticated, failure) {
 	asked := g.unstripped(r)
 	asked, err := g.checkAuthorization(asked)
 	if err != nil {
-		return proof{}, failure{err: err}
+		return authenticated{}, failure{err: err}
 	}
 	if asked != r {
 		defer func() { r.Body = asked.Body }() // a backend that read it has put it back
 	}
 	var (
-		v    = verdict{nested: w == nil}
-		last *guarded // the one that has the verdict which stands
+		v    = chainResult{nested: w == nil}
+		last *backendInfo // the one that has the verdict which stands
 	)
 	for i := range g.backends {
 		b := &g.backends[i]
 		user, credential, err := g.ask(b, asked, &v)
 		if err == nil {
-			proved, err := g.accept(r, b, user, credential, v.ambience, route)
+			proved, err := g.accept(r, b, user, credential, v.ambientState, route)
 			if err != nil {
 				setHeaders(w, v.absent, nil)
-				return proof{}, failure{err: err, backend: b}
+				return authenticated{}, failure{err: err, backend: b}
 			}
 			setHeaders(w, v.absent, credential)
 			return proved, failure{backend: b}
 		}
-		if v.settled(b.Authenticator, err) {
+		if v.add(b.Authenticator, err) {
 			setHeaders(w, v.absent, nil)
-			return proof{}, failure{err: err, backend: b}
+			return authenticated{}, failure{err: err, backend: b}
 		}
 		if v.unrecognized != nil && last == nil { // the first that stands
 			last = b
@@ -179,7 +179,7 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request, route string) (pro
 	if v.unrecognized != nil {
 		setHeaders(w, v.absent, nil)
 	}
-	return proof{}, failure{err: v.result(), backend: last}
+	return authenticated{}, failure{err: v.result(), backend: last}
 }
 
 // checkAuthorization refuses two Authorization lines and one that is too long: they concern
@@ -190,7 +190,7 @@ func (g *Guard) checkAuthorization(r *http.Request) (*http.Request, error) {
 	if len(lines) == 0 || len(lines) == 1 && len(lines[0]) <= MaxAuthorization {
 		return r, nil
 	}
-	r = g.withLong(r, len(lines[0]))
+	r = g.withAuthorizationLimit(r, len(lines[0]))
 	if _, _, err := Authorization(r); KindOf(err) == ErrMalformed {
 		return nil, err
 	}
@@ -199,7 +199,7 @@ func (g *Guard) checkAuthorization(r *http.Request) (*http.Request, error) {
 
 // ask calls a backend, with a request for which it can ask the proxies, and whether this
 // is a login.
-func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, error) {
+func (g *Guard) ask(b *backendInfo, r *http.Request, v *chainResult) (User, Credential, error) {
 	if !b.readsProxies && !g.atLogin {
 		return v.ask(b.Authenticator, b.ambient, b.nests, r)
 	}
@@ -214,24 +214,24 @@ func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, 
 // could hide another one, and a credential that a page of another origin made a browser
 // send.
 func (g *Guard) accept(
-	r *http.Request, b *guarded, user User, credential Credential, how ambience, route string,
-) (proof, error) {
+	r *http.Request, b *backendInfo, user User, credential Credential, how ambientState, route string,
+) (authenticated, error) {
 	if isNil(user) {
-		return proof{}, fmt.Errorf("%w: %s returned neither user nor error", ErrInternal, b.name)
+		return authenticated{}, fmt.Errorf("%w: %s returned neither user nor error", ErrInternal, b.name)
 	}
 	if credential != nil && isNil(credential) {
-		return proof{}, fmt.Errorf("%w: %s returned a typed nil credential", ErrInternal, b.name)
+		return authenticated{}, fmt.Errorf("%w: %s returned a typed nil credential", ErrInternal, b.name)
 	}
 	if id := user.UserID(); id == "" || isMachineID(id) && !isMachine(user) {
-		return proof{}, fmt.Errorf("%w: %s returned the reserved UserID %q", ErrInternal, b.name, id)
+		return authenticated{}, fmt.Errorf("%w: %s returned the reserved UserID %q", ErrInternal, b.name, id)
 	}
 	if err := g.users.check(user); err != nil {
-		return proof{}, err
+		return authenticated{}, err
 	}
 	ambient := how != ambientNo
 	if ambient {
 		if err := g.CheckOrigin(r); err != nil {
-			return proof{}, err
+			return authenticated{}, err
 		}
 	}
 	if g.config.Observer != nil {
@@ -242,12 +242,12 @@ func (g *Guard) accept(
 		}
 		g.observe(r, e)
 	}
-	return proof{user, credential, ambient || b.nests, methodOf(r.Method)}, nil
+	return authenticated{user, credential, ambient || b.nests, methodOf(r.Method)}, nil
 }
 
 // pass calls next with the identity in the request's context.
-func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler, proved proof) {
-	id := &identity{Context: r.Context(), guard: g, proof: proved}
+func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler, proved authenticated) {
+	id := &identity{Context: r.Context(), guard: g, authenticated: proved}
 	h := w.Header()
 	g.addVary(h)
 	// Whatever the handler answers is for this user. It may say otherwise.

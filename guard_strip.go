@@ -18,46 +18,46 @@ func (g *Guard) withoutStripped(r *http.Request) *http.Request {
 	if !found {
 		return r
 	}
-	r = r.WithContext(&whole{r.Context(), g.family, r.Header})
+	r = r.WithContext(&unstrippedContext{r.Context(), g.sharedState, r.Header})
 	r.Header = header
 	return r
 }
 
-// family is what a guard shares with the guards that With, Login and others made
+// sharedState is what a guard shares with the guards that With, Login and others made
 // from it.
-type family struct {
-	backends []Authenticator // of the guard that New made
-	warned   atomic.Bool     // of forwarded headers that do not count
-	lines    *loglimit.Limit // of refusals, or nil for no bound
-	noPages  atomic.Bool     // it was said that a browser got JSON
+type sharedState struct {
+	backends        []Authenticator // of the guard that New made
+	warned          atomic.Bool     // of forwarded headers that do not count
+	lines           *loglimit.Limit // of refusals, or nil for no bound
+	hintedLoginPage atomic.Bool     // it was said that a browser got JSON
 }
 
-// whole is a context that keeps the header from before a guard stripped it, for the
-// backends of guards of the same family further in: handlers that take the guard
+// unstrippedContext is a context that keeps the header from before a guard stripped it, for the
+// backends of guards with the same sharedState further in: handlers that take the guard
 // stand behind [Guard.Protect], and their login may read what is stripped.
-type whole struct {
+type unstrippedContext struct {
 	context.Context
-	family *family
-	header http.Header
+	sharedState *sharedState
+	header      http.Header
 }
 
-type wholeKey struct{ family *family }
+type unstrippedKey struct{ sharedState *sharedState }
 
-func (c *whole) Value(key any) any {
-	if k, ok := key.(wholeKey); ok && k.family == c.family {
+func (c *unstrippedContext) Value(key any) any {
+	if k, ok := key.(unstrippedKey); ok && k.sharedState == c.sharedState {
 		return c
 	}
 	return c.Context.Value(key)
 }
 
-// unstripped returns r as its backends may see it: with the headers that a guard of
-// the same family stripped further out. One that a layer in between has set since then
+// unstripped returns r as its backends may see it: with the headers that a guard with
+// the same sharedState stripped further out. One that a layer in between has set since then
 // stays as it is.
 func (g *Guard) unstripped(r *http.Request) *http.Request {
 	if len(g.strip) == 0 {
 		return r
 	}
-	before, ok := r.Context().Value(wholeKey{g.family}).(*whole)
+	before, ok := r.Context().Value(unstrippedKey{g.sharedState}).(*unstrippedContext)
 	if !ok {
 		return r
 	}

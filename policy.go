@@ -105,7 +105,7 @@ func Any(policies ...Policy) Policy {
 			case err == nil && !isMachine(user):
 				return nil
 			case err == nil:
-				agreed = true // and perhaps another branch allows machines
+				agreed = true // a later policy may be AllowMachines, and admit refuses a machine without it
 			case KindOf(err) != ErrInsufficient:
 				return err
 			default:

@@ -87,7 +87,7 @@ func (g *Guard) settle(w http.ResponseWriter, r *http.Request, f failure, extens
 	f.err = g.explain(r, f.err)
 	d := g.decide(r, f)
 	if len(extensions) > 0 {
-		d.extensions = joined(d.extensions, extensions)
+		d.extensions = mergeExtensions(d.extensions, extensions)
 	}
 	if g.mapProblem == nil && len(extensions) == 0 && d.isPlain() {
 		prepared := g.answers.get(g, &d)
@@ -103,8 +103,8 @@ func (g *Guard) settle(w http.ResponseWriter, r *http.Request, f failure, extens
 	g.answer(w, r, p)
 }
 
-// joined returns the members of both. Those of more count where both have one.
-func joined(extensions, more map[string]any) map[string]any {
+// mergeExtensions returns the members of both. Those of more count where both have one.
+func mergeExtensions(extensions, more map[string]any) map[string]any {
 	if len(extensions) == 0 {
 		return more
 	}
@@ -131,7 +131,7 @@ func (g *Guard) answer(w http.ResponseWriter, r *http.Request, p *Problem) {
 		g.config.Render(w, r, p)
 		return
 	}
-	g.tellOfPages(r, p.Status)
+	g.hintLoginPage(r, p.Status)
 	WriteProblem(w, p)
 }
 
@@ -146,25 +146,25 @@ func (g *Guard) setCaching(h http.Header) {
 
 func setRetryAfter(h http.Header, after time.Duration) {
 	if after > 0 {
-		h.Set("Retry-After", strconv.FormatInt(seconds(after), 10))
+		h.Set("Retry-After", strconv.FormatInt(roundUpSeconds(after), 10))
 	}
 }
 
 const detailInternal = "Internal server error."
 
-// seconds rounds up, as Retry-After must not promise too early.
-func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
+// roundUpSeconds rounds up, as Retry-After must not promise too early.
+func roundUpSeconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 
-// statement returns what err, of this kind, has to say to the client: the outermost Error in it. Of
+// outermostError returns what err, of this kind, has to say to the client: the outermost Error in it. Of
 // several errors that are ErrNoCredentials, it is the first that says more than its kind.
-func statement(err, kind error) *Error {
+func outermostError(err, kind error) *Error {
 	if kind == ErrNoCredentials {
-		if found := absentStatement(err); found != nil {
+		if found := outermostAbsentError(err); found != nil {
 			return found
 		}
 	}
 	if err == kind { // a bare one
-		return saysNothing
+		return emptyError
 	}
 	if stated, ok := err.(*Error); ok && stated != nil { // the usual case, without errors.As
 		return stated
@@ -173,14 +173,14 @@ func statement(err, kind error) *Error {
 	if errors.As(err, &stated) && stated != nil {
 		return stated
 	}
-	return saysNothing
+	return emptyError
 }
 
-// saysNothing is the statement of an error without one. It is never changed.
-var saysNothing = &Error{}
+// emptyError is the statement of an error without one. It is never changed.
+var emptyError = &Error{}
 
-// absentStatement returns the first Error in err with a status or a sentence, or nil.
-func absentStatement(err error) *Error {
+// outermostAbsentError returns the first Error in err with a status or a sentence, or nil.
+func outermostAbsentError(err error) *Error {
 	if stated, ok := err.(*Error); ok && stated != nil {
 		if stated.Status != 0 || stated.Detail != "" {
 			return stated
@@ -189,10 +189,10 @@ func absentStatement(err error) *Error {
 	}
 	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:
-		return absentStatement(wrapper.Unwrap())
+		return outermostAbsentError(wrapper.Unwrap())
 	case interface{ Unwrap() []error }:
 		for _, each := range wrapper.Unwrap() {
-			if found := absentStatement(each); found != nil {
+			if found := outermostAbsentError(each); found != nil {
 				return found
 			}
 		}

@@ -69,7 +69,7 @@ type Protected struct {
 	router  Router
 	rules   *rules
 	checked atomic.Bool // Check returned nil
-	told    sync.Map    // routes that tellClosed has logged
+	logged  sync.Map    // routes that logClosedRoute has logged
 }
 
 // Protect returns a handler that requires authentication of every request to
@@ -146,7 +146,7 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.router.ServeHTTP(w, p.guard.withoutStripped(p.guard.WithProxies(r)))
 		return
 	}
-	l := layer{policies: found.policies, route: found.route}
+	l := middlewareOptions{policies: found.policies, route: found.route}
 	if !found.named {
 		l.closed = p
 	}
@@ -165,7 +165,7 @@ type access struct {
 // access finds the rules for r, and for its path without escapes: see [Route].
 func (p *Protected) access(r *http.Request) access {
 	found := access{request: r, open: true}
-	for i, read := range p.readings(r) {
+	for i, read := range p.pathReadings(r) {
 		asSent := i == 0
 		if asSent {
 			found.route = read.route.text
@@ -188,29 +188,29 @@ func (p *Protected) access(r *http.Request) access {
 }
 
 // addOwn adds the policies of a rule that see the route which the router serves.
-func (a *access) addOwn(matched ruled) {
+func (a *access) addOwn(matched matchedRule) {
 	if len(matched.policies) > 0 {
-		a.request, _ = asRouted(a.request, matched.route)
+		a.request, _ = withRoute(a.request, matched.route)
 		a.policies = append(a.policies, matched.policies...)
 	}
 }
 
 // addRead adds the policies of a rule that see the request as another reading of its path, or
 // with another route.
-func (a *access) addRead(matched ruled, read reading) {
+func (a *access) addRead(matched matchedRule, read pathReading) {
 	for _, policy := range matched.policies {
-		a.policies = append(a.policies, read.asks(policy, matched.route))
+		a.policies = append(a.policies, read.wrapPolicy(policy, matched.route))
 	}
 }
 
-// tellClosed logs once for each route that a request without credentials was refused, and
+// logClosedRoute logs once for each route that a request without credentials was refused, and
 // what to do if the route should be open, because the answer looks like that of a login
 // which did not read its body. There are as many routes as the router has patterns.
-func (p *Protected) tellClosed(r *http.Request, route string) {
+func (p *Protected) logClosedRoute(r *http.Request, route string) {
 	if route == "" {
 		return
 	}
-	if _, told := p.told.LoadOrStore(route, true); !told {
+	if _, logged := p.logged.LoadOrStore(route, true); !logged {
 		p.guard.Logger().InfoContext(r.Context(), "auth: a request without credentials was refused, because Protect "+
 			"closes this route. If its handler authenticates by itself, as a login does, name it with auth.Open or "+
 			"with the method Open of its handlers", "route", route, "method", r.Method)

@@ -13,8 +13,8 @@ var errEscapedDots error = &Error{Kind: ErrMalformed, Detail: `The path has an e
 	Cause: errors.New("a handler such as http.FileServer would take the dots out, and serve another route. See " +
 		"Protect")}
 
-// errTwoReadings refuses a path without a reading that a policy could judge.
-var errTwoReadings error = &Error{Kind: ErrMalformed, Detail: "The path can be read in two ways.",
+// errAmbiguousPath refuses a path without a reading that a policy could judge.
+var errAmbiguousPath error = &Error{Kind: ErrMalformed, Detail: "The path can be read in two ways.",
 	Cause: errors.New("the path has escapes, and its policies cannot be asked about it without these. See Route")}
 
 // hasEscapedDots reports a path with a segment "." or ".." that ServeMux does not take
@@ -32,22 +32,22 @@ func hasEscapedDots(r *http.Request) bool {
 	return false
 }
 
-// reading is a way to read the path of a request: as it is, or without its escapes,
+// pathReading is a way to read the path of a request: as it is, or without its escapes,
 // as a handler may read it.
-type reading struct {
+type pathReading struct {
 	request *http.Request
 	route   pattern // to which the router sends the request, "" if there is no route
 }
 
-// readings returns the request as it is and, if its path has escapes, without these.
-func (p *Protected) readings(r *http.Request) []reading {
-	all := []reading{{r, p.route(r)}}
+// pathReadings returns the request as it is and, if its path has escapes, without these.
+func (p *Protected) pathReadings(r *http.Request) []pathReading {
+	all := []pathReading{{r, p.route(r)}}
 	u := *r.URL
 	u.Path, u.RawPath = cleanPath(r.URL.Path), ""
 	if u.EscapedPath() != r.URL.EscapedPath() {
 		read := r.WithContext(r.Context())
 		read.URL = &u
-		all = append(all, reading{read, p.route(read)})
+		all = append(all, pathReading{read, p.route(read)})
 	}
 	return all
 }
@@ -61,7 +61,7 @@ func (p *Protected) route(r *http.Request) pattern {
 }
 
 // path returns a pattern that only the path of the request matches.
-func (rd reading) path() pattern {
+func (rd pathReading) path() pattern {
 	p, _ := splitPattern(cleanPath(rd.request.URL.EscapedPath()))
 	for i := range p.segments {
 		p.segments[i].wildcard = false
@@ -81,15 +81,15 @@ func hostOf(r *http.Request) string {
 	return r.Host
 }
 
-// asks returns a policy that sees the request as this reading of its path, with the
+// wrapPolicy returns a policy that sees the request as this reading of its path, with the
 // path values of a route.
-func (rd reading) asks(policy Policy, route pattern) Policy {
+func (rd pathReading) wrapPolicy(policy Policy, route pattern) Policy {
 	return func(r *http.Request, user User, credential Credential) error {
 		read := r.WithContext(r.Context())
 		read.URL = rd.request.URL
-		read, ok := asRouted(read, route)
+		read, ok := withRoute(read, route)
 		if !ok {
-			return errTwoReadings
+			return errAmbiguousPath
 		}
 		err := policy(read, user, credential)
 		// The policy may have read the body.
@@ -98,16 +98,16 @@ func (rd reading) asks(policy Policy, route pattern) Policy {
 	}
 }
 
-// asRouted returns a copy of r with the Pattern and the path values that the router
+// withRoute returns a copy of r with the Pattern and the path values that the router
 // will set, because policies run before it does. A ServeMux of this one route sets
 // them, so they are what the handler will see. Where the router redirects, they are
-// those of the path that it redirects to. If there are no such values, asRouted returns r itself
+// those of the path that it redirects to. If there are no such values, withRoute returns r itself
 // and false.
-func asRouted(r *http.Request, route pattern) (*http.Request, bool) {
-	var seen routed
+func withRoute(r *http.Request, route pattern) (*http.Request, bool) {
+	var seen requestRecorder
 	single := http.NewServeMux()
 	err := register(single, route.text, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(*routed).r = r
+		w.(*requestRecorder).r = r
 	}))
 	if err != nil {
 		return r, false
@@ -117,23 +117,24 @@ func asRouted(r *http.Request, route pattern) (*http.Request, bool) {
 		read := r.Clone(r.Context())
 		read.URL.Path, read.URL.RawPath = unescape(escaped), escaped
 		if single.ServeHTTP(&seen, read); seen.r != nil {
-			routed := seen.r.WithContext(r.Context())
-			routed.URL = r.URL
-			return routed, true
+			found := seen.r.WithContext(r.Context())
+			found.URL = r.URL
+			return found, true
 		}
 	}
 	return r, false
 }
 
-// routed is where the handler of asRouted leaves the request.
-type routed struct{ r *http.Request }
+// requestRecorder is a [http.ResponseWriter] that keeps the request of the handler. It discards the
+// answer.
+type requestRecorder struct{ r *http.Request }
 
-func (*routed) Header() http.Header         { return make(http.Header) }
-func (*routed) Write(b []byte) (int, error) { return len(b), nil }
-func (*routed) WriteHeader(int)             {}
+func (*requestRecorder) Header() http.Header         { return make(http.Header) }
+func (*requestRecorder) Write(b []byte) (int, error) { return len(b), nil }
+func (*requestRecorder) WriteHeader(int)             {}
 
-// ruled is a rule and the route with the path values that its policies see.
-type ruled struct {
+// matchedRule is a rule and the route with the path values that its policies see.
+type matchedRule struct {
 	*rule
 	route pattern
 }
@@ -145,14 +146,15 @@ type ruled struct {
 // with policies that does not cover this route, and matches the request all the same,
 // is asked too: its own route does not serve the method, or not the host, or it is about
 // a reading for which there is no route.
-func (rs *rules) find(rd reading) (found []ruled, open bool) {
+func (rs *rules) find(rd pathReading) (found []matchedRule, open bool) {
 	method := rd.request.Method
 	for _, each := range mostSpecific(rs.all, func(ru *rule) bool {
 		return ru.pattern.covers(rd.route) && ru.pattern.takes(method)
 	}) {
-		found = append(found, ruled{each, rd.route})
+		found = append(found, matchedRule{each, rd.route})
 	}
-	open = len(found) > 0 && !slices.ContainsFunc(found, func(each ruled) bool { return !each.opens(rd.route, method) })
+	open = len(found) > 0 &&
+		!slices.ContainsFunc(found, func(each matchedRule) bool { return !each.opens(rd.route, method) })
 	// An opened route "OPTIONS /" answers preflights for all routes.
 	preflights := open && rd.route.method == http.MethodOptions
 	var path pattern
@@ -165,7 +167,7 @@ func (rs *rules) find(rd reading) (found []ruled, open bool) {
 		}
 		return ru.pattern.covers(path)
 	}) {
-		found, open = append(found, ruled{each, each.pattern}), false
+		found, open = append(found, matchedRule{each, each.pattern}), false
 	}
 	return found, open
 }

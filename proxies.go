@@ -68,19 +68,19 @@ func (p Proxies) Trusts(addr netip.Addr) bool {
 // of itself. An entry that is no address ends the search at the proxy that
 // passed it on.
 func (p Proxies) ClientIP(r *http.Request) netip.Addr {
-	client, _ := p.walk(r)
+	client, _ := p.findClient(r)
 	return client
 }
 
-// walk goes from the peer towards the client. It returns the client's address, and how
+// findClient goes from the peer towards the client. It returns the client's address, and how
 // many trusted proxies have passed the request on.
-func (p Proxies) walk(r *http.Request) (client netip.Addr, hops int) {
+func (p Proxies) findClient(r *http.Request) (client netip.Addr, hops int) {
 	client = Peer(r)
 	if !p.Trusts(client) {
 		return client, 0
 	}
 	hops = 1
-	walkBack(r.Header["X-Forwarded-For"], func(entry string) bool {
+	eachFromLast(r.Header["X-Forwarded-For"], func(entry string) bool {
 		addr, ok := parseForwarded(entry)
 		if !ok {
 			return false
@@ -95,9 +95,9 @@ func (p Proxies) walk(r *http.Request) (client netip.Addr, hops int) {
 	return client, hops
 }
 
-// walkBack calls each with the elements of a list header, the last one first, until it
+// eachFromLast calls each with the elements of a list header, the last one first, until it
 // returns false.
-func walkBack(lines []string, each func(entry string) bool) {
+func eachFromLast(lines []string, each func(entry string) bool) {
 	for i := len(lines) - 1; i >= 0; i-- {
 		for rest := lines[i]; rest != ""; {
 			var entry string
@@ -129,10 +129,10 @@ func parseForwarded(entry string) (netip.Addr, bool) {
 // proxy, as that one says in X-Forwarded-Proto, or else to us. "wss" and "ws", which Traefik
 // sends for WebSockets, are https and http.
 func (p Proxies) Scheme(r *http.Request) string {
-	switch said := p.said(r, "X-Forwarded-Proto"); {
-	case strings.EqualFold(said, "https"), strings.EqualFold(said, "wss"):
+	switch scheme := p.forwardedValue(r, "X-Forwarded-Proto"); {
+	case strings.EqualFold(scheme, "https"), strings.EqualFold(scheme, "wss"):
 		return "https"
-	case strings.EqualFold(said, "http"), strings.EqualFold(said, "ws"):
+	case strings.EqualFold(scheme, "http"), strings.EqualFold(scheme, "ws"):
 		return "http"
 	case r.TLS != nil:
 		return "https"
@@ -143,25 +143,25 @@ func (p Proxies) Scheme(r *http.Request) string {
 // Host returns the host, and port if there is one, that the client asked for: as the
 // outermost trusted proxy says in X-Forwarded-Host, or else as in the request itself.
 func (p Proxies) Host(r *http.Request) string {
-	if said := p.said(r, "X-Forwarded-Host"); said != "" && !strings.ContainsAny(said, "/\\?#@ \t") {
-		if u, err := url.Parse("//" + said); err == nil && u.Host == said {
-			return said
+	if host := p.forwardedValue(r, "X-Forwarded-Host"); host != "" && !strings.ContainsAny(host, "/\\?#@ \t") {
+		if u, err := url.Parse("//" + host); err == nil && u.Host == host {
+			return host
 		}
 	}
 	return r.Host
 }
 
-// said returns the value of a header that the outermost trusted proxy set.
-func (p Proxies) said(r *http.Request, header string) (value string) {
+// forwardedValue returns the value of a header that the outermost trusted proxy set.
+func (p Proxies) forwardedValue(r *http.Request, header string) (value string) {
 	lines := r.Header[header]
 	if len(lines) == 0 {
 		return ""
 	}
-	_, hops := p.walk(r)
+	_, hops := p.findClient(r)
 	if hops == 0 {
 		return ""
 	}
-	walkBack(lines, func(entry string) bool {
+	eachFromLast(lines, func(entry string) bool {
 		if entry != "" { // an empty element does not count (RFC 9110 §5.6.1)
 			value = entry
 			hops--
@@ -177,14 +177,14 @@ type proxiesKey struct{}
 // loginKey asks a context whether a guard of [Guard.Login] made it.
 type loginKey struct{}
 
-// proxied is a context that knows a guard's proxies.
-type proxied struct {
+// proxiesContext is a context that knows a guard's proxies.
+type proxiesContext struct {
 	context.Context
 	proxies *Proxies
 	atLogin bool
 }
 
-func (c *proxied) Value(key any) any {
+func (c *proxiesContext) Value(key any) any {
 	switch key.(type) {
 	case proxiesKey:
 		return c.proxies
@@ -224,9 +224,9 @@ func (g *Guard) WithProxies(r *http.Request) *http.Request {
 	if g == nil {
 		return r
 	}
-	g.warnOfProxies(r)
+	g.hintTrustedProxies(r)
 	if !g.atLogin && len(g.config.Proxies.Trusted) == 0 && r.Context().Value(proxiesKey{}) == nil {
 		return r // the zero value is what ProxiesFrom returns
 	}
-	return r.WithContext(&proxied{r.Context(), &g.config.Proxies, g.atLogin})
+	return r.WithContext(&proxiesContext{r.Context(), &g.config.Proxies, g.atLogin})
 }

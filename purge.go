@@ -59,7 +59,7 @@ func PurgeEvery(ctx context.Context, interval time.Duration, logger *slog.Logger
 	}
 	for {
 		for _, purger := range purgers {
-			removed, err := purge(ctx, purger, turn, newLateness(logger, purger, interval).batch)
+			removed, err := purge(ctx, purger, turn, newSlowPurgeLog(logger, purger, interval).afterBatch)
 			if removed > 0 {
 				logger.DebugContext(ctx, "auth: purged", "purger", purgerName(purger), "records", removed)
 			}

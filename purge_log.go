@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// lateness tells the log while the turn of one purger takes longer than the interval between two. More may expire than
+// slowPurgeLog tells the log while the turn of one purger takes longer than the interval between
+// two. More may expire than
 // is removed, or a purge that did not run for days makes up for it. Nothing else would say so: each request works, and
 // the tables grow.
-type lateness struct {
+type slowPurgeLog struct {
 	logger *slog.Logger
 	purger Purger
 	every  time.Duration // between two lines, at least a minute
@@ -17,13 +18,13 @@ type lateness struct {
 	next   time.Time // when the next line is due
 }
 
-func newLateness(logger *slog.Logger, purger Purger, interval time.Duration) *lateness {
+func newSlowPurgeLog(logger *slog.Logger, purger Purger, interval time.Duration) *slowPurgeLog {
 	now, every := time.Now(), max(interval, time.Minute)
-	return &lateness{logger: logger, purger: purger, every: every, began: now, next: now.Add(every)}
+	return &slowPurgeLog{logger: logger, purger: purger, every: every, began: now, next: now.Add(every)}
 }
 
-// batch is called after each full batch with what was removed so far.
-func (l *lateness) batch(ctx context.Context, removed int) {
+// afterBatch is called after each full batch with what was removed so far.
+func (l *slowPurgeLog) afterBatch(ctx context.Context, removed int) {
 	now := time.Now()
 	if now.Before(l.next) {
 		return

@@ -30,21 +30,21 @@ type CachedUsers struct {
 	load   UserLoader
 	limits UserCache
 
-	mu      sync.RWMutex
-	entries map[string]cachedUser // by the name that was loaded
-	expiry  *expiry.Queue[string] // of entries
-	names   map[string][]string   // by UserID: the names of entries that are not the UserID
-	flights map[string]*userFlight
+	mu          sync.RWMutex
+	entries     map[string]cachedUser // by the name that was loaded
+	expiry      *expiry.Queue[string] // of entries
+	names       map[string][]string   // by UserID: the names of entries that are not the UserID
+	sharedLoads map[string]*sharedLoad
 
 	suspended int // calls of Suspend without their resume
 
 	// A load may read a user before a change and end after it. So calls of Forget are counted, in the slots of the
 	// names that they are given. A load notes the count when it begins, and afterwards looks whether the slot of its
 	// name or of its UserID has a later one.
-	seed      maphash.Seed
-	forgets   uint64
-	forgotten [userSlots]uint64 // the count at the last Forget
-	cleared   uint64            // the count at the last ForgetAll
+	seed           maphash.Seed
+	forgetCount    uint64
+	forgetCounts   [userSlots]uint64 // the count at the last Forget
+	forgetAllCount uint64            // the count at the last ForgetAll
 }
 
 // userSlots is how many counts of Forget there are. If two users share one, a load that is under way for one of them
@@ -57,8 +57,8 @@ type cachedUser struct {
 	until time.Time
 }
 
-// userFlight is one load in progress that several requests may wait for.
-type userFlight struct {
+// sharedLoad is one load in progress that several requests may wait for.
+type sharedLoad struct {
 	done  chan struct{}
 	began uint64    // the count of Forget at its start
 	until time.Time // TTL after its start
@@ -82,8 +82,8 @@ func CacheUsers(load UserLoader, limits UserCache) *CachedUsers {
 	}
 	c := &CachedUsers{load: load, limits: limits,
 		entries: make(map[string]cachedUser), names: make(map[string][]string),
-		flights: make(map[string]*userFlight), seed: maphash.MakeSeed()}
-	c.expiry = expiry.Of(c.entries, func(entry cachedUser) time.Time { return entry.until })
+		sharedLoads: make(map[string]*sharedLoad), seed: maphash.MakeSeed()}
+	c.expiry = expiry.NewOfMap(c.entries, func(entry cachedUser) time.Time { return entry.until })
 	return c
 }
 
@@ -102,97 +102,99 @@ func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 		return c.load.Find(ctx, id)
 	}
 
-	user, flight, asked := c.join(ctx, id, now)
+	user, shared, asked := c.cachedOrLoad(ctx, id, now)
 	for {
 		switch {
 		case user != nil:
 			return user, nil
-		case flight == nil:
+		case shared == nil:
 			return c.load.Find(ctx, id)
 		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-flight.done:
+		case <-shared.done:
 		}
-		if flight.began >= asked || !c.outdated(id, flight) {
-			return flight.user, flight.err
+		if shared.began >= asked || !c.outdated(id, shared) {
+			return shared.user, shared.err
 		}
-		// The flight may have read the user before Forget, and this call began after that. A flight that begins now
+		// The load may have read the user before Forget, and this call began after that. A load that begins now
 		// is new enough, so this happens once.
-		user, flight, _ = c.join(ctx, id, time.Now())
+		user, shared, _ = c.cachedOrLoad(ctx, id, time.Now())
 	}
 }
 
-// join returns a cached user, or else the load to wait for. If both are nil, the cache is suspended. It also returns
-// the count of Forget.
-func (c *CachedUsers) join(ctx context.Context, id string, now time.Time) (User, *userFlight, uint64) {
+// cachedOrLoad returns a cached user, or else the load to wait for. If both are nil, the cache is
+// suspended. It also returns the count of Forget.
+func (c *CachedUsers) cachedOrLoad(ctx context.Context, id string, now time.Time) (User, *sharedLoad, uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.suspended > 0 {
-		return nil, nil, c.forgets
+		return nil, nil, c.forgetCount
 	}
 	if entry, ok := c.entries[id]; ok && now.Before(entry.until) {
-		return entry.user, nil, c.forgets
+		return entry.user, nil, c.forgetCount
 	}
-	flight, ok := c.flights[id]
-	if !ok || !now.Before(flight.until) { // what an earlier load read is too old by now
-		flight = &userFlight{done: make(chan struct{}), began: c.forgets, until: now.Add(c.limits.TTL)}
-		c.flights[id] = flight
-		go c.fly(context.WithoutCancel(ctx), id, flight)
+	shared, ok := c.sharedLoads[id]
+	if !ok || !now.Before(shared.until) { // what an earlier load read is too old by now
+		shared = &sharedLoad{done: make(chan struct{}), began: c.forgetCount, until: now.Add(c.limits.TTL)}
+		c.sharedLoads[id] = shared
+		go c.runSharedLoad(context.WithoutCancel(ctx), id, shared)
 	}
-	return nil, flight, c.forgets
+	return nil, shared, c.forgetCount
 }
 
-// outdated reports whether what a flight brought by a name may be from before a call of Forget that concerns it.
-func (c *CachedUsers) outdated(name string, flight *userFlight) bool {
+// outdated reports whether the user of a load by this name may be from before a call of Forget that concerns it.
+func (c *CachedUsers) outdated(name string, shared *sharedLoad) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.forgottenSince(name, flight)
+	return c.outdatedLocked(name, shared)
 }
 
-// forgottenSince is outdated: c.mu is held. Without a user, any call of Forget may concern the flight.
-func (c *CachedUsers) forgottenSince(name string, flight *userFlight) bool {
-	if flight.err != nil {
-		return c.forgets > flight.began
+// outdatedLocked is outdated for a caller that holds c.mu. Without a user, any call of Forget may concern the load.
+func (c *CachedUsers) outdatedLocked(name string, shared *sharedLoad) bool {
+	if shared.err != nil {
+		return c.forgetCount > shared.began
 	}
-	return max(c.cleared, c.forgotten[c.slot(name)], c.forgotten[c.slot(flight.user.UserID())]) > flight.began
+	byName, byID := c.forgetCounts[c.slot(name)], c.forgetCounts[c.slot(shared.user.UserID())]
+	return max(c.forgetAllCount, byName, byID) > shared.began
 }
 
 func (c *CachedUsers) slot(id string) uint64 { return maphash.String(c.seed, id) % userSlots }
 
-// fly does the load. It ends at the latest after the timeout, if the loader
+// runSharedLoad does the load. It ends at the latest after the timeout, if the loader
 // heeds its context.
-func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
+func (c *CachedUsers) runSharedLoad(ctx context.Context, id string, shared *sharedLoad) {
 	ctx, cancel := context.WithTimeout(ctx, c.limits.Timeout)
 	defer cancel()
-	flight.err = errors.New("auth: user loader panicked")
+	shared.err = errors.New("auth: user loader panicked")
 	defer func() {
 		if r := recover(); r != nil {
-			flight.err = fmt.Errorf("auth: user loader panicked: %v", r)
+			shared.err = fmt.Errorf("auth: user loader panicked: %v", r)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		// Forget takes the flight of its name away, and a later flight takes the place of an earlier one.
-		if c.flights[id] == flight {
-			delete(c.flights, id)
-			if flight.err == nil && !c.forgottenSince(id, flight) {
-				c.keep(id, flight.user, flight.until) // from before the load: what it reads may be old when it ends
+		// Forget removes the load of its name, and a later load takes the place of an earlier one.
+		if c.sharedLoads[id] == shared {
+			delete(c.sharedLoads, id)
+			if shared.err == nil && !c.outdatedLocked(id, shared) {
+				// The TTL counts from before the load, because the user may be old when the load ends.
+				c.storeLocked(id, shared.user, shared.until)
 			}
 		}
-		close(flight.done)
+		close(shared.done)
 	}()
-	flight.user, flight.err = c.load.Find(ctx, id)
+	shared.user, shared.err = c.load.Find(ctx, id)
 }
 
-// keep stores a user, and makes room first: c.mu is held. It looks at few users, for
+// storeLocked stores a user, and makes room first: c.mu is held. It looks at few users, for
 // others wait.
-func (c *CachedUsers) keep(name string, user User, until time.Time) {
-	c.drop(name)
+func (c *CachedUsers) storeLocked(name string, user User, until time.Time) {
+	c.removeLocked(name)
 	if len(c.entries) >= c.limits.Max {
-		if removed, _ := c.expiry.Purge(time.Now(), c.limits.Max, c.drop); removed == 0 {
+		if removed, _ := c.expiry.Purge(time.Now(), c.limits.Max, c.removeLocked); removed == 0 {
 			for other := range c.entries { // in random order
-				c.drop(other)
+				c.removeLocked(other)
 				break
 			}
 		}
@@ -205,8 +207,8 @@ func (c *CachedUsers) keep(name string, user User, until time.Time) {
 	c.expiry.Add(name)
 }
 
-// drop removes the entry of a name, if there is one: c.mu is held.
-func (c *CachedUsers) drop(name string) {
+// removeLocked removes the entry of a name, if there is one: c.mu is held.
+func (c *CachedUsers) removeLocked(name string) {
 	entry, ok := c.entries[name]
 	if !ok {
 		return
@@ -230,29 +232,29 @@ func (c *CachedUsers) drop(name string) {
 func (c *CachedUsers) Forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.drop(id)
+	c.removeLocked(id)
 	for _, name := range slices.Clone(c.names[id]) {
-		c.drop(name)
+		c.removeLocked(name)
 	}
-	delete(c.flights, id)
-	c.forgets++
-	c.forgotten[c.slot(id)] = c.forgets
+	delete(c.sharedLoads, id)
+	c.forgetCount++
+	c.forgetCounts[c.slot(id)] = c.forgetCount
 }
 
 // ForgetAll drops every user, as Forget does.
 func (c *CachedUsers) ForgetAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.clear()
+	c.forgetAllLocked()
 }
 
-// clear is ForgetAll: c.mu is held.
-func (c *CachedUsers) clear() {
+// forgetAllLocked is ForgetAll for a caller that holds c.mu.
+func (c *CachedUsers) forgetAllLocked() {
 	clear(c.entries)
 	clear(c.names)
-	clear(c.flights)
-	c.forgets++
-	c.cleared = c.forgets
+	clear(c.sharedLoads)
+	c.forgetCount++
+	c.forgetAllCount = c.forgetCount
 }
 
 // Suspend drops every user, and keeps no user until resume is called: each Load asks the
@@ -268,5 +270,5 @@ func (c *CachedUsers) suspendBy(more int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.suspended += more
-	c.clear()
+	c.forgetAllLocked()
 }

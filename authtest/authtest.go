@@ -22,7 +22,7 @@
 //     Keycloak and others write them
 //   - [NewIntrospector] answers questions about opaque tokens. [IntrospectionShapes] has answers as servers write them
 //   - [NewProvider] is an OpenID provider for external logins, and Google, Microsoft, Apple, GitHub and others with
-//     their oddities. A [Double] describes one more
+//     their oddities. A [FakeProvider] describes one more
 //
 // Backends, decorators and providers of your own: [Backend] tests that one keeps the contract of [auth.Authenticator],
 // [External] that logins by a provider work and that wrong answers are refused, and [UnfinishedLogins] that a backend

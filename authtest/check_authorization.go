@@ -14,7 +14,8 @@ func authorizationChecks() []check {
 		{"the scheme of Authorization is read in any case", each(inAuthorization, (*suite).checkSchemeCase)},
 		{"two Authorization lines are never proved", each(inAuthorization, (*suite).checkTwoLines)},
 		{"an Authorization longer than MaxAuthorization is never proved", each(inAuthorization, (*suite).checkLong)},
-		{"an Authorization of a megabyte is answered within a second", each(inAuthorization, (*suite).checkQuick)},
+		{"an Authorization of a megabyte is answered within a second",
+			each(inAuthorization, (*suite).checkReturnsInTime)},
 		{"garbage in Authorization is never proved and never a panic", each(inAuthorization, (*suite).checkGarbage)},
 	}
 }
@@ -83,7 +84,7 @@ func (s *suite) checkLong(p *probe) {
 		s.refuses(p, p.withLines(pad+scheme+" "+value), "spaces at the start")
 }
 
-func (s *suite) checkQuick(p *probe) {
+func (s *suite) checkReturnsInTime(p *probe) {
 	scheme, value, _ := auth.Authorization(p.request())
 	start := s.now()
 	s.ask(p.withLines(scheme + " " + value + strings.Repeat("A", 1<<20)))

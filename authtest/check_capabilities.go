@@ -15,7 +15,7 @@ import (
 func capabilityChecks() []check {
 	return []check{
 		stable("Challenges", auth.Challenger.Challenges),
-		stable("StripHeaders", auth.Stripper.StripHeaders),
+		stable("StripHeaders", auth.HeaderStripper.StripHeaders),
 		stable("Vary", auth.Varier.Vary),
 		stable("OwnTokens", auth.TokenOwner.OwnTokens),
 		stable("Ambient", auth.Ambient.Ambient),
@@ -67,7 +67,7 @@ func (s *suite) challenges() []auth.Challenge {
 func (s *suite) stripped() []string { return strippedBy(s.backend) }
 
 func strippedBy(backend auth.Authenticator) []string {
-	if stripper, ok := auth.As[auth.Stripper](backend); ok {
+	if stripper, ok := auth.As[auth.HeaderStripper](backend); ok {
 		return stripper.StripHeaders()
 	}
 	return nil

@@ -80,7 +80,7 @@ func (s *suite) checkKept() {
 	}
 	lost := lost(inner, s.backend, canDo[auth.Challenger]("Challenges"), canDo[auth.Named]("Backend"),
 		canDo[auth.TokenOwner]("OwnTokens"), canDo[auth.Conflicter]("Conflict"), canDo[auth.Ambient]("Ambient"),
-		canDo[auth.Stripper]("StripHeaders"), canDo[auth.Varier]("Vary"), canDo[auth.ProxyReader]("ReadsProxies"),
+		canDo[auth.HeaderStripper]("StripHeaders"), canDo[auth.Varier]("Vary"), canDo[auth.ProxyReader]("ReadsProxies"),
 		canDo[auth.Revoker]("RevokeOthers"))
 	if lost != "" {
 		s.fault(nil, "%T has %s and %T has not. Add a method Unwrap() auth.Authenticator or use auth.Wrap",

@@ -35,7 +35,7 @@ func (f Forge) Define() (external.Definition, error) {
 }
 
 func TestUnitProviderOfTheDocs(t *testing.T) {
-	idp := authtest.NewProvider(t, authtest.Double{
+	idp := authtest.NewProvider(t, authtest.FakeProvider{
 		Name: "Forge", Authorize: "/oauth/authorize", Token: "/oauth/token", Me: "/api/me",
 		Profile: func(s *authtest.SignedIn, _ *http.Request) (int, map[string]any) {
 			return 200, map[string]any{"id": s.Person.Subject, "full_name": s.Person.Name}

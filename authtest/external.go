@@ -11,7 +11,7 @@ import (
 type ExternalCases struct {
 	// Provider is under test. Its endpoints are those of At, and its client is that of At.
 	Provider external.Provider
-	// At plays the provider. A provider that is not like one of [Doubles] needs one of
+	// At plays the provider. A provider that is not like one of [FakeProviders] needs one of
 	// its own: see [NewProvider].
 	At *Provider
 	// Person signs in. If it has no Subject, it is "42", with a name, a username, and a

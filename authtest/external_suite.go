@@ -130,8 +130,8 @@ func (o outcome) String() string {
 	return fmt.Sprintf("status %d %q (log: %s)", o.status, o.reason, o.log)
 }
 
-// answerBack is what a provider sends a browser back with.
-type answerBack struct {
+// authorizationResponse is what a provider sends a browser back with.
+type authorizationResponse struct {
 	to   *url.URL
 	form url.Values // nil for a redirect
 }
@@ -277,17 +277,17 @@ var (
 )
 
 // away is at the provider, and returns what it sends the browser back with.
-func (b *testBrowser) away(to *url.URL) answerBack {
+func (b *testBrowser) away(to *url.URL) authorizationResponse {
 	answer, body := b.send(http.MethodGet, to, nil)
 	if back, err := answer.Location(); err == nil {
-		return answerBack{to: back}
+		return authorizationResponse{to: back}
 	}
 	action := formAction.FindStringSubmatch(body)
 	if action == nil {
 		if b.err == nil {
 			b.err = fmt.Errorf("the provider answered %d: %s", answer.StatusCode, body)
 		}
-		return answerBack{to: &url.URL{}}
+		return authorizationResponse{to: &url.URL{}}
 	}
 	back, err := url.Parse(html.UnescapeString(action[1]))
 	if err != nil {
@@ -298,7 +298,7 @@ func (b *testBrowser) away(to *url.URL) answerBack {
 	for _, input := range formInput.FindAllStringSubmatch(body, -1) {
 		form.Add(html.UnescapeString(input[1]), html.UnescapeString(input[2]))
 	}
-	return answerBack{back, form}
+	return authorizationResponse{back, form}
 }
 
 // here is a place of another browser's service at this one's.
@@ -313,7 +313,7 @@ func (b *testBrowser) here(to *url.URL) *url.URL {
 }
 
 // come comes back from the provider.
-func (b *testBrowser) come(back answerBack) outcome {
+func (b *testBrowser) come(back authorizationResponse) outcome {
 	method := http.MethodGet
 	if back.form != nil {
 		method = http.MethodPost

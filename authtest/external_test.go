@@ -34,8 +34,8 @@ func forge(idp *authtest.Provider) external.OAuth2 {
 }
 
 // forgeDouble imitates it.
-func forgeDouble() authtest.Double {
-	return authtest.Double{
+func forgeDouble() authtest.FakeProvider {
+	return authtest.FakeProvider{
 		Name: "Forge", Authorize: "/forge/authorize", Token: "/forge/token", Me: "/forge/me",
 		Profile: func(s *authtest.SignedIn, _ *http.Request) (int, map[string]any) {
 			return http.StatusOK, map[string]any{"id": s.Person.Subject, "full_name": s.Person.Name,

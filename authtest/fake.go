@@ -5,11 +5,11 @@ import (
 	"net/url"
 )
 
-// Double describes a provider that a [Provider] imitates: its paths, and in what it
+// FakeProvider describes a provider that a [Provider] imitates: its paths, and in what it
 // differs from others. The zero value of each field but the paths is a provider that does
 // what the specifications say. Functions may be nil. They are called for one login, and
 // must be safe for concurrent use.
-type Double struct {
+type FakeProvider struct {
 	// Name is what people call it.
 	Name string
 	// Authorize and Token are the paths of its endpoints, as in patterns of
@@ -53,19 +53,19 @@ type Double struct {
 	serve func(p *Provider, mux *http.ServeMux)
 }
 
-// Doubles returns the providers that each [Provider] imitates.
-func Doubles() []Double {
-	return []Double{
+// FakeProviders returns the providers that each [Provider] imitates.
+func FakeProviders() []FakeProvider {
+	return []FakeProvider{
 		githubDouble(), facebookDouble(), microsoftDouble(), keycloakDouble(), oktaDouble(), oktaCustomDouble(),
 		auth0Double(), slackDouble(), discordDouble(), linkedinDouble(), xDouble(), bitbucketDouble(),
 	}
 }
 
 // issuer returns the issuer of a double.
-func (d *Double) issuer(at string) string { return at + d.Issuer }
+func (d *FakeProvider) issuer(at string) string { return at + d.Issuer }
 
 // responseIssuer returns what "iss" of its answers is, or "".
-func (d *Double) responseIssuer(at string) string {
+func (d *FakeProvider) responseIssuer(at string) string {
 	switch {
 	case d.ResponseIssuer != "":
 		return at + d.ResponseIssuer
@@ -75,12 +75,12 @@ func (d *Double) responseIssuer(at string) string {
 	return ""
 }
 
-// imitate adds the endpoints of a double.
-func (p *Provider) imitate(mux *http.ServeMux, d *Double) {
+// addFake adds the endpoints of a double.
+func (p *Provider) addFake(mux *http.ServeMux, d *FakeProvider) {
 	p.handle(mux, "GET "+d.Authorize, func(w http.ResponseWriter, r *http.Request) { p.authorize(w, r, d) })
 	p.handle(mux, "POST "+d.Token, func(w http.ResponseWriter, r *http.Request) { p.token(w, r, d) })
 	if d.Me != "" {
-		p.handle(mux, "GET "+d.Me, func(w http.ResponseWriter, r *http.Request) { p.tellProfile(w, r, d) })
+		p.handle(mux, "GET "+d.Me, func(w http.ResponseWriter, r *http.Request) { p.serveProfile(w, r, d) })
 	}
 	for path, answer := range d.More {
 		p.handle(mux, "GET "+path, func(w http.ResponseWriter, r *http.Request) {
@@ -100,7 +100,7 @@ func (p *Provider) imitate(mux *http.ServeMux, d *Double) {
 }
 
 // metadataOf returns the metadata of a double that has an issuer of its own.
-func (p *Provider) metadataOf(d *Double) map[string]any {
+func (p *Provider) metadataOf(d *FakeProvider) map[string]any {
 	_, quirks := p.state()
 	at := p.URL()
 	members := map[string]any{
@@ -120,8 +120,8 @@ func (p *Provider) metadataOf(d *Double) map[string]any {
 	return members
 }
 
-// tellProfile names the owner of an access token.
-func (p *Provider) tellProfile(w http.ResponseWriter, r *http.Request, d *Double) {
+// serveProfile names the owner of an access token.
+func (p *Provider) serveProfile(w http.ResponseWriter, r *http.Request, d *FakeProvider) {
 	s, quirks, ok := p.owner(w, r)
 	if !ok {
 		return

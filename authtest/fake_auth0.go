@@ -5,8 +5,8 @@ import "net/http"
 // auth0Double imitates an Auth0 tenant: the issuer ends in a slash, subjects begin with the
 // connection, the organization is "org_id" (the tenant of a [Person]), and a code that is
 // not good is answered with 403.
-func auth0Double() Double {
-	return Double{
+func auth0Double() FakeProvider {
+	return FakeProvider{
 		Name: "Auth0", Authorize: "/auth0/authorize", Token: "/auth0/oauth/token", Me: "/auth0/userinfo",
 		IDTokens: true, Issuer: "/auth0/", NoResponseIssuer: true,
 		Claims: func(s *SignedIn, _ string, claims map[string]any) {

@@ -10,8 +10,8 @@ import (
 // bitbucketDouble imitates Bitbucket Cloud: identifiers are in braces, addresses are
 // behind an API and a scope of their own, the token endpoint says "scopes", and PKCE is not
 // checked.
-func bitbucketDouble() Double {
-	return Double{
+func bitbucketDouble() FakeProvider {
+	return FakeProvider{
 		Name: "Bitbucket", IgnoresPKCE: true,
 		Authorize: "/bitbucket/site/oauth2/authorize", Token: "/bitbucket/site/oauth2/access_token",
 		Tokens: func(s *SignedIn, _ url.Values, answer map[string]any) {

@@ -7,8 +7,8 @@ import (
 
 // discordDouble imitates Discord: it sends "iss" (RFC 9207), the API wants a User-Agent, and a member without an
 // address or an avatar has null there.
-func discordDouble() Double {
-	return Double{
+func discordDouble() FakeProvider {
+	return FakeProvider{
 		Name: "Discord", Authorize: "/discord/oauth2/authorize", Token: "/discord/api/oauth2/token",
 		Me: "/discord/api/v10/users/@me", ResponseIssuer: "/discord",
 		Profile: func(s *SignedIn, r *http.Request) (int, map[string]any) {

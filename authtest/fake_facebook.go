@@ -12,8 +12,8 @@ import (
 // facebookDouble imitates Facebook: every call needs a proof made with the app's secret,
 // errors are objects, browsers come back with a fragment, and tokens can be exchanged for
 // ones that live longer.
-func facebookDouble() Double {
-	return Double{
+func facebookDouble() FakeProvider {
+	return FakeProvider{
 		Name: "Facebook", Authorize: "/{version}/dialog/oauth", Token: "/{version}/oauth/access_token",
 		Fragment: "#_=_",
 		Tokens: func(_ *SignedIn, form url.Values, answer map[string]any) {
@@ -49,7 +49,7 @@ func (p *Provider) facebookMe(w http.ResponseWriter, r *http.Request) {
 			"type":    "GraphMethodException", "code": 100}})
 		return
 	}
-	p.tellProfile(w, r, &Double{Profile: func(s *SignedIn, _ *http.Request) (int, map[string]any) {
+	p.serveProfile(w, r, &FakeProvider{Profile: func(s *SignedIn, _ *http.Request) (int, map[string]any) {
 		me := map[string]any{"id": s.Person.Subject, "name": s.Person.Name}
 		if s.Person.Email != "" {
 			me["email"] = s.Person.Email

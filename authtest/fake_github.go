@@ -10,8 +10,8 @@ import (
 
 // githubDouble imitates GitHub: the API wants a User-Agent, identifiers are numbers, the
 // profile shows no address, errors come with status 200, and there is no ID token.
-func githubDouble() Double {
-	return Double{
+func githubDouble() FakeProvider {
+	return FakeProvider{
 		Name: "GitHub", Authorize: "/login/oauth/authorize", Token: "/login/oauth/access_token",
 		Tokens: func(s *SignedIn, _ url.Values, answer map[string]any) {
 			answer["token_type"], answer["scope"] = "bearer", strings.Join(s.Scopes, ",")

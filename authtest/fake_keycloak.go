@@ -2,9 +2,9 @@ package authtest
 
 // keycloakDouble imitates the realm "acme" of a Keycloak: it sends "iss" in answers, and
 // its ID tokens have "azp" and "typ".
-func keycloakDouble() Double {
+func keycloakDouble() FakeProvider {
 	const realm = "/realms/acme"
-	return Double{
+	return FakeProvider{
 		Name: "Keycloak", Authorize: realm + "/protocol/openid-connect/auth",
 		Token: realm + "/protocol/openid-connect/token",
 		Me:    realm + "/protocol/openid-connect/userinfo", IDTokens: true, Issuer: realm,

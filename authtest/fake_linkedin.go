@@ -5,8 +5,8 @@ import "net/http"
 // linkedinDouble imitates LinkedIn: a code_verifier makes the client an invalid one, ID
 // tokens have no nonce, a code that is not good is an invalid request, and the profile has
 // no username.
-func linkedinDouble() Double {
-	return Double{
+func linkedinDouble() FakeProvider {
+	return FakeProvider{
 		Name: "LinkedIn", Authorize: "/linkedin/oauth/v2/authorization", Token: "/linkedin/oauth/v2/accessToken",
 		Me: "/linkedin/v2/userinfo", IDTokens: true, NoResponseIssuer: true, RefusesPKCE: true,
 		Claims: func(_ *SignedIn, _ string, claims map[string]any) { delete(claims, "nonce") },

@@ -7,8 +7,8 @@ import (
 
 // microsoftDouble imitates Microsoft Entra: each tenant is an issuer, and the metadata of
 // "common" and "organizations" names a template in place of one.
-func microsoftDouble() Double {
-	return Double{
+func microsoftDouble() FakeProvider {
+	return FakeProvider{
 		Name: "Microsoft", Authorize: "/{tenant}/oauth2/v2.0/authorize", Token: "/{tenant}/oauth2/v2.0/token",
 		IDTokens: true, NoResponseIssuer: true,
 		Claims: func(s *SignedIn, at string, claims map[string]any) {

@@ -7,8 +7,8 @@ import (
 
 // slackDouble imitates Slack: errors come with status 200 and words of its own, the
 // workspace (the tenant of a [Person]) is a claim that is a URL, and PKCE is not checked.
-func slackDouble() Double {
-	return Double{
+func slackDouble() FakeProvider {
+	return FakeProvider{
 		Name: "Slack", Authorize: "/slack/openid/connect/authorize", Token: "/slack/api/openid.connect.token",
 		Me: "/slack/api/openid.connect.userInfo", IDTokens: true, Issuer: "/slack", NoResponseIssuer: true,
 		IgnoresPKCE: true,

@@ -9,8 +9,8 @@ import (
 // xDouble imitates X: the person stands in "data", an address is told only if it is
 // confirmed, asked for and allowed by the scope, and a code that is not good is an invalid
 // request.
-func xDouble() Double {
-	return Double{
+func xDouble() FakeProvider {
+	return FakeProvider{
 		Name: "X", Authorize: "/x/i/oauth2/authorize", Token: "/x/2/oauth2/token", Me: "/x/2/users/me",
 		Profile: func(s *SignedIn, r *http.Request) (int, map[string]any) {
 			if !slices.Contains(s.Scopes, "users.read") || !slices.Contains(s.Scopes, "tweet.read") {

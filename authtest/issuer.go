@@ -120,7 +120,7 @@ func (i *Issuer) newKey(algorithm jwt.Algorithm) *signingKey {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	secret, err := materialOf(text)
+	secret, err := privateKeyOf(text)
 	if err != nil {
 		i.t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"math/big"
 )
 
-// materialOf returns the private key of a JWK as package crypto has it.
-func materialOf(text []byte) (any, error) {
+// privateKeyOf returns the private key of a JWK as package crypto has it.
+func privateKeyOf(text []byte) (any, error) {
 	var m map[string]string
 	if err := json.Unmarshal(text, &m); err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 )
 
 // Provider is a provider of accounts, for tests of third-party logins without the
-// network. It is an OpenID provider, and it imitates the providers of [Doubles] with their
+// network. It is an OpenID provider, and it imitates the providers of [FakeProviders] with their
 // paths and their oddities. It has no buttons to press: every browser is signed in as the
 // person of the last [Provider.SignIn].
 //
@@ -116,20 +116,21 @@ type SignedIn struct {
 
 	redirect, challenge, nonce string
 	maxAge, used               bool
-	double                     *Double
+	double                     *FakeProvider
 }
 
 // NewProvider starts a provider, which stops when the test ends. It imitates the providers
-// of [Doubles], and more of them that are given.
-func NewProvider(t testing.TB, more ...Double) *Provider {
+// of [FakeProviders], and more of them that are given.
+func NewProvider(t testing.TB, more ...FakeProvider) *Provider {
 	t.Helper()
 	p := &Provider{ClientID: "client-" + rand.Text()[:6], ClientSecret: auth.Secret(rand.Text()),
 		person: Person{Subject: "1", Name: "Alice"},
 		codes:  make(map[string]*SignedIn), tokens: make(map[string]*SignedIn), greeted: make(map[string]bool)}
 	mux := http.NewServeMux()
-	general := Double{Name: "OpenID Connect", Authorize: "/authorize", Token: "/token", Me: "/userinfo", IDTokens: true}
-	for _, d := range append(append([]Double{general}, Doubles()...), more...) {
-		p.imitate(mux, &d)
+	general := FakeProvider{Name: "OpenID Connect", Authorize: "/authorize", Token: "/token", Me: "/userinfo",
+		IDTokens: true}
+	for _, d := range append(append([]FakeProvider{general}, FakeProviders()...), more...) {
+		p.addFake(mux, &d)
 	}
 	p.handle(mux, "POST /revoke", p.revoke)
 	p.handle(mux, "GET /logout", p.logout)
@@ -184,6 +185,6 @@ func (p *Provider) IssueToken(person Person, client string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tokens["access "+token] = &SignedIn{Person: person, ClientID: client, Scopes: []string{"public_profile", "email"},
-		double: &Double{}}
+		double: &FakeProvider{}}
 	return token
 }

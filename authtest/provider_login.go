@@ -40,7 +40,7 @@ func (p *Provider) state() (Person, Quirks) {
 }
 
 // authorize sends the browser back with a code, at once.
-func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, d *Double) {
+func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, d *FakeProvider) {
 	person, quirks := p.state()
 	query := r.URL.Query()
 	redirect, err := url.Parse(query.Get("redirect_uri"))
@@ -72,7 +72,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, d *Double) 
 	}
 	formPost := query.Get("response_mode") == "form_post"
 	if formPost {
-		p.greet(s, answer)
+		p.addFirstLoginName(s, answer)
 	}
 	if quirks.Answer != nil {
 		quirks.Answer(answer)
@@ -90,8 +90,8 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, d *Double) 
 	w.WriteHeader(http.StatusFound)
 }
 
-// greet adds the name of a person that comes for the first time, as Apple does.
-func (p *Provider) greet(s *SignedIn, answer url.Values) {
+// addFirstLoginName adds the name of a person that comes for the first time, as Apple does.
+func (p *Provider) addFirstLoginName(s *SignedIn, answer url.Values) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !slices.Contains(s.Scopes, "name") || p.greeted[s.Person.Subject] {

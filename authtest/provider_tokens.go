@@ -17,7 +17,7 @@ import (
 )
 
 // token is the token endpoint.
-func (p *Provider) token(w http.ResponseWriter, r *http.Request, d *Double) {
+func (p *Provider) token(w http.ResponseWriter, r *http.Request, d *FakeProvider) {
 	_, quirks := p.state()
 	request, ok := p.client(r)
 	if quirks.Stall != nil {
@@ -67,7 +67,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request, d *Double) {
 }
 
 // redeem returns the login that a grant is for, or nil if the grant is no good.
-func (p *Provider) redeem(form url.Values, d *Double) *SignedIn {
+func (p *Provider) redeem(form url.Values, d *FakeProvider) *SignedIn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch form.Get("grant_type") {
@@ -93,7 +93,7 @@ func (p *Provider) redeem(form url.Values, d *Double) *SignedIn {
 }
 
 // refuse answers with an error of the token endpoint, as the imitated provider does.
-func (p *Provider) refuse(w http.ResponseWriter, d *Double, code string) {
+func (p *Provider) refuse(w http.ResponseWriter, d *FakeProvider, code string) {
 	status, body := http.StatusBadRequest, map[string]any{"error": code, "error_description": "no"}
 	if code == "invalid_client" {
 		status = http.StatusUnauthorized
@@ -144,7 +144,7 @@ func (p *Provider) client(r *http.Request) (TokenRequest, bool) {
 func (p *Provider) idToken(s *SignedIn, quirks Quirks, access string) string {
 	now := time.Now()
 	claims := map[string]any{"iss": s.double.issuer(p.URL()), "sub": s.Person.Subject, "aud": s.ClientID,
-		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "at_hash": p.halfHash(access), "jti": nil}
+		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "at_hash": p.leftHalfHash(access), "jti": nil}
 	if s.nonce != "" {
 		claims["nonce"] = s.nonce
 	}
@@ -194,7 +194,7 @@ func (p Person) profile(scopes []string) map[string]any {
 	return claims
 }
 
-func (p *Provider) halfHash(text string) string {
+func (p *Provider) leftHalfHash(text string) string {
 	switch algorithm := string(p.Keys()[0].Algorithm()); {
 	case strings.HasSuffix(algorithm, "256"):
 		sum := sha256.Sum256([]byte(text))
@@ -231,7 +231,7 @@ func (p *Provider) owner(w http.ResponseWriter, r *http.Request) (*SignedIn, Qui
 func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 	request, ok := p.client(r)
 	if !ok {
-		p.refuse(w, &Double{}, "invalid_client")
+		p.refuse(w, &FakeProvider{}, "invalid_client")
 		return
 	}
 	p.mu.Lock()

@@ -205,7 +205,7 @@ const maxFields = 8 << 10
 // From reads the fields from the body of a POST, of at most 8 KiB, and puts it
 // back. No body, and an empty one, is auth.ErrNoCredentials. A body of another type
 // than TypeJSON, TypeForm or TypeMultipart in UTF-8, and one without a type, is
-// auth.ErrNoCredentials too, with status 415: see [UnsupportedType]. A field that is
+// auth.ErrNoCredentials too, with status 415: see [UnsupportedLoginType]. A field that is
 // repeated, not a string, or a file is auth.ErrMalformed. JSON that is no object has no
 // fields.
 func (f Fields) From(r *http.Request) error {
@@ -220,7 +220,7 @@ func (f Fields) From(r *http.Request) error {
 	case err == nil && len(body.Text) == 0:
 		return auth.ErrNoCredentials
 	case !isRead(body.Type):
-		return UnsupportedType(r)
+		return UnsupportedLoginType(r)
 	case err != nil:
 		return err
 	case body.Type == TypeJSON:

@@ -34,10 +34,10 @@ var (
 		"the body of the request has a file where a text is expected")
 )
 
-// UnsupportedType returns the refusal of a body with a type that is not read. It is
+// UnsupportedLoginType returns the refusal of a body with a type that is not read. It is
 // auth.ErrNoCredentials with status 415 and an Accept header in the answer (RFC 9110
 // §15.5.16): the next backend is asked, which may not need the body.
-func UnsupportedType(r *http.Request) error {
+func UnsupportedLoginType(r *http.Request) error {
 	return &unsupportedType{&auth.Error{Kind: auth.ErrNoCredentials, Status: http.StatusUnsupportedMediaType,
 		Code:   CodeUnsupportedType,
 		Detail: "The body must be " + TypeJSON + ", " + TypeForm + " or " + TypeMultipart + ", in UTF-8.",
@@ -62,10 +62,10 @@ func (e *unsupportedType) Unwrap() error { return e.stated }
 // SetHeaders implements [auth.HeaderSetter].
 func (e *unsupportedType) SetHeaders(h http.Header) { h.Set("Accept", e.accept) }
 
-// UnsupportedTypeOf is UnsupportedType for a handler that reads bodies of the types that
+// UnsupportedBodyType is UnsupportedType for a handler that reads bodies of the types that
 // accepted names, such as [TypeJSON], for a request that is proved. It is auth.ErrMalformed with
 // status 415.
-func UnsupportedTypeOf(r *http.Request, accepted string) error {
+func UnsupportedBodyType(r *http.Request, accepted string) error {
 	return &unsupportedType{&auth.Error{Kind: auth.ErrMalformed, Status: http.StatusUnsupportedMediaType,
 		Code: CodeUnsupportedType, Detail: "The body must be " + accepted + ", in UTF-8.",
 		Cause: contentType(r.Header["Content-Type"])}, accepted}

@@ -34,7 +34,7 @@ func (k key) ExpiresAt() time.Time     { return k.terms.MaxExpiresAt }
 
 func (k *keys) Backend() string              { return "keys" }
 func (k *keys) Challenges() []auth.Challenge { return []auth.Challenge{{Scheme: "Bearer"}} }
-func (k *keys) OwnTokens() []auth.TokenClass { return k.format.Classes("Bearer") }
+func (k *keys) OwnTokens() []auth.TokenClass { return k.format.TokenClasses("Bearer") }
 
 func (k *keys) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	_, text, err := auth.TokenFrom(r, "Bearer")

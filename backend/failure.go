@@ -35,7 +35,7 @@ func (e Events) Failed(r *http.Request, logger *slog.Logger, event auth.Event) {
 		e.Observer == auth.SlogObserver(nil) && logger == slog.Default() {
 		return // which has written the line
 	}
-	ok, leftOut := e.lines.Take(loglimit.Key{Backend: string(event.Kind), Status: event.Status}, time.Now())
+	ok, leftOut := e.lines.Allow(loglimit.Key{Backend: string(event.Kind), Status: event.Status}, time.Now())
 	if leftOut > 0 {
 		log = auth.SlogObserver(cmp.Or(logger, slog.Default()).With("left_out", leftOut))
 	}

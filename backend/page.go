@@ -20,7 +20,7 @@ const (
 
 // Page is a part of a list: lists have no bound, so no caller gets one whole. The
 // zero value is the first 100 rows. Lists start with the newest row. A list
-// returns the cursor of the next page beside the rows, and [EveryRow] follows them:
+// returns the cursor of the next page beside the rows, and [AllRows] follows them:
 //
 //	tokens, next, err := all.List(ctx, userID, backend.Page{})
 //	more, next, err := all.List(ctx, userID, backend.Page{After: next})
@@ -71,10 +71,10 @@ func isCursor(text string) bool {
 	return err == nil && id.Version() == 7 && id.String() == text
 }
 
-// PageOf returns the page that a request asks for: the query parameter "cursor" is what
-// [LinkNext] wrote, "limit" is 1 to 100 rows, and both may be left out. A parameter that
+// ParsePage returns the page that a request asks for: the query parameter "cursor" is what
+// [SetNextLink] wrote, "limit" is 1 to 100 rows, and both may be left out. A parameter that
 // is repeated or cannot be meant is auth.ErrMalformed.
-func PageOf(r *http.Request) (Page, error) {
+func ParsePage(r *http.Request) (Page, error) {
 	query := r.URL.Query()
 	cursors, limits := query["cursor"], query["limit"]
 	page := Page{Limit: defaultPage}
@@ -95,14 +95,14 @@ func PageOf(r *http.Request) (Page, error) {
 	return page, nil
 }
 
-// LinkNext tells a client where the next page of a list is (RFC 8288 §3), if next is not
+// SetNextLink tells a client where the next page of a list is (RFC 8288 §3), if next is not
 // empty:
 //
 //	Link: <?cursor=…>; rel="next"
 //
 // The address is relative to that of the request, so it is right behind a proxy that
 // changes the path. Other parameters of the query stay.
-func LinkNext(h http.Header, r *http.Request, next string) {
+func SetNextLink(h http.Header, r *http.Request, next string) {
 	if next == "" {
 		return
 	}
@@ -141,12 +141,12 @@ func ReadPage[R any](p Page, read func(after string, limit int) ([]R, error), id
 	return rows, after, nil
 }
 
-// EveryRow reads a list from its start to its end, 1,000 rows at a time. An error ends it.
+// AllRows reads a list from its start to its end, 1,000 rows at a time. An error ends it.
 //
-//	for token, err := range backend.EveryRow(func(p backend.Page) ([]*knox.Token, string, error) {
+//	for token, err := range backend.AllRows(func(p backend.Page) ([]*knox.Token, string, error) {
 //		return tokens.List(ctx, userID, p)
 //	}) {
-func EveryRow[R any](list func(Page) (rows []R, next string, err error)) iter.Seq2[R, error] {
+func AllRows[R any](list func(Page) (rows []R, next string, err error)) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		for page := (Page{Limit: maxPage}); ; {
 			rows, next, err := list(page)
@@ -168,10 +168,10 @@ func EveryRow[R any](list func(Page) (rows []R, next string, err error)) iter.Se
 	}
 }
 
-// CurrentFirst puts the row that proved a request on top of the first page, however old
+// PutCurrentFirst puts the row that proved a request on top of the first page, however old
 // it is, and leaves it out of all others. So the first page has one row more than its
 // Limit if that row is further down the list. isCurrent reports that row.
-func CurrentFirst[R any](p Page, rows []R, current R, isCurrent func(R) bool) []R {
+func PutCurrentFirst[R any](p Page, rows []R, current R, isCurrent func(R) bool) []R {
 	if i := slices.IndexFunc(rows, isCurrent); i >= 0 {
 		current = rows[i] // as the store has it now
 		rows = slices.Delete(rows, i, i+1)

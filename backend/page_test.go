@@ -28,7 +28,7 @@ func FuzzPageOf(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		r := httptest.NewRequest("GET", "/list", nil)
 		r.URL.RawQuery = query
-		page, err := backend.PageOf(r)
+		page, err := backend.ParsePage(r)
 		if err != nil {
 			if e := (*auth.Error)(nil); auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &e) ||
 				e.Cause == nil || page != (backend.Page{}) {
@@ -40,7 +40,7 @@ func FuzzPageOf(f *testing.F) {
 			t.Errorf("got %+v, which lists refuse or change: %+v, %v", page, checked, err)
 		}
 		h := http.Header{}
-		backend.LinkNext(h, r, cursor)
+		backend.SetNextLink(h, r, cursor)
 		link := h.Get("Link")
 		target, found := strings.CutSuffix(link, `>; rel="next"`)
 		if !found || !strings.HasPrefix(target, "<?") || strings.ContainsAny(target[1:], "<>\"\r\n ") {
@@ -51,7 +51,7 @@ func FuzzPageOf(f *testing.F) {
 			t.Fatalf("got the link %q: %v", link, err)
 		}
 		r.URL.RawQuery = at.RawQuery
-		if next, err := backend.PageOf(r); err != nil || next != (backend.Page{After: cursor, Limit: page.Limit}) {
+		if next, err := backend.ParsePage(r); err != nil || next != (backend.Page{After: cursor, Limit: page.Limit}) {
 			t.Errorf("got %+v, %v by the link %q, want the next page of %+v", next, err, link, page)
 		}
 	})

@@ -9,20 +9,20 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// StampMemo remembers the AuthStamp that matched the stamp of one record last, so that
+// StampCache remembers the AuthStamp that matched the stamp of one record last, so that
 // the next check of that record compares two strings instead of hashing. It belongs to
 // one stamp of one issuer: a record that gets another stamp needs a new memo. It holds the
 // text of the AuthStamp, if that has at most 1 KiB. The zero value is ready. It is safe for
 // concurrent use, and must not be copied.
-type StampMemo struct{ matched atomic.Pointer[string] }
+type StampCache struct{ matched atomic.Pointer[string] }
 
-// maxRemembered is the longest AuthStamp that a StampMemo keeps, in bytes.
+// maxRemembered is the longest AuthStamp that a StampCache keeps, in bytes.
 const maxRemembered = 1 << 10
 
 // MatchesStamp reports whether stamp is what [Stamp] returns for this issuer and user, as
 // [SameStamp] does. memo may be nil. MatchesStamp does not allocate, except for an issuer
 // and AuthStamp of more than 255 bytes together, and where it puts a text into memo.
-func MatchesStamp(stamp, issuer string, user auth.User, memo *StampMemo) bool {
+func MatchesStamp(stamp, issuer string, user auth.User, memo *StampCache) bool {
 	stamper, ok := user.(auth.Stamper) // the usual case, found faster than by As
 	if !ok {
 		if stamper, ok = auth.As[auth.Stamper](user); !ok {
@@ -49,7 +49,7 @@ func MatchesStamp(stamp, issuer string, user auth.User, memo *StampMemo) bool {
 
 // has reports whether text matched last. The application made both texts, so the
 // comparison need not take constant time.
-func (m *StampMemo) has(text string) bool {
+func (m *StampCache) has(text string) bool {
 	if m == nil {
 		return false
 	}
@@ -57,11 +57,11 @@ func (m *StampMemo) has(text string) bool {
 	return matched != nil && *matched == text
 }
 
-// Adopt makes m remember what other does. Both must belong to the same stamp, such as those
+// CopyFrom makes m remember what other does. Both must belong to the same stamp, such as those
 // of a record and of its copy.
-func (m *StampMemo) Adopt(other *StampMemo) { m.matched.Store(other.matched.Load()) }
+func (m *StampCache) CopyFrom(other *StampCache) { m.matched.Store(other.matched.Load()) }
 
-func (m *StampMemo) remember(text string) {
+func (m *StampCache) remember(text string) {
 	if m != nil && len(text) <= maxRemembered {
 		kept := text // or every call would allocate
 		m.matched.Store(&kept)

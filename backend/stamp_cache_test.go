@@ -31,11 +31,11 @@ func TestUnitMatchesStamp(t *testing.T) {
 	t.Run("it says what SameStamp says, with a memo and without, whatever was compared before", func(t *testing.T) {
 		for issued, owner := range users {
 			for _, issuer := range []string{"knox", "", "knox\x00", "knox\x00knox"} {
-				stamp, memo := backend.Stamp(issuer, owner), new(backend.StampMemo)
+				stamp, memo := backend.Stamp(issuer, owner), new(backend.StampCache)
 				for range 2 {
 					for loaded, user := range users {
 						want := backend.SameStamp(stamp, backend.Stamp("knox", user))
-						for kind, memo := range map[string]*backend.StampMemo{"none": nil, "new": {}, "used": memo} {
+						for kind, memo := range map[string]*backend.StampCache{"none": nil, "new": {}, "used": memo} {
 							if got := backend.MatchesStamp(stamp, "knox", user, memo); got != want {
 								t.Errorf("issued for %s by %q, now %s, memo %s: got %v, want %v", issued, issuer,
 									loaded, kind, got, want)
@@ -56,16 +56,16 @@ func TestUnitMatchesStamp(t *testing.T) {
 		}
 	})
 	t.Run("nothing allocates, but where a memo learns a text", func(t *testing.T) {
-		user, memo := users["a stamp"], new(backend.StampMemo)
+		user, memo := users["a stamp"], new(backend.StampCache)
 		stamp := backend.Stamp("knox", user)
-		for name, memo := range map[string]*backend.StampMemo{"no memo": nil, "a memo": memo} {
+		for name, memo := range map[string]*backend.StampCache{"no memo": nil, "a memo": memo} {
 			if n := testing.AllocsPerRun(100, func() { backend.MatchesStamp(stamp, "knox", user, memo) }); n != 0 {
 				t.Errorf("%s: got %v allocations", name, n)
 			}
 		}
 		if n := testing.AllocsPerRun(100, func() {
-			var copied backend.StampMemo
-			copied.Adopt(memo)
+			var copied backend.StampCache
+			copied.CopyFrom(memo)
 			backend.MatchesStamp(stamp, "knox", user, &copied)
 		}); n > 1 {
 			t.Errorf("a memo that adopts another: got %v allocations, want that of the memo", n)
@@ -78,7 +78,7 @@ func TestUnitMatchesStamp(t *testing.T) {
 
 // One goroutine has the user as of before the change, one as of after it.
 func TestRaceAStampMemoIsSharedByAllChecksOfARecord(t *testing.T) {
-	before, after, memo := &stampedUser{stamp: "before"}, &stampedUser{stamp: "after"}, new(backend.StampMemo)
+	before, after, memo := &stampedUser{stamp: "before"}, &stampedUser{stamp: "after"}, new(backend.StampCache)
 	stamp := backend.Stamp("knox", after)
 	var wg sync.WaitGroup
 	for range 4 {

@@ -7,14 +7,14 @@ import (
 	"github.com/gatewarden/auth/internal/loglimit"
 )
 
-// StampDrift warns of users with another [auth.Stamper] stamp at the login than where
+// StampWarner warns of users with another [auth.Stamper] stamp at the login than where
 // the issuer loads them. The zero value is ready. It is safe for concurrent use.
-type StampDrift struct{ warned loglimit.Once }
+type StampWarner struct{ warned loglimit.Once }
 
 // Warn writes one line for each user, at level Warn, and remembers 1,000 of them. A change
 // of the password during the login looks the same, so the line says both. name is the
 // package of the issuer.
-func (d *StampDrift) Warn(ctx context.Context, logger *slog.Logger, name, userID string) {
+func (d *StampWarner) Warn(ctx context.Context, logger *slog.Logger, name, userID string) {
 	if !d.warned.First(userID) {
 		return
 	}

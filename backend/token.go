@@ -122,9 +122,9 @@ func (f *TokenFormat) refusal(token string) error {
 	return errForeignToken
 }
 
-// Classes returns the tokens of the format under these schemes, for
+// TokenClasses returns the tokens of the format under these schemes, for
 // [auth.TokenOwner].
-func (f *TokenFormat) Classes(schemes ...string) []auth.TokenClass {
+func (f *TokenFormat) TokenClasses(schemes ...string) []auth.TokenClass {
 	var classes []auth.TokenClass
 	for _, scheme := range schemes {
 		for _, prefix := range f.prefixes {

@@ -106,11 +106,11 @@ func NewBasic(config BasicConfig) (*Basic, error) {
 // returns. A remembered user that is gone or inactive is ErrInvalid, "Invalid
 // username/password.".
 func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	value, err := basic.Header(r)
+	value, err := basic.FromRequest(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	username, password, err := basic.Credentials(value)
+	username, password, err := basic.Decode(value)
 	if err != nil {
 		return nil, nil, err
 	}

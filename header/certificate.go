@@ -83,11 +83,11 @@ type Certificate struct {
 }
 
 var (
-	_ auth.Authenticator = (*Certificate)(nil)
-	_ auth.Named         = (*Certificate)(nil)
-	_ auth.Stripper      = (*Certificate)(nil)
-	_ auth.Ambient       = (*Certificate)(nil)
-	_ auth.Varier        = (*Certificate)(nil)
+	_ auth.Authenticator  = (*Certificate)(nil)
+	_ auth.Named          = (*Certificate)(nil)
+	_ auth.HeaderStripper = (*Certificate)(nil)
+	_ auth.Ambient        = (*Certificate)(nil)
+	_ auth.Varier         = (*Certificate)(nil)
 )
 
 // NewCertificate returns a Certificate, or an error that tells of each setting

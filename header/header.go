@@ -79,11 +79,11 @@ type Header struct {
 }
 
 var (
-	_ auth.Authenticator = (*Header)(nil)
-	_ auth.Named         = (*Header)(nil)
-	_ auth.Stripper      = (*Header)(nil)
-	_ auth.Ambient       = (*Header)(nil)
-	_ auth.Varier        = (*Header)(nil)
+	_ auth.Authenticator  = (*Header)(nil)
+	_ auth.Named          = (*Header)(nil)
+	_ auth.HeaderStripper = (*Header)(nil)
+	_ auth.Ambient        = (*Header)(nil)
+	_ auth.Varier         = (*Header)(nil)
 )
 
 // New returns a Header, or an error that says which setting is missing or

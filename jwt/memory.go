@@ -25,7 +25,7 @@ var _ Store = (*MemoryStore)(nil)
 func NewMemoryStore() *MemoryStore {
 	s := &MemoryStore{sessions: make(map[string]*storedSession), tokens: make(map[string]*token),
 		owners: make(map[string]*owner)}
-	s.queue = expiry.Of(s.sessions, func(l *storedSession) time.Time { return l.until })
+	s.queue = expiry.NewOfMap(s.sessions, func(l *storedSession) time.Time { return l.until })
 	return s
 }
 

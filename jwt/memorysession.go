@@ -98,7 +98,7 @@ func (s *MemoryStore) RevokeAll(ctx context.Context, userID, kept, stamp string,
 
 // Purge implements [Store]. Others have their turn meanwhile.
 func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return expiry.Run(ctx, limit, expiry.Step(&s.mu, s.queue, now, func(id string) { s.remove(s.sessions[id]) }))
+	return expiry.PurgeAll(ctx, limit, expiry.Step(&s.mu, s.queue, now, func(id string) { s.remove(s.sessions[id]) }))
 }
 
 // live returns the sessions that are live at now. The nil owner has no sessions.

@@ -15,7 +15,7 @@ import (
 type keySeals []seal.Key
 
 func newKeySeals(keys []auth.Secret) (keySeals, error) {
-	all, err := seal.All(keys, "gatewarden jwt keyring")
+	all, err := seal.NewKeys(keys, "gatewarden jwt keyring")
 	if err != nil {
 		return nil, fmt.Errorf("jwt: KeyringConfig.Keys, which seal private keys: %w", err)
 	}

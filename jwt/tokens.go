@@ -172,7 +172,7 @@ type Tokens struct {
 	issuer   *issuer
 	cookie   backend.Cookie
 	events   backend.Events
-	drift    *backend.StampDrift
+	drift    *backend.StampWarner
 }
 
 var (
@@ -197,7 +197,7 @@ func New(config Config) (*Tokens, error) {
 	c.check(&s)
 	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
 	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name},
-		drift:  new(backend.StampDrift),
+		drift:  new(backend.StampWarner),
 		cookie: backend.Cookie{Name: c.Cookie.Name, Insecure: c.Cookie.Insecure, SameSite: http.SameSiteStrictMode}}
 	s.Add("Config.Cookie.Name", t.cookie.Check())
 	t.issuer = checkIssuer(&s, Issuer{

@@ -58,7 +58,7 @@ func (t *Tokens) check(ctx context.Context, token string, r *http.Request) (auth
 	if err != nil {
 		return nil, nil, record.invalidUser(err)
 	}
-	var memo *backend.StampMemo
+	var memo *backend.StampCache
 	if c := t.cacheOf(record); c != nil {
 		memo = &c.stamp
 	}

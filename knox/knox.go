@@ -101,7 +101,7 @@ type Tokens struct {
 	events   backend.Events
 
 	unrecognized error // what a token of another form is answered with
-	drift        backend.StampDrift
+	drift        backend.StampWarner
 }
 
 var (
@@ -179,7 +179,7 @@ func (t *Tokens) Challenges() []auth.Challenge {
 }
 
 // OwnTokens returns the schemes and prefixes of the tokens issued.
-func (t *Tokens) OwnTokens() []auth.TokenClass { return t.format.Classes(t.config.Schemes...) }
+func (t *Tokens) OwnTokens() []auth.TokenClass { return t.format.TokenClasses(t.config.Schemes...) }
 
 // Ambient returns false: no browser adds a token by itself.
 func (t *Tokens) Ambient() bool { return false }

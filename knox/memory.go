@@ -124,7 +124,7 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string, e
 // Purge implements [Store]. Others have their turn meanwhile.
 func (s *MemoryStore) Purge(ctx context.Context, limit int, ending Ending) ([]*Record, error) {
 	var purged []*Record
-	_, err := expiry.Run(ctx, limit, func(limit int) (int, bool) {
+	_, err := expiry.PurgeAll(ctx, limit, func(limit int) (int, bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.records.Purge(ending.At, limit, func(record *Record) {

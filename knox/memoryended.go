@@ -61,5 +61,5 @@ func (s *MemoryStore) Ended(_ context.Context, userID string, since time.Time, l
 
 // PurgeEnded implements [Store]. Others have their turn meanwhile.
 func (s *MemoryStore) PurgeEnded(ctx context.Context, before time.Time, limit int) (int, error) {
-	return expiry.Run(ctx, limit, expiry.Step(&s.mu, s.ended.queue, before, s.ended.forget))
+	return expiry.PurgeAll(ctx, limit, expiry.Step(&s.mu, s.ended.queue, before, s.ended.forget))
 }

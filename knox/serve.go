@@ -69,7 +69,7 @@ func (h handler) serveLogoutAll(w http.ResponseWriter, r backend.Request) {
 }
 
 func (h handler) serveList(w http.ResponseWriter, r backend.Request) {
-	page, err := backend.PageOf(r.Request)
+	page, err := backend.ParsePage(r.Request)
 	if err != nil {
 		h.refuse(w, r, err)
 		return
@@ -80,7 +80,7 @@ func (h handler) serveList(w http.ResponseWriter, r backend.Request) {
 		return
 	}
 	if current := h.requestToken(r); current != nil {
-		tokens = backend.CurrentFirst(page, tokens, current, func(t *Token) bool { return t.ID() == current.ID() })
+		tokens = backend.PutCurrentFirst(page, tokens, current, func(t *Token) bool { return t.ID() == current.ID() })
 	}
 	answer := make([]map[string]any, len(tokens))
 	for i, token := range tokens {
@@ -90,7 +90,7 @@ func (h handler) serveList(w http.ResponseWriter, r backend.Request) {
 		answer[i]["user_agent"] = token.UserAgent()
 		answer[i]["current"] = h.isCurrent(r, token.ID())
 	}
-	backend.LinkNext(w.Header(), r.Request, next)
+	backend.SetNextLink(w.Header(), r.Request, next)
 	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
@@ -249,7 +249,7 @@ func (h handler) personal(r *http.Request) (Options, error) {
 		return Options{}, err
 	}
 	if body.Type != backend.TypeJSON && len(body.Text) > 0 {
-		return Options{}, backend.UnsupportedTypeOf(r, backend.TypeJSON)
+		return Options{}, backend.UnsupportedBodyType(r, backend.TypeJSON)
 	}
 	members, err := body.Members()
 	if err != nil {

@@ -165,7 +165,7 @@ func (i *Introspection) request(ctx context.Context, key tokencache.Key, token s
 // lines.
 func (i *Introspection) outage(ctx context.Context, err error, now time.Time) error {
 	err = fmt.Errorf("oauth2: introspection: %w", err)
-	ok, leftOut := i.lines.Take(loglimit.Key{Backend: "introspection", Status: http.StatusServiceUnavailable}, now)
+	ok, leftOut := i.lines.Allow(loglimit.Key{Backend: "introspection", Status: http.StatusServiceUnavailable}, now)
 	if !ok {
 		return backend.Outage(err)
 	}

@@ -296,7 +296,7 @@ func (a *Resource) acceptToken(ctx context.Context, found *Token, now time.Time)
 		return nil, nil, err
 	}
 	if token.GrantID != "" {
-		var memo *backend.StampMemo
+		var memo *backend.StampCache
 		if s := found.sharedState(); s != nil {
 			memo = &s.stamp
 		}

@@ -25,7 +25,7 @@ func SharedToken(token Token) *Token {
 type sharedToken struct {
 	accepted atomic.Pointer[Resource]
 	named    atomic.Pointer[namedToken]
-	stamp    backend.StampMemo // for Token.Stamp
+	stamp    backend.StampCache // for Token.Stamp
 	Token
 }
 

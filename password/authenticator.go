@@ -166,14 +166,14 @@ func New(config Config) (*Authenticator, error) {
 // one of them, or one twice, or that is broken, is [auth.ErrMalformed]. Other errors are
 // those of Check.
 func (a *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	value, err := basic.Header(r)
+	value, err := basic.FromRequest(r)
 	byBasic := err == nil
 	var username, password string
 	if !byBasic && !errors.Is(err, auth.ErrNoCredentials) {
 		return nil, nil, err
 	}
 	if byBasic {
-		if username, password, err = basic.Credentials(value); err != nil {
+		if username, password, err = basic.Decode(value); err != nil {
 			return nil, nil, err
 		}
 		if fault := validate(username, password); fault != nil {

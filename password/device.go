@@ -70,7 +70,7 @@ func NewDevices(config DeviceConfig) (*Devices, error) {
 	s.Add("DeviceConfig.Cookie", d.cookie.Check())
 	s.Refuse(d.life < time.Minute || d.life > maxDeviceLife, "DeviceConfig.Lifetime is not from a minute to 400 days")
 	var err error
-	d.seals, err = seal.All(config.Keys, "gatewarden password device")
+	d.seals, err = seal.NewKeys(config.Keys, "gatewarden password device")
 	s.Add("DeviceConfig.Keys", err)
 	if err := s.Err(); err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ var _ ThrottleStore = (*MemoryThrottle)(nil)
 // NewMemoryThrottle returns an empty store.
 func NewMemoryThrottle() *MemoryThrottle {
 	m := &MemoryThrottle{counters: make(map[string]Counter), max: maxCounters}
-	m.queue = expiry.Of(m.counters, func(c Counter) time.Time { return c.ExpiresAt })
+	m.queue = expiry.NewOfMap(m.counters, func(c Counter) time.Time { return c.ExpiresAt })
 	return m
 }
 
@@ -68,7 +68,7 @@ func (m *MemoryThrottle) Purge(ctx context.Context, now time.Time, limit int) (i
 	if limit <= 0 {
 		limit = math.MaxInt
 	}
-	return expiry.Run(ctx, limit, expiry.Step(&m.mu, m.queue, now, m.remove))
+	return expiry.PurgeAll(ctx, limit, expiry.Step(&m.mu, m.queue, now, m.remove))
 }
 
 func (m *MemoryThrottle) remove(key string) { delete(m.counters, key) }

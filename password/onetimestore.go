@@ -152,7 +152,7 @@ func (s *MemoryOneTimeStore) RemoveUnused(_ context.Context, userID string) (n i
 
 // Purge implements [OneTimeStore]. Others have their turn meanwhile.
 func (s *MemoryOneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return expiry.Run(ctx, limit, func(limit int) (int, bool) {
+	return expiry.PurgeAll(ctx, limit, func(limit int) (int, bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.records.Purge(now, limit, s.records.Remove)

@@ -146,7 +146,7 @@ func seals(keys []auth.Secret) ([]seal.Key, error) {
 		_, _ = rand.Read(random) // never fails
 		keys = []auth.Secret{auth.Secret(random)}
 	}
-	all, err := seal.All(keys, "gatewarden session notes")
+	all, err := seal.NewKeys(keys, "gatewarden session notes")
 	if err != nil {
 		return nil, fmt.Errorf("session: Config.Keys: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 // the store.
 type cachedCredential struct {
 	Session
-	stamp backend.StampMemo
+	stamp backend.StampCache
 }
 
 // recordWithCache is a record with its cache before it, in one piece of memory, beside what each
@@ -64,7 +64,7 @@ func (rec *Record) replacedBy(changed Record) *Record {
 	}
 	made := c.sessions.withCache(changed)
 	if made.Stamp == rec.Stamp {
-		made.cache.stamp.Adopt(&c.stamp)
+		made.cache.stamp.CopyFrom(&c.stamp)
 	}
 	return made
 }

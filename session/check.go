@@ -43,7 +43,7 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 		}
 		return nil, nil, err
 	}
-	var memo *backend.StampMemo
+	var memo *backend.StampCache
 	if c := s.cacheOf(record); c != nil {
 		memo = &c.stamp
 	}

@@ -135,7 +135,7 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept string) ([]strin
 // Purge implements [Store]. Others have their turn meanwhile.
 func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) ([]*Record, error) {
 	var purged []*Record
-	_, err := expiry.Run(ctx, limit, func(limit int) (int, bool) {
+	_, err := expiry.PurgeAll(ctx, limit, func(limit int) (int, bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.records.Purge(now, limit, func(record *Record) {

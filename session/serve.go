@@ -113,7 +113,7 @@ func (h handler) done(w http.ResponseWriter, r backend.Request) {
 }
 
 func (h handler) serveList(w http.ResponseWriter, r backend.Request) {
-	page, err := backend.PageOf(r.Request)
+	page, err := backend.ParsePage(r.Request)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
 		return
@@ -125,7 +125,7 @@ func (h handler) serveList(w http.ResponseWriter, r backend.Request) {
 	}
 	current, _ := auth.As[*Session](r.Credential)
 	if current != nil {
-		sessions = backend.CurrentFirst(page, sessions, current,
+		sessions = backend.PutCurrentFirst(page, sessions, current,
 			func(s *Session) bool { return s.ID() == current.ID() })
 	}
 	answer := make([]map[string]any, len(sessions))
@@ -136,7 +136,7 @@ func (h handler) serveList(w http.ResponseWriter, r backend.Request) {
 		answer[i]["user_agent"] = session.UserAgent()
 		answer[i]["current"] = current != nil && current.ID() == session.ID()
 	}
-	backend.LinkNext(w.Header(), r.Request, next)
+	backend.SetNextLink(w.Header(), r.Request, next)
 	backend.WriteJSON(w, http.StatusOK, answer)
 }
 

@@ -120,7 +120,7 @@ type Sessions struct {
 
 	staleAnswers staleCookies // to cookies without a record
 	warned       warned
-	drift        backend.StampDrift
+	drift        backend.StampWarner
 }
 
 var (

@@ -196,7 +196,7 @@ func renewSecret(ctx context.Context, c *call, s *service, client *server.Client
 // allClients returns every client there is.
 func allClients(ctx context.Context, s *service) ([]*server.Client, error) {
 	var all []*server.Client
-	for client, err := range backend.EveryRow(func(page backend.Page) ([]*server.Client, string, error) {
+	for client, err := range backend.AllRows(func(page backend.Page) ([]*server.Client, string, error) {
 		return s.oauth.Clients(ctx, "", page)
 	}) {
 		if err != nil {

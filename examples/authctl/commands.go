@@ -105,7 +105,7 @@ func list(ctx context.Context, c *call) error {
 // rowsOf reads a list of a user's, page by page.
 func rowsOf[R any](ctx context.Context, userID string,
 	list func(context.Context, string, backend.Page) ([]R, string, error), rowOf func(R) row) (rows []row, err error) {
-	for one, err := range backend.EveryRow(func(page backend.Page) ([]R, string, error) {
+	for one, err := range backend.AllRows(func(page backend.Page) ([]R, string, error) {
 		return list(ctx, userID, page)
 	}) {
 		if err != nil {

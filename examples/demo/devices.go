@@ -32,7 +32,7 @@ type device struct {
 func (a *app) devices(w http.ResponseWriter, r *http.Request) {
 	u, _ := auth.UserFrom[auth.User](r.Context())
 	current, _ := auth.CredentialFrom[auth.Credential](r.Context())
-	page, err := backend.PageOf(r)
+	page, err := backend.ParsePage(r)
 	if err != nil {
 		a.guard.Refuse(w, r, err)
 		return
@@ -43,7 +43,7 @@ func (a *app) devices(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if this, ok := deviceOf(current); ok {
-		all = backend.CurrentFirst(page, all, this, func(d device) bool { return d.ID == this.ID })
+		all = backend.PutCurrentFirst(page, all, this, func(d device) bool { return d.ID == this.ID })
 		if page.After == "" {
 			all[0].Current = true
 		}

@@ -54,7 +54,7 @@ func noteEndFailure(r *http.Request) (*http.Request, *endFailure) {
 // endSessions ends what a user granted in whatever session.
 func (a *app) endSessions(ctx context.Context, userID string) error {
 	ended := map[string]bool{"": true} // one transaction a session, not a grant
-	for grant, err := range backend.EveryRow(func(page backend.Page) ([]*server.Grant, string, error) {
+	for grant, err := range backend.AllRows(func(page backend.Page) ([]*server.Grant, string, error) {
 		return a.oauth.Grants(ctx, userID, page)
 	}) {
 		if err != nil {

@@ -44,7 +44,7 @@ func NewTickets(users auth.UserLoader) (*Tickets, error) {
 }
 func (*Tickets) Backend() string                 { return "ticket" }
 func (*Tickets) Challenges() []auth.Challenge    { return []auth.Challenge{{Scheme: "Ticket"}} }
-func (ts *Tickets) OwnTokens() []auth.TokenClass { return ts.format.Classes("Ticket") }
+func (ts *Tickets) OwnTokens() []auth.TokenClass { return ts.format.TokenClasses("Ticket") }
 
 func (ts *Tickets) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	_, text, err := auth.TokenFrom(r, "Ticket")

@@ -32,10 +32,10 @@ func malformed(detail, cause string) error {
 		Detail: "Invalid basic header. " + detail, Cause: errors.New(cause)}
 }
 
-// Header returns what follows the scheme Basic in the Authorization header of r. It
+// FromRequest returns what follows the scheme Basic in the Authorization header of r. It
 // returns auth.ErrNoCredentials if the header is absent or has another scheme, and
 // auth.ErrMalformed for "Basic: x" and "Basic=x" and as [auth.Authorization] does.
-func Header(r *http.Request) (value string, err error) {
+func FromRequest(r *http.Request) (value string, err error) {
 	scheme, value, err := auth.Authorization(r)
 	switch {
 	case err != nil:
@@ -48,7 +48,7 @@ func Header(r *http.Request) (value string, err error) {
 	return "", auth.ErrNoCredentials
 }
 
-// Credentials decodes what follows the scheme Basic in an Authorization header
+// Decode decodes what follows the scheme Basic in an Authorization header
 // and splits it at the first colon: a username has no colon, a password may have some (RFC
 // 7617 §2). What is not UTF-8 is read as ISO-8859-1, which clients sent before
 // there was a charset parameter. Both strings may be empty; both are valid
@@ -61,7 +61,7 @@ func Header(r *http.Request) (value string, err error) {
 // specification, RFC 7617 does not mention it, and there is one reading of it. value is at most
 // [auth.MaxAuthorization] bytes where it
 // comes from [auth.Authorization].
-func Credentials(value string) (username, password string, err error) {
+func Decode(value string) (username, password string, err error) {
 	if value == "" {
 		return "", "", errEmpty
 	}

@@ -29,7 +29,7 @@ func TestCredentials(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.sentence, func(t *testing.T) {
-			username, password, err := basic.Credentials(tt.value)
+			username, password, err := basic.Decode(tt.value)
 			if err != nil || username != tt.username || password != tt.password {
 				t.Errorf("Credentials(%q) = %q, %q, %v; want %q, %q", tt.value, username, password, err, tt.username,
 					tt.password)
@@ -64,7 +64,7 @@ func TestMalformedCredentials(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.sentence, func(t *testing.T) {
-			_, _, err := basic.Credentials(tt.value)
+			_, _, err := basic.Decode(tt.value)
 			var stated *auth.Error
 			if !errors.As(err, &stated) {
 				t.Fatalf("error %v is no *auth.Error", err)
@@ -82,7 +82,7 @@ func FuzzCredentials(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		username, password, err := basic.Credentials(value)
+		username, password, err := basic.Decode(value)
 		if err != nil {
 			if auth.KindOf(err) != auth.ErrMalformed || username != "" || password != "" {
 				t.Fatalf("Credentials(%q) = %q, %q, %v", value, username, password, err)
@@ -97,7 +97,7 @@ func FuzzCredentials(f *testing.F) {
 				t.Fatalf("a control character in %q", s)
 			}
 		}
-		again, pass, err := basic.Credentials(encode(username + ":" + password))
+		again, pass, err := basic.Decode(encode(username + ":" + password))
 		if err != nil || again != username || pass != password {
 			t.Fatalf("%q, %q came back as %q, %q, %v", username, password, again, pass, err)
 		}

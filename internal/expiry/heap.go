@@ -1,7 +1,7 @@
 package expiry
 
-// item is an entry of a heap.
-type item[K comparable] struct {
+// entry is an entry of a heap.
+type entry[K comparable] struct {
 	at  int64 // nanoseconds since 1970
 	key K
 }
@@ -12,15 +12,15 @@ const chunk = 1024 // items
 // of a million grows without copying them all while others wait. Each item has four
 // below it, which are neighbours.
 type heap[K comparable] struct {
-	chunks []*[chunk]item[K]
+	chunks []*[chunk]entry[K]
 	n      int
 }
 
-func (h *heap[K]) at(i int) *item[K] { return &h.chunks[i/chunk][i%chunk] }
+func (h *heap[K]) at(i int) *entry[K] { return &h.chunks[i/chunk][i%chunk] }
 
-func (h *heap[K]) push(it item[K]) {
+func (h *heap[K]) push(it entry[K]) {
 	if h.n == len(h.chunks)*chunk {
-		h.chunks = append(h.chunks, new([chunk]item[K]))
+		h.chunks = append(h.chunks, new([chunk]entry[K]))
 	}
 	h.n++
 	h.up(h.n-1, it)
@@ -30,7 +30,7 @@ func (h *heap[K]) push(it item[K]) {
 func (h *heap[K]) remove(i int) {
 	h.n--
 	last := *h.at(h.n)
-	*h.at(h.n) = item[K]{} // so that its key is not kept
+	*h.at(h.n) = entry[K]{} // so that its key is not kept
 	if spare := len(h.chunks) - 1; h.n < (spare-1)*chunk {
 		h.chunks[spare] = nil
 		h.chunks = h.chunks[:spare]
@@ -45,7 +45,7 @@ func (h *heap[K]) remove(i int) {
 }
 
 // up puts an item at i or above.
-func (h *heap[K]) up(i int, it item[K]) {
+func (h *heap[K]) up(i int, it entry[K]) {
 	for i > 0 {
 		parent := (i - 1) / 4
 		if h.at(parent).at <= it.at {
@@ -58,7 +58,7 @@ func (h *heap[K]) up(i int, it item[K]) {
 }
 
 // down puts an item at i or below.
-func (h *heap[K]) down(i int, it item[K]) {
+func (h *heap[K]) down(i int, it entry[K]) {
 	for {
 		least := 4*i + 1
 		if least >= h.n {

@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// Run removes at most limit records by steps, each of which takes the lock of its store
-// and lets it go, and returns how many. A step removes at most as many as it is told,
-// and reports whether to call it again. If it does not, the next step has its turn.
-// Between two calls others have theirs. An error of ctx is returned as long as nothing
-// was removed. After that, Run goes on: an error means that nothing was changed.
-func Run(ctx context.Context, limit int, steps ...func(limit int) (removed int, more bool)) (int, error) {
+// PurgeAll removes at most limit records, and returns how many. It calls the first step until that
+// reports false, then the next step. Each call locks its store, removes at most limit records, and
+// unlocks the store. Between two calls, other goroutines run.
+//
+// If ctx ends before the first record was removed, PurgeAll returns the error of ctx. After that it
+// ignores ctx, because an error means to the caller that the store is unchanged.
+func PurgeAll(ctx context.Context, limit int, steps ...func(limit int) (removed int, more bool)) (int, error) {
 	total := 0
 	for _, step := range steps {
 		for more := true; more && total < limit; {
@@ -28,7 +29,7 @@ func Run(ctx context.Context, limit int, steps ...func(limit int) (removed int, 
 	return total, nil
 }
 
-// Step returns a step of [Run]: it purges a queue while it holds the lock.
+// Step returns a step of [PurgeAll]: it purges a queue while it holds the lock.
 func Step[K comparable](
 	mu sync.Locker, queue *Queue[K], now time.Time, remove func(key K),
 ) func(limit int) (removed int, more bool) {

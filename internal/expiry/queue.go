@@ -21,24 +21,22 @@ const slack = 64
 // there are too many. A queue needs 8 bytes and a key for each entry.
 type Queue[K comparable] struct {
 	expiry func(key K) (at time.Time, ok bool)
-	live   func() int
+	count  func() int
 	heap   heap[K]
 	next   int // where the search for entries that mean nothing goes on
 	clean  int // so many entries were looked at since it found one
 	looked int
 }
 
-// New returns an empty queue. The function expiry tells when the record with a key
-// expires, and false if there is no record. The function live tells how many records
-// there are. If it is nil, records keep their expiry and go in no other way than by
-// Purge.
-func New[K comparable](expiry func(key K) (at time.Time, ok bool), live func() int) *Queue[K] {
-	return &Queue[K]{expiry: expiry, live: live}
+// New returns an empty queue. expiry returns when the record with this key expires, and false if
+// there is no such record. count returns the number of records. It may be nil if the expiry of a
+// record never changes and only Purge removes records. Then no entry is ever stale.
+func New[K comparable](expiry func(key K) (at time.Time, ok bool), count func() int) *Queue[K] {
+	return &Queue[K]{expiry: expiry, count: count}
 }
 
-// Of returns an empty queue of the records in a map, for which expiry tells when they
-// expire.
-func Of[K comparable, V any](records map[K]V, expiry func(record V) time.Time) *Queue[K] {
+// NewOfMap returns an empty queue for the records of a map. expiry returns when a record expires.
+func NewOfMap[K comparable, V any](records map[K]V, expiry func(record V) time.Time) *Queue[K] {
 	return New(func(key K) (time.Time, bool) {
 		record, ok := records[key]
 		if !ok {
@@ -50,13 +48,13 @@ func Of[K comparable, V any](records map[K]V, expiry func(record V) time.Time) *
 
 // Add adds an entry for the record with this key. Call it after the record was added and
 // after each change of its expiry, and not for other changes: each call adds an entry.
-// A zero expiry is never and needs no entry.
+// A record with a zero expiry never expires and needs no entry.
 func (q *Queue[K]) Add(key K) {
 	if at, ok := q.expiry(key); ok && !at.IsZero() {
-		q.heap.push(item[K]{nanos(at), key})
+		q.heap.push(entry[K]{nanos(at), key})
 	}
-	if q.excess() {
-		q.sweep(2)
+	if q.tooManyStale() {
+		q.removeStale(2)
 	}
 }
 
@@ -69,14 +67,14 @@ func (q *Queue[K]) Purge(now time.Time, limit int, remove func(key K)) (removed 
 	for looks := 0; removed < limit; looks++ {
 		switch {
 		case q.heap.n == 0 || q.heap.at(0).at > until:
-			q.sweep(MaxLooks - looks)
-			return removed, q.excess()
+			q.removeStale(MaxLooks - looks)
+			return removed, q.tooManyStale()
 		case looks == MaxLooks:
 			return removed, true
 		}
 		first := *q.heap.at(0)
 		q.heap.remove(0)
-		if q.means(first) {
+		if q.isCurrent(first) {
 			remove(first.key)
 			removed++
 		}
@@ -90,29 +88,30 @@ func (q *Queue[K]) Len() int { return q.heap.n }
 // Looked returns how many entries were looked at so far, for tests of what a purge costs.
 func (q *Queue[K]) Looked() int { return q.looked }
 
-// means reports whether an entry says of a record what is true.
-func (q *Queue[K]) means(entry item[K]) bool {
+// isCurrent reports whether the record of an entry exists and expires at the instant of the entry.
+// Otherwise the entry is stale.
+func (q *Queue[K]) isCurrent(entry entry[K]) bool {
 	q.looked++
 	at, ok := q.expiry(entry.key)
 	return ok && !at.IsZero() && nanos(at) == entry.at
 }
 
-// excess reports whether too many entries mean nothing and not all were looked at in
+// tooManyStale reports whether too many entries mean nothing and not all were looked at in
 // vain. One record may have several entries that are true, if it was removed and added
 // again with the same expiry.
-func (q *Queue[K]) excess() bool {
-	return q.live != nil && q.heap.n > 2*q.live()+slack && q.clean < q.heap.n
+func (q *Queue[K]) tooManyStale() bool {
+	return q.count != nil && q.heap.n > 2*q.count()+slack && q.clean < q.heap.n
 }
 
-// sweep looks at some entries, if there are too many, and removes those that mean
+// removeStale looks at some entries, if there are too many, and removes those that mean
 // nothing. At least every other entry does then, so two looks for each entry that is
 // added are enough.
-func (q *Queue[K]) sweep(looks int) {
-	for ; looks > 0 && q.excess(); looks-- {
+func (q *Queue[K]) removeStale(looks int) {
+	for ; looks > 0 && q.tooManyStale(); looks-- {
 		if q.next >= q.heap.n {
 			q.next = 0
 		}
-		if q.means(*q.heap.at(q.next)) {
+		if q.isCurrent(*q.heap.at(q.next)) {
 			q.next++
 			q.clean++
 		} else {

@@ -25,7 +25,7 @@ type shelf struct {
 
 func newShelf() *shelf {
 	s := &shelf{records: make(map[string]time.Time)}
-	s.queue = expiry.Of(s.records, func(at time.Time) time.Time { return at })
+	s.queue = expiry.NewOfMap(s.records, func(at time.Time) time.Time { return at })
 	return s
 }
 
@@ -37,7 +37,7 @@ func (s *shelf) put(key string, at time.Time) {
 // purge returns the keys of what it removed, in order.
 func (s *shelf) purge(t *testing.T, now time.Time, limit int) (keys []string) {
 	t.Helper()
-	n, err := expiry.Run(t.Context(), limit, func(limit int) (int, bool) {
+	n, err := expiry.PurgeAll(t.Context(), limit, func(limit int) (int, bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		looked := s.queue.Looked()
@@ -114,10 +114,10 @@ func TestUnitQueue(t *testing.T) {
 	t.Run("a context that ended is an error as long as nothing was removed", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		step := func(int) (int, bool) { cancel(); return 1, true }
-		if n, err := expiry.Run(ctx, 3, step); n != 3 || err != nil {
+		if n, err := expiry.PurgeAll(ctx, 3, step); n != 3 || err != nil {
 			t.Errorf("got %d, %v, want 3", n, err)
 		}
-		if n, err := expiry.Run(ctx, 3, step); n != 0 || !errors.Is(err, context.Canceled) {
+		if n, err := expiry.PurgeAll(ctx, 3, step); n != 0 || !errors.Is(err, context.Canceled) {
 			t.Errorf("got %d, %v, want the error of the context", n, err)
 		}
 	})

@@ -15,11 +15,11 @@ const (
 	Interval = 100 * time.Millisecond
 )
 
-// setBack is how far behind the bound a clock must be to count as set back. Two callers
+// clockSetBack is how far behind the bucket a clock must be to count as set back. Two callers
 // at once read it in another order than they come here, so their instants differ a little.
-const setBack = time.Minute
+const clockSetBack = time.Minute
 
-// maxKeys is how many keys a Limit knows. More than that share one bound.
+// maxKeys is how many keys a Limit knows. More than that share one bucket.
 const maxKeys = 1_000
 
 // Key says which lines are alike: those of a backend about one kind of failure that were
@@ -34,40 +34,44 @@ type Key struct {
 // use. A nil *Limit has no bound.
 type Limit struct {
 	mu    sync.Mutex
-	lines atomic.Pointer[map[Key]*bound] // replaced, never changed
+	lines atomic.Pointer[map[Key]*bucket] // replaced, never changed
 }
 
-// bound is the state of one key.
-type bound struct {
-	full    atomic.Int64 // the instant in nanoseconds at which Burst lines are free again
-	leftOut atomic.Int64
+// bucket is the state of one key.
+type bucket struct {
+	tat        atomic.Int64 // theoretical arrival time of GCRA: when Burst lines are free again, in nanoseconds
+	suppressed atomic.Int64
 }
 
-// Take reports whether a line may be written at now. leftOut is how many were not, since
-// the last that was.
-func (l *Limit) Take(key Key, now time.Time) (ok bool, leftOut int64) {
+// Allow reports whether the program may write a line at now. suppressed is the number of lines
+// since the last one that it could not write.
+//
+// It is the generic cell rate algorithm (GCRA).
+func (l *Limit) Allow(key Key, now time.Time) (ok bool, suppressed int64) {
 	if l == nil {
 		return true, 0
 	}
-	b := l.bound(key)
+	b := l.bucket(key)
 	for at := now.UnixNano(); ; {
-		full := b.full.Load()
-		from := max(full, at)
+		tat := b.tat.Load()
+		from := max(tat, at)
 		if from-at > int64((Burst-1)*Interval) {
-			if full-at > int64(Burst*Interval+setBack) {
-				b.full.CompareAndSwap(full, at)
+			if tat-at > int64(Burst*Interval+clockSetBack) {
+				b.tat.CompareAndSwap(tat, at)
 				continue
 			}
-			b.leftOut.Add(1)
+			b.suppressed.Add(1)
 			return false, 0
 		}
-		if b.full.CompareAndSwap(full, from+int64(Interval)) {
-			return true, b.leftOut.Swap(0)
+		if b.tat.CompareAndSwap(tat, from+int64(Interval)) {
+			return true, b.suppressed.Swap(0)
 		}
 	}
 }
 
-func (l *Limit) bound(key Key) *bound {
+// bucket returns the state of a key. If there are already 1,000 keys, all others share that of
+// Key{}. The map is replaced and never changed, so that Allow reads it without the lock.
+func (l *Limit) bucket(key Key) *bucket {
 	if all := l.lines.Load(); all != nil {
 		if found, ok := (*all)[key]; ok {
 			return found
@@ -75,7 +79,7 @@ func (l *Limit) bound(key Key) *bound {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var all map[Key]*bound
+	var all map[Key]*bucket
 	if known := l.lines.Load(); known != nil {
 		all = *known
 	}
@@ -85,9 +89,9 @@ func (l *Limit) bound(key Key) *bound {
 	if found, ok := all[key]; ok { // another call was first
 		return found
 	}
-	more := make(map[Key]*bound, len(all)+1)
+	more := make(map[Key]*bucket, len(all)+1)
 	maps.Copy(more, all)
-	more[key] = new(bound)
+	more[key] = new(bucket)
 	l.lines.Store(&more)
 	return more[key]
 }

@@ -16,15 +16,15 @@ var (
 )
 
 // count takes n lines at one instant, and returns how many were allowed.
-func count(l *loglimit.Limit, key loglimit.Key, at time.Time, n int) (allowed int, leftOut int64) {
+func count(l *loglimit.Limit, key loglimit.Key, at time.Time, n int) (allowed int, suppressed int64) {
 	for range n {
-		ok, left := l.Take(key, at)
+		ok, left := l.Allow(key, at)
 		if ok {
 			allowed++
 		}
-		leftOut += left
+		suppressed += left
 	}
-	return allowed, leftOut
+	return allowed, suppressed
 }
 
 func TestUnitLimit(t *testing.T) {
@@ -51,7 +51,7 @@ func TestUnitLimit(t *testing.T) {
 	t.Run("bounds each key by itself", func(t *testing.T) {
 		var l loglimit.Limit
 		count(&l, knox, start, 1000)
-		if ok, left := l.Take(loglimit.Key{Backend: "knox", Status: 503}, start); !ok || left != 0 {
+		if ok, left := l.Allow(loglimit.Key{Backend: "knox", Status: 503}, start); !ok || left != 0 {
 			t.Errorf("an outage was left out because of bad tokens, or told of %d", left)
 		}
 	})
@@ -67,7 +67,7 @@ func TestUnitLimit(t *testing.T) {
 	t.Run("goes on after the clock was set back", func(t *testing.T) {
 		var l loglimit.Limit
 		count(&l, knox, start, 1000)
-		if ok, _ := l.Take(knox, start.Add(-time.Hour)); !ok {
+		if ok, _ := l.Allow(knox, start.Add(-time.Hour)); !ok {
 			t.Error("no line for an hour")
 		}
 	})
@@ -80,7 +80,7 @@ func TestUnitLimit(t *testing.T) {
 		var l loglimit.Limit
 		allowed := 0
 		for i := range 3000 {
-			if ok, _ := l.Take(loglimit.Key{Backend: strconv.Itoa(i)}, start); ok {
+			if ok, _ := l.Allow(loglimit.Key{Backend: strconv.Itoa(i)}, start); ok {
 				allowed++
 			}
 		}
@@ -97,7 +97,7 @@ func TestUnitLimitUnderRace(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 500 {
-				ok, n := l.Take(knox, start)
+				ok, n := l.Allow(knox, start)
 				if ok {
 					allowed.Add(1)
 				}
@@ -106,7 +106,7 @@ func TestUnitLimitUnderRace(t *testing.T) {
 		})
 	}
 	all.Wait()
-	_, n := l.Take(knox, start.Add(time.Hour))
+	_, n := l.Allow(knox, start.Add(time.Hour))
 	if allowed.Load() != loglimit.Burst || left.Load()+n != 4000-loglimit.Burst {
 		t.Errorf("allowed %d and left out %d of 4,000", allowed.Load(), left.Load()+n)
 	}

@@ -75,9 +75,9 @@ func New(secret, purpose string) (Key, error) {
 // this package does not import.
 type Secret interface{ Reveal() string }
 
-// All returns a key for each application key. It returns an error if there is no
+// NewKeys returns a key for each application key. It returns an error if there is no
 // application key, or one that is too short.
-func All[S Secret](secrets []S, purpose string) ([]Key, error) {
+func NewKeys[S Secret](secrets []S, purpose string) ([]Key, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("there is no key")
 	}

@@ -12,11 +12,11 @@ import (
 
 func TestAKeyIsGoodForItsPurposeAlone(t *testing.T) {
 	keys := []auth.Secret{auth.Secret(strings.Repeat("a", 32)), auth.Secret(strings.Repeat("b", 40))}
-	one, err := seal.All(keys, "one")
+	one, err := seal.NewKeys(keys, "one")
 	if err != nil || len(one) != 2 {
 		t.Fatal(one, err)
 	}
-	two, err := seal.All(keys, "two")
+	two, err := seal.NewKeys(keys, "two")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestAKeyIsGoodForItsPurposeAlone(t *testing.T) {
 // Python's cryptography: HKDF(SHA256, 32, None, b"purpose") of 32 times "a",
 // AESGCM with a nonce of zeros.
 func TestTheKeyIsThatOfRFC5869(t *testing.T) {
-	all, err := seal.All([]auth.Secret{auth.Secret(strings.Repeat("a", 32))}, "purpose")
+	all, err := seal.NewKeys([]auth.Secret{auth.Secret(strings.Repeat("a", 32))}, "purpose")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestTheKeyIsThatOfRFC5869(t *testing.T) {
 func TestNoKeyAndAShortOneAreErrors(t *testing.T) {
 	for _, keys := range [][]auth.Secret{nil, {auth.Secret(strings.Repeat("a", 31))},
 		{auth.Secret(strings.Repeat("a", 32)), ""}} {
-		if _, err := seal.All(keys, "x"); err == nil || strings.Contains(err.Error(), "aaa") {
+		if _, err := seal.NewKeys(keys, "x"); err == nil || strings.Contains(err.Error(), "aaa") {
 			t.Errorf("%d keys: %v", len(keys), err)
 		}
 	}
@@ -66,7 +66,7 @@ func TestWhatIsSealedIsOpenedByItsKeysUnderItsNameAlone(t *testing.T) {
 	old, fresh := auth.Secret(strings.Repeat("a", 32)), auth.Secret(strings.Repeat("b", 32))
 	all := func(keys ...auth.Secret) []seal.Key {
 		t.Helper()
-		seals, err := seal.All(keys, "test")
+		seals, err := seal.NewKeys(keys, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func second(_ []byte, err error) error { return err }
 
 func TestUnitAKeyIsNotPrinted(t *testing.T) {
 	secret := strings.Repeat("a", 32)
-	keys, err := seal.All([]auth.Secret{auth.Secret(secret)}, "purpose")
+	keys, err := seal.NewKeys([]auth.Secret{auth.Secret(secret)}, "purpose")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -290,7 +290,7 @@ func New(config Config) (*Logins, error) {
 		}
 	}
 	var err error
-	l.seals, err = seal.All(c.Keys, "gatewarden oauth2 login")
+	l.seals, err = seal.NewKeys(c.Keys, "gatewarden oauth2 login")
 	settings.Add("Config.Keys", err)
 	l.events = backend.NewEvents(c.Observer, backendName)
 	if l.pages, err = newPages(c.Pages); err != nil {

@@ -30,9 +30,9 @@ func NewMemoryStore() *MemoryStore {
 	m := &MemoryStore{identities: make(map[[2]string]*Identity), keys: make(map[string]time.Time),
 		codes: make(map[string]*Code), reservations: make(map[[2]string]memoryReservation),
 		reservationKeys: make(map[string][2]string)}
-	m.keyQueue = expiry.Of(m.keys, func(expires time.Time) time.Time { return expires })
-	m.codeQueue = expiry.Of(m.codes, func(c *Code) time.Time { return c.ExpiresAt })
-	m.reservationQueue = expiry.Of(m.reservations, func(r memoryReservation) time.Time { return r.expires })
+	m.keyQueue = expiry.NewOfMap(m.keys, func(expires time.Time) time.Time { return expires })
+	m.codeQueue = expiry.NewOfMap(m.codes, func(c *Code) time.Time { return c.ExpiresAt })
+	m.reservationQueue = expiry.NewOfMap(m.reservations, func(r memoryReservation) time.Time { return r.expires })
 	return m
 }
 
@@ -65,7 +65,7 @@ func (m *MemoryStore) RemoveUser(ctx context.Context, userID string) (int, error
 
 // Purge implements [Store]. Others have their turn meanwhile.
 func (m *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return expiry.Run(ctx, limit,
+	return expiry.PurgeAll(ctx, limit,
 		expiry.Step(&m.mu, m.keyQueue, now, func(key string) { delete(m.keys, key) }),
 		expiry.Step(&m.mu, m.codeQueue, now, func(digest string) { delete(m.codes, digest) }),
 		expiry.Step(&m.mu, m.reservationQueue, now, m.dropReservation))

@@ -15,7 +15,7 @@ func TestUnitARequestOfAnotherVersionIsRefused(t *testing.T) {
 	keys := []auth.Secret{auth.Secret(strings.Repeat("k", 32))}
 	s := newService(t, func(c *server.Config) { c.Endpoints.RequestKeys = keys })
 	path := s.returnPath()
-	seals, err := seal.All(keys, "gatewarden oauth2 requests")
+	seals, err := seal.NewKeys(keys, "gatewarden oauth2 requests")
 	s.must(err)
 	u, err := url.Parse(path)
 	s.must(err)

@@ -14,11 +14,11 @@ type expiring struct {
 
 func (s *MemoryStore) newExpiring() expiring {
 	return expiring{
-		grants:       expiry.Of(s.grants, (*grantRecord).until),
+		grants:       expiry.NewOfMap(s.grants, (*grantRecord).until),
 		access:       expiry.New(s.accessExpiry, s.access.Len),
-		refresh:      expiry.Of(s.refresh, func(r *Refresh) time.Time { return r.ExpiresAt }),
-		interactions: expiry.Of(s.interactions, func(i *Interaction) time.Time { return i.ExpiresAt }),
-		once:         expiry.Of(s.once, func(until time.Time) time.Time { return until }),
+		refresh:      expiry.NewOfMap(s.refresh, func(r *Refresh) time.Time { return r.ExpiresAt }),
+		interactions: expiry.NewOfMap(s.interactions, func(i *Interaction) time.Time { return i.ExpiresAt }),
+		once:         expiry.NewOfMap(s.once, func(until time.Time) time.Time { return until }),
 	}
 }
 
@@ -27,7 +27,7 @@ func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int,
 	step := func(queue *expiry.Queue[string], remove func(key string)) func(limit int) (int, bool) {
 		return expiry.Step(&s.mu, queue, now, remove)
 	}
-	return expiry.Run(ctx, limit,
+	return expiry.PurgeAll(ctx, limit,
 		step(s.expiring.grants, func(id string) { s.remove(s.grants[id]) }),
 		step(s.expiring.access, func(digest string) {
 			e := s.access.Get(digest)

@@ -93,7 +93,7 @@ func (s *Server) setRequestKeys() error {
 		keys = []auth.Secret{auth.Secret(random)}
 	}
 	var err error
-	if s.seals, err = seal.All(keys, "gatewarden oauth2 requests"); err != nil {
+	if s.seals, err = seal.NewKeys(keys, "gatewarden oauth2 requests"); err != nil {
 		return err
 	}
 	codes, err := seal.Derive(keys[0].Reveal(), "gatewarden oauth2 codes")
