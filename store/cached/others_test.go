@@ -137,7 +137,7 @@ func TestUnitALoginOfJWTs(t *testing.T) {
 		revoked(later, false)
 	})
 	wantAsked(t, &counted.asked, 2, "a sliding token", func() { revoked(sliding, false) })
-	if ok, err := store.End(t.Context(), "alice", "1", time.Now()); !ok || err != nil {
+	if ok, err := store.Revoke(t.Context(), "alice", "1", time.Now()); !ok || err != nil {
 		t.Fatalf("Revoke: got %v, %v, want true", ok, err)
 	}
 	wantAsked(t, &counted.asked, 2, "a login that ended", func() { revoked(access, true) })

@@ -106,7 +106,7 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 	j.verdict("1", jwt.Rotated)
 	j.verdict("2", jwt.Rotated)
 	j.verdict("2", jwt.Reused)
-	if ended, err := j.End(t.Context(), "alice", "3", j.now); !ended || err != nil {
+	if ended, err := j.Revoke(t.Context(), "alice", "3", j.now); !ended || err != nil {
 		t.Fatalf("Revoke: got %v, %v, want true", ended, err)
 	}
 	if _, err := j.RevokeAll(t.Context(), "alice", "4", "stamp", j.now); err != nil {
@@ -313,7 +313,7 @@ func TestJWTFullMemory(t *testing.T) {
 		}
 	}
 	j.verdict("2", jwt.Reused)
-	if _, err := j.EndAll(t.Context(), "alice", "5", "stamp", j.now); !isOutOfMemory(err) {
+	if _, err := j.RevokeAll(t.Context(), "alice", "5", "stamp", j.now); !isOutOfMemory(err) {
 		t.Errorf("got %v, want an error that says what is not void", err)
 	}
 	listed, err := j.List(t.Context(), "alice", "", 10, j.now)
