@@ -64,5 +64,5 @@ func loaderError(err error) error {
 		}
 		return fmt.Errorf("auth: user loader: %w", err)
 	}
-	return fmt.Errorf("auth: user loader: %v", err)
+	return fmt.Errorf("auth: user loader: %s", err.Error())
 }

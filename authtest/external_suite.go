@@ -226,15 +226,22 @@ func (b *testBrowser) close() {
 	b.server.Close()
 }
 
-// send sends a request, and returns the answer with its body.
-func (b *testBrowser) send(method string, to *url.URL, form url.Values) (*http.Response, string) {
+// received is an answer that was read. to is where it sends the browser, or nil.
+type received struct {
+	status int
+	to     *url.URL
+	body   string
+}
+
+// send sends a request, and reads its answer.
+func (b *testBrowser) send(method string, to *url.URL, form url.Values) received {
 	if b.err != nil {
-		return &http.Response{Header: http.Header{}}, ""
+		return received{}
 	}
 	r, err := http.NewRequestWithContext(b.ctx, method, to.String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		b.err = err
-		return &http.Response{Header: http.Header{}}, ""
+		return received{}
 	}
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -243,14 +250,15 @@ func (b *testBrowser) send(method string, to *url.URL, form url.Values) (*http.R
 	answer, err := b.client.Do(r)
 	if err != nil {
 		b.err = err
-		return &http.Response{Header: http.Header{}}, ""
+		return received{}
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil {
 		b.err = err
 	}
-	return answer, string(body)
+	to, _ = answer.Location()
+	return received{answer.StatusCode, to, string(body)}
 }
 
 // begin presses the button, and returns where the browser is sent to.
@@ -260,15 +268,14 @@ func (b *testBrowser) begin() *url.URL {
 		b.err = err
 		return &url.URL{}
 	}
-	answer, body := b.send(http.MethodGet, start, nil)
-	to, err := answer.Location()
-	if err != nil && b.err == nil {
-		b.err = fmt.Errorf("the start of a login answered %d: %s: %s", answer.StatusCode, body, b.log)
+	answer := b.send(http.MethodGet, start, nil)
+	if answer.to != nil {
+		return answer.to
 	}
-	if to == nil {
-		to = &url.URL{}
+	if b.err == nil {
+		b.err = fmt.Errorf("the start of a login answered %d: %s: %s", answer.status, answer.body, b.log)
 	}
-	return to
+	return &url.URL{}
 }
 
 var (
@@ -278,14 +285,14 @@ var (
 
 // away is at the provider, and returns what it sends the browser back with.
 func (b *testBrowser) away(to *url.URL) authorizationResponse {
-	answer, body := b.send(http.MethodGet, to, nil)
-	if back, err := answer.Location(); err == nil {
-		return authorizationResponse{to: back}
+	answer := b.send(http.MethodGet, to, nil)
+	if answer.to != nil {
+		return authorizationResponse{to: answer.to}
 	}
-	action := formAction.FindStringSubmatch(body)
+	action := formAction.FindStringSubmatch(answer.body)
 	if action == nil {
 		if b.err == nil {
-			b.err = fmt.Errorf("the provider answered %d: %s", answer.StatusCode, body)
+			b.err = fmt.Errorf("the provider answered %d: %s", answer.status, answer.body)
 		}
 		return authorizationResponse{to: &url.URL{}}
 	}
@@ -295,7 +302,7 @@ func (b *testBrowser) away(to *url.URL) authorizationResponse {
 		back = &url.URL{}
 	}
 	form := url.Values{}
-	for _, input := range formInput.FindAllStringSubmatch(body, -1) {
+	for _, input := range formInput.FindAllStringSubmatch(answer.body, -1) {
 		form.Add(html.UnescapeString(input[1]), html.UnescapeString(input[2]))
 	}
 	return authorizationResponse{back, form}
@@ -321,12 +328,12 @@ func (b *testBrowser) come(back authorizationResponse) outcome {
 	b.mu.Lock()
 	b.profile = nil
 	b.mu.Unlock()
-	answer, body := b.send(method, back.to, back.form)
-	if to, err := answer.Location(); err == nil && back.form != nil && to.Path == back.to.Path {
-		answer, body = b.send(http.MethodGet, to, nil) // the answer of a form comes back by a GET of our own
+	answer := b.send(method, back.to, back.form)
+	if answer.to != nil && back.form != nil && answer.to.Path == back.to.Path {
+		answer = b.send(http.MethodGet, answer.to, nil) // the answer of a form comes back by a GET of our own
 	}
-	got := outcome{status: answer.StatusCode, log: b.log.String()}
-	if found := dataReason.FindStringSubmatch(body); found != nil {
+	got := outcome{status: answer.status, log: b.log.String()}
+	if found := dataReason.FindStringSubmatch(answer.body); found != nil {
 		got.reason = found[1]
 	}
 	b.mu.Lock()

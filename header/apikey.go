@@ -132,7 +132,7 @@ func (a *APIKey) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 		if auth.KindOf(err) == auth.ErrNoCredentials {
 			// As text, so that nothing finds the kind inside: a request with a
 			// key must not become anonymous.
-			err = fmt.Errorf("header: APIKeyConfig.Verifier called a key absent: %v", err)
+			err = fmt.Errorf("header: APIKeyConfig.Verifier called a key absent: %s", err.Error())
 		}
 		return nil, nil, err
 	}

@@ -135,7 +135,7 @@ func (b *Basic) check(r *http.Request, username, password string) (auth.User, er
 	case auth.ErrNoCredentials, auth.ErrUnrecognized:
 		// As text, so that nothing finds the kind inside and goes on to a
 		// weaker backend.
-		return nil, fmt.Errorf("header: BasicConfig.Check called a password absent: %v", err)
+		return nil, fmt.Errorf("header: BasicConfig.Check called a password absent: %s", err.Error())
 	}
 	return user, err
 }

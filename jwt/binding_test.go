@@ -59,7 +59,7 @@ func TestUnitAnIssuerOfEverybodyIsBound(t *testing.T) {
 		"GitHub, by its subject": {func(i *jwt.Issuer) {
 			i.Profile, i.Shared.RequireValues = jwt.GitHubActions(),
 				map[string][]string{"sub": {"repo:a/b:ref:refs/heads/main"}}
-		}, "See AllowAnyCaller"},
+		}, "See Shared.AllowAnyCaller"},
 		"GitHub, by the owner": {func(i *jwt.Issuer) {
 			i.Profile, i.Shared.RequireValues = jwt.GitHubActions(), map[string][]string{"repository_owner_id": {"74"}}
 		}, ""},

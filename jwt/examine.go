@@ -80,12 +80,15 @@ func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
 	return nil
 }
 
-// off is the cause for an instant that is off by d.
+// off returns the cause for an instant that is off by d. Like [issuer.cause] it is small enough to be inlined.
 func (i *issuer) off(name, problem string, d time.Duration) *cause.Check {
-	c := i.cause(name, problem, "Checks.Leeway")
+	owner, setting := "Issuer", "Checks.Leeway"
+	if i.own != nil {
+		owner, setting = "Config", "Verify.Leeway"
+	}
 	// Seconds are all that a token says, and less than one must not read as nothing.
-	c.By = max(d.Truncate(time.Second), time.Second)
-	return c
+	return &cause.Check{Name: name, Problem: problem, Owner: owner, Setting: setting,
+		By: max(d.Truncate(time.Second), time.Second)}
 }
 
 // checkKind finds out what a token is for.

@@ -222,7 +222,6 @@ func (i *issuer) setting(name string) string {
 var settingsOfConfig = map[string]string{
 	"Checks.AllowNoAudience": "Compat.AllowNoAudience",
 	"Checks.AllowNoIssuer":   "Compat.AllowNoIssuer",
-	"Checks.Leeway":          "Verify.Leeway",
 	"Claims":                 "Verify.Claims",
 	"Format":                 "Compat.Format",
 }

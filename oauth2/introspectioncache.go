@@ -140,7 +140,8 @@ func (i *Introspection) cachedRequest(key tokencache.Key, now time.Time) *intros
 
 // request sends a request, and remembers what the server said. An outage is not remembered. The time counts from began,
 // because a token that was revoked while the server answered must not stay valid for longer than any other token.
-func (i *Introspection) request(ctx context.Context, key tokencache.Key, token string, began time.Time) (*Token, error) {
+func (i *Introspection) request(ctx context.Context, key tokencache.Key, token string, began time.Time) (
+	*Token, error) {
 	text, err := i.post(ctx, token)
 	asked := time.Now()
 	var found *Token

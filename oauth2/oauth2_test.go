@@ -397,7 +397,7 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 		"no URL with a host":      func(c *oauth2.Config) { c.Resource = "/api" },
 		"without user":            func(c *oauth2.Config) { c.Resource = "https://u@a.example/" },
 		"fragment":                func(c *oauth2.Config) { c.Resource = "https://a.example/#x" },
-		"neither https":           func(c *oauth2.Config) { c.Resource = "http://a.example/" },
+		"must be https, or http":  func(c *oauth2.Config) { c.Resource = "http://a.example/" },
 		"an Audience is empty":    func(c *oauth2.Config) { c.Audience = []string{""} },
 		"Sources is empty":        func(c *oauth2.Config) { c.Sources = nil },
 		"one is nil":              func(c *oauth2.Config) { c.Sources = []oauth2.Source{nil} },

@@ -39,8 +39,8 @@ func TestAStoredStringOfNoKnownFormat(t *testing.T) {
 				if !errors.As(err, &stated) || stated.Detail != "Invalid username/password." ||
 					!strings.Contains(stated.Cause.Error(), "user alice: the stored string has no format that the "+
 						"Hasher reads") {
-					t.Fatalf("got %v, want \"Invalid username/password.\" and the format of alice's string as its cause",
-						err)
+					t.Fatalf("got %v, want \"Invalid username/password.\" and the format of alice's string as its "+
+						"cause", err)
 				}
 			}
 			if n := strings.Count(log.String(), "level=WARN"); n != 1 {

@@ -45,7 +45,7 @@ func (s *Server) claimsFor(ctx context.Context, c *claimsRequest) (map[string]an
 		more, err := claims(ctx, c)
 		if err != nil {
 			// An *Error of the application must not be answered to the client.
-			return nil, fmt.Errorf("oauth2/server: the claims of a feature: %v", err)
+			return nil, fmt.Errorf("oauth2/server: the claims of a feature: %s", err.Error())
 		}
 		for name, value := range more {
 			if all == nil {

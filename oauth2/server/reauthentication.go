@@ -54,9 +54,9 @@ func errLoginLoop(missing error) error {
 		"(see SignInRequest.Fresh): %w", maxLogins, missing)
 }
 
-// requireNewLogin answers a consent page if its user must sign in again first, because the login grew older than max_age
-// while the page waited. The page is used up. Its request is kept by the browser, and goes on as after a POST of the
-// client.
+// requireNewLogin answers a consent page if its user must sign in again first, because the login grew older than
+// max_age while the page waited. The page is used up. Its request is kept by the browser, and goes on as after a POST
+// of the client.
 func (s *Server) requireNewLogin(w http.ResponseWriter, r *http.Request, page *Interaction, a *authorization) {
 	if err := s.consume(r.Context(), page); err != nil {
 		s.showError(w, r, err)

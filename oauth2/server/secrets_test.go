@@ -80,7 +80,8 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 		"its TokenConfig": func(t *testing.T) { leaktest.CheckExported(t, secrets, s.config.Tokens) },
 		"an EndpointConfig": func(t *testing.T) {
 			key := "key-of-32-bytes-that-seals-Rq8-5"
-			leaktest.CheckExported(t, []string{key}, server.EndpointConfig{RequestKeys: []auth.Secret{auth.Secret(key)}})
+			leaktest.CheckExported(t, []string{key},
+				server.EndpointConfig{RequestKeys: []auth.Secret{auth.Secret(key)}})
 		},
 		"its Handlers":             func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *s.handlers()) },
 		"a Client":                 func(t *testing.T) { leaktest.CheckAllFields(t, secrets, *client) },

@@ -16,7 +16,7 @@ import (
 var known = map[reflect.Type]string{
 	reflect.TypeFor[knox.Store]():    "Add Ended Find List Purge PurgeEnded Revoke RevokeAll Touch",
 	reflect.TypeFor[session.Store](): "Add Find List Purge Replace Revoke RevokeAll Touch",
-	reflect.TypeFor[jwt.Store]():     "End EndAll Find List Purge Revoked Rotate Start Use",
+	reflect.TypeFor[jwt.Store]():     "Find List Purge Revoke RevokeAll Revoked Rotate Start Use",
 	reflect.TypeFor[server.Store](): "AddAccess AddClient AddInteraction Approve ChangeClient Client Clients Consent " +
 		"Consents ConsumeInteraction End EndAll EndSession FindAccess FindCode FindRefresh Grant Grants " +
 		"GrantsByClient Interaction Purge PutOnce Redeem RemoveAccess RemoveClient Rotate Start Withdraw",

@@ -172,7 +172,8 @@ func (u *touchWriter) flushFor(ctx context.Context, conn *sql.Conn, condition st
 	if view.Len() == 0 {
 		return nil
 	}
-	digests, err := queryStrings(ctx, conn, u.db.sql(`SELECT digest FROM {prefix}`+u.table+` WHERE `+condition), args...)
+	digests, err := queryStrings(ctx, conn, u.db.sql(`SELECT digest FROM {prefix}`+u.table+` WHERE `+condition),
+		args...)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,8 @@ func externalCodeExpires(t *testing.T, open openFunc[externalStore]) {
 // externalPurge checks Purge.
 func externalPurge(t *testing.T, open openFunc[externalStore]) {
 	check(t, open, "Purge removes at most limit keys and codes, and counts both", externalPurges)
-	check(t, open, "Purge removes keys and codes that expired at now or before, and nothing else", externalPurgesExpired)
+	check(t, open, "Purge removes keys and codes that expired at now or before, and nothing else",
+		externalPurgesExpired)
 }
 
 func externalPurges(t *testing.T, open openFunc[externalStore]) {

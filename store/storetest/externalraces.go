@@ -18,8 +18,8 @@ func externalRaces(t *testing.T, open openFunc[externalStore]) {
 	check(t, open, "if the last two identities of a user are unlinked at once, one stays", externalLastTwoRace)
 	check(t, open, "if 32 callers unlink eight identities of a user at once, one stays and each is removed once",
 		externalUnlinkRace)
-	check(t, open, "Touch does not restore an identity that is unlinked, or of a user that is removed, at the same time",
-		externalTouchRace)
+	check(t, open, "Touch does not restore an identity that is unlinked, or of a user that is removed, at the "+
+		"same time", externalTouchRace)
 }
 
 func externalLinkRace(t *testing.T, open openFunc[externalStore]) {

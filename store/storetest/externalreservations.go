@@ -139,7 +139,8 @@ func otherReservations(s externalStore) {
 func reservationKeys(s externalStore) {
 	keys := [][2]string{{externalIssuer, "s"}, {externalIssuer, "S"}, {externalIssuer, "s "}, {externalIssuer, " s"},
 		{externalIssuer + "/", "s"}, {"HTTPS://accounts.example", "s"}, {externalIssuer, "\u00e9"},
-		{externalIssuer, "e\u0301"}, {externalIssuer + "s", ""}, {"s", externalIssuer}, {externalIssuer, "1"}, {externalIssuer, "01"},
+		{externalIssuer, "e\u0301"}, {externalIssuer + "s", ""}, {"s", externalIssuer}, {externalIssuer, "1"},
+		{externalIssuer, "01"},
 		{externalIssuer, odd}}
 	for range 2 {
 		for i, key := range keys {

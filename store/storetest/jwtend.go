@@ -66,7 +66,8 @@ func jwtEndsOthers(t *testing.T, open openFunc[jwtStore]) {
 	s.start("alice", "1", 0)
 	s.start("alice", "2", 0)
 	s.start("bob", "3", 0)
-	if ids, err := s.RevokeAll(t.Context(), "alice", "1", "new", noon); err != nil || !slices.Equal(ids, []string{"2"}) {
+	if ids, err := s.RevokeAll(t.Context(), "alice", "1", "new", noon); err != nil ||
+		!slices.Equal(ids, []string{"2"}) {
 		t.Errorf("RevokeAll: got %v, %v, want ids [2]", ids, err)
 	}
 	if _, f := s.find("1 first"); f.Stamp != "new" || !f.Live(noon) {

@@ -56,12 +56,14 @@ func oauthConsentCovers(t *testing.T, open openFunc[oauthStore]) {
 	}
 	g := oauthGrant("alice", "6")
 	g.Permissions = server.Permissions{{Resource: oauthOtherAPI}}
-	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "6"), RequireConsent: true}); ok || err != nil {
+	if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "6"), RequireConsent: true}); ok ||
+		err != nil {
 		t.Errorf("approved for a resource that the user did not agree to: %v", err)
 	}
 	for _, user := range []string{"Alice", "alice ", "bob"} {
 		g := oauthGrant(user, "of "+user)
-		if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, user), RequireConsent: true}); ok || err != nil {
+		if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, user), RequireConsent: true}); ok ||
+			err != nil {
 			t.Errorf("%q: approved: got %v, %v, want false", user, ok, err)
 		}
 	}

@@ -143,7 +143,8 @@ func oauthPurgesLoop(t *testing.T, open openFunc[oauthStore]) {
 	s.purge(oauthEndedGone, 99, 17)
 }
 
-func oauthClientTells(t *testing.T, open openFunc[oauthStore], end func(s oauthStore) (bool, []server.EndedGrant, error)) {
+func oauthClientTells(t *testing.T, open openFunc[oauthStore],
+	end func(s oauthStore) (bool, []server.EndedGrant, error)) {
 	s := open(t)
 	s.addClient("other", "")
 	s.start("bob", "3")

@@ -78,7 +78,8 @@ func oauthEndsSession(t *testing.T, open openFunc[oauthStore]) {
 		}
 	}
 	ended, err := s.EndSession(s.Context(), "s", fraction)
-	if err != nil || len(ended) != 2 || ended[0] != (server.EndedGrant{ID: "a", UserID: "alice"}) || ended[1].ID != "b" {
+	if err != nil || len(ended) != 2 || ended[0] != (server.EndedGrant{ID: "a", UserID: "alice"}) ||
+		ended[1].ID != "b" {
 		t.Errorf("EndSession: got %+v, %v, want 2 entries and %+v and ID \"b\"", ended, err,
 			server.EndedGrant{ID: "a", UserID: "alice"})
 	}
