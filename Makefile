@@ -1,33 +1,39 @@
 # `make test` is all there is to know: it finds or installs what the tests
-# need, then vets, checks and race-tests every module.
+# need, then lints and race-tests every module.
 
-STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
-MODULES = . examples
-# Tests that mostly wait for servers and disks run beside each other, the longest first.
-SERVER_MODULES = store/sqlstore/enginetest store/redisstore faults interop store/sqlstore store/sqlstore/pgnotify benchmarks
+# Tests that mostly wait for servers and browsers run beside those that compute, the longest first.
+MODULES = store/sqlstore/enginetest . examples store/redisstore faults interop store/sqlstore store/sqlstore/pgnotify benchmarks
 FUZZTIME ?= 10s
 SPRING_BOOT = 3.5.7 4.0.7
 
 .PHONY: test test-providers java tools chromium clients proxies servers fuzz faults bench bench-packages bench-scale release
 
 test: tools chromium clients proxies servers
-	@for m in $(MODULES); do $(MAKE) -s check/$$m || exit 1; done
-	@$(MAKE) -s -j2 $(addprefix check/,$(SERVER_MODULES))
+	@$(MAKE) -s -j2 $(addprefix check/,$(MODULES))
 	@echo "== . without the workspace"
 	@GOWORK=off go build ./... && GOWORK=off go vet ./...
+	@echo "== internal/lint"
+	@cd internal/lint && export GOWORK=off && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet . && go test .
 	@echo "== jwt/wycheproof" # whose vectors need a newer Go than the workspace names
 	@cd jwt/wycheproof && export GOWORK=off && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet -tags wycheproof ./... && $(CURDIR)/.tools/staticcheck -tags wycheproof ./... && go test -race -tags wycheproof ./...
 
-# One module, such as check/store/sqlstore.
+# One module, such as check/store/sqlstore. LINT has the analyzers of go vet, too.
+LINT = $(CURDIR)/.tools/lint
+
 check/%: tools
 	@echo "== $*"
-	@cd $* && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && \
-		go test -race -timeout 20m ./...
+	@cd $* && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet -vettool=$(LINT) ./... && \
+		$(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 20m ./...
 
-tools: .tools/staticcheck
+# Both linters are built from internal/lint, a module of its own.
+tools: .tools/staticcheck .tools/lint
 
-.tools/staticcheck: Makefile
-	GOBIN=$(CURDIR)/.tools go install $(STATICCHECK)
+.tools/staticcheck: internal/lint/go.mod
+	cd internal/lint && GOWORK=off go build -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
+	@touch $@
+
+.tools/lint: internal/lint/go.mod $(wildcard internal/lint/*.go)
+	cd internal/lint && GOWORK=off go build -o $(CURDIR)/$@ .
 	@touch $@
 
 # The browser that looks at pages. Tests that need it skip, and say so, where

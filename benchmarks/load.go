@@ -87,6 +87,7 @@ func (o *order) connection(number int, end time.Time) (l load, times []time.Dura
 			return wrong("%v", err)
 		}
 		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close() // it is read to its end
 		if err != nil || response.StatusCode != o.Status || o.Status == http.StatusOK && string(body) != o.Users[at] {
 			return wrong("status %d, body %q, error %v, want status %d and user %s",
 				response.StatusCode, body, err, o.Status, o.Users[at])

@@ -182,6 +182,10 @@ func (p *place) giveBack(t testing.TB, prefix string) {
 			first = append(first, table)
 		}
 	}
+	if err := rows.Err(); err != nil {
+		t.Error(err)
+		return
+	}
 	for _, table := range append(first, last...) {
 		if _, err := pool.Exec("DELETE FROM " + table); err != nil {
 			t.Error(err)

@@ -1,0 +1,3 @@
+package words
+
+var occurred bool /* it occured */ // want `is misspelled: "occurred"`
