@@ -16,10 +16,12 @@ type foreignKey struct{}
 
 func (foreignKey) AsksForIdentity(struct{}) {}
 
+type innerKey struct{}
+
 func TestUnitContext(t *testing.T) {
 	ctx := context.WithValue(t.Context(), foreignKey{}, "a value")
 	identity := &testidentity.Context{Context: ctx, User: "alice"}
-	inner := context.WithValue(identity, struct{}{}, "a context around it")
+	inner := context.WithValue(identity, innerKey{}, "a context around it")
 
 	t.Run("a key of a guard finds the identity", func(t *testing.T) {
 		if got := inner.Value(guardKey{}); got != identity {
