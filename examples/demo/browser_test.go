@@ -31,7 +31,7 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 			continue
 		}
 		// Not chromedp's own flags: with them the back button works otherwise.
-		options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.WSURLReadTimeout(5*time.Minute),
+		options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.WSURLReadTimeout(5 * time.Minute),
 			chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 			chromedp.NoDefaultBrowserCheck}
 		for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update",
