@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -64,5 +65,5 @@ func loaderError(err error) error {
 		}
 		return fmt.Errorf("auth: user loader: %w", err)
 	}
-	return fmt.Errorf("auth: user loader: %s", err.Error())
+	return errors.New("auth: user loader: " + fmt.Sprint(err)) // fmt, since it recovers a panic of Error
 }

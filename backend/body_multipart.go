@@ -62,7 +62,7 @@ func (e *unsupportedType) Unwrap() error { return e.stated }
 // SetHeaders implements [auth.HeaderSetter].
 func (e *unsupportedType) SetHeaders(h http.Header) { h.Set("Accept", e.accept) }
 
-// UnsupportedBodyType is UnsupportedType for a handler that reads bodies of the types that
+// UnsupportedBodyType is UnsupportedLoginType for a handler that reads bodies of the types that
 // accepted names, such as [TypeJSON], for a request that is proved. It is auth.ErrMalformed with
 // status 415.
 func UnsupportedBodyType(r *http.Request, accepted string) error {

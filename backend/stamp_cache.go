@@ -11,7 +11,7 @@ import (
 
 // StampCache remembers the AuthStamp that matched the stamp of one record last, so that
 // the next check of that record compares two strings instead of hashing. It belongs to
-// one stamp of one issuer: a record that gets another stamp needs a new memo. It holds the
+// one stamp of one issuer: a record that gets another stamp needs a new cache. It holds the
 // text of the AuthStamp, if that has at most 1 KiB. The zero value is ready. It is safe for
 // concurrent use, and must not be copied.
 type StampCache struct{ matched atomic.Pointer[string] }

@@ -2,6 +2,7 @@ package header
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -132,7 +133,7 @@ func (a *APIKey) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 		if auth.KindOf(err) == auth.ErrNoCredentials {
 			// As text, so that nothing finds the kind inside: a request with a
 			// key must not become anonymous.
-			err = fmt.Errorf("header: APIKeyConfig.Verifier called a key absent: %s", err.Error())
+			err = errors.New("header: APIKeyConfig.Verifier called a key absent: " + fmt.Sprint(err))
 		}
 		return nil, nil, err
 	}

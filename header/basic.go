@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -135,7 +136,7 @@ func (b *Basic) check(r *http.Request, username, password string) (auth.User, er
 	case auth.ErrNoCredentials, auth.ErrUnrecognized:
 		// As text, so that nothing finds the kind inside and goes on to a
 		// weaker backend.
-		return nil, fmt.Errorf("header: BasicConfig.Check called a password absent: %s", err.Error())
+		return nil, errors.New("header: BasicConfig.Check called a password absent: " + fmt.Sprint(err))
 	}
 	return user, err
 }

@@ -223,7 +223,7 @@ func (c *Certificate) load(ctx context.Context, id string) (auth.User, error) {
 			return nil, err
 		}
 		// As text: a certificate that was presented is not absent.
-		return nil, fmt.Errorf("header: CertificateConfig.LoadMachine: %s", err.Error())
+		return nil, errors.New("header: CertificateConfig.LoadMachine: " + fmt.Sprint(err))
 	}
 	if machine.ID == "" {
 		return nil, errors.New("header: CertificateConfig.LoadMachine returned no machine and no error")

@@ -117,7 +117,7 @@ func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want wanted) *
 		c.Name, c.Came = name, []string{said}
 	}
 	if t.kind == otherKind { // of another format, not a token of ours in the wrong place
-		c.Setting = "Format"
+		c.Setting = i.setting("Format")
 	}
 	return saysType.withCheck(c)
 }

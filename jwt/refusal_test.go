@@ -275,7 +275,7 @@ func TestUnitARefusedTokenOfOursNamesTheSettingsOfConfig(t *testing.T) {
 		{"a refresh token", sign("refresh+jwt", nil), nil, wrong,
 			`typ is "refresh+jwt", want one of ["at+jwt", "sliding+jwt"]`},
 		{"typ JWT", sign("JWT", nil), nil, wrong,
-			`typ is "JWT", want one of ["at+jwt", "sliding+jwt"]; see Config.Format`},
+			`typ is "JWT", want one of ["at+jwt", "sliding+jwt"]; see Config.Compat.Format`},
 		{"no session", sign("at+jwt", nil), nil, invalid,
 			"sid is missing: something else made the token; see Config.Compat.AllowNoSession"},
 		{"no generation", sign("at+jwt", claims{"sid": `"s"`}), nil, invalid,

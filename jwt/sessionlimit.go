@@ -77,7 +77,7 @@ func (t *Tokens) listAll(ctx context.Context, userID string, now time.Time) (all
 			return nil, err
 		}
 		all = append(all, page...)
-		if len(page) < sessionsAtOnce {
+		if len(page) != sessionsAtOnce { // more than were asked for is a fault of the store
 			return all, nil
 		}
 		after = page[len(page)-1].ID

@@ -6,10 +6,10 @@ type entry[K comparable] struct {
 	key K
 }
 
-const chunk = 1024 // items
+const chunk = 1024 // entries
 
-// heap has the item with the least instant at 0. Its items lie in chunks, so that a heap
-// of a million grows without copying them all while others wait. Each item has four
+// heap has the entry with the least instant at 0. Its entries lie in chunks, so that a heap
+// of a million grows without copying them all while others wait. Each entry has four
 // below it, which are neighbours.
 type heap[K comparable] struct {
 	chunks []*[chunk]entry[K]
@@ -26,7 +26,7 @@ func (h *heap[K]) push(it entry[K]) {
 	h.up(h.n-1, it)
 }
 
-// remove removes the item at i. The last one takes its place.
+// remove removes the entry at i. The last one takes its place.
 func (h *heap[K]) remove(i int) {
 	h.n--
 	last := *h.at(h.n)
@@ -44,7 +44,7 @@ func (h *heap[K]) remove(i int) {
 	}
 }
 
-// up puts an item at i or above.
+// up puts an entry at i or above.
 func (h *heap[K]) up(i int, it entry[K]) {
 	for i > 0 {
 		parent := (i - 1) / 4
@@ -57,7 +57,7 @@ func (h *heap[K]) up(i int, it entry[K]) {
 	*h.at(i) = it
 }
 
-// down puts an item at i or below.
+// down puts an entry at i or below.
 func (h *heap[K]) down(i int, it entry[K]) {
 	for {
 		least := 4*i + 1

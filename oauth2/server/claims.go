@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -45,7 +46,7 @@ func (s *Server) claimsFor(ctx context.Context, c *claimsRequest) (map[string]an
 		more, err := claims(ctx, c)
 		if err != nil {
 			// An *Error of the application must not be answered to the client.
-			return nil, fmt.Errorf("oauth2/server: the claims of a feature: %s", err.Error())
+			return nil, errors.New("oauth2/server: the claims of a feature: " + fmt.Sprint(err))
 		}
 		for name, value := range more {
 			if all == nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/gatewarden/auth/internal/seal"
 )
 
-// openLogout is a logout that came by POST, as an address holds it. A page of another site sends no cookies with a
+// sealedLogout is a logout that came by POST, as an address holds it. A page of another site sends no cookies with a
 // POST, so the browser comes back with a GET. The address is sealed. So it has no id_token_hint in it, which a client
 // sends by POST to keep it out of addresses and logs (OpenID Connect RP-Initiated Logout §2).
 type sealedLogout struct {

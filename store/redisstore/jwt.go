@@ -19,7 +19,7 @@ var _ jwt.Store = (*jwtStore)(nil)
 
 var (
 	errFamilyExists = errors.New("redisstore: there is a family with this identifier")
-	errOtherFamily  = errors.New("redisstore: the token is not of this family")
+	errOtherFamily  = errors.New("redisstore: the token is not of this session")
 )
 
 // starting is a call of Start.

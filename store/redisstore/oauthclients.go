@@ -123,7 +123,7 @@ func (s *oauthStore) Clients(ctx context.Context, owner, after string, limit int
 		}
 		after = ids[len(ids)-1]
 	}
-	return page[:min(limit, len(page))], nil
+	return page[:min(max(limit, 0), len(page))], nil
 }
 
 // clientsOf returns the clients of an owner in the order of their IDs, or of all owners if owner is "". A client may

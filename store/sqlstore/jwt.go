@@ -136,7 +136,7 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 	return s.endThese(ctx, conn, started.Evicted, family.Created)
 }
 
-var errFamily = errors.New("sqlstore: the token is not of this family")
+var errFamily = errors.New("sqlstore: the token is not of this session")
 
 // load returns a token and its family, or nil, in a transaction.
 func (s *JWTStore) load(ctx context.Context, conn *sql.Conn, digest string) (*jwt.Refresh, *jwt.Session, error) {
