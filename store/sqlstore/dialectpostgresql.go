@@ -105,7 +105,8 @@ func (postgresql) fault(err error) fault {
 	switch sqlState(err) {
 	case "40001", "40P01", "55P03": // serialization_failure, deadlock_detected, lock_not_available (lock_timeout)
 		return retryable
-	case "23505", "42P07": // unique_violation, duplicate_table: two that create the same table at once
+	// unique_violation, duplicate_table, and duplicate_object of the type of a table: two create the same table at once
+	case "23505", "42P07", "42710":
 		return duplicateKey
 	}
 	return permanent
