@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -83,6 +84,8 @@ type DB struct {
 	config Config
 	turns  keyedMutex
 	watch  *watch
+	// purgeStart returns the group of tags, of so many, with which a purge begins.
+	purgeStart func(groups int) int
 }
 
 // Open connects to Redis and checks that it can be used: that it answers, that the password is right, that it takes
@@ -97,7 +100,7 @@ func Open(ctx context.Context, option rueidis.ClientOption, config Config) (*DB,
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{config: config, turns: newKeyedMutex()}
+	db := &DB{config: config, turns: newKeyedMutex(), purgeStart: rand.N[int]}
 	db.watch = newWatch(db)
 	if err := db.connect(ctx, option); err != nil {
 		db.Close()

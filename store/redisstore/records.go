@@ -363,7 +363,7 @@ func (db *DB) purge(ctx context.Context, index kind, at time.Time, limit int, re
 	var errs []error
 	// A purge of many records is many calls. If all began with the first tags, each would pass over those that earlier
 	// calls have emptied.
-	start := rand.N(groups)
+	start := db.purgeStart(groups)
 	for n := 0; n < groups && removed() < limit; n++ {
 		busy, err := db.tagsWith(ctx, index, at, (start+n)%groups*tagsAtOnce, tagsAtOnce)
 		if err != nil {
