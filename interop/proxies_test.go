@@ -52,7 +52,9 @@ func runProxy(t *testing.T, address, name string, args ...string) {
 		connection, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = connection.Close()
-			return
+			if connection.LocalAddr().String() != address { // TCP connects a port to itself if that is free
+				return
+			}
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%s does not listen: %v\n%s", name, err, log)
